@@ -1,0 +1,65 @@
+/**
+ * A fault says what happens next. It is named where most is known (at the adapter, in the handler)
+ * and acted on in one place. The five healing kinds are the handbook's (HB-heal-01…05); `waiting`
+ * (come back at a time, no attempt burnt: X-16) and `refused` (asked wrongly: answer the asker)
+ * never reach `healdec_log`.
+ */
+export const HEALING_FAULT_KINDS = ["transient", "crash", "data", "partial", "critical"] as const;
+export type HealingFaultKind = (typeof HEALING_FAULT_KINDS)[number];
+export type FaultKind = HealingFaultKind | "waiting" | "refused";
+
+export interface FaultOptions {
+  /** What a person should do about it, in one sentence. */
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+  /** Only for `waiting` and `transient`: not before this many milliseconds. */
+  readonly retryAfterMs?: number | undefined;
+  /** Small, redacted facts for the log and the audit: never secrets, never foreign text of any length. */
+  readonly details?: Readonly<Record<string, string | number | boolean | null>> | undefined;
+}
+
+export class Fault extends Error {
+  override readonly name = "Fault";
+  readonly kind: FaultKind;
+  /** Stable, SCREAMING_SNAKE, listed in docs/errors.md. */
+  readonly code: string;
+  readonly hint: string | undefined;
+  readonly retryAfterMs: number | undefined;
+  readonly details: Readonly<Record<string, string | number | boolean | null>>;
+
+  constructor(kind: FaultKind, code: string, message: string, options: FaultOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.kind = kind;
+    this.code = code;
+    this.hint = options.hint;
+    this.retryAfterMs = options.retryAfterMs;
+    this.details = options.details ?? {};
+  }
+}
+
+type Make = (code: string, message: string, options?: FaultOptions) => Fault;
+const make =
+  (kind: FaultKind): Make =>
+  (code, message, options) =>
+    new Fault(kind, code, message, options);
+
+export const fault = {
+  transient: make("transient"),
+  crash: make("crash"),
+  data: make("data"),
+  partial: make("partial"),
+  critical: make("critical"),
+  waiting: make("waiting"),
+  refused: make("refused"),
+} as const;
+
+/** Any thrown value as a fault. Unknown errors are transient: retries are bounded, and then a person looks. */
+export function toFault(thrown: unknown): Fault {
+  if (thrown instanceof Fault) return thrown;
+  const message = errorMessage(thrown);
+  return new Fault("transient", "UNEXPECTED", message, { cause: thrown });
+}
+
+export function errorMessage(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown);
+}

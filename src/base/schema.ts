@@ -1,0 +1,59 @@
+/** The one place that knows ajv: a JSON Schema (made with typebox) becomes a function that finds all faults. */
+import { Ajv, type ErrorObject } from "ajv";
+import type { Static, TSchema } from "typebox";
+
+export interface SchemaFinding {
+  /** JSON pointer (RFC 6901) to the value; "" is the whole. */
+  readonly pointer: string;
+  /** One clause: `must be string`, `unknown key "x"`, `must have key "y"`. */
+  readonly message: string;
+  readonly keyword: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+export interface CompiledSchema<T> {
+  /** All findings, none when the value fits. */
+  check(value: unknown): SchemaFinding[];
+  /** A type guard for values that are expected to fit. */
+  fits(value: unknown): value is T;
+}
+
+const ajv = new Ajv({
+  allErrors: true,
+  strict: false,
+  discriminator: true,
+  validateFormats: false,
+});
+
+/** Compiles once; keep the result. */
+export function compileSchema<S extends TSchema>(schema: S): CompiledSchema<Static<S>> {
+  const validate = ajv.compile(schema);
+  const check = (value: unknown): SchemaFinding[] =>
+    validate(value) ? [] : (validate.errors ?? []).map(toFinding);
+  return { check, fits: (value): value is Static<S> => check(value).length === 0 };
+}
+
+function toFinding(error: ErrorObject): SchemaFinding {
+  return {
+    pointer: error.instancePath,
+    message: describe(error),
+    keyword: error.keyword,
+    params: error.params,
+  };
+}
+
+function describe(error: ErrorObject): string {
+  const params = error.params as Record<string, unknown>;
+  switch (error.keyword) {
+    case "additionalProperties":
+      return `unknown key "${params.additionalProperty}"`;
+    case "required":
+      return `must have key "${params.missingProperty}"`;
+    case "enum":
+      return `must be one of ${(params.allowedValues as unknown[]).map((v) => JSON.stringify(v)).join(", ")}`;
+    case "const":
+      return `must be ${JSON.stringify(params.allowedValue)}`;
+    default:
+      return error.message ?? "is not valid";
+  }
+}

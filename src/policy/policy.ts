@@ -1,0 +1,305 @@
+/**
+ * What the policies mean: frozen, every default filled, durations in milliseconds, names resolved.
+ * Plain JSON, so that a bundle can be digested, stored and loaded whole. Nobody downstream parses text.
+ */
+import type { BackoffPolicy } from "../base/backoff.js";
+import type { HealingFaultKind } from "../base/fault.js";
+import type { JsonObject } from "../base/json.js";
+
+/** One scale: sev1 critical, sev2 high, sev3 medium and "warning", sev4 low (design 8.8, X-26). */
+export const SEVERITIES = ["sev1", "sev2", "sev3", "sev4"] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+/** Units of the metric catalogue; a ratio is a fraction 0–1. */
+export const UNITS = ["ratio", "ms", "s", "count", "bytes", "timestamp", "perMinute"] as const;
+export type Unit = (typeof UNITS)[number];
+
+export interface Metric {
+  /** Dotted name, e.g. `algobrain.jobs.pending`. */
+  readonly name: string;
+  readonly unit: Unit;
+  readonly kind: "gauge" | "counter" | "histogram";
+  readonly labels: readonly string[];
+  /** Who emits it: `runtime`, `cloudwatch`. */
+  readonly source: "runtime" | "cloudwatch";
+  readonly help: string;
+}
+
+export type Comparison = ">" | ">=" | "<" | "<=";
+export type Aggregate =
+  | "avg"
+  | "min"
+  | "max"
+  | "sum"
+  | "count"
+  | "p50"
+  | "p90"
+  | "p95"
+  | "p99"
+  | "p999";
+
+/** Series of one metric whose labels have these values. */
+export interface Selector {
+  readonly metric: string;
+  readonly where: Readonly<Record<string, string>>;
+}
+
+/** How the series of one instance become one number (alerting.md 1.6). Windows are half-open: (t − over, t]. */
+export type Signal =
+  | { readonly form: "last"; readonly of: Selector }
+  | {
+      readonly form: "agg";
+      readonly fn: Aggregate;
+      readonly of: Selector;
+      readonly overMs: number;
+      /** "avg 5 min" of the handbook: no value until the window is fully covered (design 8.8). */
+      readonly fullWindow: boolean;
+    }
+  | { readonly form: "rate" | "increase"; readonly of: Selector; readonly overMs: number }
+  | {
+      /** Share of `num` in `all`; 0/0 and fewer than `minAll` is no data. */
+      readonly form: "ratio";
+      readonly num: Selector;
+      readonly all: Selector;
+      readonly overMs: number;
+      readonly minAll: number;
+    }
+  | {
+      /** One gauge by another, each aggregated over the window first. */
+      readonly form: "div";
+      readonly num: Selector;
+      readonly den: Selector;
+      readonly fn: Aggregate;
+      readonly overMs: number;
+      readonly fullWindow: boolean;
+    }
+  /** Seconds since the last sample, or since the timestamp it holds when the unit is `timestamp`. */
+  | { readonly form: "age"; readonly of: Selector };
+
+export interface AlertLevel {
+  /** AR-…: unique over all rules. */
+  readonly id: string;
+  readonly name: string;
+  readonly severity: Severity;
+  readonly op: Comparison;
+  readonly value: number;
+  /** The condition must hold this long; fires at t ≥ activeAt + for. */
+  readonly forMs: number;
+  /** Leaving needs this side of this value for this long; null: one good tick. */
+  readonly recover: {
+    readonly op: Comparison;
+    readonly value: number;
+    readonly forMs: number;
+  } | null;
+  /** Names of receivers in routes.yaml. */
+  readonly notify: readonly string[];
+  /** First runbook; may be planned, then it is shown as "no runbook yet". */
+  readonly runbook: string | null;
+}
+
+export interface AlertRule {
+  readonly name: string;
+  /** One sentence for people. */
+  readonly summary: string;
+  readonly everyMs: number;
+  readonly signal: Signal;
+  /** How the series of one instance are combined at an instant. */
+  readonly combine: "sum" | "avg" | "min" | "max";
+  /** Labels that make an instance; empty: one instance. */
+  readonly by: readonly string[];
+  /** Least severe first, strictest last. */
+  readonly levels: readonly AlertLevel[];
+  /** Null only for the `age` form, which is defined on missing data. */
+  readonly noData: {
+    readonly afterMs: number;
+    readonly then: "hold" | "ok" | "breach" | "alert";
+  } | null;
+  /** After a notified resolve, a new firing is recorded at once but told only after this time. */
+  readonly cooldownMs: number;
+  readonly groupWaitMs: number;
+  readonly groupIntervalMs: number;
+  readonly repeatMs: number;
+}
+
+export type Receiver =
+  | {
+      readonly name: string;
+      readonly kind: "slack";
+      readonly channel: string;
+      readonly perMinuteMax: number;
+    }
+  | { readonly name: string; readonly kind: "pagerduty"; readonly perMinuteMax: number }
+  | {
+      readonly name: string;
+      readonly kind: "webhook";
+      readonly url: string;
+      readonly perMinuteMax: number;
+    };
+
+export interface Routes {
+  readonly receivers: Readonly<Record<string, Receiver>>;
+  /** Escalation by role, never by person or phone (X-42), first to last. */
+  readonly escalation: readonly string[];
+  /** Where safe mode, quarantines and other words of the runtime itself go. */
+  readonly runtimeReceivers: {
+    readonly critical: readonly string[];
+    readonly operator: readonly string[];
+  };
+}
+
+export const ROLES = ["viewer", "operator", "admin"] as const;
+export type Role = (typeof ROLES)[number];
+export type Danger = "R" | "V" | "D";
+/** Doors through which something may be asked. `policy` is automation: an alert or an incident. */
+export const DOORS = ["slack", "api", "cli", "pagerduty", "policy"] as const;
+export type Door = (typeof DOORS)[number];
+
+export interface Person {
+  readonly name: string;
+  readonly role: Role;
+  /** `TEAM/USER`; a display name is not an identity. */
+  readonly slack: readonly string[];
+  readonly github: string | null;
+  /** JWT subjects. */
+  readonly subjects: readonly string[];
+}
+
+export interface AccessRule {
+  /** By name, or every runbook of a danger class. The first rule that matches decides; none: deny. */
+  readonly runbook: string | null;
+  readonly danger: Danger | null;
+  readonly role: Role;
+  readonly doors: readonly Door[];
+  /** How many other people must agree. */
+  readonly approvals: number;
+}
+
+export interface Access {
+  readonly people: readonly Person[];
+  /** What the PagerDuty door and automation may do. */
+  readonly serviceRoles: Readonly<Record<"pagerduty" | "policy", Role>>;
+  readonly rules: readonly AccessRule[];
+}
+
+export interface Automation {
+  readonly name: string;
+  readonly when:
+    | {
+        readonly on: "incident";
+        readonly titleIncludes: string | null;
+        readonly dedupKeyPrefix: string | null;
+      }
+    | { readonly on: "alert"; readonly level: string };
+  readonly runbook: string;
+  readonly params: JsonObject;
+  readonly guard: { readonly cooldownMs: number; readonly perHourMax: number };
+}
+
+export interface WorkerKind {
+  readonly kind: string;
+  readonly enabled: boolean;
+  /** Jobs at once in one process (HB-wrk-01). */
+  readonly concurrency: number;
+  /** Jobs at once over all processes; null: no such bound (X-09). */
+  readonly globalMax: number | null;
+  readonly priority: number;
+  readonly timeoutMs: number;
+  readonly attemptsMax: number;
+  readonly target: { readonly perMinute: number; readonly errorRateMax: number };
+}
+
+export type HealingStrategy = "retry" | "restart" | "quarantine" | "rollback" | "escalate";
+
+export interface Healing {
+  readonly enabled: boolean;
+  readonly backoff: BackoffPolicy;
+  readonly strategies: Readonly<Record<HealingFaultKind, HealingStrategy>>;
+  /** A job that kills its worker this often is quarantined. */
+  readonly crashMax: number;
+  /** A worker process without a beat for this long is dead. */
+  readonly workerDeadAfterMs: number;
+}
+
+export interface ScalingTarget {
+  /** Name of the scaling policy, e.g. `api-cpu-scaling`. */
+  readonly name: string;
+  readonly metric:
+    | {
+        readonly predefined:
+          | "ECSServiceAverageCPUUtilization"
+          | "ECSServiceAverageMemoryUtilization";
+      }
+    | {
+        readonly namespace: string;
+        readonly name: string;
+        readonly statistic: "Average" | "Sum" | "Maximum";
+      };
+  readonly target: number;
+  readonly scaleInCooldownS: number;
+  readonly scaleOutCooldownS: number;
+}
+
+export interface ServiceScaling {
+  readonly min: number;
+  readonly max: number;
+  readonly desired: number;
+  readonly policies: readonly ScalingTarget[];
+}
+
+export interface Retention {
+  readonly eventsDays: number;
+  readonly jobsDays: number;
+  readonly healdecLogsDays: number;
+  readonly quarantinedJobsDays: number;
+  readonly samplesDays: number;
+  readonly logsDays: number;
+  readonly exportsDays: number;
+}
+
+export interface Schedule {
+  readonly name: string;
+  readonly cron: string;
+  readonly timeZone: string;
+  readonly kind: string;
+  readonly payload: JsonObject;
+  /** After downtime: run once for all that was missed, or wait for the next time. */
+  readonly missed: "once" | "skip";
+}
+
+export interface ServiceSize {
+  readonly cpu: number;
+  readonly memoryMiB: number;
+}
+
+export interface Infrastructure {
+  readonly region: string;
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly services: Readonly<Record<"api" | "orchestrator" | "workers", ServiceSize>>;
+  readonly exportsBucket: string;
+  readonly database: {
+    readonly poolSize: number;
+    readonly connectionsMax: number;
+    readonly reserve: number;
+  };
+  /** Puts WORKER_CONCURRENCY_* into the task (design 8.4). */
+  readonly pinInTask: boolean;
+}
+
+export interface PolicySet {
+  readonly system: string;
+  readonly environment: string;
+  readonly metrics: Readonly<Record<string, Metric>>;
+  readonly alerts: readonly AlertRule[];
+  readonly workers: Readonly<Record<string, WorkerKind>>;
+  readonly healing: Healing;
+  readonly scaling: Readonly<Record<"api" | "orchestrator" | "workers", ServiceScaling>>;
+  readonly retention: Retention;
+  readonly schedules: readonly Schedule[];
+  readonly infrastructure: Infrastructure;
+  readonly routes: Routes;
+  readonly access: Access;
+  readonly automation: readonly Automation[];
+  /** Runbook name → built or planned (runbooks/catalogue.yaml). */
+  readonly runbooks: Readonly<Record<string, "built" | "planned">>;
+}

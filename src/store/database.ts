@@ -1,0 +1,171 @@
+/**
+ * The only door to Postgres. `pg` is imported nowhere else. Store functions take a `Sql` first (a pool
+ * or a transaction) and never begin a transaction themselves: the caller who decides begins it.
+ */
+import pg from "pg";
+import { errorMessage, Fault, fault } from "../base/fault.js";
+
+export interface QueryResult<Row> {
+  readonly rows: Row[];
+  readonly rowCount: number;
+}
+
+export interface Sql {
+  /** One statement with `$1` parameters. Throws a Fault: see `toDatabaseFault`. */
+  query<Row extends object>(text: string, values?: readonly unknown[]): Promise<QueryResult<Row>>;
+}
+
+export interface Database extends Sql {
+  /** Commits when `work` resolves, rolls back when it throws. */
+  transaction<T>(work: (tx: Sql) => Promise<T>): Promise<T>;
+  /** A connection of its own, for LISTEN, advisory session locks and cursors. */
+  connect<T>(work: (session: Session) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export interface Session extends Sql {
+  onNotification(listen: (channel: string, payload: string) => void): void;
+  onLost(lost: (error: Error) => void): void;
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  readonly poolMax: number;
+  readonly applicationName: string;
+  readonly ssl: boolean;
+  /** Milliseconds to wait for a free connection before a transient fault `DATABASE_POOL_EXHAUSTED`. */
+  readonly connectTimeoutMs?: number;
+  /** Milliseconds a statement may take; 0 for none. */
+  readonly statementTimeoutMs?: number;
+  /** Told of errors on idle connections (a server restart): never thrown. */
+  readonly onIdleError?: (error: Error) => void;
+}
+
+// bigint columns are keys and counts far below 2^53: numbers, not strings.
+const types = {
+  getTypeParser: (oid: number, format?: "text" | "binary") =>
+    oid === 20 || oid === 1700
+      ? (text: string) => Number(text)
+      : pg.types.getTypeParser(oid, format as "text"),
+};
+
+export function openDatabase(options: DatabaseOptions): Database {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolMax,
+    application_name: options.applicationName,
+    ssl: options.ssl ? { rejectUnauthorized: true } : false,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
+    statement_timeout: options.statementTimeoutMs ?? 60_000,
+    options: "-c search_path=public,control",
+    types,
+  });
+  pool.on("error", (error) => options.onIdleError?.(error));
+  return {
+    query: (text, values) => run(pool, text, values),
+    transaction: (work) => inTransaction(pool, work),
+    connect: (work) => withSession(pool, work),
+    close: () => pool.end(),
+  };
+}
+
+async function run<Row extends object>(
+  client: pg.Pool | pg.PoolClient,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<QueryResult<Row>> {
+  try {
+    const result = await client.query<Row>(text, [...values]);
+    return { rows: result.rows, rowCount: result.rowCount ?? 0 };
+  } catch (error) {
+    throw toDatabaseFault(error);
+  }
+}
+
+async function lend(pool: pg.Pool): Promise<pg.PoolClient> {
+  try {
+    return await pool.connect();
+  } catch (error) {
+    throw toDatabaseFault(error);
+  }
+}
+
+async function inTransaction<T>(pool: pg.Pool, work: (tx: Sql) => Promise<T>): Promise<T> {
+  const client = await lend(pool);
+  let broken: Error | undefined;
+  const noteError = (error: Error) => {
+    broken = error;
+  };
+  client.on("error", noteError);
+  try {
+    await run(client, "BEGIN");
+    const value = await work({ query: (text, values) => run(client, text, values) });
+    await run(client, "COMMIT");
+    return value;
+  } catch (error) {
+    await client.query("ROLLBACK").catch((rollbackError: Error) => {
+      broken = rollbackError;
+    });
+    throw error;
+  } finally {
+    client.off("error", noteError);
+    client.release(broken);
+  }
+}
+
+async function withSession<T>(pool: pg.Pool, work: (session: Session) => Promise<T>): Promise<T> {
+  const client = await lend(pool);
+  const lostListeners: ((error: Error) => void)[] = [];
+  const noteLost = (error: Error) => {
+    for (const listener of lostListeners) listener(error);
+  };
+  client.on("error", noteLost);
+  try {
+    return await work({
+      query: (text, values) => run(client, text, values),
+      onNotification: (listen) =>
+        client.on("notification", ({ channel, payload }) => listen(channel, payload ?? "")),
+      onLost: (lost) => lostListeners.push(lost),
+    });
+  } finally {
+    client.removeAllListeners("notification");
+    client.off("error", noteLost);
+    // A session may hold LISTEN and locks: it never goes back to the pool.
+    client.release(true);
+  }
+}
+
+/** SQLSTATE classes that pass by themselves: connection loss, shutdown, serialization, deadlock, resources. */
+const TRANSIENT = /^(08|53|57P|40001|40P01|55P03|25006)/;
+
+/** A pg error as a Fault: connection trouble is transient, anything else a defect of ours with its SQLSTATE. */
+export function toDatabaseFault(error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  const message = errorMessage(error);
+  const state = (error as { code?: unknown }).code;
+  const code = typeof state === "string" ? state : "";
+  if (message.includes("timeout exceeded when trying to connect")) {
+    return fault.transient("DATABASE_POOL_EXHAUSTED", "connection pool exhausted", {
+      cause: error,
+      hint: "more callers than DATABASE_POOL_SIZE: wait, or see the runbook relieve-db-pool",
+    });
+  }
+  if (
+    TRANSIENT.test(code) ||
+    /^E[A-Z]+$/.test(code) ||
+    /Connection terminated|timeout/i.test(message)
+  ) {
+    return fault.transient("DATABASE_UNAVAILABLE", `database: ${message}`, { cause: error });
+  }
+  return fault.transient("DATABASE_ERROR", `database: ${message}`, {
+    cause: error,
+    details: { sqlstate: code || null },
+  });
+}
+
+/** The SQLSTATE behind a Fault, e.g. `23505` for a broken unique index; null when there is none. */
+export function sqlState(error: unknown): string | null {
+  if (!(error instanceof Fault)) return null;
+  const state = error.details.sqlstate;
+  return typeof state === "string" ? state : null;
+}
