@@ -1,0 +1,20 @@
+/** Waits for a fact, not for a time: polls until the condition holds, and fails by name when it never does. */
+import { systemClock } from "../../src/base/clock.js";
+
+const POLL_MS = 20;
+
+export async function until<T>(
+  condition: () => Promise<T | undefined | null | false> | T | undefined | null | false,
+  what: string,
+  timeoutMs = 20_000,
+): Promise<T> {
+  const deadline = systemClock.now().getTime() + timeoutMs;
+  for (;;) {
+    const value = await condition();
+    if (value !== undefined && value !== null && value !== false) return value;
+    if (systemClock.now().getTime() > deadline) {
+      throw new Error(`gave up after ${timeoutMs} ms: ${what}`);
+    }
+    await systemClock.sleep(POLL_MS);
+  }
+}
