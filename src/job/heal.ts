@@ -1,0 +1,240 @@
+/**
+ * Healdec: what happens to a job whose handler failed or whose worker died. One pure decision with a
+ * name; the runtime carries it out in one transaction (HB-heal-01…12, X-16, X-17).
+ */
+import { unreachable } from "../base/assert.js";
+import type { BackoffPolicy } from "../base/backoff.js";
+import type { Fault, HealingFaultKind } from "../base/fault.js";
+import { nextRetry, nextVisit } from "./retry.js";
+
+export type HealingStrategy = "retry" | "restart" | "quarantine" | "rollback" | "escalate";
+
+/** What healing needs of the policy; `policy.healing` fits. */
+export interface HealingRules {
+  readonly enabled: boolean;
+  readonly backoff: BackoffPolicy;
+  readonly strategies: Readonly<Record<HealingFaultKind, HealingStrategy>>;
+  readonly crashMax: number;
+}
+
+/** What healing needs of the kind's policy; `policy.workers[kind]` fits. */
+export interface AttemptRules {
+  readonly attemptsMax: number;
+}
+
+export interface FailedJob {
+  /** 1 for the first try. */
+  readonly attempt: number;
+  /** How often a worker died under this job, this time included. */
+  readonly crashCount: number;
+}
+
+export type HealingReason =
+  | "retry-with-backoff"
+  | "restart-elsewhere"
+  | "waits-for-dependency"
+  | "attempts-exhausted"
+  | "kills-its-workers"
+  | "bad-data"
+  | "half-done"
+  | "critical"
+  | "asked-wrongly"
+  | "healing-disabled";
+
+export type Settle =
+  | {
+      readonly move: "reschedule";
+      readonly at: Date;
+      readonly burnAttempt: boolean;
+      readonly error: string;
+    }
+  | { readonly move: "fail" | "quarantine"; readonly error: string }
+  /** Declared compensations in reverse, then failed (HB-heal-04). */
+  | { readonly move: "rollback"; readonly error: string };
+
+/** One row of healdec_log (HB-heal-09). */
+export interface HealingAction {
+  readonly failureType: HealingFaultKind;
+  readonly strategy: HealingStrategy;
+  readonly attemptNumber: number;
+  /** Null until the next attempt, or the rollback, has ended (X-17). */
+  readonly success: boolean | null;
+  readonly operatorNotified: boolean;
+  readonly context: {
+    readonly error: string;
+    readonly backoff_ms: number | null;
+    readonly next_retry_at: string | null;
+  };
+}
+
+export interface HealingDecision {
+  readonly reason: HealingReason;
+  readonly settle: Settle;
+  readonly action: HealingAction | null;
+  /** Who is told: the operators' channel, or whoever is on call. */
+  readonly notify: "operator" | "critical" | null;
+  readonly entersSafeMode: boolean;
+}
+
+export interface HealingInput {
+  readonly fault: Fault;
+  readonly job: FailedJob;
+  readonly healing: HealingRules;
+  readonly kind: AttemptRules;
+  readonly now: Date;
+  /** In [0, 1). */
+  readonly random: number;
+}
+
+/** Longer texts are cut: the error column is for people, not for core dumps. */
+const ERROR_LENGTH_MAX = 2_000;
+
+export function decideHealing(input: HealingInput): HealingDecision {
+  const { fault, healing } = input;
+  if (fault.kind === "waiting") return comeBackLater(input);
+  if (fault.kind === "refused") return giveUp(input, "asked-wrongly");
+  if (!healing.enabled) return giveUp(input, "healing-disabled");
+  const strategy = healing.strategies[fault.kind];
+  switch (strategy) {
+    case "retry":
+      return retry(input, fault.kind);
+    case "restart":
+      return restart(input, fault.kind);
+    case "quarantine":
+      return quarantine(input, fault.kind, "bad-data");
+    case "rollback":
+      return rollback(input, fault.kind);
+    case "escalate":
+      return escalate(input, fault.kind);
+    default:
+      return unreachable(strategy);
+  }
+}
+
+/** X-16: the dependency named a time, so neither an attempt nor a healing action is spent. */
+function comeBackLater(input: HealingInput): HealingDecision {
+  const next = nextVisit({ now: input.now, retryAfterMs: input.fault.retryAfterMs });
+  return {
+    reason: "waits-for-dependency",
+    settle: { move: "reschedule", at: next.at, burnAttempt: false, error: errorText(input.fault) },
+    action: null,
+    notify: null,
+    entersSafeMode: false,
+  };
+}
+
+function retry(input: HealingInput, failureType: HealingFaultKind): HealingDecision {
+  if (input.job.attempt >= input.kind.attemptsMax) return giveUp(input, "attempts-exhausted");
+  const next = nextRetry({
+    now: input.now,
+    attempt: input.job.attempt,
+    backoff: input.healing.backoff,
+    random: input.random,
+    retryAfterMs: input.fault.retryAfterMs,
+  });
+  return runAgain(input, failureType, "retry", "retry-with-backoff", next);
+}
+
+/** HB-heal-02: at once on another worker; what kills its workers again and again is set aside. */
+function restart(input: HealingInput, failureType: HealingFaultKind): HealingDecision {
+  if (input.job.crashCount >= input.healing.crashMax) {
+    return quarantine(input, failureType, "kills-its-workers");
+  }
+  if (input.job.attempt >= input.kind.attemptsMax) return giveUp(input, "attempts-exhausted");
+  const next = { at: input.now, delayMs: 0 };
+  return runAgain(input, failureType, "restart", "restart-elsewhere", next);
+}
+
+function runAgain(
+  input: HealingInput,
+  failureType: HealingFaultKind,
+  strategy: HealingStrategy,
+  reason: HealingReason,
+  next: { readonly at: Date; readonly delayMs: number },
+): HealingDecision {
+  const error = errorText(input.fault);
+  return {
+    reason,
+    settle: { move: "reschedule", at: next.at, burnAttempt: true, error },
+    action: {
+      ...actionOf(input, failureType, strategy),
+      context: { error, backoff_ms: next.delayMs, next_retry_at: next.at.toISOString() },
+    },
+    notify: null,
+    entersSafeMode: false,
+  };
+}
+
+/** HB-heal-03: set aside until a person corrects or cancels it. */
+function quarantine(
+  input: HealingInput,
+  failureType: HealingFaultKind,
+  reason: HealingReason,
+): HealingDecision {
+  return {
+    reason,
+    settle: { move: "quarantine", error: errorText(input.fault) },
+    action: {
+      ...actionOf(input, failureType, "quarantine"),
+      success: true,
+      operatorNotified: true,
+    },
+    notify: "operator",
+    entersSafeMode: false,
+  };
+}
+
+function rollback(input: HealingInput, failureType: HealingFaultKind): HealingDecision {
+  return {
+    reason: "half-done",
+    settle: { move: "rollback", error: errorText(input.fault) },
+    action: actionOf(input, failureType, "rollback"),
+    notify: null,
+    entersSafeMode: false,
+  };
+}
+
+/** HB-heal-05: the page and safe mode are written with the settle, so the action has happened. */
+function escalate(input: HealingInput, failureType: HealingFaultKind): HealingDecision {
+  return {
+    reason: "critical",
+    settle: { move: "fail", error: errorText(input.fault) },
+    action: {
+      ...actionOf(input, failureType, "escalate"),
+      success: true,
+      operatorNotified: true,
+    },
+    notify: "critical",
+    entersSafeMode: true,
+  };
+}
+
+function giveUp(input: HealingInput, reason: HealingReason): HealingDecision {
+  return {
+    reason,
+    settle: { move: "fail", error: errorText(input.fault) },
+    action: null,
+    notify: null,
+    entersSafeMode: false,
+  };
+}
+
+function actionOf(
+  input: HealingInput,
+  failureType: HealingFaultKind,
+  strategy: HealingStrategy,
+): HealingAction {
+  return {
+    failureType,
+    strategy,
+    attemptNumber: input.job.attempt,
+    success: null,
+    operatorNotified: false,
+    context: { error: errorText(input.fault), backoff_ms: null, next_retry_at: null },
+  };
+}
+
+/** `CODE: sentence`: the code is what people search for. */
+export function errorText(fault: Fault): string {
+  return `${fault.code}: ${fault.message}`.slice(0, ERROR_LENGTH_MAX);
+}

@@ -1,0 +1,40 @@
+/** When a job runs again. Time and randomness are arguments, so that a table can test it. */
+import { type BackoffPolicy, backoffMs } from "../base/backoff.js";
+
+/** What a fault that names no time waits. */
+const WAIT_DEFAULT_MS = 30_000;
+/** A dependency that says "come back at once" is not asked in a tight loop. */
+const WAIT_MIN_MS = 1_000;
+
+export interface NextTry {
+  readonly at: Date;
+  readonly delayMs: number;
+}
+
+/**
+ * After a failed attempt (1-based): about 2, 4, 8 s… with the handbook's base of 1 s, jitter and cap
+ * (HB-heal-08), but never sooner than the dependency asked for.
+ */
+export function nextRetry(input: {
+  readonly now: Date;
+  readonly attempt: number;
+  readonly backoff: BackoffPolicy;
+  /** In [0, 1). */
+  readonly random: number;
+  readonly retryAfterMs?: number | undefined;
+}): NextTry {
+  const plainMs = backoffMs(input.backoff, input.attempt, input.random);
+  return after(input.now, Math.max(plainMs, input.retryAfterMs ?? 0));
+}
+
+/** For a `waiting` fault: when the dependency said, no attempt burnt (X-16). */
+export function nextVisit(input: {
+  readonly now: Date;
+  readonly retryAfterMs?: number | undefined;
+}): NextTry {
+  return after(input.now, Math.max(input.retryAfterMs ?? WAIT_DEFAULT_MS, WAIT_MIN_MS));
+}
+
+function after(now: Date, delayMs: number): NextTry {
+  return { at: new Date(now.getTime() + delayMs), delayMs };
+}
