@@ -1,0 +1,180 @@
+/**
+ * Brings a database up to the program. The handbook's tables come first (ledger `migrations`, HB-db-01),
+ * then ours (schema `control`, ledger `control.migration`): design 8.1, X-73. Each file is one
+ * transaction; an advisory lock lets two starters at once apply each file once (HB-cli-02, X-75).
+ */
+import { fault } from "../base/fault.js";
+import type { Database, Sql } from "./database.js";
+import type { MigrationFile, MigrationFiles } from "./migration-files.js";
+
+export interface MigrationReport {
+  /** Applied now; with `dryRun`, what would be applied. In order. */
+  readonly applied: readonly string[];
+  /** In our ledger, but unknown to this program: a newer release was here. Older programs may go on (expand, then contract). */
+  readonly newer: readonly string[];
+}
+
+/** Any number that other programs on the database are unlikely to lock. */
+const LOCK_KEY = 7_205_759_403;
+const LOCK_TIMEOUT_MS = 300_000;
+
+const LEDGERS = `
+CREATE TABLE IF NOT EXISTS public.migrations (
+  id         integer PRIMARY KEY,
+  name       text NOT NULL UNIQUE,
+  applied_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE SCHEMA IF NOT EXISTS control;
+CREATE TABLE IF NOT EXISTS control.migration (
+  id         integer PRIMARY KEY,
+  name       text NOT NULL UNIQUE,
+  checksum   text NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT now()
+);`;
+
+interface Ledger {
+  readonly public: readonly { id: number; name: string }[];
+  readonly control: readonly { id: number; name: string; checksum: string }[];
+}
+
+/** Throws a Fault `MIGRATION_REFUSED` before anything is touched, or `MIGRATION_FAILED` naming the file. */
+export async function migrate(
+  db: Database,
+  files: MigrationFiles,
+  options: { dryRun?: boolean } = {},
+): Promise<MigrationReport> {
+  return withMigrationLock(db, async (sql) => {
+    const ledger = await readLedger(sql);
+    checkLedger(ledger, files);
+    const pending = {
+      public: without(files.public, ledger.public),
+      control: without(files.control, ledger.control),
+    };
+    const applied = [...pending.public, ...pending.control].map(({ name }) => name);
+    const newer = without(ledger.control, files.control).map(({ name }) => name);
+    if (options.dryRun) return { applied, newer };
+
+    await sql.query(LEDGERS);
+    for (const file of pending.public) {
+      await apply(sql, file, "INSERT INTO public.migrations (id, name) VALUES ($1, $2)", [
+        ...[file.id, file.name],
+      ]);
+    }
+    for (const file of pending.control) {
+      await apply(
+        sql,
+        file,
+        "INSERT INTO control.migration (id, name, checksum) VALUES ($1, $2, $3)",
+        [file.id, file.name, file.checksum],
+      );
+    }
+    await ensureSearchPath(sql);
+    return { applied, newer };
+  });
+}
+
+/** Lets bare names of both schemas work for whoever connects, psql included. A clone of a database does not inherit it. */
+export async function ensureSearchPath(sql: Sql): Promise<void> {
+  const { rows } = await sql.query<{ statement: string }>(
+    `SELECT format('ALTER DATABASE %I SET search_path = public, control', current_database()) AS statement
+     WHERE NOT EXISTS (
+       SELECT FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+       WHERE d.datname = current_database() AND s.setrole = 0
+         AND 'search_path=public, control' = ANY (s.setconfig))`,
+  );
+  for (const { statement } of rows) await sql.query(statement);
+}
+
+/** Lends a session that alone may change the schema. Others wait, 5 min at most. */
+export async function withMigrationLock<T>(
+  db: Database,
+  work: (sql: Sql) => Promise<T>,
+): Promise<T> {
+  return db.connect(async (session) => {
+    await session.query(`SET statement_timeout = 0; SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
+    await session.query("SELECT pg_advisory_lock($1)", [LOCK_KEY]);
+    return work(session);
+  });
+}
+
+export async function inMigrationTransaction(
+  sql: Sql,
+  name: string,
+  work: () => Promise<void>,
+): Promise<void> {
+  await sql.query("BEGIN");
+  try {
+    await work();
+    await sql.query("COMMIT");
+  } catch (error) {
+    await sql.query("ROLLBACK");
+    throw fault.data("MIGRATION_FAILED", `migration ${name} failed and changed nothing: ${error}`, {
+      cause: error,
+      hint: "correct the file and migrate again",
+    });
+  }
+}
+
+async function apply(sql: Sql, file: MigrationFile, note: string, values: unknown[]) {
+  await inMigrationTransaction(sql, file.name, async () => {
+    await sql.query(file.sql);
+    await sql.query(note, values);
+  });
+}
+
+async function readLedger(sql: Sql): Promise<Ledger> {
+  const { rows } = await sql.query<{ public: boolean; control: boolean }>(
+    `SELECT to_regclass('public.migrations') IS NOT NULL AS public,
+            to_regclass('control.migration') IS NOT NULL AS control`,
+  );
+  const exists = rows[0];
+  return {
+    public: exists?.public
+      ? (await sql.query<{ id: number; name: string }>("SELECT id, name FROM public.migrations"))
+          .rows
+      : [],
+    control: exists?.control
+      ? (
+          await sql.query<{ id: number; name: string; checksum: string }>(
+            "SELECT id, name, checksum FROM control.migration",
+          )
+        ).rows
+      : [],
+  };
+}
+
+function checkLedger(ledger: Ledger, files: MigrationFiles): void {
+  for (const row of ledger.control) {
+    const file = files.control.find(({ name }) => name === row.name);
+    if (file && file.checksum !== row.checksum) {
+      throw refused(
+        `src/db/control/${file.name}.sql was edited after it was applied to this database`,
+        "put the applied text back, and write the change as a new file with the next number",
+      );
+    }
+  }
+  const newest = Math.max(0, ...ledger.public.map(({ id }) => id));
+  for (const file of without(files.public, ledger.public)) {
+    const holder = ledger.public.find(({ id }) => id === file.id);
+    if (file.id <= newest) {
+      throw refused(
+        holder
+          ? `number ${file.id} of ${file.name}.sql is taken by the applied migration ${holder.name}`
+          : `${file.name}.sql comes before migration ${newest}, which is already applied`,
+        `name it with a number above ${newest}`,
+      );
+    }
+  }
+}
+
+function refused(message: string, hint: string): Error {
+  return fault.refused("MIGRATION_REFUSED", message, { hint });
+}
+
+function without<T extends { readonly name: string }>(
+  all: readonly T[],
+  known: readonly { readonly name: string }[],
+): T[] {
+  const names = new Set(known.map(({ name }) => name));
+  return all.filter(({ name }) => !names.has(name));
+}

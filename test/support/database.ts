@@ -1,0 +1,98 @@
+/** Lends each test a database of its own: a clone of the migrated template, dropped afterwards. */
+import { randomBytes } from "node:crypto";
+import { inject } from "vitest";
+import { type Database, openDatabase } from "../../src/store/database.js";
+import { ensureSearchPath } from "../../src/store/migrate.js";
+import { until } from "./until.js";
+
+/** A closed connection is gone from the server a moment later. */
+const CLOSE_TIMEOUT_MS = 3_000;
+
+export interface TestDatabase {
+  readonly db: Database;
+  readonly url: string;
+  /** Closes `db` and drops the database. Throws when the test left another connection to it open. */
+  drop(): Promise<void>;
+}
+
+export async function withDatabase(
+  test: (db: Database, url: string) => Promise<void>,
+): Promise<void> {
+  const { db, url, drop } = await createTestDatabase();
+  let failed = true;
+  try {
+    await test(db, url);
+    failed = false;
+  } finally {
+    // The test's own failure is the news; what it left open is not.
+    await drop().catch((error: unknown) => {
+      if (!failed) throw error;
+    });
+  }
+}
+
+export async function createTestDatabase(): Promise<TestDatabase> {
+  return create(inject("databaseTemplate"));
+}
+
+/** Without any table: for tests of the migration itself. */
+export async function createEmptyDatabase(): Promise<TestDatabase> {
+  return create("template0");
+}
+
+async function create(template: string): Promise<TestDatabase> {
+  const name = `algobrain_test_${randomBytes(6).toString("hex")}`;
+  await asAdmin((admin) => admin.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
+  const url = new URL(inject("databaseServerUrl"));
+  url.pathname = `/${name}`;
+  const db = open(url.toString(), 10, "test");
+  if (template !== "template0") await ensureSearchPath(db);
+  return {
+    db,
+    url: url.toString(),
+    drop: async () => {
+      await db.close();
+      await asAdmin((admin) => dropUnused(admin, name));
+    },
+  };
+}
+
+async function dropUnused(admin: Database, name: string): Promise<void> {
+  let left: string[] = [];
+  try {
+    await until(
+      async () => {
+        left = await openConnections(admin, name);
+        return left.length === 0;
+      },
+      "connections to the test database are closed",
+      CLOSE_TIMEOUT_MS,
+    );
+  } catch {
+    throw new Error(`the test left connections open: ${left.join(", ")}`);
+  } finally {
+    await admin.query(`DROP DATABASE ${name} WITH (FORCE)`);
+  }
+}
+
+async function openConnections(admin: Database, name: string): Promise<string[]> {
+  const { rows } = await admin.query<{ connection: string }>(
+    `SELECT coalesce(nullif(application_name, ''), 'unnamed') || ' (' || coalesce(query, '') || ')' AS connection
+     FROM pg_stat_activity WHERE datname = $1 AND backend_type = 'client backend'`,
+    [name],
+  );
+  return rows.map(({ connection }) => connection);
+}
+
+async function asAdmin<T>(work: (admin: Database) => Promise<T>): Promise<T> {
+  const admin = open(inject("databaseServerUrl"), 1, "test-admin");
+  try {
+    return await work(admin);
+  } finally {
+    await admin.close();
+  }
+}
+
+function open(url: string, poolMax: number, applicationName: string): Database {
+  return openDatabase({ url, poolMax, applicationName, ssl: false });
+}
