@@ -37,9 +37,11 @@ export interface CommitRecord {
 }
 
 export interface GitRepository {
-  /** Stable id: the path's or remote's canonical form, digested. */
+  /** Absolute, symbolic links resolved. */
   readonly path: string;
   readonly name: string;
+  /** Where it was cloned from, as configured but without user and password; null for none. */
+  readonly remote: string | null;
 }
 
 /** Read-only access to Git repositories on this machine. Nothing of the code leaves it. */
