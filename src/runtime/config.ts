@@ -1,0 +1,294 @@
+/**
+ * The environment, once, as typed values: HB-env-01…35 and the names of design section 6. All problems
+ * at once; conflicts name both variables (X-37); unknown names near ours are warnings (X-55).
+ */
+import { LOG_LEVELS, type LogLevel } from "../base/log.js";
+import { PUBLIC_KINDS } from "../job/kinds.js";
+import { type ConfigProblem, type Env, EnvReader } from "./env-reader.js";
+
+export const ENVIRONMENTS = ["local", "staging", "production"] as const;
+export type Environment = (typeof ENVIRONMENTS)[number];
+
+export interface Config {
+  readonly environment: Environment;
+  /** Folder of what this machine keeps: embedded database, local secrets, journal. */
+  readonly home: string;
+  readonly logLevel: LogLevel;
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    readonly rateLimitPerMinute: number;
+    readonly corsOrigins: readonly string[];
+  };
+  readonly database: {
+    /** Null: the embedded server (only outside production). */
+    readonly url: string | null;
+    readonly replicaUrl: string | null;
+    readonly ssl: boolean;
+  };
+  /** Null: the cache is in memory. */
+  readonly redis: {
+    readonly url: string;
+    readonly password: string | null;
+    readonly tls: boolean;
+  } | null;
+  readonly orchestrator: {
+    readonly pollIntervalMs: number;
+    readonly maxConcurrentJobs: number;
+  };
+  readonly auth: {
+    /** The first signs, all verify (design 8.9). Null only in local, until local secrets are made. */
+    readonly jwtSecrets: readonly string[] | null;
+  };
+  readonly policySource:
+    | { readonly kind: "directory"; readonly path: string }
+    | { readonly kind: "s3"; readonly bucket: string; readonly key: string };
+  /** `owner/name`. */
+  readonly gitopsRepo: string | null;
+  readonly github: {
+    readonly token: string | null;
+    readonly webhookSecret: string | null;
+    readonly apiUrl: string;
+  };
+  readonly slack: {
+    readonly botToken: string | null;
+    readonly signingSecret: string | null;
+    readonly appToken: string | null;
+    readonly apiUrl: string | null;
+  };
+  readonly pagerduty: {
+    readonly token: string | null;
+    readonly routingKey: string | null;
+    /** Any of them may have signed, while one is being replaced. */
+    readonly webhookSecrets: readonly string[];
+    readonly apiUrl: string | null;
+    readonly eventsUrl: string | null;
+  };
+  readonly aws: { readonly endpointUrl: string | null };
+  readonly datadogApiKey: string | null;
+  readonly sentryDsn: string | null;
+  /** What a set variable says against the policy: see `applyOverrides`. Null: the policy decides. */
+  readonly overrides: {
+    readonly healingEnabled: boolean | null;
+    readonly concurrency: Readonly<Record<string, number>>;
+    readonly poolSize: number | null;
+    readonly region: string | null;
+    readonly exportsBucket: string | null;
+  };
+  /** For `createRedact`: every secret that was read. */
+  readonly secrets: readonly string[];
+}
+
+export type ReadConfig =
+  | { readonly ok: true; readonly value: Config; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+const COUNT = { min: 1, max: 10_000 };
+const POLL_MS = { min: 10, max: 3_600_000 };
+const HTTP_URL = ["https:", "http:"];
+/** HS256 wants as many bytes as its digest has. */
+const JWT_SECRET_LENGTH_MIN = 32;
+
+/** Reads all of it, and never the process: the environment is an argument. */
+export function readConfig(env: Env): ReadConfig {
+  const reader = new EnvReader(env);
+  const environment = reader.oneOf("ALGOBRAIN_ENV", ENVIRONMENTS) ?? "local";
+  const config: Config = {
+    environment,
+    home: reader.text("ALGOBRAIN_HOME") ?? ".algobrain",
+    logLevel: reader.oneOf("LOG_LEVEL", LOG_LEVELS) ?? "info",
+    http: readHttp(reader),
+    database: readDatabase(reader, environment),
+    redis: readRedis(reader),
+    orchestrator: {
+      pollIntervalMs: reader.integer("ORCHESTRATOR_POLL_INTERVAL_MS", POLL_MS) ?? 5_000,
+      maxConcurrentJobs: reader.integer("ORCHESTRATOR_MAX_CONCURRENT_JOBS", COUNT) ?? 100,
+    },
+    auth: { jwtSecrets: readJwtSecrets(reader, environment) },
+    policySource: readPolicySource(reader),
+    gitopsRepo: readRepository(reader),
+    github: {
+      token: reader.text("GITHUB_TOKEN"),
+      webhookSecret: reader.text("GITHUB_WEBHOOK_SECRET"),
+      apiUrl: readBaseUrl(reader, "GITHUB_API_URL") ?? "https://api.github.com",
+    },
+    slack: readSlack(reader),
+    pagerduty: readPagerDuty(reader),
+    aws: { endpointUrl: readBaseUrl(reader, "AWS_ENDPOINT_URL") },
+    datadogApiKey: reader.text("DATADOG_API_KEY"),
+    sentryDsn: reader.text("SENTRY_DSN"),
+    overrides: readOverrides(reader),
+    secrets: [],
+  };
+  if (reader.problems.length > 0) return { ok: false, problems: reader.problems };
+  const value = freeze({ ...config, secrets: secretsOf(config) });
+  return { ok: true, value, warnings: reader.strangers() };
+}
+
+function readHttp(reader: EnvReader): Config["http"] {
+  const corsOrigins = reader.list("API_CORS_ORIGINS");
+  for (const origin of corsOrigins) {
+    if (!URL.canParse(origin) || new URL(origin).origin !== origin) {
+      reader.refuse("API_CORS_ORIGINS", origin, "an origin such as https://dashboard.example.com");
+    }
+  }
+  return {
+    host: reader.text("HOST") ?? "127.0.0.1",
+    port: reader.integer("PORT", { min: 0, max: 65_535 }) ?? 3_001,
+    rateLimitPerMinute: reader.integer("API_RATE_LIMIT_PER_MINUTE", COUNT) ?? 100,
+    corsOrigins,
+  };
+}
+
+function readDatabase(reader: EnvReader, environment: Environment): Config["database"] {
+  const protocols = ["postgresql:", "postgres:"];
+  const plain = reader.url("DATABASE_URL", protocols);
+  const primary = reader.url("DATABASE_URL_PRIMARY", protocols);
+  const replica = reader.url("DATABASE_URL_REPLICA", protocols);
+  const url = primary ?? plain;
+  if (plain !== null && primary !== null && plain.href !== primary.href) {
+    const names = ["DATABASE_URL", "DATABASE_URL_PRIMARY"];
+    reader.problem(names, `${names.join(" and ")} name different databases: set one of them`);
+  }
+  if (replica !== null && url === null) {
+    const names = ["DATABASE_URL_REPLICA", "DATABASE_URL"];
+    reader.problem(names, "DATABASE_URL_REPLICA is set without DATABASE_URL: set both or neither");
+  }
+  if (environment === "production" && url === null) {
+    reader.problem(["DATABASE_URL"], "DATABASE_URL must be set when ALGOBRAIN_ENV is production");
+  }
+  const flag = reader.flag("DATABASE_SSL");
+  if (url !== null) refuseSslConflict(reader, plain === null ? "_PRIMARY" : "", url, flag);
+  const ssl = flag ?? (environment !== "local" && url !== null);
+  return { url: url?.href ?? null, replicaUrl: replica?.href ?? null, ssl };
+}
+
+function refuseSslConflict(reader: EnvReader, suffix: string, url: URL, ssl: boolean | null): void {
+  const mode = url.searchParams.get("sslmode");
+  if (ssl === null || mode === null) return;
+  if (ssl !== (mode === "disable")) return;
+  const names = ["DATABASE_SSL", `DATABASE_URL${suffix}`];
+  reader.problem(
+    names,
+    `${names[0]}=${ssl} contradicts sslmode=${mode} in ${names[1]}: remove one of them`,
+  );
+}
+
+function readRedis(reader: EnvReader): Config["redis"] {
+  const url = reader.url("REDIS_URL", ["redis:", "rediss:"]);
+  const password = reader.text("REDIS_PASSWORD");
+  const tls = reader.flag("REDIS_TLS");
+  if (url === null) return null;
+  if (url.protocol === "rediss:" && tls === false) {
+    const names = ["REDIS_URL", "REDIS_TLS"];
+    reader.problem(names, "REDIS_URL starts with rediss:// but REDIS_TLS is false: change one");
+  }
+  if (password !== null && url.password !== "" && decodeURIComponent(url.password) !== password) {
+    const names = ["REDIS_URL", "REDIS_PASSWORD"];
+    reader.problem(names, "REDIS_URL and REDIS_PASSWORD hold different passwords: keep one");
+  }
+  return { url: url.href, password, tls: tls ?? url.protocol === "rediss:" };
+}
+
+function readJwtSecrets(reader: EnvReader, environment: Environment): string[] | null {
+  const secrets = reader.list("JWT_SECRET");
+  if (environment === "local") return secrets.length === 0 ? null : secrets;
+  if (secrets.length === 0) {
+    reader.problem(["JWT_SECRET"], `JWT_SECRET must be set when ALGOBRAIN_ENV is ${environment}`);
+  }
+  if (secrets.some((secret) => secret.length < JWT_SECRET_LENGTH_MIN)) {
+    const message = `JWT_SECRET: every secret in the list needs ${JWT_SECRET_LENGTH_MIN} characters or more`;
+    reader.problem(["JWT_SECRET"], message);
+  }
+  return secrets;
+}
+
+function readPolicySource(reader: EnvReader): Config["policySource"] {
+  const text = reader.text("POLICY_SOURCE") ?? "policies";
+  if (!text.startsWith("s3://")) return { kind: "directory", path: text };
+  const [, bucket, key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(text) ?? [];
+  if (bucket === undefined || key === undefined) {
+    reader.refuse("POLICY_SOURCE", text, "a directory, or s3://bucket/key");
+    return { kind: "directory", path: text };
+  }
+  return { kind: "s3", bucket, key };
+}
+
+function readRepository(reader: EnvReader): string | null {
+  const text = reader.text("GITOPS_REPO");
+  if (text !== null && !/^[\w.-]+\/[\w.-]+$/.test(text)) {
+    reader.refuse("GITOPS_REPO", text, "owner/name");
+  }
+  return text;
+}
+
+function readSlack(reader: EnvReader): Config["slack"] {
+  return {
+    botToken: reader.text("SLACK_BOT_TOKEN"),
+    signingSecret: reader.text("SLACK_SIGNING_SECRET"),
+    appToken: reader.text("SLACK_APP_TOKEN"),
+    apiUrl: readBaseUrl(reader, "SLACK_API_URL"),
+  };
+}
+
+function readPagerDuty(reader: EnvReader): Config["pagerduty"] {
+  return {
+    token: reader.text("PAGERDUTY_TOKEN"),
+    routingKey: reader.text("PAGERDUTY_ROUTING_KEY"),
+    webhookSecrets: reader.list("PAGERDUTY_WEBHOOK_SECRET"),
+    apiUrl: readBaseUrl(reader, "PAGERDUTY_API_URL"),
+    eventsUrl: readBaseUrl(reader, "PAGERDUTY_EVENTS_URL"),
+  };
+}
+
+/** Without a slash at its end, so that paths may be appended. */
+function readBaseUrl(reader: EnvReader, name: string): string | null {
+  return reader.url(name, HTTP_URL)?.href.replace(/\/+$/, "") ?? null;
+}
+
+function readOverrides(reader: EnvReader): Config["overrides"] {
+  const concurrency: Record<string, number> = {};
+  for (const kind of PUBLIC_KINDS) {
+    const value = reader.integer(concurrencyName(kind), COUNT);
+    if (value !== null) concurrency[kind] = value;
+  }
+  return {
+    healingEnabled: reader.flag("HEALDEC_ENABLED"),
+    concurrency,
+    poolSize: reader.integer("DATABASE_POOL_SIZE", COUNT),
+    region: reader.text("AWS_REGION"),
+    exportsBucket: reader.text("S3_EXPORTS_BUCKET"),
+  };
+}
+
+/** HB-env-12…23. */
+export function concurrencyName(kind: string): string {
+  return `WORKER_CONCURRENCY_${kind.toUpperCase()}`;
+}
+
+function secretsOf(config: Config): string[] {
+  const urls = [config.database.url, config.database.replicaUrl, config.redis?.url ?? null];
+  return [
+    ...urls.map((url) => (url === null ? "" : decodeURIComponent(new URL(url).password))),
+    config.redis?.password,
+    ...(config.auth.jwtSecrets ?? []),
+    config.github.token,
+    config.github.webhookSecret,
+    config.slack.botToken,
+    config.slack.signingSecret,
+    config.slack.appToken,
+    config.pagerduty.token,
+    config.pagerduty.routingKey,
+    ...config.pagerduty.webhookSecrets,
+    config.datadogApiKey,
+    config.sentryDsn,
+  ].filter((secret): secret is string => typeof secret === "string" && secret !== "");
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) freeze(inner);
+  }
+  return value;
+}
