@@ -1,0 +1,95 @@
+/**
+ * The one table that says which route needs what (design 6, X-24). Deny by default: a route that is
+ * registered but not listed here stops the start. Who the caller is, is decided in token.ts.
+ */
+import type { PolicySet, Role } from "../policy/policy.js";
+
+/**
+ * `none`: anyone. `inside`: anyone inside the network, else a viewer. `signature`: the door itself
+ * checks who signed. A role: a token with that role or a higher one.
+ */
+export type Need = "none" | "inside" | "signature" | Role;
+
+export interface RouteAccess {
+  readonly need: Need;
+  /** Writes are refused in safe mode unless they are how people get out of it (design 5, X-13). */
+  readonly inSafeMode: "refused" | "allowed";
+}
+
+const read = (need: Need): RouteAccess => ({ need, inSafeMode: "allowed" });
+const write = (need: Role): RouteAccess => ({ need, inSafeMode: "refused" });
+const rescue = (need: Role): RouteAccess => ({ need, inSafeMode: "allowed" });
+const door: RouteAccess = { need: "signature", inSafeMode: "allowed" };
+
+export const ACCESS: Readonly<Record<string, RouteAccess>> = {
+  "GET /": read("none"),
+  "GET /health": read("none"),
+  "GET /api/health": read("none"),
+  "GET /health/live": read("none"),
+  "GET /documentation/json": read("none"),
+  // Preflight carries no token; the CORS list decides.
+  "OPTIONS *": read("none"),
+
+  "GET /metrics": read("inside"),
+  "GET /api/about/metrics/prometheus": read("inside"),
+
+  "GET /api/v1/jobs": read("viewer"),
+  "GET /api/v1/jobs/:id": read("viewer"),
+  // Operators may post some kinds only: see roleToPost.
+  "POST /api/v1/jobs": write("operator"),
+  // Operators only where the access policy lets them: see roleToRetry.
+  "POST /api/v1/jobs/:id/retry": rescue("operator"),
+  "POST /api/v1/jobs/:id/cancel": rescue("operator"),
+
+  "GET /api/queue/stats": read("viewer"),
+  "POST /api/queue/:name/pause": write("operator"),
+  "POST /api/queue/:name/resume": write("operator"),
+
+  "GET /api/alerts/active": read("viewer"),
+  "GET /api/alerts/history": read("viewer"),
+  "GET /api/v1/runs": read("viewer"),
+  "GET /api/v1/runs/:id": read("viewer"),
+
+  "POST /webhooks/github": door,
+  "POST /webhooks/pagerduty": door,
+  "POST /slack/commands": door,
+  "POST /slack/interactions": door,
+};
+
+/** HEAD is answered by the GET route, so it needs the same. */
+export function routeKey(method: string, url: string): string {
+  return `${method === "HEAD" ? "GET" : method} ${url}`;
+}
+
+/** What a registered route needs. Throws when the table does not say: nothing is open by accident. */
+export function accessOf(method: string, url: string): RouteAccess {
+  const access = ACCESS[routeKey(method, url)];
+  if (!access) {
+    throw new Error(
+      `route ${method} ${url} is not in the access table: add it to src/web/access.ts with what it needs`,
+    );
+  }
+  return access;
+}
+
+const RANK: Readonly<Record<Role, number>> = { viewer: 1, operator: 2, admin: 3 };
+
+export function isAtLeast(role: Role, needed: Role): boolean {
+  return RANK[role] >= RANK[needed];
+}
+
+/** EP-02: operators feed the index; everything that repairs, deletes or exports takes an admin. */
+const OPERATOR_KINDS: readonly string[] = ["index", "score", "identity"];
+
+export function roleToPost(kind: string): Role {
+  return OPERATOR_KINDS.includes(kind) ? "operator" : "admin";
+}
+
+/**
+ * EP-05: an admin, or whom the access policy lets run `rerun-job` from the API without a second
+ * person: the same act under two names must not need two different roles.
+ */
+export function roleToRetry(policy: PolicySet): Role {
+  const rule = policy.access.rules.find(({ runbook }) => runbook === "rerun-job");
+  return rule?.doors.includes("api") && rule.approvals === 0 ? rule.role : "admin";
+}

@@ -1,0 +1,78 @@
+/** Any thrown value as an HTTP problem: our faults, Fastify's errors, and the unexpected, which tells nothing. */
+import { Fault } from "../base/fault.js";
+import { HttpProblem, type ProblemCode } from "./problem.js";
+
+/** Faults that mean "the database is away", not "we are wrong". */
+const DATABASE_AWAY: readonly string[] = ["DATABASE_UNAVAILABLE", "DATABASE_POOL_EXHAUSTED"];
+const DATABASE_RETRY_AFTER_S = 5;
+const BUSY_RETRY_AFTER_S = 1;
+
+/** Statuses that Fastify itself answers with, by code of ours. */
+const BY_STATUS: Readonly<Record<number, ProblemCode>> = {
+  400: "malformed-request",
+  401: "signature-invalid",
+  403: "forbidden",
+  404: "not-found",
+  408: "request-timeout",
+  409: "state-conflict",
+  413: "body-too-large",
+  415: "unsupported-media-type",
+  429: "rate-limited",
+  431: "headers-too-large",
+  503: "busy",
+};
+
+export function toProblem(thrown: unknown): HttpProblem {
+  if (thrown instanceof HttpProblem) return thrown;
+  if (thrown instanceof Fault) return fromFault(thrown);
+  if (isFastifyError(thrown)) return fromFastify(thrown);
+  return internal(thrown);
+}
+
+function fromFault(fault: Fault): HttpProblem {
+  if (DATABASE_AWAY.includes(fault.code)) {
+    return new HttpProblem(
+      "database-unavailable",
+      "The database does not answer; nothing was changed that you were not told of. Try again shortly.",
+      { retryAfterS: DATABASE_RETRY_AFTER_S, cause: fault },
+    );
+  }
+  if (fault.kind === "waiting") {
+    const retryAfterS = (fault.retryAfterMs ?? BUSY_RETRY_AFTER_S * 1000) / 1000;
+    return new HttpProblem("busy", fault.message, { retryAfterS, cause: fault });
+  }
+  return internal(fault);
+}
+
+interface FastifyError extends Error {
+  readonly code: string;
+  readonly statusCode: number;
+}
+
+function isFastifyError(thrown: unknown): thrown is FastifyError {
+  if (!(thrown instanceof Error)) return false;
+  const { code, statusCode } = thrown as Partial<FastifyError>;
+  return typeof code === "string" && typeof statusCode === "number";
+}
+
+function fromFastify(error: FastifyError): HttpProblem {
+  if (error.code === "FST_ERR_HANDLER_TIMEOUT") {
+    return new HttpProblem("timeout", "The request was given up after its deadline.", {
+      retryAfterS: DATABASE_RETRY_AFTER_S,
+      cause: error,
+    });
+  }
+  const code = BY_STATUS[error.statusCode];
+  // Fastify's sentences about 4xx are about the request and safe to show; those about 5xx are about us.
+  return code && error.statusCode < 500
+    ? new HttpProblem(code, error.message, { cause: error })
+    : internal(error);
+}
+
+function internal(cause: unknown): HttpProblem {
+  return new HttpProblem(
+    "internal",
+    "Something unexpected happened; the log tells it under this instance.",
+    { cause },
+  );
+}
