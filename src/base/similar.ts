@@ -16,10 +16,13 @@ function distance(a: string, b: string): number {
 export function similarNames(wrong: string, known: Iterable<string>, most = 3): string[] {
   const typed = wrong.slice(0, 100).toLowerCase();
   const limit = Math.max(2, Math.floor(typed.length / 3));
-  return [...known]
+  const near = [...known]
     .map((name) => ({ name, score: score(typed, name.toLowerCase()) }))
     .filter(({ score }) => score <= limit)
-    .sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1))
+    .sort((a, b) => a.score - b.score || (a.name < b.name ? -1 : 1));
+  // Only the nearest: a worse guess beside a good one is noise.
+  return near
+    .filter(({ score }) => score === near[0]?.score)
     .slice(0, most)
     .map(({ name }) => name);
 }

@@ -18,9 +18,9 @@ describe("a compiled schema", () => {
   it("finds everything at once, each with its pointer", () => {
     const findings = schema.check({ depth: 0, reop_id: "r1" });
     expect(findings.map(({ pointer, message }) => `${pointer}: ${message}`).sort()).toEqual([
+      "/depth: must be >= 1",
       ': must have key "repo_id"',
       ': unknown key "reop_id"',
-      "/depth: must be >= 1",
     ]);
   });
 });
