@@ -10,11 +10,11 @@ import type { Logger } from "../base/log.js";
 import { findAccount } from "./postgres/account.js";
 import { findPlace, removePlace } from "./postgres/place.js";
 import { findProgram } from "./postgres/program.js";
+import { isAlive } from "./postgres/reach.js";
 import {
   DATABASE_NAME,
   findRunning,
   initialise,
-  isAlive,
   type Server,
   start,
   stop,

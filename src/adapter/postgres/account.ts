@@ -8,7 +8,7 @@ import { fault } from "../../base/fault.js";
 const ACCOUNT_NAME = "postgres";
 const PROGRAM_TIMEOUT_MS = 60_000;
 /** Nothing is inherited: PGDATA, PGPORT and the like of the person's shell must not steer our server. */
-const ENVIRONMENT = { LC_ALL: "C", TZ: "UTC", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
+export const ENVIRONMENT = { LC_ALL: "C", TZ: "UTC", PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 
 /** Null: run as the current user. */
 export type Account = { readonly uid: number; readonly gid: number } | null;

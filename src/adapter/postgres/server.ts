@@ -1,23 +1,26 @@
 /** One server process: make its files, find it running, start it, stop it. */
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { chown, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { chown, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../../base/clock.js";
 import { fault } from "../../base/fault.js";
-import { type Account, runAs } from "./account.js";
+import { type Account, ENVIRONMENT, runAs } from "./account.js";
 import type { Place } from "./place.js";
 import type { Program } from "./program.js";
+import { answers, freePort, isAlive } from "./reach.js";
 
 export const USER_NAME = "algobrain";
 export const DATABASE_NAME = "algobrain";
 
-const START_ATTEMPTS_MAX = 10;
+const START_ATTEMPTS_MAX = 5;
 const START_PAUSE_MS = 300;
-const ANSWER_TIMEOUT_MS = 1_000;
+/** Recovery after a crash replays what the last checkpoint left. */
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 20_000;
+const REAP_TIMEOUT_MS = 1_000;
+const POLL_MS = 20;
 const LOG_MAX_BYTES = 10_000_000;
-/** A four-byte length and the number that asks a PostgreSQL server whether it speaks TLS: it answers S or N. */
-const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
 
 export interface Server {
   readonly account: Account;
@@ -33,6 +36,7 @@ export interface Running {
 }
 
 const dataFolder = ({ place }: Server): string => join(place.folder, "data");
+const logFile = ({ place }: Server): string => join(place.folder, "server.log");
 const pidFile = (server: Server): string => join(dataFolder(server), "postmaster.pid");
 
 /** Makes the data folder with its database when there is none: whole or not at all, so a kill half-way does no harm. */
@@ -81,45 +85,94 @@ async function checkMajor(server: Server): Promise<void> {
 
 /** The server of this place, when it runs and answers. A pid file that a crash left behind is not taken for a server. */
 export async function findRunning(server: Server): Promise<Running | null> {
-  const text = await readFile(pidFile(server), "utf8").catch(() => "");
-  const [pid, , , port] = text.split("\n").map(Number);
+  const { pid, port } = await readPidFile(server);
   if (!pid || !port || !isAlive(pid)) return null;
   return (await answers(port)) ? { pid, port } : null;
 }
 
-/** Starts the server in a session of its own, so that Ctrl-C in the terminal does not reach it. */
+/**
+ * Starts the server in a session of its own, so that Ctrl-C in the terminal does not reach it.
+ * It is our child (so it leaves no zombie where nobody else reaps), but does not keep our process alive.
+ */
 export async function start(server: Server): Promise<Running> {
-  let said = "";
   await keepLogSmall(server);
   for (let attempt = 1; attempt <= START_ATTEMPTS_MAX; attempt++) {
-    const args = ["start", "--wait", "--timeout", "60", "--silent", ...placeArgs(server)];
-    const settings = settingsOf(server, await freePort());
-    const done = await runAs(server.account, programPath(server, "pg_ctl"), [
-      ...[...args, "--log", join(server.place.folder, "server.log")],
-      ...["--options", settings.map((setting) => `-c ${setting}`).join(" ")],
-    ]);
+    const child = await spawnServer(server, await freePort());
+    const running = await firstAnswer(server, child);
     // Also when another process was quicker: then its server is ours too.
-    const running = await findRunning(server);
     if (running) return running;
-    said = done.complaint;
     await dropStalePidFile(server);
     // A port taken meanwhile, or a killed server whose last child has not yet gone.
     await systemClock.sleep(START_PAUSE_MS);
   }
-  throw broken(`could not start: ${said}`, server);
+  throw broken("could not start", server);
 }
 
 /** Ends sessions at once and writes a checkpoint; when that takes over 20 s, stops without one (the next start recovers). */
 export async function stop(server: Server): Promise<void> {
-  for (const mode of ["fast", "immediate"]) {
-    const args = ["stop", "--wait", "--timeout", "20", "--silent", "--mode", mode];
-    const done = await runAs(server.account, programPath(server, "pg_ctl"), [
-      ...args,
-      ...placeArgs(server),
-    ]);
-    if (done.ok || (await findRunning(server)) === null) return;
+  for (const signal of ["SIGINT", "SIGQUIT"] as const) {
+    const { pid } = await readPidFile(server);
+    if (!pid || !isAlive(pid)) return;
+    process.kill(pid, signal);
+    const isDown = async () => (await readPidFile(server)).pid !== pid;
+    if (!(await pollUntil(isDown, STOP_TIMEOUT_MS))) continue;
+    // The file goes a moment before the process; a process that nobody reaps stays a zombie.
+    await pollUntil(() => !isAlive(pid), REAP_TIMEOUT_MS);
+    return;
   }
   throw broken("does not stop", server);
+}
+
+async function pollUntil(
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs: number,
+): Promise<boolean> {
+  const deadline = systemClock.now().getTime() + timeoutMs;
+  while (!(await condition())) {
+    if (systemClock.now().getTime() > deadline) return false;
+    await systemClock.sleep(POLL_MS);
+  }
+  return true;
+}
+
+async function spawnServer(server: Server, port: number): Promise<ChildProcess> {
+  const log = await open(logFile(server), "a", 0o600);
+  try {
+    const settings = settingsOf(server, port).flatMap((setting) => ["-c", setting]);
+    const child = spawn(programPath(server, "postgres"), ["-D", dataFolder(server), ...settings], {
+      ...server.account,
+      cwd: "/",
+      env: ENVIRONMENT,
+      detached: true,
+      stdio: ["ignore", log.fd, log.fd],
+    });
+    // A program that cannot be started ends like one that ends at once.
+    child.on("error", () => child.emit("exit", null, null));
+    child.unref();
+    return child;
+  } finally {
+    await log.close();
+  }
+}
+
+/** Null when the child ended and no server of this place answers, or none did in time. */
+async function firstAnswer(server: Server, child: ChildProcess): Promise<Running | null> {
+  let ended = false;
+  child.once("exit", () => {
+    ended = true;
+  });
+  const isReady = async () => (await readPidFile(server)).status === "ready";
+  await pollUntil(async () => ended || (await isReady()), START_TIMEOUT_MS);
+  return findRunning(server);
+}
+
+async function readPidFile(
+  server: Server,
+): Promise<{ pid: number; port: number; status: string | undefined }> {
+  const text = await readFile(pidFile(server), "utf8").catch(() => "");
+  // Process, data folder, start time, port, socket folder, address, shared memory, status.
+  const lines = text.split("\n").map((line) => line.trim());
+  return { pid: Number(lines[0]), port: Number(lines[3]), status: lines[7] };
 }
 
 function settingsOf(server: Server, port: number): string[] {
@@ -146,67 +199,22 @@ function programPath(server: Server, name: string): string {
   return join(server.program.binFolder, name);
 }
 
-function placeArgs(server: Server): string[] {
-  return ["--pgdata", dataFolder(server)];
-}
-
 function broken(what: string, server: Server): Error {
   return fault.transient("EMBEDDED_DATABASE_UNAVAILABLE", `embedded PostgreSQL: ${what}`, {
-    hint: `see ${join(server.place.folder, "server.log")}`,
+    hint: `see ${logFile(server)}`,
   });
 }
 
 /** After a restart of the machine a stranger may carry the number; the server would take it for itself and refuse. */
 async function dropStalePidFile(server: Server): Promise<void> {
-  const text = await readFile(pidFile(server), "utf8").catch(() => "");
-  const pid = Number(text.split("\n", 1)[0]);
+  const { pid } = await readPidFile(server);
   if (!pid) return;
   const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => null);
   if (command !== null && !command.includes("postgres")) await rm(pidFile(server), { force: true });
 }
 
 async function keepLogSmall(server: Server): Promise<void> {
-  const log = join(server.place.folder, "server.log");
+  const log = logFile(server);
   const size = existsSync(log) ? (await stat(log)).size : 0;
   if (size > LOG_MAX_BYTES) await rename(log, `${log}.old`);
-}
-
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-/** True when a PostgreSQL server answers at this port of the loopback address. */
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: "127.0.0.1", port, timeout: ANSWER_TIMEOUT_MS });
-    const end = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once("connect", () => socket.write(SSL_REQUEST));
-    socket.once("data", (data) => end(data[0] === 0x4e || data[0] === 0x53));
-    socket.once("error", () => end(false));
-    socket.once("timeout", () => end(false));
-    socket.once("close", () => end(false));
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const listener = createServer();
-    listener.once("error", reject);
-    listener.listen(0, "127.0.0.1", () => {
-      const address = listener.address();
-      listener.close(() =>
-        typeof address === "object" && address
-          ? resolve(address.port)
-          : reject(new Error("no port")),
-      );
-    });
-  });
 }
