@@ -1,0 +1,258 @@
+/**
+ * A level of an alert rule as a CloudWatch alarm, or the reason why CloudWatch cannot say it (X-70).
+ * The alarms are the second pair of eyes: they watch what the runtime publishes once a minute to its
+ * namespace, and page when it stops publishing (design 3, 16). Published means: gauges by value,
+ * counters by their increase since the last time, histograms by raw observations; series of one
+ * instance already combined. Two things of a rule have no CloudWatch form and are left to our own
+ * evaluator: `recover` (hysteresis) and `noData.after` (CloudWatch notices a gap at once).
+ */
+import { unreachable } from "../../base/assert.js";
+import { formatDuration } from "../../base/duration.js";
+import type {
+  Aggregate,
+  AlertLevel,
+  AlertRule,
+  Comparison,
+  Metric,
+  Selector,
+  Signal,
+} from "../../policy/policy.js";
+
+/** How often the runtime publishes; no alarm can look closer. */
+const RESOLUTION_S = 60;
+const HOUR_S = 3_600;
+const DAY_S = 86_400;
+
+export interface CloudWatchContext {
+  /** Where the runtime publishes, e.g. `AlgoBrain` (HB-aws-09). */
+  readonly namespace: string;
+  readonly metrics: Readonly<Record<string, Metric>>;
+}
+
+export interface CloudWatchSeries {
+  readonly namespace: string;
+  readonly metricName: string;
+  readonly dimensions: Readonly<Record<string, string>>;
+}
+
+export interface CloudWatchStatistic extends CloudWatchSeries {
+  /** `Average`, `Sum`, … or a percentile such as `p95`. */
+  readonly statistic: string;
+  readonly periodS: number;
+}
+
+export type CloudWatchQuery =
+  | { readonly kind: "metric"; readonly metric: CloudWatchStatistic }
+  | {
+      readonly kind: "math";
+      readonly expression: string;
+      /** Named `m1`, `m2`, … in this order. */
+      readonly metrics: readonly CloudWatchStatistic[];
+    };
+
+export type CloudWatchComparison =
+  | "GreaterThanThreshold"
+  | "GreaterThanOrEqualToThreshold"
+  | "LessThanThreshold"
+  | "LessThanOrEqualToThreshold";
+
+export interface CloudWatchAlarm {
+  readonly comparison: CloudWatchComparison;
+  readonly threshold: number;
+  /** All of them must breach: our rules know no M of N. */
+  readonly evaluationPeriods: number;
+  readonly missingData: "breaching" | "notBreaching" | "ignore" | "missing";
+  /** `noData: alert`: the state INSUFFICIENT_DATA is told too. */
+  readonly tellsMissingData: boolean;
+  readonly query: CloudWatchQuery;
+}
+
+export type CloudWatchForm =
+  | { readonly ok: true; readonly alarm: CloudWatchAlarm }
+  | { readonly ok: false; readonly reason: string };
+
+const COMPARISONS: Readonly<Record<Comparison, CloudWatchComparison>> = {
+  ">": "GreaterThanThreshold",
+  ">=": "GreaterThanOrEqualToThreshold",
+  "<": "LessThanThreshold",
+  "<=": "LessThanOrEqualToThreshold",
+};
+
+const MISSING_DATA = {
+  hold: "ignore",
+  ok: "notBreaching",
+  breach: "breaching",
+  alert: "missing",
+} as const;
+
+const STATISTICS: Readonly<Record<Exclude<Aggregate, "count">, string>> = {
+  avg: "Average",
+  min: "Minimum",
+  max: "Maximum",
+  sum: "Sum",
+  p50: "p50",
+  p90: "p90",
+  p95: "p95",
+  p99: "p99",
+  p999: "p99.9",
+};
+
+/** The alarm of one level; both it and the publisher take the names of series from here. */
+export function cloudWatchAlarm(
+  rule: AlertRule,
+  level: AlertLevel,
+  context: CloudWatchContext,
+): CloudWatchForm {
+  const refusal = whyNot(rule, context);
+  if (refusal !== null) return { ok: false, reason: refusal };
+  const { signal } = rule;
+  const alarm =
+    signal.form === "age"
+      ? deadManAlarm(signal.of, level, context)
+      : thresholdAlarm(rule, level, queryOf(signal, context.namespace));
+  const spanS = alarm.evaluationPeriods * periodOf(alarm.query);
+  const spanMaxS = periodOf(alarm.query) < HOUR_S ? DAY_S : 7 * DAY_S;
+  if (spanS > spanMaxS) {
+    return refuse(`looks back ${formatDuration(spanS * 1000)}, CloudWatch at most one day`);
+  }
+  return { ok: true, alarm };
+}
+
+/**
+ * The published series of a selector. `JobQueueDepth` is the handbook's name (HB-aws-08), which its
+ * scaling policy tracks; every other name is the catalogue's in capitals: `algobrain.api.error_rate`
+ * is `ApiErrorRate`.
+ */
+export function cloudWatchSeries(selector: Selector, namespace: string): CloudWatchSeries {
+  const [, ...words] = selector.metric.split(/[._]/);
+  const name = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
+  return {
+    namespace,
+    metricName: name === "JobsPending" ? "JobQueueDepth" : name,
+    dimensions: selector.where,
+  };
+}
+
+function refuse(reason: string): { readonly ok: false; readonly reason: string } {
+  return { ok: false, reason };
+}
+
+function whyNot(rule: AlertRule, { metrics }: CloudWatchContext): string | null {
+  const { signal } = rule;
+  if (rule.by.length > 0)
+    return `has one instance for each ${rule.by.join(", ")}; an alarm watches one series`;
+  for (const { metric } of selectorsOf(signal)) {
+    if (metrics[metric]?.source !== "runtime")
+      return `${metric} is not published by the runtime, so its name in CloudWatch is not known`;
+  }
+  if (signal.form === "age") {
+    const upward = rule.levels.every(({ op }) => op === ">" || op === ">=");
+    return upward
+      ? null
+      : "an age below a value cannot be seen: CloudWatch sees only that beats stop";
+  }
+  if ("fn" in signal && signal.fn === "count")
+    return "counts raw samples, of which CloudWatch sees one a minute";
+  if ("overMs" in signal && signal.overMs % (RESOLUTION_S * 1000) !== 0)
+    return `its window of ${formatDuration(signal.overMs)} is not a whole number of minutes`;
+  return null;
+}
+
+function selectorsOf(signal: Signal): readonly Selector[] {
+  switch (signal.form) {
+    case "ratio":
+      return [signal.num, signal.all];
+    case "div":
+      return [signal.num, signal.den];
+    default:
+      return [signal.of];
+  }
+}
+
+/** Looks at the same span as the rule does, window and `for` together. */
+function thresholdAlarm(
+  rule: AlertRule,
+  level: AlertLevel,
+  query: CloudWatchQuery,
+): CloudWatchAlarm {
+  const overMs = "overMs" in rule.signal ? rule.signal.overMs : 0;
+  const then = rule.noData?.then ?? "hold";
+  return {
+    comparison: COMPARISONS[level.op],
+    threshold: level.value,
+    evaluationPeriods: Math.max(1, Math.ceil((overMs + level.forMs) / (periodOf(query) * 1000))),
+    missingData: MISSING_DATA[then],
+    tellsMissingData: then === "alert",
+    query,
+  };
+}
+
+/**
+ * Missing is breaching: it pages without any process of ours. One period more than the age says,
+ * since a beat that is published each minute may fall just outside one.
+ */
+function deadManAlarm(
+  of: Selector,
+  level: AlertLevel,
+  { namespace }: CloudWatchContext,
+): CloudWatchAlarm {
+  const quietS = level.value + level.forMs / 1000;
+  return {
+    comparison: "LessThanThreshold",
+    threshold: 1,
+    evaluationPeriods: 1 + Math.ceil(quietS / RESOLUTION_S),
+    missingData: "breaching",
+    tellsMissingData: false,
+    query: {
+      kind: "metric",
+      metric: {
+        ...cloudWatchSeries(of, namespace),
+        statistic: "SampleCount",
+        periodS: RESOLUTION_S,
+      },
+    },
+  };
+}
+
+function queryOf(signal: Exclude<Signal, { form: "age" }>, namespace: string): CloudWatchQuery {
+  const read = (of: Selector, statistic: string, overMs: number): CloudWatchStatistic => ({
+    ...cloudWatchSeries(of, namespace),
+    statistic,
+    periodS: overMs / 1000,
+  });
+  switch (signal.form) {
+    case "last":
+      return { kind: "metric", metric: read(signal.of, "Average", RESOLUTION_S * 1000) };
+    case "agg":
+      return { kind: "metric", metric: read(signal.of, statisticOf(signal.fn), signal.overMs) };
+    case "increase":
+      return { kind: "metric", metric: read(signal.of, "Sum", signal.overMs) };
+    case "rate":
+      return math("m1 / PERIOD(m1)", [read(signal.of, "Sum", signal.overMs)]);
+    case "ratio":
+      // Division by zero gives no data point: that is how too few observations become missing data.
+      return math(`m1 / IF(m2 >= ${Math.max(1, signal.minAll)}, m2, 0)`, [
+        read(signal.num, "Sum", signal.overMs),
+        read(signal.all, "Sum", signal.overMs),
+      ]);
+    case "div":
+      return math("m1 / m2", [
+        read(signal.num, statisticOf(signal.fn), signal.overMs),
+        read(signal.den, statisticOf(signal.fn), signal.overMs),
+      ]);
+    default:
+      return unreachable(signal);
+  }
+}
+
+function math(expression: string, metrics: readonly CloudWatchStatistic[]): CloudWatchQuery {
+  return { kind: "math", expression, metrics };
+}
+
+function statisticOf(fn: Aggregate): string {
+  return fn === "count" ? "SampleCount" : STATISTICS[fn];
+}
+
+function periodOf(query: CloudWatchQuery): number {
+  return query.kind === "metric" ? query.metric.periodS : query.metrics[0]!.periodS;
+}

@@ -1,0 +1,155 @@
+/**
+ * What AWS refuses although its schema allows it: limits that stand only in manuals and in the
+ * provider's code. Terraform would find them at apply, in the middle of a change (gitops-iac.md A5).
+ */
+import { isJsonObject, type Json, type JsonObject } from "../src/base/json.js";
+import { elementsOf, type StackFinding } from "./schema-check.js";
+
+const RETENTION_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288,
+  3653,
+];
+
+/** Fargate: memory in MiB, by cpu units: least, most, step. */
+const FARGATE_MEMORY: Readonly<Record<number, readonly [number, number, number]>> = {
+  512: [1024, 4096, 1024],
+  1024: [2048, 8192, 1024],
+  2048: [4096, 16_384, 1024],
+  4096: [8192, 30_720, 1024],
+  8192: [16_384, 61_440, 4096],
+  16384: [32_768, 122_880, 8192],
+};
+/** The smallest size is a list, not a range. */
+const FARGATE_SMALLEST = { cpu: 256, memoryMiB: [512, 1024, 2048] };
+
+const HOUR_S = 3_600;
+const DAY_S = 86_400;
+
+/** Messages about one resource; numbers that are expressions are not known and pass. */
+type Limit = (body: JsonObject) => string[];
+
+const LIMITS: Readonly<Record<string, Limit>> = {
+  aws_appautoscaling_policy: scalingPolicy,
+  aws_appautoscaling_target: scalableTarget,
+  aws_cloudwatch_log_group: logRetention,
+  aws_cloudwatch_metric_alarm: alarmWindow,
+  aws_ecs_service: deployment,
+  aws_ecs_task_definition: task,
+  aws_s3_bucket_lifecycle_configuration: bucketLifecycle,
+};
+
+/** All findings in one `cdk.tf.json`. */
+export function checkLimits(document: JsonObject): StackFinding[] {
+  return elementsOf(document, "resource").flatMap(({ at, type, body }) =>
+    (LIMITS[type]?.(body) ?? []).map((message) => ({ at, message })),
+  );
+}
+
+function logRetention({ retention_in_days }: JsonObject): string[] {
+  const days = numberOf(retention_in_days);
+  if (days === null || RETENTION_DAYS.includes(days)) return [];
+  return [`keeps logs for ${days} days; CloudWatch takes only ${RETENTION_DAYS.join(", ")}`];
+}
+
+function alarmWindow(body: JsonObject): string[] {
+  const evaluations = numberOf(body.evaluation_periods) ?? 1;
+  const periods = [body, ...blocksOf(body.metric_query).flatMap(({ metric }) => blocksOf(metric))]
+    .map(({ period }) => numberOf(period))
+    .filter((period) => period !== null);
+  const messages = periods.flatMap((period) => alarmPeriod(period, evaluations));
+  const breaching = numberOf(body.datapoints_to_alarm);
+  if (breaching !== null && breaching > evaluations)
+    messages.push(`needs ${breaching} breaching points of ${evaluations}`);
+  return messages;
+}
+
+function alarmPeriod(periodS: number, evaluations: number): string[] {
+  const messages: string[] = [];
+  if (![10, 20, 30].includes(periodS) && (periodS % 60 !== 0 || periodS <= 0))
+    messages.push(`has a period of ${periodS} s; CloudWatch takes 10, 20, 30 or whole minutes`);
+  const most = periodS < HOUR_S ? DAY_S : 7 * DAY_S;
+  if (periodS * evaluations > most)
+    messages.push(`looks back ${periodS * evaluations} s; CloudWatch at most ${most} s`);
+  return messages;
+}
+
+function scalableTarget({ min_capacity, max_capacity }: JsonObject): string[] {
+  const min = numberOf(min_capacity);
+  const max = numberOf(max_capacity);
+  if (min === null || max === null || min <= max) return [];
+  return [`scales from ${min} to ${max}: the least is more than the most`];
+}
+
+function scalingPolicy(body: JsonObject): string[] {
+  return blocksOf(body.target_tracking_scaling_policy_configuration).flatMap((config) => {
+    const messages: string[] = [];
+    for (const name of ["scale_in_cooldown", "scale_out_cooldown"]) {
+      if ((numberOf(config[name]) ?? 0) < 0) messages.push(`has a negative ${name}`);
+    }
+    if ((numberOf(config.target_value) ?? 1) <= 0) messages.push("tracks a target of 0 or less");
+    return messages;
+  });
+}
+
+function deployment(body: JsonObject): string[] {
+  const least = numberOf(body.deployment_minimum_healthy_percent);
+  const most = numberOf(body.deployment_maximum_percent);
+  if (least === null || most === null || least < most) return [];
+  return [`keeps at least ${least} % and at most ${most} % of its tasks: no deployment can move`];
+}
+
+function task(body: JsonObject): string[] {
+  const messages = fargateSize(numberOf(body.cpu), numberOf(body.memory));
+  for (const image of imagesOf(body.container_definitions)) {
+    if (!/(:[^/]+|@sha256:[0-9a-f]{64})$/.test(image) || image.endsWith(":latest"))
+      messages.push(`runs the image "${image}": name a commit or a digest, never "latest" (X-20)`);
+  }
+  return messages;
+}
+
+function fargateSize(cpu: number | null, memoryMiB: number | null): string[] {
+  if (cpu === null || memoryMiB === null) return [];
+  if (cpu === FARGATE_SMALLEST.cpu && FARGATE_SMALLEST.memoryMiB.includes(memoryMiB)) return [];
+  const range = FARGATE_MEMORY[cpu];
+  if (range !== undefined) {
+    const [least, most, step] = range;
+    if (memoryMiB >= least && memoryMiB <= most && memoryMiB % step === 0) return [];
+  }
+  return [`has ${cpu} cpu units and ${memoryMiB} MiB, which Fargate does not offer together`];
+}
+
+function imagesOf(definitions: Json | undefined): string[] {
+  if (typeof definitions !== "string") return [];
+  const containers: unknown = JSON.parse(definitions);
+  if (!Array.isArray(containers)) return [];
+  return containers.map((container: JsonObject) => String(container.image ?? ""));
+}
+
+function bucketLifecycle(body: JsonObject): string[] {
+  return blocksOf(body.rule).flatMap((rule) => {
+    const moved = daysOf(rule.transition);
+    const expired = daysOf(rule.expiration);
+    const messages = expired.filter((days) => days < 1).map((days) => `expires after ${days} days`);
+    for (const days of expired) {
+      if (moved.some((other) => days <= other))
+        messages.push(`expires after ${days} days, before a transition of the same rule`);
+    }
+    return messages;
+  });
+}
+
+function daysOf(blocks: Json | undefined): number[] {
+  return blocksOf(blocks)
+    .map(({ days }) => numberOf(days))
+    .filter((days) => days !== null);
+}
+
+function blocksOf(value: Json | undefined): JsonObject[] {
+  return (Array.isArray(value) ? value : [value]).filter((item) => isJsonObject(item));
+}
+
+/** Null for what is absent or an expression. */
+function numberOf(value: Json | undefined): number | null {
+  if (typeof value === "number") return value;
+  return typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : null;
+}

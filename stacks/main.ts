@@ -1,0 +1,21 @@
+/** The stacks of one environment. They lay out resources and decide nothing: every number is the policy's. */
+import { App } from "#cdk";
+import type { PolicySet } from "../src/policy/policy.js";
+import { makeDataStack } from "./data-stack.js";
+import { type LeftOut, makeObservabilityStack } from "./observability-stack.js";
+import { makeServicesStack } from "./services-stack.js";
+
+export interface Built {
+  readonly app: App;
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** `outDir` must exist. Nothing is written until the app is synthesized. */
+export function buildApp(policy: PolicySet, outDir: string): Built {
+  // Stack traces would put paths of this machine into the output.
+  const app = new App({ outdir: outDir, stackTraces: false });
+  makeServicesStack(app, policy);
+  makeDataStack(app, policy);
+  const leftOut = makeObservabilityStack(app, policy);
+  return { app, leftOut };
+}

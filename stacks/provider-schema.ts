@@ -1,0 +1,42 @@
+/**
+ * The form of `terraform providers schema -json`, and the small schema of the types in use: made from
+ * the installed bindings by scripts/provider-schema.mjs.
+ */
+import generated from "./aws-schema.generated.json" with { type: "json" };
+
+export type AttributeType =
+  | "string"
+  | "number"
+  | "bool"
+  | "dynamic"
+  | readonly ["list" | "set" | "map", AttributeType]
+  | readonly ["object", Readonly<Record<string, AttributeType>>];
+
+export interface AttributeSchema {
+  readonly type: AttributeType;
+  readonly required?: boolean;
+  readonly optional?: boolean;
+  /** With neither of the others: read-only. */
+  readonly computed?: boolean;
+}
+
+export interface NestedBlockSchema {
+  readonly nesting_mode: "list" | "set" | "single";
+  readonly min_items?: number;
+  readonly max_items?: number;
+  readonly block: BlockSchema;
+}
+
+export interface BlockSchema {
+  readonly attributes?: Readonly<Record<string, AttributeSchema>>;
+  readonly block_types?: Readonly<Record<string, NestedBlockSchema>>;
+}
+
+export interface ProviderSchema {
+  readonly provider: { readonly block: BlockSchema };
+  readonly resource_schemas: Readonly<Record<string, { readonly block: BlockSchema }>>;
+  readonly data_source_schemas: Readonly<Record<string, { readonly block: BlockSchema }>>;
+}
+
+// The compiler reads the JSON as one literal type, with tuples widened to arrays.
+export const awsSchema = generated as unknown as ProviderSchema;

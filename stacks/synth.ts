@@ -1,0 +1,105 @@
+/**
+ * Policies in, Terraform JSON out: `<outDir>/stacks/<name>/cdk.tf.json`, without the CDKTF CLI, without
+ * network, byte for byte the same for the same policies. The last step holds the result against the
+ * provider's schema, so that what was written is known to be well-formed.
+ */
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { fault } from "../src/base/fault.js";
+import type { JsonObject } from "../src/base/json.js";
+import type { PolicySet } from "../src/policy/policy.js";
+import { checkLimits } from "./limits.js";
+import { buildApp } from "./main.js";
+import { stackName } from "./names.js";
+import type { LeftOut } from "./observability-stack.js";
+import { awsSchema } from "./provider-schema.js";
+import { checkReferences } from "./references.js";
+import { checkSchema, elementsOf, type StackFinding } from "./schema-check.js";
+
+export interface SynthOptions {
+  readonly policy: PolicySet;
+  /** Made when absent; `cdktf.out` by custom. */
+  readonly outDir: string;
+}
+
+export interface SynthesizedStack {
+  readonly name: string;
+  /** The written file. */
+  readonly file: string;
+  readonly resourceCount: number;
+}
+
+export interface Synthesis {
+  readonly stacks: readonly SynthesizedStack[];
+  /** Alert levels that CloudWatch cannot watch, and why: our own evaluator alone does. */
+  readonly leftOut: readonly LeftOut[];
+}
+
+/** Throws `STACK_INVALID` (data) with every finding, one a line, when the output breaks schema or limits. */
+export async function synthesize({ policy, outDir }: SynthOptions): Promise<Synthesis> {
+  await mkdir(outDir, { recursive: true });
+  await removeStacks(policy, outDir);
+  const { app, leftOut } = buildApp(policy, outDir);
+  app.synth();
+  const written = await readStacks(policy, outDir);
+  const findings = written.flatMap(({ name, document }) =>
+    checkStack(document).map(({ at, message }) => `${name}: ${at}: ${message}`),
+  );
+  if (findings.length > 0) {
+    throw fault.data(
+      "STACK_INVALID",
+      `the synthesized stacks are invalid:\n${findings.join("\n")}`,
+      {
+        hint: "correct the policy or the stack that these lines name; nothing was sent anywhere",
+      },
+    );
+  }
+  const stacks = written.map(({ name, file, document }) => ({
+    name,
+    file,
+    resourceCount: elementsOf(document, "resource").length,
+  }));
+  return { stacks, leftOut };
+}
+
+/** Everything that can be known about a stack without Terraform and without AWS. */
+export function checkStack(document: JsonObject): StackFinding[] {
+  return [
+    ...checkSchema(document, awsSchema),
+    ...checkReferences(document, awsSchema),
+    ...checkLimits(document),
+  ];
+}
+
+/**
+ * A stack that is no longer made must not lie about to be applied. Only the file that is applied goes:
+ * lock files and downloaded providers beside it stay, and so do other environments.
+ */
+async function removeStacks(policy: PolicySet, outDir: string): Promise<void> {
+  for (const name of await stackFolders(policy, outDir))
+    await rm(stackFile(outDir, name), { force: true });
+}
+
+async function readStacks(policy: PolicySet, outDir: string) {
+  const stacks: { name: string; file: string; document: JsonObject }[] = [];
+  for (const name of await stackFolders(policy, outDir)) {
+    const file = stackFile(outDir, name);
+    const text = await readFile(file, "utf8").catch(absent);
+    if (text !== null) stacks.push({ name, file, document: JSON.parse(text) });
+  }
+  return stacks;
+}
+
+async function stackFolders(policy: PolicySet, outDir: string): Promise<string[]> {
+  const folders = await readdir(join(outDir, "stacks")).catch(absent);
+  return (folders ?? []).filter((name) => name.startsWith(stackName(policy, ""))).sort();
+}
+
+function stackFile(outDir: string, name: string): string {
+  return join(outDir, "stacks", name, "cdk.tf.json");
+}
+
+function absent(error: NodeJS.ErrnoException): null {
+  if (error.code !== "ENOENT") throw error;
+  return null;
+}
