@@ -2,8 +2,8 @@
  * A level of an alert rule as a CloudWatch alarm, or the reason why CloudWatch cannot say it (X-70).
  * The alarms are the second pair of eyes: they watch what the runtime publishes once a minute to its
  * namespace, and page when it stops publishing (design 3, 16). Published means: gauges by value,
- * counters by their increase since the last time, histograms by raw observations; series of one
- * instance already combined. Two things of a rule have no CloudWatch form and are left to our own
+ * counters by their increase since the last time, histograms by raw observations, all of them
+ * combined over their labels, so that no alarm needs dimensions. Two things of a rule have no CloudWatch form and are left to our own
  * evaluator: `recover` (hysteresis) and `noData.after` (CloudWatch notices a gap at once).
  */
 import { unreachable } from "../../base/assert.js";
@@ -32,7 +32,6 @@ export interface CloudWatchContext {
 export interface CloudWatchSeries {
   readonly namespace: string;
   readonly metricName: string;
-  readonly dimensions: Readonly<Record<string, string>>;
 }
 
 export interface CloudWatchStatistic extends CloudWatchSeries {
@@ -109,7 +108,7 @@ export function cloudWatchAlarm(
   const alarm =
     signal.form === "age"
       ? deadManAlarm(signal.of, level, context)
-      : thresholdAlarm(rule, level, queryOf(signal, context.namespace));
+      : thresholdAlarm(rule, level, queryOf(signal, context));
   const spanS = alarm.evaluationPeriods * periodOf(alarm.query);
   const spanMaxS = periodOf(alarm.query) < HOUR_S ? DAY_S : 7 * DAY_S;
   if (spanS > spanMaxS) {
@@ -119,17 +118,16 @@ export function cloudWatchAlarm(
 }
 
 /**
- * The published series of a selector. `JobQueueDepth` is the handbook's name (HB-aws-08), which its
- * scaling policy tracks; every other name is the catalogue's in capitals: `algobrain.api.error_rate`
- * is `ApiErrorRate`.
+ * The published series of a selector: what the catalogue says, else the metric's name in capitals
+ * (`algobrain.api.error_rate` is `ApiErrorRate`).
  */
-export function cloudWatchSeries(selector: Selector, namespace: string): CloudWatchSeries {
+export function cloudWatchSeries(selector: Selector, context: CloudWatchContext): CloudWatchSeries {
+  const given = context.metrics[selector.metric]?.cloudwatch;
   const [, ...words] = selector.metric.split(/[._]/);
-  const name = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
   return {
-    namespace,
-    metricName: name === "JobsPending" ? "JobQueueDepth" : name,
-    dimensions: selector.where,
+    namespace: given?.namespace ?? context.namespace,
+    metricName:
+      given?.name ?? words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(""),
   };
 }
 
@@ -141,9 +139,12 @@ function whyNot(rule: AlertRule, { metrics }: CloudWatchContext): string | null 
   const { signal } = rule;
   if (rule.by.length > 0)
     return `has one instance for each ${rule.by.join(", ")}; an alarm watches one series`;
-  for (const { metric } of selectorsOf(signal)) {
-    if (metrics[metric]?.source !== "runtime")
-      return `${metric} is not published by the runtime, so its name in CloudWatch is not known`;
+  for (const selector of selectorsOf(signal)) {
+    const metric = metrics[selector.metric];
+    if (metric?.source !== "runtime" && metric?.cloudwatch === undefined)
+      return `${selector.metric} is not published by the runtime, so its name in CloudWatch is not known`;
+    if (Object.keys(selector.where).length > 0)
+      return `picks series of ${selector.metric} by label; what is published is combined over labels`;
   }
   if (signal.form === "age") {
     const upward = rule.levels.every(({ op }) => op === ">" || op === ">=");
@@ -194,7 +195,7 @@ function thresholdAlarm(
 function deadManAlarm(
   of: Selector,
   level: AlertLevel,
-  { namespace }: CloudWatchContext,
+  context: CloudWatchContext,
 ): CloudWatchAlarm {
   const quietS = level.value + level.forMs / 1000;
   return {
@@ -206,7 +207,7 @@ function deadManAlarm(
     query: {
       kind: "metric",
       metric: {
-        ...cloudWatchSeries(of, namespace),
+        ...cloudWatchSeries(of, context),
         statistic: "SampleCount",
         periodS: RESOLUTION_S,
       },
@@ -214,9 +215,12 @@ function deadManAlarm(
   };
 }
 
-function queryOf(signal: Exclude<Signal, { form: "age" }>, namespace: string): CloudWatchQuery {
+function queryOf(
+  signal: Exclude<Signal, { form: "age" }>,
+  context: CloudWatchContext,
+): CloudWatchQuery {
   const read = (of: Selector, statistic: string, overMs: number): CloudWatchStatistic => ({
-    ...cloudWatchSeries(of, namespace),
+    ...cloudWatchSeries(of, context),
     statistic,
     periodS: overMs / 1000,
   });

@@ -1,0 +1,30 @@
+/** What one alert is about: the values of the rule's `by` labels. */
+import { createHash } from "node:crypto";
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** The key of the single instance of a rule without `by`. */
+export const WHOLE = "all";
+
+/** PagerDuty allows 255 characters for the whole dedup key: system, rule and separators need the rest. */
+const KEY_LENGTH_MAX = 150;
+
+/** The part of the labels that makes an instance; a missing label is the empty text. */
+export function instanceLabels(labels: Labels, by: readonly string[]): Labels {
+  return Object.fromEntries(by.map((name) => [name, labels[name] ?? ""]));
+}
+
+/** Equal labels have equal keys over restarts and releases: incidents abroad are found by them. */
+export function instanceKey(labels: Labels): string {
+  const pairs = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (pairs.length === 0) return WHOLE;
+  const key = pairs.map(([name, value]) => `${name}=${escaped(value)}`).join(",");
+  if (key.length <= KEY_LENGTH_MAX) return key;
+  const digest = createHash("sha256").update(key).digest("hex").slice(0, 32);
+  return `${key.slice(0, KEY_LENGTH_MAX - digest.length - 1)}~${digest}`;
+}
+
+/** Without this, `a="1,b=2"` and `a="1", b="2"` would be one instance. */
+function escaped(value: string): string {
+  return value.replace(/[%,=~\s]/g, (char) => encodeURIComponent(char).replace("~", "%7E"));
+}

@@ -1,0 +1,94 @@
+/** One level of one instance over one tick: inactive → pending → firing, and back (alerting.md 1.6). */
+import { unreachable } from "../base/assert.js";
+import type { AlertLevel, Comparison } from "../policy/policy.js";
+import type { LevelState } from "./state.js";
+
+/** What a tick tells about the condition. */
+export type Tick =
+  | { readonly kind: "value"; readonly value: number }
+  /** No data: clocks neither advance nor start again. */
+  | { readonly kind: "hold"; readonly lostMs: number }
+  /** No data, and the rule says what that means. */
+  | { readonly kind: "good" | "breach" | "alert" };
+
+/**
+ * Sums of binary fractions are off by a last bit: without this, the mean of twenty samples of 0.95
+ * may be "below 0.95" and page someone. Relative to the threshold.
+ */
+const EQUAL_WITHIN = 1e-9;
+
+/** NaN never breaches. */
+export function breaches(value: number, op: Comparison, threshold: number): boolean {
+  const slack = Math.abs(threshold) * EQUAL_WITHIN;
+  switch (op) {
+    case ">":
+      return value > threshold + slack;
+    case ">=":
+      return value >= threshold - slack;
+    case "<":
+      return value < threshold - slack;
+    case "<=":
+      return value <= threshold + slack;
+    default:
+      return unreachable(op);
+  }
+}
+
+/** The level after the tick; null when it is not active. */
+export function stepLevel(
+  level: AlertLevel,
+  before: LevelState | null,
+  tick: Tick,
+  now: number,
+): LevelState | null {
+  if (tick.kind === "hold") return before && hold(before, tick.lostMs);
+  // Silence that the rule declared to be the alarm has already waited `noData.after`.
+  if (tick.kind === "alert") return before?.phase === "firing" ? before : fire(level, now);
+  if (isBreach(level, tick)) return advance(level, before, now);
+  return before?.phase === "firing" ? recover(level, before, tick, now) : null;
+}
+
+function isBreach(level: AlertLevel, tick: Exclude<Tick, { kind: "hold" }>): boolean {
+  return tick.kind === "value"
+    ? breaches(tick.value, level.op, level.value)
+    : tick.kind === "breach";
+}
+
+function hold(before: LevelState, lostMs: number): LevelState {
+  const { phase, activeAt, recoveringSince } = before;
+  return {
+    ...before,
+    activeAt: phase === "pending" ? activeAt + lostMs : activeAt,
+    recoveringSince: recoveringSince === null ? null : recoveringSince + lostMs,
+  };
+}
+
+function advance(level: AlertLevel, before: LevelState | null, now: number): LevelState {
+  const activeAt = before?.activeAt ?? now;
+  const isFiring = before?.phase === "firing" || now >= activeAt + level.forMs;
+  return {
+    phase: isFiring ? "firing" : "pending",
+    activeAt,
+    recoveringSince: null,
+    op: level.op,
+  };
+}
+
+function fire(level: AlertLevel, now: number): LevelState {
+  return { phase: "firing", activeAt: now, recoveringSince: null, op: level.op };
+}
+
+/** Leaving is harder than entering: the recovery side must be held for its own time. */
+function recover(
+  level: AlertLevel,
+  before: LevelState,
+  tick: Exclude<Tick, { kind: "hold" }>,
+  now: number,
+): LevelState | null {
+  if (level.recover === null) return null;
+  const { op, value, forMs } = level.recover;
+  const isRecovering = tick.kind === "value" ? breaches(tick.value, op, value) : true;
+  if (!isRecovering) return { ...before, recoveringSince: null };
+  const recoveringSince = before.recoveringSince ?? now;
+  return now >= recoveringSince + forMs ? null : { ...before, recoveringSince };
+}
