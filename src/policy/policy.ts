@@ -22,6 +22,8 @@ export interface Metric {
   readonly labels: readonly string[];
   /** Who emits it: `runtime`, `cloudwatch`. */
   readonly source: "runtime" | "cloudwatch";
+  /** Where CloudWatch has it, when not under the name that alert/outlet/cloudwatch derives. */
+  readonly cloudwatch?: { readonly namespace: string; readonly name: string } | undefined;
   readonly help: string;
 }
 

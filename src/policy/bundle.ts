@@ -1,0 +1,201 @@
+/** All policy files → one frozen PolicySet, or every problem at once, in order of file and line. */
+import { type Checked, compareProblems, formatProblem, type Problem } from "../base/problem.js";
+import { didYouMean } from "../base/similar.js";
+import { checkAlerts } from "./check/alerts.js";
+import { checkLimits } from "./check/limits.js";
+import { checkReferences } from "./check/references.js";
+import { checkShape } from "./check/shape.js";
+import { CATALOGUE_PATH, expectedPath, type FileRole, knownPaths, roleOf } from "./files.js";
+import { ENVIRONMENT_SCHEMA } from "./json-schema.js";
+import { layOver } from "./overlay.js";
+import { parsePolicyText } from "./parse.js";
+import type { PolicySet } from "./policy.js";
+import { resolvePolicySet } from "./resolve.js";
+import { type RawSet, SECTION_SCHEMAS, SECTIONS, type Section } from "./schema.js";
+import type { SourceFile } from "./source.js";
+import {
+  type Entry,
+  type MapNode,
+  type Node,
+  type PolicyTree,
+  problemAt,
+  toValue,
+} from "./tree.js";
+
+/** The environment of one machine: the common files, nothing laid over them. */
+export const LOCAL_ENVIRONMENT = "local";
+
+interface ParsedFile {
+  readonly path: string;
+  readonly role: FileRole;
+  readonly root: MapNode | null;
+}
+
+/**
+ * The policies of one system in one environment.
+ * @param files every file for which `isPolicyFile` holds, paths from the root of the repository
+ * @param environment `local`, or the name of a file in `environments/`
+ * @param system the folder below `policies/`; by default the only one there is
+ */
+export function loadPolicySet(
+  files: readonly SourceFile[],
+  environment: string,
+  system: string = onlySystem(files),
+): Checked<PolicySet> {
+  return loadParsed(parseAll(files), environment, system);
+}
+
+/** Every system in every environment: what `policy check` says. Empty when all is well. */
+export function checkPolicies(files: readonly SourceFile[]): Problem[] {
+  const parsed = parseAll(files);
+  const systems = systemsOf(files);
+  const problems = (systems.length > 0 ? systems : [DEFAULT_SYSTEM]).flatMap((system) =>
+    [LOCAL_ENVIRONMENT, ...environmentsOf(parsed.files, system)].flatMap((environment) => {
+      const checked = loadParsed(parsed, environment, system);
+      return checked.ok ? [] : checked.problems;
+    }),
+  );
+  return sortOnce(problems);
+}
+
+const DEFAULT_SYSTEM = "algobrain";
+
+function systemsOf(files: readonly SourceFile[]): string[] {
+  const systems = files.flatMap(({ path }) => {
+    const role = roleOf(path);
+    return role.kind !== "unknown" && role.system !== null ? [role.system] : [];
+  });
+  return [...new Set(systems)].sort();
+}
+
+function onlySystem(files: readonly SourceFile[]): string {
+  const systems = systemsOf(files);
+  return systems.length === 1 ? systems[0]! : DEFAULT_SYSTEM;
+}
+
+interface ParsedFiles {
+  readonly files: readonly ParsedFile[];
+  readonly problems: readonly Problem[];
+}
+
+function parseAll(sources: readonly SourceFile[]): ParsedFiles {
+  const problems: Problem[] = [];
+  const ordered = [...sources].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const files = ordered.map((source): ParsedFile => {
+    const parsed = parsePolicyText(source);
+    problems.push(...parsed.problems);
+    return { path: source.path, role: roleOf(source.path), root: parsed.root };
+  });
+  return { files, problems };
+}
+
+function environmentsOf(files: readonly ParsedFile[], system: string): string[] {
+  return files.flatMap(({ role }) =>
+    role.kind === "overlay" && role.system === system ? [role.environment] : [],
+  );
+}
+
+function loadParsed(parsed: ParsedFiles, environment: string, system: string): Checked<PolicySet> {
+  const own = parsed.files.filter(
+    ({ role }) => role.kind === "unknown" || (role.system ?? system) === system,
+  );
+  const problems = [...parsed.problems, ...own.flatMap((file) => misplaced(file, system))];
+  const common = collectSections(own, system, problems);
+  const tree = applyEnvironment(common, own, { environment, system }, problems);
+  for (const [section, node] of tree) problems.push(...checkShape(node, SECTION_SCHEMAS[section]));
+  problems.push(...checkAlerts(tree), ...checkReferences(tree), ...checkLimits(tree));
+  if (problems.length > 0) return { ok: false, problems: sortOnce(problems) };
+  const raw = Object.fromEntries([...tree].map(([section, node]) => [section, toValue(node)]));
+  return { ok: true, value: deepFreeze(resolvePolicySet(raw as RawSet, system, environment)) };
+}
+
+function misplaced({ path, role }: ParsedFile, system: string): Problem[] {
+  if (role.kind !== "unknown") return [];
+  const hint = path.endsWith(".yml")
+    ? "name it .yaml"
+    : (didYouMean(path, knownPaths(system)) ?? `policies live in ${knownPaths(system).join(", ")}`);
+  return [fileProblem(path, "no policy file has this name", hint)];
+}
+
+function fileProblem(file: string, message: string, hint?: string): Problem {
+  return { file, line: 0, column: 0, message, hint };
+}
+
+function collectSections(
+  files: readonly ParsedFile[],
+  system: string,
+  problems: Problem[],
+): PolicyTree {
+  const tree = new Map<Section, Node>();
+  for (const section of SECTIONS) {
+    const parts = files.filter(({ role }) => role.kind === "section" && role.section === section);
+    if (parts.length === 0)
+      problems.push(fileProblem(expectedPath(section, system), "is missing", missingHint(section)));
+    const roots = parts.flatMap(({ root }) => root ?? []);
+    // A file that could not be read at all leaves its section out, so that nothing seems unknown because of it.
+    if (roots.length > 0 && roots.length === parts.length)
+      tree.set(section, joinFiles(roots, problems));
+  }
+  return tree;
+}
+
+function missingHint(section: Section): string | undefined {
+  return section === "catalogue" ? `${CATALOGUE_PATH} lists every runbook by name` : undefined;
+}
+
+/** Alerts are many files and one section: a rule stands in one of them only. */
+function joinFiles(roots: readonly MapNode[], problems: Problem[]): MapNode {
+  const entries = new Map<string, Entry>();
+  for (const root of roots) {
+    for (const [name, entry] of root.entries) {
+      const first = entries.get(name);
+      if (!first) entries.set(name, entry);
+      else {
+        const { file, line } = first.key;
+        problems.push(problemAt(entry.key, `found "${name}" twice, first at ${file}:${line}`));
+      }
+    }
+  }
+  return { kind: "map", place: roots[0]!.place, entries };
+}
+
+function applyEnvironment(
+  common: PolicyTree,
+  files: readonly ParsedFile[],
+  { environment, system }: { environment: string; system: string },
+  problems: Problem[],
+): PolicyTree {
+  if (environment === LOCAL_ENVIRONMENT) return common;
+  const overlay = files.find(
+    ({ role }) => role.kind === "overlay" && role.environment === environment,
+  );
+  if (!overlay) {
+    const known = [LOCAL_ENVIRONMENT, ...environmentsOf(files, system)];
+    problems.push(
+      fileProblem(
+        `policies/${system}/environments/${environment}.yaml`,
+        "is missing",
+        didYouMean(environment, known) ?? `environments are ${known.join(", ")}`,
+      ),
+    );
+    return common;
+  }
+  if (!overlay.root) return common;
+  problems.push(...checkShape(overlay.root, ENVIRONMENT_SCHEMA));
+  const overlaid = layOver(common, overlay.root);
+  problems.push(...overlaid.problems);
+  return overlaid.tree;
+}
+
+/** By file, line and column; the same thing is said once, though every environment finds it. */
+function sortOnce(problems: readonly Problem[]): Problem[] {
+  const unique = new Map(problems.map((problem) => [formatProblem(problem), problem]));
+  return [...unique.values()].sort(compareProblems);
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  for (const item of Object.values(value)) deepFreeze(item);
+  return value;
+}

@@ -1,0 +1,304 @@
+/** What the shape of a rule cannot say: metrics and labels exist, units fit, levels are in order. */
+import type { Problem } from "../../base/problem.js";
+import { didYouMean } from "../../base/similar.js";
+import { type Aggregate, type Comparison, SEVERITIES, type Signal, type Unit } from "../policy.js";
+import {
+  expectedThreshold,
+  isPossible,
+  type SignalUnit,
+  thresholdNumber,
+  unitOfSignal,
+} from "../threshold.js";
+import {
+  descend,
+  durationOf,
+  entriesOf,
+  itemsOf,
+  type Node,
+  numberOf,
+  type PolicyTree,
+  problemAt,
+  textOf,
+} from "../tree.js";
+import { checkName, checkUnique } from "./name.js";
+import { show } from "./shape.js";
+
+/** Of rules that do not say it: the tick of the evaluator. */
+export const EVERY_DEFAULT_MS = 15_000;
+
+type Form = Signal["form"];
+
+/** A signal as far as it can be read. */
+interface SignalView {
+  readonly form: Form;
+  readonly body: Node;
+  readonly selectors: readonly Node[];
+  readonly unit: SignalUnit | undefined;
+}
+
+export function checkAlerts(tree: PolicyTree): Problem[] {
+  const metrics = tree.get("metrics");
+  const rules = entriesOf(tree.get("alerts")).map(([, entry]) => entry.node);
+  const levels = rules.flatMap((rule) => entriesOf(descend(rule, "levels")));
+  return [
+    ...rules.flatMap((rule) => checkRule(rule, metrics)),
+    ...checkUnique(
+      levels.map(([, entry]) => descend(entry.node, "id")),
+      "level id",
+    ),
+  ];
+}
+
+function checkRule(rule: Node, metrics: Node | undefined): Problem[] {
+  const signal = viewSignal(rule, metrics);
+  const levels = entriesOf(descend(rule, "levels")).map(([, entry]) => entry.node);
+  return [
+    ...(signal ? checkSignal(rule, signal, metrics) : []),
+    ...levels.flatMap((level) => checkLevel(level, signal?.unit)),
+    ...checkOrder(levels, signal?.unit),
+  ];
+}
+
+function viewSignal(rule: Node, metrics: Node | undefined): SignalView | undefined {
+  const forms = entriesOf(descend(rule, "signal"));
+  const [name, entry] = forms[0] ?? [];
+  if (forms.length !== 1 || !entry || !name) return undefined;
+  const form = name as Form;
+  const body = entry.node;
+  const parts = { ratio: ["num", "all"], div: ["num", "den"] }[name];
+  const selectors = parts ? parts.flatMap((part) => descend(body, part) ?? []) : [body];
+  const unit = textOf(descend(metrics, textOf(descend(selectors[0], "metric")) ?? "", "unit"));
+  const own = form === "div" ? (textOf(descend(body, "unit")) ?? "ratio") : unit;
+  const fn = textOf(descend(body, "fn")) as Aggregate | undefined;
+  return {
+    form,
+    body,
+    selectors,
+    unit: own === undefined ? undefined : unitOfSignal(form, own as Unit, fn),
+  };
+}
+
+function checkSignal(rule: Node, signal: SignalView, metrics: Node | undefined): Problem[] {
+  return [
+    ...signal.selectors.flatMap((selector) => checkSelector(selector, metrics)),
+    ...checkCounters(signal, metrics),
+    ...checkInstances(rule, signal, metrics),
+    ...checkTimes(rule, signal),
+  ];
+}
+
+function checkSelector(selector: Node, metrics: Node | undefined): Problem[] {
+  const metric = descend(selector, "metric");
+  const known = labelsOf(metric, metrics);
+  return [
+    ...checkName(metric, metrics, { what: "metric", where: "metrics.yaml" }),
+    ...entriesOf(descend(selector, "where")).flatMap(([label, entry]) =>
+      known && !known.includes(label) ? [unknownLabel(entry.key, label, known)] : [],
+    ),
+  ];
+}
+
+/** Undefined when the metric is unknown. */
+function labelsOf(metric: Node | undefined, metrics: Node | undefined): string[] | undefined {
+  const entry = descend(metrics, textOf(metric) ?? "");
+  return entry && itemsOf(descend(entry, "labels")).flatMap((label) => textOf(label) ?? []);
+}
+
+function unknownLabel(place: Node["place"], label: string, known: readonly string[]): Problem {
+  const has = known.length === 0 ? "no labels" : `the labels ${known.join(", ")}`;
+  return problemAt(
+    place,
+    `unknown label "${label}", the metric has ${has}`,
+    didYouMean(label, known),
+  );
+}
+
+const COUNTER_FORMS: readonly Form[] = ["rate", "increase", "ratio"];
+
+function checkCounters(
+  { form, selectors, unit }: SignalView,
+  metrics: Node | undefined,
+): Problem[] {
+  if (form === "last" && unit === "timestamp")
+    return [problemAt(selectors[0]!.place, "found a timestamp as a value, expected the form age")];
+  if (!COUNTER_FORMS.includes(form)) return [];
+  return selectors.flatMap((selector) => {
+    const metric = descend(selector, "metric");
+    const kind = textOf(descend(metrics, textOf(metric) ?? "", "kind"));
+    return !metric || kind === undefined || kind === "counter"
+      ? []
+      : [problemAt(metric.place, `found a ${kind} in the form ${form}, expected a counter`)];
+  });
+}
+
+/** A label that makes no instance is combined away, and how must be said: sum and average differ (X-28). */
+function checkInstances(rule: Node, signal: SignalView, metrics: Node | undefined): Problem[] {
+  const lists = signal.selectors.flatMap(
+    (selector) => labelsOf(descend(selector, "metric"), metrics) ?? [],
+  );
+  const by = itemsOf(descend(rule, "by"));
+  if (signal.selectors.some((selector) => !labelsOf(descend(selector, "metric"), metrics)))
+    return [];
+  const unknown = by.flatMap((node) => {
+    const label = textOf(node);
+    return label === undefined || lists.includes(label)
+      ? []
+      : [unknownLabel(node.place, label, lists)];
+  });
+  const kept = new Set(by.map(textOf));
+  const lost = lists.find((label) => !kept.has(label) && !isPinned(signal, label));
+  if (lost === undefined || descend(rule, "combine")) return unknown;
+  return [
+    ...unknown,
+    problemAt(
+      signal.body.place,
+      `missing key "combine": the metric has the label ${lost}, expected sum, avg, min or max`,
+      `or write by: [${lost}] for one instance each`,
+    ),
+  ];
+}
+
+function isPinned(signal: SignalView, label: string): boolean {
+  return signal.selectors.every((selector) => descend(selector, "where", label) !== undefined);
+}
+
+function checkTimes(rule: Node, signal: SignalView): Problem[] {
+  const everyMs = durationOf(descend(rule, "every")) ?? EVERY_DEFAULT_MS;
+  const every = descend(rule, "every");
+  const noData = descend(rule, "noData");
+  const problems: Problem[] = [];
+  if (every && everyMs < 1000)
+    problems.push(problemAt(every.place, `found ${show(every)}, expected at least 1s`));
+  for (const node of [descend(signal.body, "over"), descend(noData, "after")]) {
+    const ms = durationOf(node);
+    if (node && ms !== undefined && ms < everyMs)
+      problems.push(
+        problemAt(
+          node.place,
+          `found ${show(node)}, expected no less than every (${everyMs / 1000}s)`,
+        ),
+      );
+  }
+  if (signal.form === "age" && noData)
+    problems.push(
+      problemAt(
+        noData.place,
+        "found noData with the form age, which is about missing data",
+        "leave noData out",
+      ),
+    );
+  return problems;
+}
+
+function checkLevel(level: Node, unit: SignalUnit | undefined): Problem[] {
+  if (unit === undefined) return [];
+  const value = descend(level, "value");
+  const recover = descend(level, "recover", "value");
+  const problems = [...checkThreshold(value, unit), ...checkThreshold(recover, unit)];
+  if (problems.length > 0) return problems;
+  const op = textOf(descend(level, "op"));
+  return [...checkReachable(value, op, unit), ...checkRecovery(value, recover, op, unit)];
+}
+
+function checkThreshold(node: Node | undefined, unit: SignalUnit): Problem[] {
+  const raw = numberOf(node) ?? (node && durationOf(node) !== undefined ? textOf(node) : undefined);
+  if (!node || raw === undefined) return [];
+  const number = thresholdNumber(raw, unit);
+  if (number !== null && isPossible(number, unit)) return [];
+  const percent = unit === "ratio" && number !== null && number > 1 && number <= 100;
+  return [
+    problemAt(
+      node.place,
+      `found ${show(node)}, expected ${expectedThreshold(unit)}${number !== null && number < 0 ? " of 0 or more" : ""}`,
+      percent ? `write ${Number((number / 100).toPrecision(12))}` : undefined,
+    ),
+  ];
+}
+
+/** A ratio is never above 1 nor below 0: such a rule would sleep for ever. */
+function checkReachable(
+  node: Node | undefined,
+  op: string | undefined,
+  unit: SignalUnit,
+): Problem[] {
+  const value = numberOf(node);
+  const never = (op === ">" && unit === "ratio" && value === 1) || (op === "<" && value === 0);
+  return node && never
+    ? [problemAt(node.place, `found ${op} ${show(node)}, which can never be true`)]
+    : [];
+}
+
+function checkRecovery(
+  value: Node | undefined,
+  recover: Node | undefined,
+  op: string | undefined,
+  unit: SignalUnit,
+): Problem[] {
+  const fire = thresholdOf(value, unit);
+  const leave = thresholdOf(recover, unit);
+  if (!recover || fire === undefined || leave === undefined || op === undefined) return [];
+  const healthy = op.startsWith(">") ? leave <= fire : leave >= fire;
+  const side = op.startsWith(">") ? "at most" : "at least";
+  return healthy
+    ? []
+    : [
+        problemAt(
+          recover.place,
+          `found ${show(recover)}, expected ${side} ${show(value!)}, where the level fires`,
+        ),
+      ];
+}
+
+function thresholdOf(node: Node | undefined, unit: SignalUnit): number | undefined {
+  const raw = numberOf(node) ?? textOf(node);
+  return raw === undefined ? undefined : (thresholdNumber(raw, unit) ?? undefined);
+}
+
+/** Least severe first, strictest last: each level looks the same way and further than the one before. */
+function checkOrder(levels: readonly Node[], unit: SignalUnit | undefined): Problem[] {
+  return levels.slice(1).flatMap((level, index) => {
+    const before = levels[index]!;
+    return [
+      ...checkSeverity(descend(before, "severity"), descend(level, "severity")),
+      ...checkFurther(before, level, unit ?? "number"),
+    ];
+  });
+}
+
+function checkSeverity(before: Node | undefined, node: Node | undefined): Problem[] {
+  const names: readonly string[] = SEVERITIES;
+  const [milder, severer] = [
+    names.indexOf(textOf(before) ?? ""),
+    names.indexOf(textOf(node) ?? ""),
+  ];
+  if (!node || milder === -1 || severer === -1 || severer < milder) return [];
+  return [
+    problemAt(
+      node.place,
+      `found ${show(node)}, expected one more severe than ${show(before!)} of the level before`,
+    ),
+  ];
+}
+
+function checkFurther(before: Node, level: Node, unit: SignalUnit): Problem[] {
+  const [opBefore, op] = [before, level].map(
+    (node) => textOf(descend(node, "op")) as Comparison | undefined,
+  );
+  if (!op || !opBefore) return [];
+  const node = descend(level, "op")!;
+  if (op[0] !== opBefore[0])
+    return [
+      problemAt(node.place, `found ${show(node)}, expected ${opBefore} as in the level before`),
+    ];
+  const [valueBefore, value] = [before, level].map((at) => thresholdOf(descend(at, "value"), unit));
+  if (value === undefined || valueBefore === undefined) return [];
+  const further = op[0] === ">" ? value > valueBefore : value < valueBefore;
+  return further
+    ? []
+    : [
+        problemAt(
+          descend(level, "value")!.place,
+          `found ${show(descend(level, "value")!)}, expected ${op[0] === ">" ? "more" : "less"} than ${valueBefore} of the level before`,
+        ),
+      ];
+}

@@ -1,0 +1,222 @@
+/** Numbers that must fit one another: bounds, capacity, and what AWS accepts. */
+import type { Problem } from "../../base/problem.js";
+import {
+  descend,
+  durationOf,
+  entriesOf,
+  type Node,
+  numberOf,
+  type PolicyTree,
+  problemAt,
+  textOf,
+} from "../tree.js";
+import { show } from "./shape.js";
+
+export function checkLimits(tree: PolicyTree): Problem[] {
+  return [
+    ...checkBounds(tree),
+    ...checkTargets(tree),
+    ...checkConnections(tree),
+    ...checkSizes(tree),
+    ...checkWorkers(tree),
+    ...checkHealing(tree),
+    ...checkLogDays(tree),
+  ];
+}
+
+/** `node` must not exceed `limit`. */
+function checkAtMost(
+  node: Node | undefined,
+  limit: Node | undefined,
+  limitName: string,
+): Problem[] {
+  const [value, most] = [amountOf(node), amountOf(limit)];
+  if (!node || !limit || value === undefined || most === undefined || value <= most) return [];
+  return [
+    problemAt(node.place, `found ${show(node)}, expected at most ${limitName} (${show(limit)})`),
+  ];
+}
+
+function amountOf(node: Node | undefined): number | undefined {
+  return numberOf(node) ?? durationOf(node);
+}
+
+function servicesOf(tree: PolicyTree): Node[] {
+  return entriesOf(tree.get("scaling")).map(([, entry]) => entry.node);
+}
+
+function checkBounds(tree: PolicyTree): Problem[] {
+  return servicesOf(tree).flatMap((service) => {
+    const [min, desired, max] = ["min", "desired", "max"].map((key) => descend(service, key));
+    return [
+      ...checkAtMost(min, max, "max"),
+      ...checkAtMost(min, desired, "desired"),
+      ...checkAtMost(desired, max, "max"),
+    ];
+  });
+}
+
+function scalingPoliciesOf(tree: PolicyTree): Node[] {
+  return servicesOf(tree).flatMap((service) =>
+    entriesOf(descend(service, "policies")).map(([, entry]) => entry.node),
+  );
+}
+
+function checkTargets(tree: PolicyTree): Problem[] {
+  return scalingPoliciesOf(tree).flatMap((policy) => {
+    const target = descend(policy, "target");
+    const percent = descend(policy, "metric", "predefined") !== undefined;
+    const value = numberOf(target);
+    if (target && percent && value !== undefined && value > 100)
+      return [
+        problemAt(target.place, `found ${show(target)}, expected a percentage of at most 100`),
+      ];
+    return [...checkCooldowns(policy), ...checkScalingMetric(policy, tree)];
+  });
+}
+
+/** AWS counts cool-downs in whole seconds. */
+function checkCooldowns(policy: Node): Problem[] {
+  return ["scaleInCooldown", "scaleOutCooldown"].flatMap((key) => {
+    const node = descend(policy, key);
+    const ms = durationOf(node);
+    return node && ms !== undefined && ms % 1000 !== 0
+      ? [problemAt(node.place, `found ${show(node)}, expected whole seconds`)]
+      : [];
+  });
+}
+
+/** The metric has a producer, and scaling begins before people are told (X-10). */
+function checkScalingMetric(policy: Node, tree: PolicyTree): Problem[] {
+  const custom = descend(policy, "metric", "custom");
+  const name = descend(custom, "name");
+  if (!custom || !name || !tree.has("metrics")) return [];
+  const published = entriesOf(tree.get("metrics")).find(
+    ([, entry]) =>
+      textOf(descend(entry.node, "cloudwatch", "name")) === textOf(name) &&
+      textOf(descend(entry.node, "cloudwatch", "namespace")) ===
+        textOf(descend(custom, "namespace")),
+  );
+  if (!published)
+    return [
+      problemAt(
+        name.place,
+        `found the metric ${show(name)}, which no metric of metrics.yaml is published as`,
+        "name it under cloudwatch: of the metric",
+      ),
+    ];
+  return checkBelowAlerts(descend(policy, "target"), published[0], tree);
+}
+
+function checkBelowAlerts(target: Node | undefined, metric: string, tree: PolicyTree): Problem[] {
+  const value = numberOf(target);
+  if (!target || value === undefined) return [];
+  return entriesOf(tree.get("alerts")).flatMap(([rule, entry]) => {
+    const signal = descend(entry.node, "signal");
+    const body = descend(signal, "last") ?? descend(signal, "agg");
+    if (textOf(descend(body, "metric")) !== metric) return [];
+    return entriesOf(descend(entry.node, "levels")).flatMap(([, level]) => {
+      const alert = numberOf(descend(level.node, "value"));
+      const above = textOf(descend(level.node, "op"))?.startsWith(">");
+      const id = textOf(descend(level.node, "id")) ?? "a level";
+      return above && alert !== undefined && value >= alert
+        ? [
+            problemAt(
+              target.place,
+              `found ${value}, expected less than ${alert}, where ${id} of ${rule} fires (X-10)`,
+            ),
+          ]
+        : [];
+    });
+  });
+}
+
+/** Every task may fill its pool, and people must still get in (X-58). */
+function checkConnections(tree: PolicyTree): Problem[] {
+  const database = descend(tree.get("infrastructure"), "database");
+  const most = descend(database, "connectionsMax");
+  const numbers = [descend(database, "poolSize"), descend(database, "reserve"), most].map(numberOf);
+  const tasks = servicesOf(tree).map((service) => numberOf(descend(service, "max")));
+  const [pool, reserve, max] = numbers;
+  if (!most || pool === undefined || reserve === undefined || max === undefined) return [];
+  if (tasks.length === 0 || tasks.includes(undefined)) return [];
+  const total = tasks.reduce<number>((sum, count) => sum + (count ?? 0), 0);
+  const needed = total * pool + reserve;
+  return needed < max
+    ? []
+    : [
+        problemAt(
+          most.place,
+          `found ${max}, expected more than ${needed}: ${total} tasks × poolSize ${pool} + reserve ${reserve} (X-58)`,
+          "smaller pools, fewer tasks or a larger server",
+        ),
+      ];
+}
+
+/** What Fargate offers: CPU units → least and most memory in MiB. */
+const FARGATE_MEMORY: Readonly<Record<number, readonly [number, number]>> = {
+  256: [512, 2048],
+  512: [1024, 4096],
+  1024: [2048, 8192],
+  2048: [4096, 16_384],
+  4096: [8192, 30_720],
+  8192: [16_384, 61_440],
+  16384: [32_768, 122_880],
+};
+
+function checkSizes(tree: PolicyTree): Problem[] {
+  return entriesOf(descend(tree.get("infrastructure"), "services")).flatMap(([, entry]) => {
+    const [cpu, memory] = [descend(entry.node, "cpu"), descend(entry.node, "memoryMiB")];
+    const [units, size] = [numberOf(cpu), numberOf(memory)];
+    if (!cpu || units === undefined) return [];
+    const range = FARGATE_MEMORY[units];
+    if (!range)
+      return [
+        problemAt(
+          cpu.place,
+          `found ${units}, expected one of ${Object.keys(FARGATE_MEMORY).join(", ")}`,
+        ),
+      ];
+    return memory && size !== undefined && (size < range[0] || size > range[1])
+      ? [
+          problemAt(
+            memory.place,
+            `found ${size}, expected ${range[0]} to ${range[1]} with cpu ${units}`,
+          ),
+        ]
+      : [];
+  });
+}
+
+function checkWorkers(tree: PolicyTree): Problem[] {
+  return entriesOf(tree.get("workers")).flatMap(([, entry]) =>
+    checkAtMost(descend(entry.node, "concurrency"), descend(entry.node, "globalMax"), "globalMax"),
+  );
+}
+
+function checkHealing(tree: PolicyTree): Problem[] {
+  const backoff = descend(tree.get("healing"), "backoff");
+  return checkAtMost(descend(backoff, "base"), descend(backoff, "cap"), "cap");
+}
+
+/** The only numbers of days that CloudWatch Logs takes. */
+const LOG_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288,
+  3653,
+];
+
+function checkLogDays(tree: PolicyTree): Problem[] {
+  const node = descend(tree.get("retention"), "logs_retention_days");
+  const days = numberOf(node);
+  if (!node || days === undefined || LOG_DAYS.includes(days)) return [];
+  const nearest = LOG_DAYS.reduce((best, candidate) =>
+    Math.abs(candidate - days) < Math.abs(best - days) ? candidate : best,
+  );
+  return [
+    problemAt(
+      node.place,
+      `found ${days}, expected a number of days that CloudWatch takes: ${LOG_DAYS.join(", ")}`,
+      `the nearest is ${nearest}`,
+    ),
+  ];
+}

@@ -1,0 +1,247 @@
+/**
+ * Text → tree with places, or problems: the only file that knows the YAML library. Policies use the
+ * plain part of YAML: no anchors (a reader must see the value where it counts, and aliases explode),
+ * no tags, one document, decimal numbers.
+ */
+import {
+  EVENT_ID,
+  type Event,
+  getScalarValue,
+  parseEvents,
+  SCALAR_STYLE,
+  YAMLException,
+} from "js-yaml";
+import type { Problem } from "../base/problem.js";
+import { openDelimiter, refuseSource, Source, type SourceFile } from "./source.js";
+import {
+  type Entry,
+  type MapNode,
+  type Node,
+  type Place,
+  problemAt,
+  type ScalarNode,
+} from "./tree.js";
+
+export interface Parsed {
+  /** Null when there is nothing that further checks could read. */
+  readonly root: MapNode | null;
+  readonly problems: readonly Problem[];
+}
+
+/** The deepest policy needs eight levels. */
+const DEPTH_MAX = 40;
+
+export function parsePolicyText(file: SourceFile): Parsed {
+  const source = new Source(file);
+  const refusal = refuseSource(source);
+  if (refusal) return { root: null, problems: [refusal] };
+  const events = readEvents(source);
+  if (!Array.isArray(events)) return { root: null, problems: [events] };
+  return new TreeBuilder(source, events).build();
+}
+
+function readEvents(source: Source): Event[] | Problem {
+  try {
+    return parseEvents(source.text, { maxDepth: DEPTH_MAX });
+  } catch (error) {
+    if (error instanceof YAMLException) return syntaxProblem(source, error);
+    throw error;
+  }
+}
+
+function syntaxProblem(source: Source, error: YAMLException): Problem {
+  const offset = error.mark?.position ?? 0;
+  if (error.reason.startsWith("tab characters"))
+    return problemAt(source.place(offset), "found a tab, expected spaces as indentation");
+  if (error.reason.startsWith("nesting exceeded"))
+    return problemAt(source.place(offset), `found more than ${DEPTH_MAX} levels of nesting`);
+  const open = openDelimiter(source.text, offset);
+  if (open) return problemAt(source.place(open.at), `found ${open.name} that is never closed`);
+  return problemAt(
+    source.place(offset),
+    `not valid YAML: ${error.reason}`,
+    'a text that holds ": " or begins with one of @ ` % & * ! | > [ { needs quotes',
+  );
+}
+
+class TreeBuilder {
+  readonly #source: Source;
+  readonly #events: readonly Event[];
+  readonly #problems: Problem[] = [];
+  readonly #anchors: Place[] = [];
+  #next = 0;
+
+  constructor(source: Source, events: readonly Event[]) {
+    this.#source = source;
+    this.#events = events;
+  }
+
+  build(): Parsed {
+    const start = this.#source.place(0);
+    if (this.#events.length === 0)
+      return {
+        root: null,
+        problems: [problemAt(start, "found an empty file, expected keys and values")],
+      };
+    this.#next = 1;
+    const root = this.#readNode(start);
+    this.#next += 1;
+    if (this.#next < this.#events.length) this.#problems.push(this.#secondDocument());
+    this.#reportAnchors();
+    if (root.kind === "map") return { root, problems: this.#problems };
+    this.#problems.push(
+      problemAt(
+        root.place,
+        `found ${root.kind === "list" ? "a list" : "one value"}, expected keys and values`,
+      ),
+    );
+    return { root: null, problems: this.#problems };
+  }
+
+  #secondDocument(): Problem {
+    const marks = [...this.#source.text.matchAll(/^---(?=\s|$)/gm)];
+    const first = this.#events[0];
+    const explicit = first?.type === EVENT_ID.DOCUMENT && first.explicitStart;
+    const mark = marks[explicit ? 1 : 0];
+    return problemAt(
+      this.#source.place(mark?.index ?? 0),
+      "found a second document, expected one document in a file",
+      "make it a file of its own",
+    );
+  }
+
+  #reportAnchors(): void {
+    const [first] = this.#anchors;
+    if (!first) return;
+    const more = this.#anchors.length - 1;
+    this.#problems.push(
+      problemAt(
+        first,
+        `found an anchor or alias${more > 0 ? ` (and ${more} more)` : ""}, expected plain values`,
+        "write the value out where it is meant",
+      ),
+    );
+  }
+
+  #readNode(fallback: Place): Node {
+    const event = this.#events[this.#next]!;
+    this.#next += 1;
+    if ("anchorStart" in event && event.anchorStart !== -1)
+      this.#anchors.push(this.#source.place(event.anchorStart - 1));
+    if ("tagStart" in event && event.tagStart !== -1) this.#refuseTag(event.tagStart, event.tagEnd);
+    switch (event.type) {
+      case EVENT_ID.SCALAR:
+        return this.#scalar(event, fallback);
+      case EVENT_ID.SEQUENCE:
+        return this.#list(this.#source.place(event.start));
+      case EVENT_ID.MAPPING:
+        return this.#map(this.#source.place(event.start));
+      default:
+        return {
+          kind: "scalar",
+          place: fallback,
+          value: null,
+          text: "",
+          quoted: false,
+          refused: true,
+        };
+    }
+  }
+
+  #refuseTag(start: number, end: number): void {
+    this.#problems.push(
+      problemAt(
+        this.#source.place(start),
+        `found the tag ${this.#source.text.slice(start, end)}, expected a plain value`,
+      ),
+    );
+  }
+
+  #list(place: Place): Node {
+    const items: Node[] = [];
+    while (this.#events[this.#next]!.type !== EVENT_ID.POP) items.push(this.#readNode(place));
+    this.#next += 1;
+    return { kind: "list", place, items };
+  }
+
+  #map(place: Place): MapNode {
+    const entries = new Map<string, Entry>();
+    while (this.#events[this.#next]!.type !== EVENT_ID.POP) {
+      const key = this.#readNode(place);
+      const node = this.#readNode(key.place);
+      const refusal = refuseKey(key, entries);
+      if (refusal) this.#problems.push(refusal);
+      else entries.set((key as ScalarNode).text, { key: key.place, node });
+    }
+    this.#next += 1;
+    return { kind: "map", place, entries };
+  }
+
+  #scalar(event: Extract<Event, { type: typeof EVENT_ID.SCALAR }>, fallback: Place): ScalarNode {
+    if (event.valueStart === -1)
+      return {
+        kind: "scalar",
+        place: fallback,
+        value: null,
+        text: "",
+        quoted: false,
+        refused: false,
+      };
+    const text = getScalarValue(this.#source.text, event);
+    const quoted = event.style !== SCALAR_STYLE.PLAIN;
+    const mark =
+      event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED;
+    const place = this.#source.place(event.valueStart - (mark ? 1 : 0));
+    if (quoted) return { kind: "scalar", place, value: text, text, quoted, refused: false };
+    const refusal = refuseNumeral(text, place);
+    if (refusal) this.#problems.push(refusal);
+    return {
+      kind: "scalar",
+      place,
+      value: plainValue(text),
+      text,
+      quoted,
+      refused: refusal !== null,
+    };
+  }
+}
+
+function refuseKey(key: Node, entries: ReadonlyMap<string, Entry>): Problem | null {
+  if (key.kind !== "scalar")
+    return problemAt(key.place, "found a list or map as a key, expected a name");
+  if (key.refused) return null;
+  if (key.text === "") return problemAt(key.place, "found an empty key, expected a name");
+  if (key.text === "<<")
+    return problemAt(
+      key.place,
+      'found a merge key "<<", expected plain keys',
+      "write the keys out",
+    );
+  if (Object.hasOwn(Object.prototype, key.text))
+    return problemAt(key.place, `found the key "${key.text}", which is reserved`);
+  const first = entries.get(key.text);
+  return first
+    ? problemAt(key.place, `found the key "${key.text}" twice, first on line ${first.key.line}`)
+    : null;
+}
+
+const DECIMAL = /^[-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?$/;
+/** Numerals that YAML dialects read differently, or that are no finite number. */
+const DOUBTFUL =
+  /^[-+]?(?:0x[\da-f]+|0o[0-7]+|0b[01]+|0\d+(?:\.\d*)?|\d[\d,]*_[\d_,]*|\.inf|\.nan)$/i;
+
+function refuseNumeral(text: string, place: Place): Problem | null {
+  const tooLarge = DECIMAL.test(text) && Math.abs(Number(text)) > Number.MAX_SAFE_INTEGER;
+  if (!tooLarge && !DOUBTFUL.test(text)) return null;
+  return problemAt(
+    place,
+    `found ${text}, expected a plain decimal number`,
+    "if it is a text, put it in quotes",
+  );
+}
+
+function plainValue(text: string): ScalarNode["value"] {
+  if (text === "" || text === "~" || text === "null") return null;
+  if (text === "true" || text === "false") return text === "true";
+  return DECIMAL.test(text) ? Number(text) : text;
+}

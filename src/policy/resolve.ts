@@ -1,0 +1,297 @@
+/**
+ * What was written → what it means: every default filled, durations in milliseconds, thresholds in the
+ * unit of their metric. Only called when no check found anything, so nothing here can fail.
+ */
+import { assert } from "../base/assert.js";
+import { parseDuration } from "../base/duration.js";
+import { EVERY_DEFAULT_MS } from "./check/alerts.js";
+import type {
+  Access,
+  AlertLevel,
+  AlertRule,
+  Automation,
+  Comparison,
+  Healing,
+  Infrastructure,
+  Metric,
+  PolicySet,
+  Receiver,
+  Retention,
+  Routes,
+  ScalingTarget,
+  Schedule,
+  Selector,
+  ServiceScaling,
+  Signal,
+  WorkerKind,
+} from "./policy.js";
+import type { RawSection, RawSet } from "./schema.js";
+import { type SignalUnit, thresholdNumber, unitOfSignal } from "./threshold.js";
+
+/** Grouping and repetition of rules that do not say them: Alertmanager's usual numbers. */
+const GROUP_DEFAULT = { wait: "30s", interval: "5m", repeat: "4h" } as const;
+const COOLDOWN_DEFAULT = "30m";
+const NO_DATA_DEFAULT = { after: "2m", then: "hold" } as const;
+
+export function resolvePolicySet(raw: RawSet, system: string, environment: string): PolicySet {
+  const metrics = mapValues(raw.metrics, resolveMetric);
+  return {
+    system,
+    environment,
+    metrics,
+    alerts: sortedByName(
+      Object.entries(raw.alerts).map(([name, rule]) => resolveRule(name, rule, metrics)),
+    ),
+    workers: mapValues(raw.workers, resolveWorker),
+    healing: resolveHealing(raw.healing),
+    scaling: {
+      api: resolveService(raw.scaling.api),
+      orchestrator: resolveService(raw.scaling.orchestrator),
+      workers: resolveService(raw.scaling.workers),
+    },
+    retention: resolveRetention(raw.retention),
+    schedules: sortedByName(
+      Object.entries(raw.schedules).map(([name, schedule]) => resolveSchedule(name, schedule)),
+    ),
+    infrastructure: resolveInfrastructure(raw.infrastructure),
+    routes: resolveRoutes(raw.routes),
+    access: resolveAccess(raw.access),
+    automation: Object.entries(raw.automation).map(([name, entry]) =>
+      resolveAutomation(name, entry),
+    ),
+    runbooks: mapValues(raw.catalogue, (_, { status }) => status),
+  };
+}
+
+type Raw<S extends keyof RawSet> = RawSection<S>;
+type RawRule = Raw<"alerts">[string];
+type RawSelector = { metric: string; where?: Record<string, string> | undefined };
+
+function mapValues<K extends string, A, B>(
+  record: Readonly<Record<K, A>>,
+  change: (name: K, value: A) => B,
+): Record<K, B> {
+  const entries = Object.entries(record) as [K, A][];
+  return Object.fromEntries(entries.map(([name, value]) => [name, change(name, value)])) as Record<
+    K,
+    B
+  >;
+}
+
+/** Moving a rule to another file is no change of policy, so order by name and not by file. */
+function sortedByName<T extends { readonly name: string }>(items: readonly T[]): T[] {
+  return [...items].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function toMs(text: string): number {
+  const ms = parseDuration(text);
+  assert(ms !== null, `"${text}" passed the checks and is no duration`);
+  return ms;
+}
+
+function resolveMetric(name: string, raw: Raw<"metrics">[string]): Metric {
+  const { cloudwatch, labels = [], ...rest } = raw;
+  return { name, ...rest, labels, ...(cloudwatch && { cloudwatch }) };
+}
+
+function resolveRule(name: string, raw: RawRule, metrics: PolicySet["metrics"]): AlertRule {
+  const signal = resolveSignal(raw.signal);
+  const unit = unitOf(raw.signal, metrics);
+  const { after, ...noData } = raw.noData ?? NO_DATA_DEFAULT;
+  const group = { ...GROUP_DEFAULT, ...raw.group };
+  return {
+    name,
+    summary: raw.summary,
+    everyMs: raw.every === undefined ? EVERY_DEFAULT_MS : toMs(raw.every),
+    signal,
+    combine: raw.combine ?? "avg",
+    by: raw.by ?? [],
+    levels: Object.entries(raw.levels).map(([level, value]) => resolveLevel(level, value, unit)),
+    noData: signal.form === "age" ? null : { afterMs: toMs(after), ...noData },
+    cooldownMs: toMs(raw.cooldown ?? COOLDOWN_DEFAULT),
+    groupWaitMs: toMs(group.wait),
+    groupIntervalMs: toMs(group.interval),
+    repeatMs: toMs(group.repeat),
+  };
+}
+
+function resolveSignal(raw: RawRule["signal"]): Signal {
+  if (raw.last) return { form: "last", of: resolveSelector(raw.last) };
+  if (raw.age) return { form: "age", of: resolveSelector(raw.age) };
+  if (raw.rate) return { form: "rate", of: resolveSelector(raw.rate), overMs: toMs(raw.rate.over) };
+  if (raw.increase)
+    return { form: "increase", of: resolveSelector(raw.increase), overMs: toMs(raw.increase.over) };
+  if (raw.agg) {
+    const { fn, over, fullWindow } = raw.agg;
+    return { form: "agg", fn, of: resolveSelector(raw.agg), overMs: toMs(over), fullWindow };
+  }
+  if (raw.ratio) {
+    const { num, all, over, minAll } = raw.ratio;
+    return {
+      form: "ratio",
+      num: resolveSelector(num),
+      all: resolveSelector(all),
+      overMs: toMs(over),
+      minAll,
+    };
+  }
+  assert(raw.div, "a signal passed the checks and has no form");
+  const { num, den, fn, over, fullWindow } = raw.div;
+  return {
+    form: "div",
+    num: resolveSelector(num),
+    den: resolveSelector(den),
+    fn,
+    overMs: toMs(over),
+    fullWindow,
+  };
+}
+
+function resolveSelector({ metric, where = {} }: RawSelector): Selector {
+  return { metric, where };
+}
+
+function unitOf(raw: RawRule["signal"], metrics: PolicySet["metrics"]): SignalUnit {
+  const [form] = Object.keys(raw) as [Signal["form"]];
+  if (raw.div) return raw.div.unit ?? "ratio";
+  const metric = raw.ratio
+    ? raw.ratio.num
+    : (raw.last ?? raw.agg ?? raw.rate ?? raw.increase ?? raw.age);
+  assert(metric, "a signal passed the checks and has no metric");
+  return unitOfSignal(form, metrics[metric.metric]!.unit, raw.agg?.fn);
+}
+
+/** Leaving is the other side of entering: fires above, recovers at or below. */
+const HEALTHY_SIDE: Readonly<Record<Comparison, Comparison>> = {
+  ">": "<=",
+  ">=": "<",
+  "<": ">=",
+  "<=": ">",
+};
+
+function resolveLevel(name: string, raw: RawRule["levels"][string], unit: SignalUnit): AlertLevel {
+  const { recover } = raw;
+  return {
+    id: raw.id,
+    name,
+    severity: raw.severity,
+    op: raw.op,
+    value: toNumber(raw.value, unit),
+    forMs: toMs(raw.for),
+    recover: recover
+      ? { op: HEALTHY_SIDE[raw.op], value: toNumber(recover.value, unit), forMs: toMs(recover.for) }
+      : null,
+    notify: raw.notify,
+    runbook: raw.runbook ?? null,
+  };
+}
+
+function toNumber(raw: number | string, unit: SignalUnit): number {
+  const number = thresholdNumber(raw, unit);
+  assert(number !== null, `"${raw}" passed the checks and is no threshold in ${unit}`);
+  return number;
+}
+
+function resolveWorker(kind: string, raw: Raw<"workers">["index"]): WorkerKind {
+  const { timeout, enabled = true, globalMax = null, ...rest } = raw;
+  return { kind, enabled, globalMax, timeoutMs: toMs(timeout), ...rest };
+}
+
+function resolveHealing(raw: Raw<"healing">): Healing {
+  const { base, cap, jitter } = raw.backoff;
+  return {
+    enabled: raw.enabled ?? true,
+    backoff: { baseMs: toMs(base), capMs: toMs(cap), jitter },
+    strategies: raw.strategies,
+    crashMax: raw.crashMax,
+    workerDeadAfterMs: toMs(raw.workerDeadAfter),
+  };
+}
+
+function resolveService({ policies = {}, ...bounds }: Raw<"scaling">["api"]): ServiceScaling {
+  return {
+    ...bounds,
+    policies: Object.entries(policies).map(([name, policy]): ScalingTarget => {
+      const { custom, predefined } = policy.metric;
+      const metric = custom ?? (predefined && { predefined });
+      assert(metric, "a scaling policy passed the checks and has no metric");
+      return {
+        name,
+        metric,
+        target: policy.target,
+        scaleInCooldownS: toMs(policy.scaleInCooldown) / 1000,
+        scaleOutCooldownS: toMs(policy.scaleOutCooldown) / 1000,
+      };
+    }),
+  };
+}
+
+function resolveRetention(raw: Raw<"retention">): Retention {
+  return {
+    eventsDays: raw.events_retention_days,
+    jobsDays: raw.jobs_retention_days,
+    healdecLogsDays: raw.healdec_logs_retention_days,
+    quarantinedJobsDays: raw.quarantined_jobs_retention_days,
+    samplesDays: raw.samples_retention_days,
+    logsDays: raw.logs_retention_days,
+    exportsDays: raw.exports_retention_days,
+  };
+}
+
+function resolveSchedule(name: string, raw: Raw<"schedules">[string]): Schedule {
+  const { timeZone = "UTC", payload = {}, missed = "once", ...rest } = raw;
+  return { name, ...rest, timeZone, payload, missed };
+}
+
+function resolveInfrastructure({
+  pinInTask = false,
+  ...rest
+}: Raw<"infrastructure">): Infrastructure {
+  return { ...rest, pinInTask };
+}
+
+function resolveRoutes(raw: Raw<"routes">): Routes {
+  return { ...raw, receivers: mapValues(raw.receivers, resolveReceiver) };
+}
+
+function resolveReceiver(name: string, raw: Raw<"routes">["receivers"][string]): Receiver {
+  const { kind, channel = "", url = "", perMinuteMax } = raw;
+  if (kind === "slack") return { name, kind, channel, perMinuteMax };
+  if (kind === "webhook") return { name, kind, url, perMinuteMax };
+  return { name, kind, perMinuteMax };
+}
+
+function resolveAccess(raw: Raw<"access">): Access {
+  return {
+    serviceRoles: raw.serviceRoles,
+    people: Object.values(raw.people).map(
+      ({ github = null, slack = [], subjects = [], ...person }) => ({
+        ...person,
+        slack,
+        github,
+        subjects,
+      }),
+    ),
+    rules: raw.rules.map(({ runbook = null, danger = null, ...rule }) => ({
+      runbook,
+      danger,
+      ...rule,
+    })),
+  };
+}
+
+function resolveAutomation(name: string, raw: Raw<"automation">[string]): Automation {
+  return {
+    name,
+    when: resolveWhen(raw.when),
+    runbook: raw.runbook,
+    params: raw.params ?? {},
+    guard: { cooldownMs: toMs(raw.guard.cooldown), perHourMax: raw.guard.perHourMax },
+  };
+}
+
+function resolveWhen({ alert, incident }: Raw<"automation">[string]["when"]): Automation["when"] {
+  if (alert !== undefined) return { on: "alert", level: alert };
+  const { titleIncludes = null, dedupKeyPrefix = null } = incident ?? {};
+  return { on: "incident", titleIncludes, dedupKeyPrefix };
+}

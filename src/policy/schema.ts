@@ -1,0 +1,30 @@
+/**
+ * What people may write (raw): one strict schema a file, short human forms, no unions, so that every
+ * finding has one place and one reason. What it means is `policy.ts`; the way across is `resolve.ts`.
+ */
+import type { Static } from "typebox";
+import { AlertsFile, MetricsFile } from "./schema/alert.js";
+import { InfrastructureFile, ScalingFile } from "./schema/cloud.js";
+import { AccessFile, AutomationFile, CatalogueFile, RoutesFile } from "./schema/people.js";
+import { HealingFile, RetentionFile, SchedulesFile, WorkersFile } from "./schema/runtime.js";
+
+/** By section: the name of the file without `.yaml`; `alerts` is a folder of such files. */
+export const SECTION_SCHEMAS = {
+  access: AccessFile,
+  routes: RoutesFile,
+  automation: AutomationFile,
+  catalogue: CatalogueFile,
+  alerts: AlertsFile,
+  metrics: MetricsFile,
+  workers: WorkersFile,
+  healing: HealingFile,
+  scaling: ScalingFile,
+  retention: RetentionFile,
+  schedules: SchedulesFile,
+  infrastructure: InfrastructureFile,
+} as const;
+export type Section = keyof typeof SECTION_SCHEMAS;
+export const SECTIONS = Object.keys(SECTION_SCHEMAS) as readonly Section[];
+
+export type RawSection<S extends Section> = Static<(typeof SECTION_SCHEMAS)[S]>;
+export type RawSet = { readonly [S in Section]: RawSection<S> };

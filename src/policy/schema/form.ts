@@ -1,0 +1,38 @@
+/** The vocabulary that the schemas share: closed maps, names, durations, and the patterns behind them. */
+import { Type } from "typebox";
+import type { JsonObject } from "../../base/json.js";
+
+export const closed = { additionalProperties: false } as const;
+
+/** Patterns and what a person should read when one does not match (`check/shape.ts`). */
+export const PATTERNS = {
+  duration: "^(?:\\d+(?:ms|[smhdw]))+$",
+  name: "^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$",
+  metric: "^[a-z][a-z0-9_]*(?:\\.[a-z][a-z0-9_]*)+$",
+  label: "^[a-z][a-z0-9_]*$",
+  levelId: "^AR-\\d{2,3}$",
+  runbookId: "^RB-\\d{2,3}$",
+  channel: "^#[a-z0-9][a-z0-9_-]{0,78}$",
+  url: "^(?:https://[^\\s/]+|http://(?:localhost|127\\.0\\.0\\.1)(?::\\d+)?)(?:/\\S*)?$",
+  slackUser: "^[TE][A-Z0-9]{4,}/[UW][A-Z0-9]{4,}$",
+  bucket: "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
+  region: "^[a-z]{2}(?:-[a-z]+)+-\\d$",
+} as const;
+
+export const Name = (description: string) => Type.String({ pattern: PATTERNS.name, description });
+export const Duration = (description: string) =>
+  Type.String({
+    pattern: PATTERNS.duration,
+    description: `${description} A duration such as 90s, 5m or 1h30m.`,
+  });
+export const Share = (description: string) => Type.Number({ minimum: 0, maximum: 1, description });
+export const Whole = (minimum: number, maximum: number, description: string) =>
+  Type.Integer({ minimum, maximum, description });
+export const byName = <const T extends Parameters<typeof Type.Record>[1]>(
+  value: T,
+  pattern: string = PATTERNS.name,
+) => Type.Record(Type.String({ pattern }), value, closed);
+export const Params = Type.Unsafe<JsonObject>({
+  type: "object",
+  description: "Free keys, checked by what runs.",
+});

@@ -1,0 +1,124 @@
+/** What routes.yaml, access.yaml, automation.yaml and the runbook catalogue may say. */
+import { Type } from "typebox";
+import { DOORS, ROLES } from "../policy.js";
+import { byName, closed, Duration, Name, PATTERNS, Params, Whole } from "./form.js";
+
+export const RoutesFile = Type.Object(
+  {
+    receivers: byName(
+      Type.Object(
+        {
+          kind: Type.Enum(["slack", "pagerduty", "webhook"]),
+          channel: Type.Optional(
+            Type.String({ pattern: PATTERNS.channel, description: "Only slack." }),
+          ),
+          url: Type.Optional(Type.String({ pattern: PATTERNS.url, description: "Only webhook." })),
+          perMinuteMax: Whole(1, 600, "More than this in a minute becomes one digest."),
+        },
+        closed,
+      ),
+    ),
+    escalation: Type.Array(Name("A role, never a person or a phone number (X-42)."), {
+      minItems: 1,
+      uniqueItems: true,
+    }),
+    runtimeReceivers: Type.Object(
+      {
+        critical: Type.Array(Type.String(), { minItems: 1, uniqueItems: true }),
+        operator: Type.Array(Type.String(), { minItems: 1, uniqueItems: true }),
+      },
+      { ...closed, description: "Where safe mode, quarantines and other words of the runtime go." },
+    ),
+  },
+  closed,
+);
+
+const Roles = Type.Enum([...ROLES]);
+
+export const AccessFile = Type.Object(
+  {
+    people: byName(
+      Type.Object(
+        {
+          name: Type.String({ minLength: 1 }),
+          role: Roles,
+          slack: Type.Optional(
+            Type.Array(
+              Type.String({ pattern: PATTERNS.slackUser, description: "TEAM/USER ids." }),
+              {
+                uniqueItems: true,
+              },
+            ),
+          ),
+          github: Type.Optional(Type.String({ minLength: 1 })),
+          subjects: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { uniqueItems: true })),
+        },
+        closed,
+      ),
+    ),
+    serviceRoles: Type.Object({ pagerduty: Roles, policy: Roles }, closed),
+    rules: Type.Array(
+      Type.Object(
+        {
+          runbook: Type.Optional(Type.String({ description: "One runbook by name." })),
+          danger: Type.Optional(
+            Type.Enum(["R", "V", "D"], {
+              description: "Every runbook that reads, is reversible, destroys.",
+            }),
+          ),
+          role: Type.Enum([...ROLES], { description: "The least role that may ask." }),
+          doors: Type.Array(Type.Enum([...DOORS]), { minItems: 1, uniqueItems: true }),
+          approvals: Whole(0, 5, "How many other people must agree."),
+        },
+        closed,
+      ),
+      { minItems: 1, description: "The first rule that matches decides; none: deny." },
+    ),
+  },
+  closed,
+);
+
+export const AutomationFile = byName(
+  Type.Object(
+    {
+      when: Type.Object(
+        {
+          incident: Type.Optional(
+            Type.Object(
+              {
+                titleIncludes: Type.Optional(Type.String({ minLength: 3 })),
+                dedupKeyPrefix: Type.Optional(Type.String({ minLength: 3 })),
+              },
+              { ...closed, minProperties: 1, description: "Either is enough." },
+            ),
+          ),
+          alert: Type.Optional(Type.String({ description: "Id of an alert level, AR-…." })),
+        },
+        { ...closed, minProperties: 1, maxProperties: 1, description: "Exactly one." },
+      ),
+      runbook: Type.String({ description: "A name of runbooks/catalogue.yaml." }),
+      params: Type.Optional(Params),
+      guard: Type.Object(
+        {
+          cooldown: Duration("Not again for the same target within this time."),
+          perHourMax: Whole(1, 60, "Runs in an hour."),
+        },
+        closed,
+      ),
+    },
+    closed,
+  ),
+);
+
+export const CatalogueFile = byName(
+  Type.Object(
+    {
+      id: Type.String({ pattern: PATTERNS.runbookId, description: "RB-…, unique." }),
+      danger: Type.Enum(["R", "V", "D"], { description: "Reads, is reversible, destroys." }),
+      status: Type.Enum(["built", "planned"], {
+        description: "A planned one is known and never run.",
+      }),
+    },
+    closed,
+  ),
+);
