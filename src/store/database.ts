@@ -76,7 +76,8 @@ async function run<Row extends object>(
 ): Promise<QueryResult<Row>> {
   try {
     const result = await client.query<Row>(text, [...values]);
-    return { rows: result.rows, rowCount: result.rowCount ?? 0 };
+    // A text of several statements gives a list of results; nobody asks for their rows.
+    return { rows: result.rows ?? [], rowCount: result.rowCount ?? 0 };
   } catch (error) {
     throw toDatabaseFault(error);
   }
@@ -138,7 +139,10 @@ async function withSession<T>(pool: pg.Pool, work: (session: Session) => Promise
 /** SQLSTATE classes that pass by themselves: connection loss, shutdown, serialization, deadlock, resources. */
 const TRANSIENT = /^(08|53|57P|40001|40P01|55P03|25006)/;
 
-/** A pg error as a Fault: connection trouble is transient, anything else a defect of ours with its SQLSTATE. */
+/**
+ * A pg error as a Fault: transient `DATABASE_POOL_EXHAUSTED` and `DATABASE_UNAVAILABLE` pass by themselves;
+ * `DATABASE_ERROR` (a broken constraint, a wrong statement) carries its SQLSTATE for the few who expect it.
+ */
 export function toDatabaseFault(error: unknown): Fault {
   if (error instanceof Fault) return error;
   const message = errorMessage(error);
@@ -150,17 +154,15 @@ export function toDatabaseFault(error: unknown): Fault {
       hint: "more callers than DATABASE_POOL_SIZE: wait, or see the runbook relieve-db-pool",
     });
   }
-  if (
+  const passes =
     TRANSIENT.test(code) ||
     /^E[A-Z]+$/.test(code) ||
-    /Connection terminated|timeout/i.test(message)
-  ) {
-    return fault.transient("DATABASE_UNAVAILABLE", `database: ${message}`, { cause: error });
-  }
-  return fault.transient("DATABASE_ERROR", `database: ${message}`, {
-    cause: error,
-    details: { sqlstate: code || null },
-  });
+    /Connection terminated|timeout/i.test(message);
+  return fault.transient(
+    passes ? "DATABASE_UNAVAILABLE" : "DATABASE_ERROR",
+    `database: ${message}`,
+    { cause: error, details: { sqlstate: /^[0-9A-Z]{5}$/.test(code) ? code : null } },
+  );
 }
 
 /** The SQLSTATE behind a Fault, e.g. `23505` for a broken unique index; null when there is none. */

@@ -1,0 +1,130 @@
+/** Jobs as callers see them: put one in, look at one, list them. Moves are in job-claims and job-actions. */
+import { fault } from "../base/fault.js";
+import type { JsonObject } from "../base/json.js";
+import { type Job, type JobStatus, PRIORITY_DEFAULT } from "../job/job.js";
+import { type AuditEntry, readAuditOfTarget } from "./audit.js";
+import type { Sql } from "./database.js";
+import { type HealingEntry, readHealingOfJob } from "./healing.js";
+import { JOB_COLUMNS, type JobRow, toJob } from "./job-row.js";
+
+export interface NewJob {
+  readonly kind: string;
+  readonly payload: JsonObject;
+  /** 10 is high, 1 is low; default 5 (HB-db-07). */
+  readonly priority?: number | undefined;
+  /** Not before; default now (HB-db-08). */
+  readonly scheduledAt?: Date | undefined;
+  /** While a job with this key is pending or running, that one is the answer. */
+  readonly uniqueKey?: string | undefined;
+  readonly parentSeq?: number | undefined;
+  readonly requestedBy?: string | undefined;
+}
+
+export interface Enqueued {
+  readonly seq: number;
+  readonly id: string;
+  /** False when a job with the same unique key was already waiting or running. */
+  readonly created: boolean;
+}
+
+const ENQUEUE_TRIES_MAX = 10;
+
+const INSERT_JOBS = `
+WITH wanted AS (
+  SELECT ord, nextval(pg_get_serial_sequence('public.jobs', 'seq')) AS seq,
+         w.kind, w.payload, w.priority, w.scheduled_at, w.unique_key, w.parent_seq, w.requested_by
+  FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS
+    (kind text, payload jsonb, priority int, scheduled_at timestamptz, unique_key text, parent_seq bigint, requested_by text))
+    WITH ORDINALITY AS w(kind, payload, priority, scheduled_at, unique_key, parent_seq, requested_by, ord)
+), inserted AS (
+  INSERT INTO public.jobs (seq, job_type, payload, priority, scheduled_at, unique_key, parent_seq, requested_by)
+  OVERRIDING SYSTEM VALUE
+  SELECT seq, kind, payload, priority, coalesce(scheduled_at, now()), unique_key, parent_seq, requested_by
+  FROM wanted ORDER BY ord
+  ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL AND status IN ('pending', 'running') DO NOTHING
+  RETURNING seq, unique_key
+)
+SELECT w.ord - 1 AS index, coalesce(i.seq, twin.seq, older.seq) AS seq, i.seq IS NOT NULL AS created
+FROM wanted w
+LEFT JOIN inserted i ON i.seq = w.seq
+LEFT JOIN inserted twin ON twin.unique_key = w.unique_key
+LEFT JOIN public.jobs older ON older.unique_key = w.unique_key AND older.status IN ('pending', 'running')
+ORDER BY w.ord`;
+
+/** Runs inside the caller's transaction when given one. Throws a Fault `ENQUEUE_CONTENDED` only when a key is fought over. */
+export async function enqueueJob(sql: Sql, job: NewJob): Promise<Enqueued> {
+  const [enqueued] = await enqueueJobs(sql, [job]);
+  return enqueued!;
+}
+
+/** All in one statement; the answers stand in the order of the jobs. */
+export async function enqueueJobs(sql: Sql, jobs: readonly NewJob[]): Promise<Enqueued[]> {
+  const answers: Enqueued[] = [];
+  let open = jobs.map((job, index) => ({ job, index }));
+  for (let attempt = 1; open.length > 0; attempt++) {
+    if (attempt > ENQUEUE_TRIES_MAX) {
+      throw fault.transient("ENQUEUE_CONTENDED", "the unique key is taken and released at once");
+    }
+    const { rows } = await sql.query<{ index: number; seq: number | null; created: boolean }>(
+      INSERT_JOBS,
+      [JSON.stringify(open.map(({ job }) => toInput(job)))],
+    );
+    const unanswered: typeof open = [];
+    for (const { index, seq, created } of rows) {
+      const item = open[index]!;
+      // The holder of the key came after our snapshot or has ended since: ask again.
+      if (seq === null) unanswered.push(item);
+      else answers[item.index] = { seq, id: `job-${seq}`, created };
+    }
+    open = unanswered;
+  }
+  return answers;
+}
+
+function toInput(job: NewJob): object {
+  return {
+    kind: job.kind,
+    payload: job.payload,
+    priority: job.priority ?? PRIORITY_DEFAULT,
+    scheduled_at: job.scheduledAt?.toISOString() ?? null,
+    unique_key: job.uniqueKey ?? null,
+    parent_seq: job.parentSeq ?? null,
+    requested_by: job.requestedBy ?? null,
+  };
+}
+
+export async function readJob(sql: Sql, seq: number): Promise<Job | null> {
+  const { rows } = await sql.query<JobRow>(
+    `SELECT ${JOB_COLUMNS} FROM public.jobs WHERE jobs.seq = $1`,
+    [seq],
+  );
+  return rows[0] ? toJob(rows[0]) : null;
+}
+
+export interface JobFilter {
+  readonly status?: JobStatus | undefined;
+  readonly kind?: string | undefined;
+  readonly limit: number;
+  /** For the next page: the smallest `seq` seen. */
+  readonly beforeSeq?: number | undefined;
+}
+
+/** Newest first. */
+export async function listJobs(sql: Sql, filter: JobFilter): Promise<Job[]> {
+  const { rows } = await sql.query<JobRow>(
+    `SELECT ${JOB_COLUMNS} FROM public.jobs
+     WHERE ($1::text IS NULL OR jobs.status = $1) AND ($2::text IS NULL OR jobs.job_type = $2)
+       AND ($3::bigint IS NULL OR jobs.seq < $3)
+     ORDER BY jobs.seq DESC LIMIT $4`,
+    [filter.status ?? null, filter.kind ?? null, filter.beforeSeq ?? null, filter.limit],
+  );
+  return rows.map(toJob);
+}
+
+/** What healing and people did to a job, oldest first. Outlives the job (X-07). */
+export async function readJobHistory(
+  sql: Sql,
+  id: string,
+): Promise<{ healing: HealingEntry[]; audit: AuditEntry[] }> {
+  return { healing: await readHealingOfJob(sql, id), audit: await readAuditOfTarget(sql, id) };
+}

@@ -1,0 +1,69 @@
+/** Kinds of jobs that nobody claims for the time being (HB-wrk-15, X-62). Each says why, by whom and until when. */
+import { fault } from "../base/fault.js";
+import { INTERNAL_KINDS } from "../job/kinds.js";
+import type { Sql } from "./database.js";
+
+export interface Pause {
+  readonly kind: string;
+  readonly reason: string;
+  readonly pausedBy: string;
+  readonly pausedAt: Date;
+  /** Null: until somebody resumes it. */
+  readonly expiresAt: Date | null;
+}
+
+/** A second pause replaces the first. Throws a Fault `QUEUE_NOT_PAUSABLE` for the internal kinds, which heal the rest. */
+export async function pauseQueue(
+  sql: Sql,
+  pause: {
+    readonly kind: string;
+    readonly reason: string;
+    readonly by: string;
+    readonly expiresAt: Date | null;
+  },
+): Promise<void> {
+  if ((INTERNAL_KINDS as readonly string[]).includes(pause.kind)) {
+    throw fault.refused(
+      "QUEUE_NOT_PAUSABLE",
+      `jobs of kind "${pause.kind}" are never paused: runbooks and notices depend on them`,
+      { hint: "cancel the single job instead" },
+    );
+  }
+  await sql.query(
+    `WITH paused AS (
+       INSERT INTO control.queue_pause (job_type, reason, paused_by, expires_at) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (job_type) DO UPDATE SET reason = excluded.reason, paused_by = excluded.paused_by,
+         paused_at = now(), expires_at = excluded.expires_at
+       RETURNING job_type, reason, expires_at
+     )
+     SELECT control.audit_append($3, 'queue.paused', 'queue:' || job_type,
+       jsonb_build_object('reason', reason, 'expires_at', expires_at)) FROM paused`,
+    [pause.kind, pause.reason, pause.by, pause.expiresAt],
+  );
+}
+
+/** False when it was not paused. */
+export async function resumeQueue(
+  sql: Sql,
+  request: { readonly kind: string; readonly by: string },
+): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    `WITH resumed AS (
+       DELETE FROM control.queue_pause WHERE job_type = $1
+         AND (expires_at IS NULL OR expires_at > now()) RETURNING job_type, reason
+     ), woken AS (SELECT pg_notify('algobrain_job', '') FROM resumed)
+     SELECT control.audit_append($2, 'queue.resumed', 'queue:' || job_type,
+       jsonb_build_object('was_paused_for', reason)) FROM resumed, woken`,
+    [request.kind, request.by],
+  );
+  return rowCount === 1;
+}
+
+/** Those in force, by kind. */
+export async function listPauses(sql: Sql): Promise<Pause[]> {
+  const { rows } = await sql.query<Pause>(
+    `SELECT job_type AS kind, reason, paused_by AS "pausedBy", paused_at AS "pausedAt", expires_at AS "expiresAt"
+     FROM control.queue_pause WHERE expires_at IS NULL OR expires_at > now() ORDER BY job_type`,
+  );
+  return rows;
+}
