@@ -90,7 +90,6 @@ function observed(query: CloudWatchQuery): Partial<CloudwatchMetricAlarmConfig> 
   return {
     namespace: metric.namespace,
     metricName: metric.metricName,
-    ...dimensionsOf(metric),
     period: metric.periodS,
     // The provider keeps percentiles apart from the five plain statistics.
     ...(metric.statistic.startsWith("p")
@@ -105,14 +104,9 @@ function metricMath(expression: string, metrics: readonly CloudWatchStatistic[])
     metric: {
       namespace: metric.namespace,
       metricName: metric.metricName,
-      ...dimensionsOf(metric),
       period: metric.periodS,
       stat: metric.statistic,
     },
   }));
   return [{ id: "e1", expression, returnData: true }, ...inputs];
-}
-
-function dimensionsOf({ dimensions }: CloudWatchStatistic) {
-  return Object.keys(dimensions).length === 0 ? {} : { dimensions };
 }

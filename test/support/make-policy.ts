@@ -98,7 +98,9 @@ const RULES: readonly AlertRule[] = [
 ];
 
 const METRICS: readonly Metric[] = [
-  makeMetric("algobrain.jobs.pending"),
+  makeMetric("algobrain.jobs.pending", {
+    cloudwatch: { namespace: "AlgoBrain", name: "JobQueueDepth" },
+  }),
   makeMetric("algobrain.api.error_rate", { unit: "ratio" }),
   makeMetric("algobrain.api.latency_ms", { unit: "ms", kind: "histogram" }),
   makeMetric("algobrain.orchestrator.heartbeat", { unit: "timestamp" }),

@@ -111,10 +111,9 @@ export function cloudWatchAlarm(
       : thresholdAlarm(rule, level, queryOf(signal, context));
   const spanS = alarm.evaluationPeriods * periodOf(alarm.query);
   const spanMaxS = periodOf(alarm.query) < HOUR_S ? DAY_S : 7 * DAY_S;
-  if (spanS > spanMaxS) {
-    return refuse(`looks back ${formatDuration(spanS * 1000)}, CloudWatch at most one day`);
-  }
-  return { ok: true, alarm };
+  if (spanS <= spanMaxS) return { ok: true, alarm };
+  const [span, most] = [formatDuration(spanS * 1000), formatDuration(spanMaxS * 1000)];
+  return { ok: false, reason: `looks back ${span}, CloudWatch at most ${most}` };
 }
 
 /**
@@ -129,10 +128,6 @@ export function cloudWatchSeries(selector: Selector, context: CloudWatchContext)
     metricName:
       given?.name ?? words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(""),
   };
-}
-
-function refuse(reason: string): { readonly ok: false; readonly reason: string } {
-  return { ok: false, reason };
 }
 
 function whyNot(rule: AlertRule, { metrics }: CloudWatchContext): string | null {

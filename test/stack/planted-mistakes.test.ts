@@ -1,0 +1,231 @@
+/** The proof is only worth what it finds: each mistake planted in a sound stack is named at its place. */
+import { beforeAll, describe, expect, test } from "vitest";
+import { isJsonObject, type JsonObject } from "../../src/base/json.js";
+import { checkStack } from "../../stacks/synth.js";
+import { makePolicy } from "../support/make-policy.js";
+import { synthesized } from "../support/synthesized.js";
+
+let services: JsonObject;
+beforeAll(async () => {
+  const { documents } = await synthesized(makePolicy());
+  services = documents["algobrain-production-services"]!;
+});
+
+/** A copy of the services stack; `set("a.b.c", value)` plants one value. */
+function planted(set: Readonly<Record<string, unknown>>): JsonObject {
+  const copy = structuredClone(services);
+  for (const [path, value] of Object.entries(set)) {
+    const keys = path.split("/");
+    let place: JsonObject = copy;
+    for (const key of keys.slice(0, -1)) {
+      const next = place[key];
+      if (isJsonObject(next)) place = next;
+      else place = place[key] = {};
+    }
+    place[keys.at(-1)!] = value as JsonObject[string];
+  }
+  return copy;
+}
+
+const SERVICE = "resource/aws_ecs_service/api-service";
+const TASK = "resource/aws_ecs_task_definition/api-task";
+const TARGET = "resource/aws_appautoscaling_target/api-scaling-target";
+const LOGS = "resource/aws_cloudwatch_log_group/api-logs";
+const CLUSTER = "resource/aws_ecs_cluster/cluster";
+const TRACKING =
+  "resource/aws_appautoscaling_policy/api-cpu-scaling/target_tracking_scaling_policy_configuration";
+
+function findings(set: Readonly<Record<string, unknown>>): string[] {
+  return checkStack(planted(set)).map(({ at, message }) => `${at} ${message}`);
+}
+
+test("the sound stack has no findings", () => {
+  expect(checkStack(services)).toEqual([]);
+});
+
+describe("against the schema", () => {
+  test.each<[string, Record<string, unknown>, RegExp]>([
+    [
+      "an unknown argument",
+      { [`${SERVICE}/desired_coun`]: 3 },
+      /desired_coun is unknown.*"desired_count"/,
+    ],
+    ["a read-only argument", { [`${CLUSTER}/arn`]: "arn:aws:ecs:x" }, /cluster\.arn is read-only/],
+    ["a missing argument", { [`${SERVICE}/name`]: null }, /api-service must have "name"/],
+    [
+      "a wrong type",
+      { [`${TARGET}/max_capacity`]: "many" },
+      /max_capacity found "many", expected number/,
+    ],
+    [
+      "a list where a text belongs",
+      { [`${CLUSTER}/name`]: ["a"] },
+      /found \["a"\], expected string/,
+    ],
+    [
+      "a text where a list belongs",
+      { [`${TASK}/requires_compatibilities`]: "FARGATE" },
+      /expected a list/,
+    ],
+    [
+      "two of a single block",
+      {
+        [`${SERVICE}/deployment_circuit_breaker`]: [
+          { enable: true, rollback: true },
+          { enable: true, rollback: true },
+        ],
+      },
+      /has 2 blocks, expected at most 1/,
+    ],
+    [
+      "a block without its argument",
+      { [`${SERVICE}/deployment_circuit_breaker`]: { enable: true } },
+      /must have "rollback"/,
+    ],
+    [
+      "a text where a block belongs",
+      { [`${SERVICE}/network_configuration`]: "vpc" },
+      /expected a block/,
+    ],
+    ["an unknown key inside a block", { [`${TRACKING}/cooldown`]: 1 }, /cooldown is unknown/],
+    [
+      "an unknown type",
+      { "resource/aws_ecs_servise/x": {} },
+      /no resource type "aws_ecs_servise".*aws_ecs_service/,
+    ],
+    [
+      "an unknown lifecycle argument",
+      { [`${SERVICE}/lifecycle/prevent_destory`]: true },
+      /prevent_destory is unknown/,
+    ],
+    [
+      "an ignored change of nothing",
+      { [`${SERVICE}/lifecycle/ignore_changes`]: ["desired"] },
+      /ignore_changes\.desired is unknown/,
+    ],
+    [
+      "an unknown argument of the provider",
+      { provider: { aws: [{ regoin: "x" }] } },
+      /provider\.aws\[0\]\.regoin is unknown/,
+    ],
+  ])("%s", (_what, set, message) => {
+    expect(findings(set)).toEqual([expect.stringMatching(message)]);
+  });
+});
+
+describe("in references", () => {
+  const cluster = (text: string) => ({ [`${SERVICE}/cluster`]: text });
+  test.each<[string, Record<string, unknown>, RegExp]>([
+    [
+      "an undeclared resource",
+      cluster(`\${aws_ecs_cluster.clutser.arn}`),
+      /aws_ecs_cluster\.clutser, which is not declared.*cluster/,
+    ],
+    [
+      "an undeclared variable",
+      cluster(`\${var.clustre}`),
+      /refers to var\.clustre, which is not declared/,
+    ],
+    [
+      "an attribute that the target lacks",
+      cluster(`\${aws_ecs_cluster.cluster.nam}`),
+      /"nam", which aws_ecs_cluster\.cluster does not have.*"name"/,
+    ],
+    [
+      "an expression that never ends",
+      cluster("${aws_ecs_cluster.cluster.arn"),
+      /begins with "\$\{" and never ends/,
+    ],
+    [
+      "a reference inside a text of JSON",
+      { [`${TASK}/container_definitions`]: `[{"image":"a:\${var.tag}"}]` },
+      /refers to var\.tag/,
+    ],
+    [
+      "a dependency on nothing",
+      { [`${SERVICE}/depends_on`]: ["aws_lb.front"] },
+      /names aws_lb\.front, which is not declared/,
+    ],
+    [
+      "a circle",
+      { [`${LOGS}/name`]: `\${aws_ecs_task_definition.api-task.family}` },
+      /waits for itself: .*api-logs.*api-task/,
+    ],
+  ])("%s", (_what, set, message) => {
+    expect(findings(set)).toContainEqual(expect.stringMatching(message));
+  });
+
+  test("functions, indices, quoted texts and escaped dollars are no references", () => {
+    const text = `\${join(".", [var.subnet_ids[0], "aws_lb.quoted.arn"])} $\${not.one}`;
+    expect(findings(cluster(text))).toEqual([]);
+  });
+});
+
+describe("against the limits of AWS that stand in no schema", () => {
+  test.each<[string, Record<string, unknown>, RegExp]>([
+    [
+      "a log retention CloudWatch does not know",
+      { [`${LOGS}/retention_in_days`]: 31 },
+      /keeps logs for 31 days/,
+    ],
+    ["a least above the most", { [`${TARGET}/min_capacity`]: 20 }, /scales from 20 to 10/],
+    [
+      "a negative cooldown",
+      { [`${TRACKING}/scale_in_cooldown`]: -1 },
+      /negative scale_in_cooldown/,
+    ],
+    ["a target of nothing", { [`${TRACKING}/target_value`]: 0 }, /target of 0 or less/],
+    [
+      "a size that Fargate does not offer",
+      { [`${TASK}/memory`]: "1000" },
+      /512 cpu units and 1000 MiB/,
+    ],
+    [
+      "a moving image tag",
+      { [`${TASK}/container_definitions`]: '[{"image":"a/b:latest"}]' },
+      /never "latest"/,
+    ],
+    [
+      "an image without a tag",
+      { [`${TASK}/container_definitions`]: '[{"image":"host:5000/b"}]' },
+      /never "latest"/,
+    ],
+    [
+      "a deployment that cannot move",
+      { [`${SERVICE}/deployment_maximum_percent`]: 100 },
+      /no deployment can move/,
+    ],
+  ])("%s", (_what, set, message) => {
+    expect(findings(set)).toContainEqual(expect.stringMatching(message));
+  });
+
+  test.each<[string, JsonObject, RegExp]>([
+    ["an odd period", { period: 90, evaluation_periods: 1 }, /period of 90 s/],
+    [
+      "a look back of more than a day",
+      { period: 600, evaluation_periods: 200 },
+      /looks back 120000 s/,
+    ],
+    [
+      "more points than periods",
+      { evaluation_periods: 2, datapoints_to_alarm: 3 },
+      /needs 3 breaching points of 2/,
+    ],
+    [
+      "an odd period inside metric math",
+      { evaluation_periods: 1, metric_query: [{ metric: { period: 45 } }] },
+      /period of 45 s/,
+    ],
+  ])("an alarm with %s", (_what, alarm, message) => {
+    const set = { "resource/aws_cloudwatch_metric_alarm/planted": alarm };
+    expect(findings(set)).toContainEqual(expect.stringMatching(message));
+  });
+
+  test("an expiration before its transition", () => {
+    const rule = [
+      { id: "r", status: "Enabled", transition: [{ days: 30 }], expiration: [{ days: 30 }] },
+    ];
+    const set = { "resource/aws_s3_bucket_lifecycle_configuration/planted": { bucket: "b", rule } };
+    expect(findings(set)).toContainEqual(expect.stringMatching(/expires after 30 days, before/));
+  });
+});

@@ -1,0 +1,87 @@
+/** The small schema is what the bindings say, and what the provider itself says where that is known. */
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { describe, expect, test } from "vitest";
+import { awsSchema, type BlockSchema, type ProviderSchema } from "../../stacks/provider-schema.js";
+import { checkSchema } from "../../stacks/schema-check.js";
+import { makePolicy } from "../support/make-policy.js";
+import { synthesized } from "../support/synthesized.js";
+
+/** The provider's own schema as data, when someone has laid it beside the checkout. */
+const REFERENCE = new URL("../../../shared/data/aws-provider-schema-6.25.0.json", import.meta.url);
+
+test("the schema is fresh: it covers every type that stacks/ imports", async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    "scripts/provider-schema.mjs",
+    "--check",
+  ]);
+  expect(stdout).toBe("");
+});
+
+test("it stays small: the types in use and no more", () => {
+  expect(JSON.stringify(awsSchema).length).toBeLessThan(100_000);
+});
+
+const reference = existsSync(REFERENCE)
+  ? (JSON.parse(readFileSync(REFERENCE, "utf8")) as ProviderSchema)
+  : null;
+
+if (reference === null) {
+  console.warn(
+    "NOT CHECKED: the derived AWS schema against the provider's own; put its JSON at",
+    REFERENCE.pathname,
+  );
+}
+
+describe.runIf(reference !== null)("against the provider's own schema", () => {
+  test("every type known to both says the same of every argument", () => {
+    const shared = Object.keys(awsSchema.resource_schemas).filter(
+      (type) => type in reference!.resource_schemas,
+    );
+    expect(shared.length).toBeGreaterThan(10);
+    const differences = shared.flatMap((type) =>
+      compare(
+        awsSchema.resource_schemas[type]!.block,
+        reference!.resource_schemas[type]!.block,
+        type,
+      ),
+    );
+    expect(differences).toEqual([]);
+  });
+
+  test("the synthesized stacks fit it, for the types it knows", async () => {
+    const { documents } = await synthesized(makePolicy());
+    const findings = Object.values(documents)
+      .flatMap((document) => checkSchema(document, reference!))
+      .filter(({ message }) => !message.startsWith("the schema has no"));
+    expect(findings).toEqual([]);
+  });
+});
+
+/** One line for each difference that could let a wrong stack pass or a right one fail. */
+function compare(ours: BlockSchema, theirs: BlockSchema, at: string): string[] {
+  const attributes = Object.entries(theirs.attributes ?? {}).flatMap(([name, their]) => {
+    const our = ours.attributes?.[name];
+    if (our === undefined) return [`${at}.${name}: not derived`];
+    if (access(our) !== access(their))
+      return [`${at}.${name}: ${access(our)}, not ${access(their)}`];
+    const sameType = JSON.stringify(our.type) === JSON.stringify(their.type);
+    return sameType || access(our) === "read-only" ? [] : [`${at}.${name}: another type`];
+  });
+  const blocks = Object.entries(theirs.block_types ?? {}).flatMap(([name, their]) => {
+    const our = ours.block_types?.[name];
+    if (our === undefined) return [`${at}.${name}: not derived`];
+    // A most of more than one is in no binding.
+    const most = their.max_items === 1 ? our.max_items === 1 : true;
+    const least = (our.min_items ?? 0) === (their.min_items ?? 0);
+    const counts = most && least ? [] : [`${at}.${name}: other counts`];
+    return [...counts, ...compare(our.block, their.block, `${at}.${name}`)];
+  });
+  return [...attributes, ...blocks];
+}
+
+function access({ required, optional }: { required?: boolean; optional?: boolean }): string {
+  if (required) return "required";
+  return optional ? "optional" : "read-only";
+}

@@ -1,0 +1,77 @@
+/** Secrets are containers and ARNs; their values pass through nothing that is written (HB-aws-19, HB-env-34). */
+import { expect, test } from "vitest";
+import type { PolicySet } from "../../src/policy/policy.js";
+import { makePolicy } from "../support/make-policy.js";
+import { type Synthesized, synthesized } from "../support/synthesized.js";
+
+const HANDBOOK_SECRETS = [
+  "github-token",
+  "jwt-secret",
+  "webhook-secret",
+  "db-password",
+  "redis-password",
+];
+/** HB-env-34, and what else carries a credential. */
+const SECRET_VARIABLES =
+  /^(DATABASE_URL|REDIS_PASSWORD|\w*_SECRET|\w*_TOKEN|\w*_API_KEY|\w*_ROUTING_KEY|SENTRY_DSN)$/;
+
+function containers(output: Synthesized) {
+  return Object.values(output.resources("aws_ecs_task_definition")).flatMap((task) =>
+    JSON.parse(String(task.container_definitions)),
+  );
+}
+
+test("the handbook's five secrets exist by name", async () => {
+  const output = await synthesized(makePolicy());
+  const names = Object.values(output.resources("aws_secretsmanager_secret")).map(
+    ({ name }) => name,
+  );
+  expect(names).toEqual(
+    expect.arrayContaining(HANDBOOK_SECRETS.map((name) => `algobrain/prod/${name}`)),
+  );
+});
+
+test("no value of a secret is synthesized", async () => {
+  const output = await synthesized(makePolicy());
+  expect(output.resources("aws_secretsmanager_secret_version")).toEqual({});
+  for (const { environment } of containers(output)) {
+    for (const { name } of environment) expect(name).not.toMatch(SECRET_VARIABLES);
+  }
+});
+
+test("a task reads each secret by the ARN of its container", async () => {
+  const output = await synthesized(makePolicy());
+  for (const { secrets } of containers(output)) {
+    expect(secrets.length).toBeGreaterThan(0);
+    for (const { name, valueFrom } of secrets) {
+      expect(name).toMatch(SECRET_VARIABLES);
+      expect(valueFrom).toMatch(/^\$\{aws_secretsmanager_secret\.secret-[\w-]+\.arn\}$/);
+    }
+  }
+});
+
+test("the orchestrator gets neither the GitHub token nor a door's signing secret", async () => {
+  const output = await synthesized(makePolicy());
+  const orchestrator = containers(output).find(({ name }) => name === "orchestrator");
+  const names = orchestrator.secrets.map(({ name }: { name: string }) => name);
+  expect(names).not.toContain("GITHUB_TOKEN");
+  expect(names).not.toContain("SLACK_SIGNING_SECRET");
+});
+
+test("without a PagerDuty receiver there are no secrets of PagerDuty to fill (X-70)", async () => {
+  const policy = makePolicy();
+  const { ops } = policy.routes.receivers;
+  const quiet: PolicySet = { ...policy, routes: { ...policy.routes, receivers: { ops: ops! } } };
+  const output = await synthesized(quiet);
+  expect(JSON.stringify(output.texts)).not.toContain("PAGERDUTY");
+});
+
+test("each service may read only the secrets it runs with", async () => {
+  const output = await synthesized(makePolicy());
+  for (const { name, secrets } of containers(output)) {
+    const grant = output.resource("aws_iam_role_policy", `${name}-execution-secrets`);
+    const [statement] = JSON.parse(String(grant.policy)).Statement;
+    const read = secrets.map(({ valueFrom }: { valueFrom: string }) => valueFrom);
+    expect([...statement.Resource].sort()).toEqual([...read].sort());
+  }
+});
