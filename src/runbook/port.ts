@@ -1,4 +1,5 @@
 /** The outside world as runbooks may see it. Adapters fit these; tests hand in fakes. */
+import type { JobStatus } from "../job/job.js";
 import type { Message } from "../message/message.js";
 
 export interface ShellOptions {
@@ -52,4 +53,91 @@ export interface Chat {
 export interface Incidents {
   /** Adds a note; looks for `marker` first, so that a repeat adds nothing. */
   addNote(incidentId: string, text: string, marker: string, signal: AbortSignal): Promise<void>;
+}
+
+/** A job as a runbook sees it. */
+export interface JobView {
+  readonly seq: number;
+  readonly id: string;
+  readonly kind: string;
+  readonly status: JobStatus;
+  readonly attempts: number;
+  readonly error: string | null;
+  readonly workerId: string | null;
+  readonly scheduledAt: Date;
+  readonly createdAt: Date;
+  readonly startedAt: Date | null;
+  readonly completedAt: Date | null;
+  /** Grows with every move: a larger one than before means that somebody moved the job. */
+  readonly fence: number;
+}
+
+export interface HealingView {
+  readonly jobId: string;
+  readonly kind: string | null;
+  readonly failureType: string;
+  readonly strategy: string;
+  readonly attempt: number;
+  /** Null until the outcome is known (X-17). */
+  readonly success: boolean | null;
+  readonly error: string | null;
+  readonly at: Date;
+}
+
+export interface AuditView {
+  readonly at: Date;
+  readonly actor: string;
+  readonly action: string;
+}
+
+export interface QueueView {
+  readonly kind: string;
+  readonly pending: number;
+  readonly running: number;
+  readonly failed: number;
+  readonly quarantined: number;
+  /** How long the oldest due job has been waiting; null when none waits. */
+  readonly oldestPendingMs: number | null;
+}
+
+export interface PauseView {
+  readonly kind: string;
+  readonly reason: string;
+  readonly pausedBy: string;
+  readonly pausedAt: Date;
+  readonly expiresAt: Date | null;
+}
+
+/** What runbooks may know of the runtime. Internal kinds (runbook, notice, inbound) are not in it. */
+export interface RuntimeReader {
+  job(seq: number): Promise<JobView | null>;
+  /** Newest first. */
+  healingOf(jobId: string, limit: number): Promise<HealingView[]>;
+  auditOf(target: string, limit: number): Promise<AuditView[]>;
+  healing(window: { readonly sinceMs: number; readonly limit: number }): Promise<HealingView[]>;
+  queues(): Promise<QueueView[]>;
+  /** Pauses in force. */
+  pauses(): Promise<PauseView[]>;
+  liveWorkers(): Promise<number>;
+  /** Jobs of the kind that a worker began after that time. */
+  startedSince(kind: string, since: Date): Promise<number>;
+  safeMode(): Promise<{ readonly active: boolean; readonly reason: string | null }>;
+}
+
+/** What runbooks may change. Every call is one fenced, audited statement in the name of the run's actor. */
+export interface RuntimeWriter {
+  /** Throws a refused fault when the job is unknown, running without `force`, or pending. */
+  retryJob(request: {
+    readonly seq: number;
+    readonly reason: string;
+    readonly force: boolean;
+  }): Promise<void>;
+  pauseQueue(request: {
+    readonly kind: string;
+    readonly reason: string;
+    /** Milliseconds until the queue starts again by itself. */
+    readonly forMs: number;
+  }): Promise<void>;
+  /** False when it was not paused. */
+  resumeQueue(request: { readonly kind: string; readonly reason: string }): Promise<boolean>;
 }

@@ -1,0 +1,212 @@
+/**
+ * A queue grows faster than it is worked off (RB-87, HB-alr-05, BQ-pat-01): collect evidence first (X-69), then
+ * release what holds the jobs back, as far as that is safe without a person, and watch whether it helped.
+ */
+import { formatDuration } from "../src/base/duration.js";
+import { defineRunbook, type ReadContext, Type } from "../src/runbook/define.js";
+
+/** Work that may wait while live work has a backlog. */
+const LOW_PRIORITY_KINDS: readonly string[] = ["backfill", "export", "maintenance"];
+/** Long enough for a backlog to drain, short enough that nobody has to remember it. */
+const PAUSE_MS = 30 * 60_000;
+/** Share of all waiting jobs from which on a queue is the backlog. */
+const MOST = 0.5;
+/** A depth at or below this share of what it was is falling, and not just between two arrivals. */
+const FALLEN = 0.9;
+/** Healing actions that are read to find the kinds that fail. */
+const FAILURES_MAX = 100;
+const FAILURE_WINDOW_MS = 15 * 60_000;
+
+interface Findings {
+  readonly pending: number;
+  readonly resume: readonly string[];
+  readonly pause: readonly string[];
+}
+
+export default defineRunbook({
+  name: "respond-queue-backlog",
+  aliases: ["backlog"],
+  title: "Finds out why jobs pile up, releases what is safe to release, and watches the depth",
+  danger: "V",
+  params: Type.Object(
+    {
+      threshold: Type.Integer({
+        minimum: 0,
+        default: 1000,
+        description: "the number of waiting jobs that is no backlog any more",
+      }),
+      resume: Type.Boolean({
+        default: false,
+        description: "true if a queue that automation paused may be resumed",
+      }),
+      within: Type.Integer({
+        minimum: 5,
+        maximum: 900,
+        default: 300,
+        description: "seconds for the depth to fall, from 5 to 900",
+      }),
+    },
+    { additionalProperties: false },
+  ),
+  locks: () => ["queues"],
+  timeoutMs: 20 * 60_000,
+  plan: async (context) => {
+    const diagnosis = await diagnose(context);
+    const { findings } = diagnosis;
+    return {
+      text: diagnosis.text.join("\n"),
+      changes: [
+        ...findings.resume.map((kind) => `resume ${kind}`),
+        ...findings.pause.map((kind) => `pause ${kind} for ${formatDuration(PAUSE_MS)}`),
+      ],
+      facts: { ...findings, resume: [...findings.resume], pause: [...findings.pause] },
+    };
+  },
+  steps: [
+    {
+      name: "collect evidence",
+      repeat: "safe",
+      run: async ({ runtime, shell }) => {
+        const disk = await shell.read(["df", "-P", "/"]);
+        const failing = await failingKinds(runtime);
+        const queues = (await runtime.queues()).filter((it) => it.pending + it.running > 0);
+        return {
+          text: [
+            failing.length === 0 ? "no kind fails" : `failing: ${failing.join(", ")}`,
+            `disk ${diskUse(disk.stdout)}`,
+          ].join("; "),
+          table: {
+            columns: ["kind", "pending", "running", "failed"],
+            rows: queues.map((it) => [it.kind, `${it.pending}`, `${it.running}`, `${it.failed}`]),
+          },
+        };
+      },
+    },
+    {
+      name: "release what holds jobs back",
+      repeat: "safe",
+      run: async ({ plan, runtime, runId }) => {
+        const { resume } = plan.facts as unknown as Findings;
+        for (const kind of resume)
+          await runtime.resumeQueue({ kind, reason: `${runId}: it holds the backlog` });
+        return resume.length === 0 ? "nothing to resume" : `resumed ${resume.join(", ")}`;
+      },
+    },
+    {
+      name: "make room for live work",
+      repeat: "safe",
+      run: async ({ plan, runtime, runId }) => {
+        const { pause } = plan.facts as unknown as Findings;
+        for (const kind of pause)
+          await runtime.pauseQueue({ kind, reason: `${runId}: live work first`, forMs: PAUSE_MS });
+        if (pause.length === 0) return "nothing to pause";
+        return `paused ${pause.join(", ")} for ${formatDuration(PAUSE_MS)}`;
+      },
+    },
+  ],
+  verify: {
+    withinMs: ({ within }) => within * 1_000,
+    everyMs: 500,
+    check: async ({ params, plan, runtime }) => {
+      const { pending: before, resume, pause } = plan.facts as unknown as Findings;
+      const pending = (await runtime.queues()).reduce((sum, it) => sum + it.pending, 0);
+      const hasActed = resume.length + pause.length > 0;
+      if (pending <= params.threshold && (pending < before || !hasActed))
+        return {
+          state: "passed",
+          text: `${pending} jobs wait: no backlog above ${params.threshold}`,
+        };
+      if (pending <= before * FALLEN)
+        return {
+          state: "passed",
+          text: `the depth falls: from ${before} to ${pending} waiting jobs`,
+        };
+      return { state: "waiting", text: `${pending} jobs still wait, ${before} at the start` };
+    },
+  },
+  next: () => "/algobrain queue-depth, then /algobrain healdec-report",
+});
+
+type Context = ReadContext<{ resume: boolean }>;
+
+/** What is found, in sentences, and what may be done about it. */
+async function diagnose({ params, runtime }: Context) {
+  const [queues, pauses, workers, safeMode, failing] = await Promise.all([
+    runtime.queues(),
+    runtime.pauses(),
+    runtime.liveWorkers(),
+    runtime.safeMode(),
+    failingKinds(runtime),
+  ]);
+  const pending = queues.reduce((sum, it) => sum + it.pending, 0);
+  const oldestMs = Math.max(0, ...queues.map((it) => it.oldestPendingMs ?? 0));
+  const deepest = [...queues].sort((a, b) => b.pending - a.pending)[0];
+  const text = [
+    `${pending} jobs wait, the oldest for ${formatDuration(Math.floor(oldestMs / 1_000) * 1_000)}; most are ${deepest?.kind}: ${deepest?.pending}`,
+    workers === 0
+      ? "no live worker process: nothing drains, look at the service workers"
+      : `${workers} live worker processes`,
+    ...(safeMode.active
+      ? [
+          `safe mode is on (${safeMode.reason}): only a person may leave it, and nothing drains until then`,
+        ]
+      : []),
+    ...(failing.length > 0 ? [`failing in the last 15 minutes: ${failing.join(", ")}`] : []),
+  ];
+  const resume: string[] = [];
+  for (const pause of pauses) {
+    const waiting = queues.find((it) => it.kind === pause.kind)?.pending ?? 0;
+    if (pending === 0 || waiting / pending < MOST) continue;
+    const verdict = judgePause(pause.pausedBy, params.resume);
+    text.push(
+      `${pause.kind} holds ${waiting} of ${pending} and is paused by ${pause.pausedBy} (${pause.reason}): ${verdict.text}`,
+    );
+    if (verdict.mayResume) resume.push(pause.kind);
+  }
+  const pause = kindsToPause(queues, pauses, pending);
+  const findings: Findings = { pending, resume, pause };
+  return { text, findings };
+}
+
+/** A person who paused a queue had a reason that no automation knows. */
+function judgePause(pausedBy: string, allowed: boolean): { mayResume: boolean; text: string } {
+  const byAutomation = /^(service|policy|gameday)\b/.test(pausedBy);
+  if (!byAutomation)
+    return {
+      mayResume: false,
+      text: "a person did it, so a person must resume it (/algobrain resume-queue)",
+    };
+  if (!allowed) return { mayResume: false, text: "resuming needs the parameter resume=true" };
+  return { mayResume: true, text: "automation did it, so it is resumed" };
+}
+
+/** Low-priority work gives way only where it takes room from live work that waits. */
+function kindsToPause(
+  queues: readonly { kind: string; pending: number; running: number }[],
+  pauses: readonly { kind: string }[],
+  pending: number,
+): string[] {
+  const paused = new Set(pauses.map((it) => it.kind));
+  const low = queues.filter((it) => LOW_PRIORITY_KINDS.includes(it.kind));
+  const lowPending = low.reduce((sum, it) => sum + it.pending, 0);
+  const livePending = pending - lowPending;
+  if (pending === 0 || livePending / pending < MOST) return [];
+  return low
+    .filter((it) => it.pending + it.running > 0 && !paused.has(it.kind))
+    .map((it) => it.kind);
+}
+
+async function failingKinds(runtime: Context["runtime"]): Promise<string[]> {
+  const actions = await runtime.healing({ sinceMs: FAILURE_WINDOW_MS, limit: FAILURES_MAX });
+  const counts = new Map<string, number>();
+  for (const { kind, failureType } of actions) {
+    const name = `${kind ?? "unknown"} (${failureType})`;
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return [...counts].map(([name, count]) => `${name} ×${count}`);
+}
+
+/** The column `Capacity` of `df -P`, or that it could not be read. */
+function diskUse(output: string): string {
+  return /\s(\d+%)\s/.exec(output.split("\n")[1] ?? "")?.[1] ?? "unknown";
+}

@@ -1,0 +1,60 @@
+/** Starts jobs of a paused kind again (RB-35, HB-op-46). */
+import { defineRunbook, PUBLIC_KINDS, Type } from "../src/runbook/define.js";
+
+export default defineRunbook({
+  name: "resume-queue",
+  aliases: ["resume"],
+  title: "Starts jobs of a paused kind, or of all, again",
+  danger: "V",
+  params: Type.Object(
+    {
+      kind: Type.String({ enum: [...PUBLIC_KINDS, "all"], description: "a kind of job, or all" }),
+      reason: Type.String({
+        minLength: 1,
+        maxLength: 500,
+        default: "resumed by hand",
+        description: "why, in up to 500 characters",
+      }),
+    },
+    { additionalProperties: false },
+  ),
+  positional: ["kind", "reason"],
+  locks: ({ kind }) => kindsOf(kind).map((it) => `queue-${it}`),
+  timeoutMs: 60_000,
+  plan: async ({ params, runtime }) => {
+    const pauses = await runtime.pauses();
+    const ours = pauses.filter((it) => kindsOf(params.kind).includes(it.kind));
+    if (ours.length === 0) return { text: `${params.kind} is not paused`, changes: [] };
+    return {
+      text: ours.map((it) => `${it.kind} was paused by ${it.pausedBy}: ${it.reason}`).join("\n"),
+      changes: ours.map((it) => `resume ${it.kind}`),
+    };
+  },
+  steps: [
+    {
+      name: "resume",
+      repeat: "safe",
+      run: async ({ params, runtime }) => {
+        const resumed: string[] = [];
+        for (const kind of kindsOf(params.kind))
+          if (await runtime.resumeQueue({ kind, reason: params.reason })) resumed.push(kind);
+        return resumed.length > 0 ? `resumed ${resumed.join(", ")}` : `nothing was paused`;
+      },
+    },
+  ],
+  verify: {
+    withinMs: () => 5_000,
+    everyMs: 500,
+    check: async ({ params, runtime }) => {
+      const still = (await runtime.pauses()).filter((it) => kindsOf(params.kind).includes(it.kind));
+      return still.length === 0
+        ? { state: "passed", text: `${params.kind} is not paused any more` }
+        : { state: "waiting", text: `still paused: ${still.map((it) => it.kind).join(", ")}` };
+    },
+  },
+  next: () => "/algobrain queue-depth",
+});
+
+function kindsOf(kind: string): string[] {
+  return kind === "all" ? [...PUBLIC_KINDS] : [kind];
+}

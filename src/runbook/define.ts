@@ -1,0 +1,176 @@
+/**
+ * What a runbook file is made of: data plus small steps. Everything a runbook may touch is handed in, so
+ * it is recorded, bounded, redacted and replaceable; a runbook imports this file and nothing else.
+ */
+import { type Static, type TObject, Type } from "typebox";
+import type { Json, JsonObject } from "../base/json.js";
+import { parseJobId } from "../job/job.js";
+import { PUBLIC_KINDS } from "../job/kinds.js";
+import type { MessageTable } from "../message/message.js";
+import type { Danger } from "../policy/policy.js";
+import type { RuntimeReader, RuntimeWriter, ShellResult } from "./port.js";
+
+export { PUBLIC_KINDS, Type };
+
+/** A parameter that names a job: `job-123`, or just its number. */
+export const JobId = Type.String({
+  pattern: "^(job-)?[1-9][0-9]{0,15}$",
+  description: "a job id such as job-123",
+});
+
+/** A parameter that says how long: `30m`, `1h30m`. */
+export const DurationText = Type.String({
+  pattern: "^([0-9]+(ms|s|m|h|d|w))+$",
+  description: "a duration such as 30m or 1h30m",
+});
+
+/** The key of the job that a `JobId` names. */
+export function jobSeq(text: string): number {
+  const seq = parseJobId(text.startsWith("job-") ? text : `job-${text}`);
+  if (seq === null) throw new Error(`"${text}" passed the schema and is no job id`);
+  return seq;
+}
+
+/** What would happen, before anything does: this is what people read and, one day, approve. */
+export interface Plan {
+  /** What was found and what follows from it, in plain sentences. */
+  readonly text: string;
+  /** One line a change; none: the runbook only looks. */
+  readonly changes: readonly string[];
+  /** What the steps need to know of the findings; kept with the run, so a resumed run acts on the same. */
+  readonly facts?: JsonObject;
+}
+
+export interface Answer {
+  readonly text: string;
+  readonly table?: MessageTable;
+  /** For later steps. */
+  readonly value?: Json;
+}
+
+export interface Verdict {
+  readonly state: "passed" | "waiting" | "failed";
+  /** One sentence with the figures that decided. */
+  readonly text: string;
+}
+
+/** Only programs that are known to change nothing: see `recorded-shell.ts`. */
+export interface ReadingShell {
+  read(argv: readonly string[], options?: { readonly timeoutMs?: number }): Promise<ShellResult>;
+}
+
+export interface WritingShell extends ReadingShell {
+  run(argv: readonly string[], options?: { readonly timeoutMs?: number }): Promise<ShellResult>;
+}
+
+export interface ReadContext<P> {
+  readonly runId: string;
+  readonly params: P;
+  /** Aborted by cancellation, the runbook's deadline and shutdown. */
+  readonly signal: AbortSignal;
+  now(): Date;
+  readonly runtime: RuntimeReader;
+  readonly shell: ReadingShell;
+  /** A line of progress: kept with the step and shown in the living message. */
+  say(line: string): void;
+}
+
+export interface PlannedContext<P> extends ReadContext<P> {
+  readonly plan: Plan;
+  /** What a finished step of this run gave as `value`. */
+  resultOf(stepName: string): Json | undefined;
+}
+
+export interface ActContext<P> extends PlannedContext<P> {
+  readonly runtime: RuntimeReader & RuntimeWriter;
+  readonly shell: WritingShell;
+}
+
+/** A runbook that only reads is never handed anything that writes. */
+export type StepContext<D extends Danger, P> = D extends "R" ? PlannedContext<P> : ActContext<P>;
+
+/**
+ * What to do with a step whose process died before its result was written: do it again, ask `check`
+ * whether it took effect, or never repeat it blindly but stop and ask a person.
+ */
+export type Repeat<P> =
+  | "safe"
+  | "never"
+  | { check(context: PlannedContext<P>): Promise<"done" | "not-done" | "unknown"> };
+
+export interface Step<D extends Danger, P> {
+  /** Words that a sleepy person understands; unique in the runbook. */
+  readonly name: string;
+  readonly repeat: Repeat<P>;
+  run(context: StepContext<D, P>): Promise<Answer | string>;
+}
+
+export interface Definition<D extends Danger, S extends TObject> {
+  readonly name: string;
+  /** Short forms, e.g. `rerun` for `rerun-job`. */
+  readonly aliases?: readonly string[];
+  /** One sentence for lists and help. */
+  readonly title: string;
+  /** R only reads, V changes something that can be changed back, D destroys. */
+  readonly danger: D;
+  readonly params: S;
+  /** Parameters that may be given without their names, in this order; the last takes the rest of the line. */
+  readonly positional?: readonly (keyof Static<S> & string)[];
+  /** Targets that no other run may touch meanwhile, e.g. `job-123`. */
+  locks?(params: Static<S>): string[];
+  /** Milliseconds for the whole run, from its start. */
+  readonly timeoutMs: number;
+  /** Changes nothing. Throws a refused fault when the request makes no sense. */
+  plan(context: ReadContext<Static<S>>): Promise<Plan>;
+  readonly steps: readonly Step<D, Static<S>>[];
+  /** Decides success: that the steps ended without an error does not. */
+  readonly verify?: {
+    /** What is still waiting then has failed. */
+    withinMs(params: Static<S>): number;
+    readonly everyMs: number;
+    check(context: PlannedContext<Static<S>>): Promise<Verdict>;
+  };
+  /** The next command to type when it did not work out. */
+  next?(params: Static<S>): string;
+}
+
+/** A runbook whose parameter type is forgotten: how the registry and the executor see it. */
+export interface Runbook {
+  readonly name: string;
+  readonly aliases: readonly string[];
+  readonly title: string;
+  readonly danger: Danger;
+  readonly params: TObject;
+  readonly positional: readonly string[];
+  locks(params: JsonObject): string[];
+  readonly timeoutMs: number;
+  plan(context: ReadContext<JsonObject>): Promise<Plan>;
+  readonly steps: readonly Step<"V", JsonObject>[];
+  readonly verify: Definition<"V", TObject>["verify"] | undefined;
+  next(params: JsonObject): string | undefined;
+}
+
+export function defineRunbook<const D extends Danger, S extends TObject>(
+  definition: Definition<D, S>,
+): Runbook {
+  const names = definition.steps.map(({ name }) => name);
+  if (new Set(names).size !== names.length)
+    throw new Error(`runbook ${definition.name}: two steps have the same name`);
+  // Parameters are checked against the schema before anything of the definition is called, so forgetting
+  // their type here loses nothing.
+  const erased = definition as unknown as Definition<"V", TObject>;
+  return {
+    name: definition.name,
+    aliases: definition.aliases ?? [],
+    title: definition.title,
+    danger: definition.danger,
+    params: definition.params,
+    positional: definition.positional ?? [],
+    locks: (params) => [...new Set(erased.locks?.(params) ?? [])].sort(),
+    timeoutMs: definition.timeoutMs,
+    plan: (context) => erased.plan(context),
+    steps: erased.steps as readonly Step<"V", JsonObject>[],
+    verify: erased.verify,
+    next: (params) => erased.next?.(params),
+  };
+}

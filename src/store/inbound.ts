@@ -1,0 +1,71 @@
+/** Events from outside: a row and the job that will act on it, before they are acknowledged. */
+import type { JsonObject } from "../base/json.js";
+import type { Sql } from "./database.js";
+import { enqueueJob } from "./jobs.js";
+
+export type InboundSource = "slack" | "pagerduty" | "github";
+
+export interface NewInbound {
+  readonly source: InboundSource;
+  /** The sender's own name of the delivery: a repeat has the same. */
+  readonly deliveryId: string;
+  readonly eventType: string;
+  /** Only what will be needed: no response URL, no trigger, no token. */
+  readonly body: JsonObject;
+}
+
+export interface Inbound extends NewInbound {
+  readonly id: number;
+  readonly status: "received" | "handled" | "ignored" | "refused";
+  readonly outcome: string | null;
+  readonly receivedAt: Date;
+}
+
+/** Call it in a transaction. `fresh` is false for a repeat: then nothing was written. */
+export async function recordInbound(
+  tx: Sql,
+  event: NewInbound,
+): Promise<{ id: number; fresh: boolean }> {
+  const { rows } = await tx.query<{ id: number }>(
+    `INSERT INTO control.inbound (source, delivery_id, event_type, body) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (source, delivery_id) DO NOTHING RETURNING id`,
+    [event.source, event.deliveryId, event.eventType, event.body],
+  );
+  const fresh = rows[0];
+  if (!fresh) return { id: await readId(tx, event), fresh: false };
+  const job = await enqueueJob(tx, { kind: "inbound", payload: { inbound_id: fresh.id } });
+  await tx.query("UPDATE control.inbound SET job_seq = $2 WHERE id = $1", [fresh.id, job.seq]);
+  return { id: fresh.id, fresh: true };
+}
+
+async function readId(sql: Sql, event: NewInbound): Promise<number> {
+  const { rows } = await sql.query<{ id: number }>(
+    "SELECT id FROM control.inbound WHERE source = $1 AND delivery_id = $2",
+    [event.source, event.deliveryId],
+  );
+  return rows[0]!.id;
+}
+
+export async function readInbound(sql: Sql, id: number): Promise<Inbound | null> {
+  const { rows } = await sql.query<Inbound>(
+    `SELECT id, source, delivery_id AS "deliveryId", event_type AS "eventType", body, status, outcome,
+            received_at AS "receivedAt"
+     FROM control.inbound WHERE id = $1`,
+    [id],
+  );
+  return rows[0] ?? null;
+}
+
+/** Says what became of it. False when that was said before: then the caller's transaction must be given up. */
+export async function settleInbound(
+  tx: Sql,
+  id: number,
+  settled: { readonly status: "handled" | "ignored" | "refused"; readonly outcome: string },
+): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `UPDATE control.inbound SET status = $2, outcome = $3, handled_at = now()
+     WHERE id = $1 AND status = 'received'`,
+    [id, settled.status, settled.outcome],
+  );
+  return rowCount > 0;
+}
