@@ -1,0 +1,86 @@
+/**
+ * export: all rows of an entity as compressed lines of JSON (`<entity>-<job>.ndjson.gz`), as of one moment.
+ * The file appears under its name when it is whole and on disk, never before; a retry replaces it.
+ */
+import { createHash } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import type { JsonObject } from "../../base/json.js";
+import type { JobHandler } from "../../job/port.js";
+import type { Database } from "../../store/database.js";
+import { streamRows } from "../../store/export-rows.js";
+import type { ExportPayload } from "./system-kinds.js";
+
+export interface ExportDeps {
+  readonly db: Database;
+  /** Made when missing; readable for nobody else. */
+  readonly exportsDir: string;
+}
+
+export function createExportHandler(deps: ExportDeps): JobHandler {
+  return {
+    kind: "export",
+    run: async ({ job, signal }): Promise<JsonObject> => {
+      const { entity } = job.payload as ExportPayload;
+      const file = join(deps.exportsDir, `${entity}-${job.id}.ndjson.gz`);
+      await mkdir(deps.exportsDir, { recursive: true, mode: 0o700 });
+      const written = await deps.db.connect((session) =>
+        writeWhole(file, streamRows(session, entity), signal),
+      );
+      return { entity, file, ...written };
+    },
+  };
+}
+
+interface Written {
+  readonly rows: number;
+  readonly bytes: number;
+  /** Of the compressed file. */
+  readonly sha256: string;
+}
+
+async function writeWhole(
+  file: string,
+  lines: AsyncIterable<string>,
+  signal: AbortSignal,
+): Promise<Written> {
+  const part = `${file}.part`;
+  try {
+    const written = await writePart(part, lines, signal);
+    await rename(part, file);
+    return written;
+  } catch (error) {
+    await rm(part, { force: true });
+    throw error;
+  }
+}
+
+async function writePart(
+  part: string,
+  lines: AsyncIterable<string>,
+  signal: AbortSignal,
+): Promise<Written> {
+  const hash = createHash("sha256");
+  let rows = 0;
+  let bytes = 0;
+  const counted = async function* () {
+    for await (const line of lines) {
+      rows++;
+      yield `${line}\n`;
+    }
+  };
+  const digested = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      bytes += chunk.length;
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  const target = createWriteStream(part, { mode: 0o600, flush: true });
+  await pipeline(Readable.from(counted()), createGzip(), digested, target, { signal });
+  return { rows, bytes, sha256: hash.digest("hex") };
+}

@@ -1,0 +1,49 @@
+/** What the kinds of jobs that any system has are asked with. Unknown keys are refused: a typing error is not a wish. */
+import { type Static, Type } from "typebox";
+import type { KindSpec } from "../../job/kinds.js";
+import { SEVERITIES } from "../../policy/policy.js";
+import { EXPORT_ENTITIES } from "../../store/export-rows.js";
+
+const closed = { additionalProperties: false } as const;
+
+/** HB-api-12: `{}` deletes what retention says; a dry run counts it by the same predicate. */
+export const gcPayload = Type.Object({ dry_run: Type.Optional(Type.Boolean()) }, closed);
+export type GcPayload = Static<typeof gcPayload>;
+
+/** HB-wrk-08: a word to people, to see that it arrives. */
+export const alertPayload = Type.Object(
+  {
+    title: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    text: Type.Optional(Type.String({ maxLength: 4_000 })),
+    severity: Type.Optional(Type.Enum([...SEVERITIES])),
+    receivers: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 200 }), {
+        minItems: 1,
+        maxItems: 20,
+        uniqueItems: true,
+        description: "names in routes.yaml; default: those for words to the operator",
+      }),
+    ),
+  },
+  closed,
+);
+export type AlertPayload = Static<typeof alertPayload>;
+
+export const exportPayload = Type.Object({ entity: Type.Enum(EXPORT_ENTITIES) }, closed);
+export type ExportPayload = Static<typeof exportPayload>;
+
+export const auditPayload = Type.Object({}, closed);
+
+export const maintenancePayload = Type.Object(
+  { task: Type.Optional(Type.Enum(["vacuum", "analyze"])) },
+  closed,
+);
+export type MaintenancePayload = Static<typeof maintenancePayload>;
+
+export const SYSTEM_KINDS: readonly KindSpec[] = [
+  { kind: "gc", lane: "public", payload: gcPayload },
+  { kind: "alert", lane: "public", payload: alertPayload },
+  { kind: "export", lane: "public", payload: exportPayload },
+  { kind: "audit", lane: "public", payload: auditPayload },
+  { kind: "maintenance", lane: "public", payload: maintenancePayload },
+];

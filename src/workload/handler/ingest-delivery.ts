@@ -1,0 +1,54 @@
+/**
+ * ingest (HB-wrk-05): a stored GitHub delivery becomes a row of `events`; a push to a repository that we
+ * hold asks for its sync. One transaction; the delivery id makes a repeat change nothing (X-44).
+ */
+import { fault } from "../../base/fault.js";
+import type { JobContext, JobHandler } from "../../job/port.js";
+import type { Database, Sql } from "../../store/database.js";
+import {
+  addEvent,
+  type Delivery,
+  findGithubDelivery,
+  settleGithubDelivery,
+} from "../../store/events.js";
+import { enqueueJob } from "../../store/jobs.js";
+import { findRepo } from "../../store/repos.js";
+import { syncJob } from "../follow-up.js";
+import { eventRepoId, eventTime } from "../github-event.js";
+import type { IngestPayload } from "../payloads.js";
+
+export function createIngestHandler(deps: { readonly db: Database }): JobHandler {
+  return {
+    kind: "ingest",
+    run: async (context) => {
+      const { delivery_id } = context.job.payload as IngestPayload;
+      const delivery = await findGithubDelivery(deps.db, delivery_id);
+      if (delivery === null)
+        throw fault.data("DELIVERY_UNKNOWN", `no GitHub delivery "${delivery_id}" was stored`, {
+          hint: "redeliver it from the webhook's page on GitHub",
+        });
+      return deps.db.transaction((tx) => ingest(tx, delivery, context));
+    },
+  };
+}
+
+async function ingest(tx: Sql, delivery: Delivery, { job }: JobContext) {
+  const repoId = eventRepoId(delivery.body);
+  const added = await addEvent(tx, {
+    deliveryId: delivery.deliveryId,
+    source: "github",
+    eventType: delivery.eventType,
+    repoId,
+    payload: delivery.body,
+    occurredAt: eventTime(delivery.body, delivery.receivedAt),
+  });
+  const mustSync = added && delivery.eventType === "push" && (await isHeldHere(tx, repoId));
+  const sync = mustSync && repoId ? await enqueueJob(tx, syncJob(repoId, job)) : null;
+  await settleGithubDelivery(tx, delivery.deliveryId, added ? "stored" : "known");
+  return { event: added ? "stored" : "known", repo_id: repoId, sync: sync?.id ?? null };
+}
+
+async function isHeldHere(tx: Sql, repoId: string | null): Promise<boolean> {
+  const repo = repoId === null ? null : await findRepo(tx, repoId);
+  return repo !== null && repo.location !== null;
+}

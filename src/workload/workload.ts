@@ -1,0 +1,28 @@
+/** AlgoBrain's own work, handed to the runtime as a list of handlers. Only main knows this room. */
+import type { Git, JobHandler } from "../job/port.js";
+import type { Database } from "../store/database.js";
+import { createBackfillHandler } from "./handler/backfill-scores.js";
+import { createIdentityHandler } from "./handler/identify-people.js";
+import { createIndexHandler } from "./handler/index-folder.js";
+import { createIngestHandler } from "./handler/ingest-delivery.js";
+import { createRepairHandler } from "./handler/repair-data.js";
+import { createScoreHandler } from "./handler/score-repo.js";
+import { createSyncHandler } from "./handler/sync-repos.js";
+
+export interface WorkloadDeps {
+  readonly db: Database;
+  readonly git: Git;
+}
+
+/** One handler for each of `WORKLOAD_KINDS`. */
+export function createWorkload(deps: WorkloadDeps): JobHandler[] {
+  return [
+    createIndexHandler(deps),
+    createIdentityHandler(deps),
+    createScoreHandler(deps),
+    createIngestHandler(deps),
+    createSyncHandler(deps),
+    createRepairHandler(deps),
+    createBackfillHandler(deps),
+  ];
+}
