@@ -3,7 +3,7 @@
  * then ours (schema `control`, ledger `control.migration`): design 8.1, X-73. Each file is one
  * transaction; an advisory lock lets two starters at once apply each file once (HB-cli-02, X-75).
  */
-import { fault } from "../base/fault.js";
+import { errorMessage, fault } from "../base/fault.js";
 import type { Database, Sql } from "./database.js";
 import type { MigrationFile, MigrationFiles } from "./migration-files.js";
 
@@ -108,10 +108,14 @@ export async function inMigrationTransaction(
     await sql.query("COMMIT");
   } catch (error) {
     await sql.query("ROLLBACK");
-    throw fault.data("MIGRATION_FAILED", `migration ${name} failed and changed nothing: ${error}`, {
-      cause: error,
-      hint: "correct the file and migrate again",
-    });
+    throw fault.data(
+      "MIGRATION_FAILED",
+      `migration ${name} failed and changed nothing: ${errorMessage(error)}`,
+      {
+        cause: error,
+        hint: "correct the file and migrate again",
+      },
+    );
   }
 }
 

@@ -98,6 +98,7 @@ BEGIN
   IF NEW.status = 'pending' THEN
     NEW.completed_at := NULL;
     NEW.started_at := NULL;
+    NEW.result := NULL;
     -- Its key may have gone to a younger job meanwhile: that must not make a mass reset fail.
     IF OLD.status <> 'running' AND EXISTS (
       SELECT FROM public.jobs other
