@@ -1,0 +1,77 @@
+/** `synth`: Terraform JSON from policies, without the CDKTF CLI. */
+import { resolve } from "node:path";
+import { errorMessage, fault } from "../base/fault.js";
+import { formatProblem } from "../base/problem.js";
+import type { PolicySet } from "../policy/policy.js";
+import { loadDirectory, readPolicyDirectory } from "../runtime/policy-source.js";
+import {
+  type Command,
+  type CommandIo,
+  EXIT_FAILED,
+  EXIT_OK,
+  parseCommandLine,
+  UsageError,
+} from "./command.js";
+import { formatTable } from "./table.js";
+
+export const synthCommand: Command = {
+  name: "synth",
+  usage: ["synth [--env production] [--policies DIR] [--out cdktf.out] [--json]"],
+  summary: "write Terraform JSON for an environment",
+  async run(args, io) {
+    const { positionals, values } = parseCommandLine(args, {
+      env: { type: "string", default: "production" },
+      policies: { type: "string", default: "policies" },
+      out: { type: "string", default: "cdktf.out" },
+      json: { type: "boolean" },
+    });
+    if (positionals.length > 0) throw new UsageError(`unexpected "${positionals[0]}"`);
+    const checked = loadDirectory(await readPolicyDirectory(values.policies, io), values.env);
+    if (!checked.ok) {
+      for (const problem of checked.problems) io.err(formatProblem(problem));
+      return EXIT_FAILED;
+    }
+    return synthesizeTo(checked.value, resolve(io.cwd, values.out), values.json === true, io);
+  },
+};
+
+async function synthesizeTo(
+  policy: PolicySet,
+  outDir: string,
+  json: boolean,
+  io: CommandIo,
+): Promise<number> {
+  const { synthesize } = await loadStacks();
+  const { stacks, leftOut } = await synthesize({ policy, outDir });
+  if (json) {
+    io.out(JSON.stringify({ stacks, leftOut }));
+    return EXIT_OK;
+  }
+  const rows = stacks.map(({ name, resourceCount, file }) => [name, String(resourceCount), file]);
+  for (const line of formatTable(["stack", "resources", "file"], rows)) io.out(line);
+  for (const { level, reason } of leftOut) io.out(`${level} is not a CloudWatch alarm: ${reason}`);
+  return EXIT_OK;
+}
+
+/** What we use of stacks/synth. The compiler must not follow the import: without CDKTF it would not compile. */
+interface StacksModule {
+  synthesize(options: { policy: PolicySet; outDir: string }): Promise<{
+    stacks: readonly { name: string; file: string; resourceCount: number }[];
+    leftOut: readonly { level: string; reason: string }[];
+  }>;
+}
+
+/** Loaded only here: CDKTF is a development dependency, and a runtime does without it. */
+async function loadStacks(): Promise<StacksModule> {
+  try {
+    return await import(new URL("../../stacks/synth.js", import.meta.url).href);
+  } catch (error) {
+    throw fault.refused(
+      "STACKS_NOT_INSTALLED",
+      `synthesis is not installed here: ${errorMessage(error)}`,
+      {
+        hint: "run `npm ci` without --omit=dev, which also brings CDKTF",
+      },
+    );
+  }
+}

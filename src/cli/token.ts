@@ -1,0 +1,41 @@
+/** `token`: prints a JWT for the API. In local the signing secret is the one kept in home. */
+import { systemClock } from "../base/clock.js";
+import { parseDuration } from "../base/duration.js";
+import { ROLES, type Role } from "../policy/policy.js";
+import { signToken } from "../web/token.js";
+import { type Command, EXIT_OK, parseCommandLine, UsageError } from "./command.js";
+import { openConfig } from "./settings.js";
+
+export const tokenCommand: Command = {
+  name: "token",
+  usage: ["token --role viewer|operator|admin [--ttl 1h] [--subject NAME]"],
+  summary: "print a token for the API",
+  async run(args, io) {
+    const { positionals, values } = parseCommandLine(args, {
+      role: { type: "string" },
+      ttl: { type: "string", default: "1h" },
+      subject: { type: "string" },
+    });
+    if (positionals.length > 0) throw new UsageError(`unexpected "${positionals[0]}"`);
+    const ttlMs = parseDuration(values.ttl);
+    if (ttlMs === null || ttlMs === 0) {
+      throw new UsageError(`--ttl: found "${values.ttl}", expected a duration such as 1h or 30m`);
+    }
+    const config = await openConfig(io);
+    const request = {
+      subject: values.subject ?? io.actor,
+      role: asRole(values.role),
+      ttlMs,
+      now: systemClock.now(),
+    };
+    io.out(await signToken(request, config.auth.jwtSecrets ?? []));
+    return EXIT_OK;
+  },
+};
+
+function asRole(text: string | undefined): Role {
+  const role = ROLES.find((known) => known === text);
+  if (role) return role;
+  const found = text === undefined ? "is missing" : `found "${text}"`;
+  throw new UsageError(`--role ${found}, expected ${ROLES.join(", ")}`);
+}

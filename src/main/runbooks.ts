@@ -1,0 +1,35 @@
+/** Loads the runbooks beside this program: each file's default export, pinned to the digest of the file. */
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { extname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { fault } from "../base/fault.js";
+import type { Runbook } from "../runbook/define.js";
+import { type RegisteredRunbook, RunbookRegistry } from "../runbook/registry.js";
+
+/** `runbooks/` beside `src/`: sources under a loader of TypeScript, compiled files in `dist/`. */
+const FOLDER = fileURLToPath(new URL("../../runbooks/", import.meta.url));
+const EXTENSION = extname(fileURLToPath(import.meta.url));
+
+export async function loadRunbooks(): Promise<RunbookRegistry> {
+  const names = (await readdir(FOLDER)).filter(
+    (name) => name.endsWith(EXTENSION) && !name.endsWith(".d.ts"),
+  );
+  return new RunbookRegistry(await Promise.all(names.sort().map(loadOne)));
+}
+
+async function loadOne(name: string): Promise<RegisteredRunbook> {
+  const path = join(FOLDER, name);
+  const module = (await import(pathToFileURL(path).href)) as { default?: Runbook };
+  const expected = name.slice(0, -EXTENSION.length);
+  if (module.default?.name !== expected) {
+    throw fault.critical(
+      "RUNBOOK_MISNAMED",
+      `runbooks/${name} must export the runbook "${expected}" by default`,
+    );
+  }
+  const contentHash = createHash("sha256")
+    .update(await readFile(path))
+    .digest("hex");
+  return { runbook: module.default, contentHash };
+}

@@ -1,0 +1,95 @@
+/** Reads policy files from a directory: the only place where they touch the disk. */
+import { readdir, readFile, stat } from "node:fs/promises";
+import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { fault } from "../base/fault.js";
+import type { Checked, Problem } from "../base/problem.js";
+import { checkPolicies, loadPolicySet } from "../policy/bundle.js";
+import { CATALOGUE_PATH, isPolicyFile } from "../policy/files.js";
+import type { PolicySet } from "../policy/policy.js";
+import type { SourceFile } from "../policy/source.js";
+
+/** What `policies/` is called inside the policy room, whatever the directory's own name. */
+const ROOT_NAME = "policies";
+
+export interface PolicyDirectory {
+  readonly files: readonly SourceFile[];
+  /** A path of the policy room as the person would type it from the working directory. */
+  shown(path: string): string;
+}
+
+/**
+ * All policy files of a directory, with the catalogue of runbooks beside it or, failing that, ours.
+ * Throws a refused Fault when there is no such directory.
+ */
+export async function readPolicyDirectory(
+  directory: string,
+  where: { readonly cwd: string; readonly packageRoot: string },
+): Promise<PolicyDirectory> {
+  const folder = await findFolder(directory, where);
+  const names = await readdir(folder, { recursive: true });
+  const paths = names
+    .map((name) => `${ROOT_NAME}/${name.replaceAll("\\", "/")}`)
+    .filter(isPolicyFile);
+  const catalogue = await findCatalogue(folder, where.packageRoot);
+  const files = await Promise.all([
+    ...paths.map((path) => readSource(join(folder, path.slice(ROOT_NAME.length + 1)), path)),
+    ...(catalogue === null ? [] : [readSource(catalogue, CATALOGUE_PATH)]),
+  ]);
+  const shown = (path: string) => {
+    const real =
+      path === CATALOGUE_PATH ? catalogue : join(folder, path.slice(ROOT_NAME.length + 1));
+    return real === null ? path : shortest(where.cwd, real);
+  };
+  return { files: files.filter((file) => file !== null), shown };
+}
+
+/** The policy set of one environment, or every problem at its place as the person would type it. */
+export function loadDirectory(directory: PolicyDirectory, environment: string): Checked<PolicySet> {
+  const checked = loadPolicySet(directory.files, environment);
+  return checked.ok ? checked : { ok: false, problems: relocate(directory, checked.problems) };
+}
+
+/** Every environment of every system. */
+export function checkDirectory(directory: PolicyDirectory): Problem[] {
+  return relocate(directory, checkPolicies(directory.files));
+}
+
+function relocate(directory: PolicyDirectory, problems: readonly Problem[]): Problem[] {
+  return problems.map((problem) => ({ ...problem, file: directory.shown(problem.file) }));
+}
+
+async function findFolder(
+  directory: string,
+  { cwd, packageRoot }: { readonly cwd: string; readonly packageRoot: string },
+): Promise<string> {
+  const candidates = [
+    resolve(cwd, directory),
+    ...(isAbsolute(directory) ? [] : [resolve(packageRoot, directory)]),
+  ];
+  for (const candidate of candidates) {
+    const found = await stat(candidate).catch(() => null);
+    if (found?.isDirectory()) return candidate;
+  }
+  throw fault.refused("POLICY_DIRECTORY_MISSING", `no policy directory "${directory}" here`, {
+    hint: "name the folder that holds access.yaml and algobrain/",
+  });
+}
+
+async function findCatalogue(folder: string, packageRoot: string): Promise<string | null> {
+  const beside = join(dirname(folder), CATALOGUE_PATH);
+  for (const candidate of [beside, join(packageRoot, CATALOGUE_PATH)]) {
+    if ((await stat(candidate).catch(() => null))?.isFile()) return candidate;
+  }
+  return null;
+}
+
+/** Null for what is named like a file and is none. */
+async function readSource(real: string, path: string): Promise<SourceFile | null> {
+  const found = await stat(real);
+  return found.isFile() ? { path, text: await readFile(real, "utf8") } : null;
+}
+
+function shortest(cwd: string, path: string): string {
+  const fromHere = relative(cwd, path);
+  return fromHere.startsWith("..") && !basename(cwd).startsWith("..") ? path : fromHere;
+}

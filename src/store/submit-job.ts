@@ -1,0 +1,28 @@
+/** The use case behind every door that takes a job from a person: the job and its audit entry, or neither. */
+import type { JsonObject } from "../base/json.js";
+import { appendAudit } from "./audit.js";
+import type { Database } from "./database.js";
+import { type Enqueued, enqueueJob } from "./jobs.js";
+
+export interface JobSubmission {
+  readonly kind: string;
+  readonly payload: JsonObject;
+  readonly priority?: number | undefined;
+  readonly scheduledAt?: Date | undefined;
+  readonly uniqueKey?: string | undefined;
+  /** `cli:ana`, `api:ana@example.com`. */
+  readonly actor: string;
+}
+
+/** The kind and payload must have been checked against the registry. */
+export async function submitJob(db: Database, submission: JobSubmission): Promise<Enqueued> {
+  const { kind, actor } = submission;
+  return db.transaction(async (tx) => {
+    const enqueued = await enqueueJob(tx, { ...submission, requestedBy: actor });
+    if (enqueued.created) {
+      const details = { job_type: kind, priority: submission.priority ?? null };
+      await appendAudit(tx, { actor, action: "job.created", target: enqueued.id, details });
+    }
+    return enqueued;
+  });
+}
