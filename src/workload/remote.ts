@@ -12,7 +12,7 @@ export interface RemoteName {
 }
 
 /** git@host:owner/name: the short form of ssh. */
-const SCP_FORM = /^(?:[^/@]+@)?([^/:]+):(?!\/\/)(.+)$/;
+const SCP_FORM = /^(?:[^/@]+@)?([^/:]+):(?!:|\/\/)(.+)$/;
 const URL_FORM = /^(?:https?|ssh|git|git\+ssh):\/\/(?:[^/]*@)?([^/:]+)(?::(\d+))?\/(.+)$/i;
 /** Hosts on which upper and lower case name the same repository. */
 const CASELESS_HOSTS = new Set(["github.com", "gitlab.com", "bitbucket.org"]);
