@@ -3,6 +3,8 @@
  * registered but not listed here stops the start. Who the caller is, is decided in token.ts.
  */
 import type { PolicySet, Role } from "../policy/policy.js";
+import { authorize } from "../runbook/authorize.js";
+import type { Caller } from "./token.js";
 
 /**
  * `none`: anyone. `inside`: anyone inside the network, else a viewer. `signature`: the door itself
@@ -37,9 +39,9 @@ export const ACCESS: Readonly<Record<string, RouteAccess>> = {
   "GET /api/v1/jobs/:id": read("viewer"),
   // Operators may post some kinds only: see roleToPost.
   "POST /api/v1/jobs": write("operator"),
-  // Operators only where the access policy lets them: see roleToRetry.
+  // Operators only where the access policy lets them: see mayRetry.
   "POST /api/v1/jobs/:id/retry": rescue("operator"),
-  "POST /api/v1/jobs/:id/cancel": rescue("operator"),
+  "POST /api/v1/jobs/:id/cancel": rescue("admin"),
 
   "GET /api/queue/stats": read("viewer"),
   "POST /api/queue/:name/pause": write("operator"),
@@ -85,11 +87,13 @@ export function roleToPost(kind: string): Role {
   return OPERATOR_KINDS.includes(kind) ? "operator" : "admin";
 }
 
-/**
- * EP-05: an admin, or whom the access policy lets run `rerun-job` from the API without a second
- * person: the same act under two names must not need two different roles.
- */
-export function roleToRetry(policy: PolicySet): Role {
-  const rule = policy.access.rules.find(({ runbook }) => runbook === "rerun-job");
-  return rule?.doors.includes("api") && rule.approvals === 0 ? rule.role : "admin";
+/** The same act as the runbook `rerun-job`: under two names it must not need two different roles. */
+const RERUN_JOB = { name: "rerun-job", danger: "V" } as const;
+
+/** EP-05: an admin, or whom the access policy lets rerun jobs from the API without a second person. */
+export function mayRetry(caller: Caller, policy: PolicySet): boolean {
+  if (caller.role === "admin") return true;
+  const actor = { name: caller.subject, role: caller.role, door: "api" } as const;
+  const { decision } = authorize({ actor, runbook: RERUN_JOB, access: policy.access });
+  return decision === "allow";
 }

@@ -1,0 +1,47 @@
+/** What the web room is given by main: ports and settings, never process.env and never another room of its level. */
+import type { FastifyInstance } from "fastify";
+import type { Clock } from "../base/clock.js";
+import type { Logger } from "../base/log.js";
+import type { KindRegistry } from "../job/kinds.js";
+import type { PolicySet } from "../policy/policy.js";
+import type { Database } from "../store/database.js";
+import type { HealthReport } from "./health.js";
+
+export interface WebConfig {
+  readonly environment: "local" | "staging" | "production";
+  /** The first signs, all verify (X-34). */
+  readonly jwtSecrets: readonly string[];
+  /** Origins that browsers may call from (HB-env-26); none: no CORS at all. */
+  readonly corsOrigins: readonly string[];
+  /** HB-env-25. */
+  readonly rateLimitPerMinute: number;
+  /** Null: the GitHub door answers 503. */
+  readonly githubWebhookSecret: string | null;
+}
+
+export interface ObservedRequest {
+  readonly method: string;
+  /** The route's pattern, never the path: `/api/v1/jobs/:id`, or `unmatched`. */
+  readonly route: string;
+  readonly status: number;
+  readonly durationMs: number;
+}
+
+export interface WebMetrics {
+  render(): Promise<{ readonly contentType: string; readonly body: string }>;
+  observeRequest(request: ObservedRequest): void;
+}
+
+export interface WebDeps {
+  readonly db: Database;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly registry: KindRegistry;
+  /** The policy in force now: it may be another one at the next request. */
+  readonly policy: () => PolicySet;
+  readonly config: WebConfig;
+  health(): Promise<HealthReport>;
+  readonly metrics: WebMetrics;
+  /** Registers the signed doors of the bot room; their routes are in the access table. */
+  readonly doors?: (app: FastifyInstance) => void | Promise<void>;
+}

@@ -1,0 +1,102 @@
+/**
+ * The GitHub door (EP-29): the signature over the raw bytes first, then everything else. What is
+ * authentic is answered 202, also when there is nothing to do; 401 is for forgeries.
+ */
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import { isJsonObject, type JsonObject } from "../../base/json.js";
+import { equalBytes, hexDigest, hmacSha256 } from "../../base/secret.js";
+import { type GithubDelivery, recordGithubDelivery } from "../../store/github-deliveries.js";
+import { parseJsonBody } from "../body.js";
+import type { WebDeps } from "../deps.js";
+import { HttpProblem } from "../problem.js";
+
+/**
+ * GitHub may send 25 MB; five hold any real push, and times the deliveries in flight they still fit into
+ * a small task. What is larger shows as failed at GitHub, and the sync job picks the change up.
+ */
+const BODY_MAX_BYTES = 5 * 1024 * 1024;
+const DELIVERY_ID = /^[0-9A-Za-z-]{8,64}$/;
+const EVENT_TYPE = /^[a-z_]{1,64}$/;
+const SIGNATURE_PREFIX = "sha256=";
+
+export function githubRoutes(app: FastifyInstance, deps: WebDeps): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    "*",
+    { parseAs: "buffer" },
+    async (_: FastifyRequest, bytes: Buffer) => bytes,
+  );
+
+  app.post(
+    "/webhooks/github",
+    { bodyLimit: BODY_MAX_BYTES, schema: { summary: "A delivery of a GitHub webhook" } },
+    async (request, reply) => {
+      const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+      requireSignature(request, bytes, deps.config.githubWebhookSecret);
+      const delivery = readDelivery(request, bytes);
+      const ingest = delivery.eventType !== "ping" && deps.registry.get("ingest") !== undefined;
+      const outcome = await deps.db.transaction((tx) =>
+        recordGithubDelivery(tx, delivery, { ingest }),
+      );
+      deps.log.info("delivery.received", {
+        request_id: request.id,
+        source: "github",
+        delivery_id: delivery.deliveryId,
+        event_type: delivery.eventType,
+        outcome: outcome.outcome,
+      });
+      return reply.code(202).send({ delivery_id: delivery.deliveryId, outcome: outcome.outcome });
+    },
+  );
+}
+
+function requireSignature(request: FastifyRequest, bytes: Buffer, secret: string | null): void {
+  if (secret === null) {
+    throw new HttpProblem(
+      "not-configured",
+      "No GITHUB_WEBHOOK_SECRET is set, so no delivery can be trusted.",
+    );
+  }
+  if (isSignedBy(secret, bytes, request.headers["x-hub-signature-256"])) return;
+  throw new HttpProblem(
+    "signature-invalid",
+    "X-Hub-Signature-256 is missing or does not fit the body: compare the secrets on both sides.",
+  );
+}
+
+/** GitHub's `sha256=<hex>`: HMAC-SHA256 of the raw body, compared in constant time. */
+export function isSignedBy(secret: string, body: Buffer, header: unknown): boolean {
+  if (typeof header !== "string" || !header.startsWith(SIGNATURE_PREFIX)) return false;
+  const digest = hexDigest(header.slice(SIGNATURE_PREFIX.length));
+  return digest !== null && equalBytes(digest, hmacSha256(secret, body));
+}
+
+function readDelivery(request: FastifyRequest, bytes: Buffer): GithubDelivery {
+  return {
+    deliveryId: readHeader(request, "x-github-delivery", DELIVERY_ID),
+    eventType: readHeader(request, "x-github-event", EVENT_TYPE),
+    body: readEvent(request, bytes),
+  };
+}
+
+function readHeader(request: FastifyRequest, name: string, pattern: RegExp): string {
+  const value = request.headers[name];
+  if (typeof value === "string" && pattern.test(value)) return value;
+  throw new HttpProblem(
+    "malformed-request",
+    `The header ${name} is missing or has an unknown form.`,
+  );
+}
+
+function readEvent(request: FastifyRequest, bytes: Buffer): JsonObject {
+  const label = request.headers["content-type"] ?? "";
+  if (!label.startsWith("application/json")) {
+    throw new HttpProblem(
+      "unsupported-media-type",
+      "Set the content type of the webhook to application/json at GitHub.",
+    );
+  }
+  const event = parseJsonBody(bytes);
+  if (isJsonObject(event)) return event;
+  throw new HttpProblem("malformed-request", "The delivery is not a JSON object.");
+}

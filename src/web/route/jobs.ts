@@ -1,0 +1,112 @@
+/** Making and reading jobs (EP-02, EP-03, EP-04). */
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { Static } from "typebox";
+import { assert } from "../../base/assert.js";
+import { type Job, PRIORITY_DEFAULT, parseJobId } from "../../job/job.js";
+import { appendAudit } from "../../store/audit.js";
+import { enqueueJob, listJobs, readJob, readJobHistory } from "../../store/jobs.js";
+import { acceptJsonUnderAnyLabel } from "../body.js";
+import type { WebDeps } from "../deps.js";
+import { actorOf, callerOf } from "../guard.js";
+import { toAuditDocument, toHealingDocument, toJobDocument } from "../job-document.js";
+import { checkKind, checkPayload, readScheduledAt } from "../new-job.js";
+import { HttpProblem } from "../problem.js";
+import {
+  JobPageSchema,
+  JobQuerySchema,
+  JobSchema,
+  JobWithHistorySchema,
+  NewJobSchema,
+  PAGE_DEFAULT,
+} from "../schema.js";
+
+export function jobRoutes(app: FastifyInstance, deps: WebDeps): void {
+  acceptJsonUnderAnyLabel(app);
+
+  app.post(
+    "/api/v1/jobs",
+    { schema: { summary: "Make a job", body: NewJobSchema, response: { 201: JobSchema } } },
+    async (request, reply) => {
+      const job = await createJob(deps, request, request.body as Static<typeof NewJobSchema>);
+      return reply.code(201).header("location", `/api/v1/jobs/${job.id}`).send(toJobDocument(job));
+    },
+  );
+
+  app.get(
+    "/api/v1/jobs",
+    {
+      schema: {
+        summary: "Jobs, newest first",
+        querystring: JobQuerySchema,
+        response: { 200: JobPageSchema },
+      },
+    },
+    async (request) => readPage(deps, request.query as Static<typeof JobQuerySchema>),
+  );
+
+  app.get(
+    "/api/v1/jobs/:id",
+    { schema: { summary: "A job with its history", response: { 200: JobWithHistorySchema } } },
+    async (request) => {
+      const job = await readJob(deps.db, jobSeqOf(request));
+      if (!job) throw noSuchJob(request);
+      const { healing, audit } = await readJobHistory(deps.db, job.id);
+      return {
+        ...toJobDocument(job),
+        history: { healing: healing.map(toHealingDocument), audit: audit.map(toAuditDocument) },
+      };
+    },
+  );
+}
+
+/** The job and the record of who asked for it, in one transaction. */
+async function createJob(
+  deps: WebDeps,
+  request: FastifyRequest,
+  asked: Static<typeof NewJobSchema>,
+): Promise<Job> {
+  const kind = asked.job_type;
+  checkKind(deps.registry, kind, callerOf(request));
+  checkPayload(deps.registry, kind, asked.payload);
+  const actor = actorOf(request);
+  const priority = asked.priority ?? deps.policy().workers[kind]?.priority ?? PRIORITY_DEFAULT;
+  const scheduledAt = readScheduledAt(asked.scheduled_at, deps.clock.now());
+  const wanted = { kind, payload: asked.payload, priority, scheduledAt, requestedBy: actor };
+  return deps.db.transaction(async (tx) => {
+    const { seq, id } = await enqueueJob(tx, wanted);
+    const job = await readJob(tx, seq);
+    await appendAudit(tx, {
+      actor,
+      action: "job.created",
+      target: id,
+      details: { job_type: kind, priority },
+    });
+    assert(job !== null, "a job that was just enqueued can be read");
+    return job;
+  });
+}
+
+async function readPage(deps: WebDeps, query: Static<typeof JobQuerySchema>) {
+  const limit = query.limit ?? PAGE_DEFAULT;
+  const beforeSeq = parseJobId(query.before ?? "") ?? undefined;
+  const { status, job_type: kind } = query;
+  const jobs = await listJobs(deps.db, { status, kind, limit, beforeSeq });
+  const last = jobs.at(-1);
+  return { jobs: jobs.map(toJobDocument), next: jobs.length === limit && last ? last.id : null };
+}
+
+/** 404 for what is not a job id at all: no job has it. */
+export function jobSeqOf(request: FastifyRequest): number {
+  const { id } = request.params as { id: string };
+  const seq = parseJobId(id);
+  if (seq === null) throw noSuchJob(request);
+  return seq;
+}
+
+export function noSuchJob(request: FastifyRequest): HttpProblem {
+  const { id } = request.params as { id: string };
+  return new HttpProblem(
+    "not-found",
+    `There is no job ${JSON.stringify(id.slice(0, 40))}; ids read job-123.`,
+  );
+}

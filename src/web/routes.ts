@@ -1,0 +1,43 @@
+/** All routes of the API. Each file registers its own; what each needs stands in access.ts. */
+import type { FastifyInstance, FastifyPluginAsync, FastifyPluginCallback } from "fastify";
+import type { WebDeps } from "./deps.js";
+import { alertRoutes } from "./route/alerts.js";
+import { githubRoutes } from "./route/github.js";
+import { jobActionRoutes } from "./route/job-actions.js";
+import { jobRoutes } from "./route/jobs.js";
+import { queueRoutes } from "./route/queues.js";
+import { runRoutes } from "./route/runs.js";
+import { statusRoutes } from "./route/status.js";
+
+type Register = (app: FastifyInstance, deps: WebDeps) => void;
+
+const API: readonly Register[] = [
+  statusRoutes,
+  jobRoutes,
+  jobActionRoutes,
+  queueRoutes,
+  alertRoutes,
+  runRoutes,
+  githubRoutes,
+];
+
+export async function routes(app: FastifyInstance, deps: WebDeps): Promise<void> {
+  for (const register of API) await app.register(inOwnScope(register, deps));
+  if (deps.doors) await app.register(withoutReaders(deps.doors));
+}
+
+/** How a door reads bodies is nobody else's business. */
+function inOwnScope(register: Register, deps: WebDeps): FastifyPluginCallback {
+  return (scope, _, done) => {
+    register(scope, deps);
+    done();
+  };
+}
+
+/** Signatures are over raw bytes, so the signed doors bring their own readers of bodies. */
+function withoutReaders(doors: NonNullable<WebDeps["doors"]>): FastifyPluginAsync {
+  return async (scope) => {
+    scope.removeAllContentTypeParsers();
+    await doors(scope);
+  };
+}

@@ -1,0 +1,158 @@
+/** Shapes of what the API takes and gives, for the checks and for OpenAPI. Names are the handbook's columns. */
+import { Type } from "typebox";
+import type { JsonObject } from "../base/json.js";
+import { JOB_STATUSES, type JobStatus } from "../job/job.js";
+import { PUBLIC_KINDS } from "../job/kinds.js";
+
+const strict = { additionalProperties: false } as const;
+const Time = Type.String({ format: "date-time" });
+const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
+  Type.Union([schema, Type.Null()]);
+const AnyObject = Type.Unsafe<JsonObject>({ type: "object", additionalProperties: true });
+
+/** Small enough for one statement and one screen. */
+const PAGE_MAX = 200;
+const Limit = Type.Integer({ minimum: 1, maximum: PAGE_MAX, description: "rows at most" });
+export const PAGE_DEFAULT = 50;
+
+export const ProblemSchema = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    code: Type.String({ description: "stable; all are listed in docs/errors.md" }),
+    detail: Type.String(),
+    instance: Type.String(),
+    errors: Type.Optional(
+      Type.Array(Type.Object({ pointer: Type.String(), message: Type.String() }, strict)),
+    ),
+  },
+  strict,
+);
+
+export const NewJobSchema = Type.Object(
+  {
+    job_type: Type.String({ minLength: 1, maxLength: 64, examples: [...PUBLIC_KINDS] }),
+    payload: AnyObject,
+    priority: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: 10, description: "10 is high, 1 is low (HB-db-07)" }),
+    ),
+    scheduled_at: Type.Optional(
+      Type.String({ maxLength: 40, description: "not before this time, ISO 8601 with a zone" }),
+    ),
+  },
+  strict,
+);
+
+export const JobSchema = Type.Object({
+  id: Type.String({ examples: ["job-123"] }),
+  job_type: Type.String(),
+  payload: AnyObject,
+  status: Type.String({ enum: [...JOB_STATUSES] }),
+  priority: Type.Integer(),
+  attempts: Type.Integer(),
+  error: Nullable(Type.String()),
+  result: Type.Unknown(),
+  scheduled_at: Time,
+  created_at: Time,
+  started_at: Nullable(Time),
+  completed_at: Nullable(Time),
+  worker_id: Nullable(Type.String()),
+});
+
+export const JobWithHistorySchema = Type.Object({
+  ...JobSchema.properties,
+  history: Type.Object({
+    healing: Type.Array(AnyObject, { description: "rows of healdec_log, oldest first" }),
+    audit: Type.Array(AnyObject, { description: "who changed it, oldest first" }),
+  }),
+});
+
+export const JobPageSchema = Type.Object({
+  jobs: Type.Array(JobSchema),
+  next: Nullable(Type.String({ description: "give it as `before` for the next page" })),
+});
+
+export const JobQuerySchema = Type.Object(
+  {
+    status: Type.Optional(Type.Unsafe<JobStatus>({ type: "string", enum: [...JOB_STATUSES] })),
+    job_type: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+    limit: Type.Optional(Limit),
+    before: Type.Optional(Type.String({ pattern: "^job-[1-9]\\d{0,14}$" })),
+  },
+  strict,
+);
+
+const Reason = Type.String({ minLength: 1, maxLength: 500 });
+
+export const RetrySchema = Nullable(
+  Type.Object({ reason: Type.Optional(Reason), force: Type.Optional(Type.Boolean()) }, strict),
+);
+export const CancelSchema = Nullable(Type.Object({ reason: Type.Optional(Reason) }, strict));
+export const PauseSchema = Type.Object(
+  {
+    reason: Reason,
+    expires_in: Type.Optional(
+      Type.String({ maxLength: 20, examples: ["30m"], description: "such as 90s, 30m, 4h, 1d" }),
+    ),
+  },
+  strict,
+);
+
+export const LimitQuerySchema = Type.Object({ limit: Type.Optional(Limit) }, strict);
+
+export const QueueStatsSchema = Type.Object({
+  queues: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      waiting: Type.Integer(),
+      active: Type.Integer(),
+      completed: Type.Integer(),
+      failed: Type.Integer({ description: "failed and quarantined" }),
+      total: Type.Integer(),
+      pause: Nullable(AnyObject),
+    }),
+  ),
+});
+
+export const PauseStateSchema = Type.Object({
+  name: Type.String(),
+  paused: Type.Boolean(),
+  reason: Type.Optional(Type.String()),
+  expires_at: Type.Optional(Nullable(Time)),
+  changed: Type.Optional(Type.Boolean({ description: "false when it was not paused" })),
+});
+
+export const RunSchema = Type.Object({
+  id: Type.String({ examples: ["run-7"] }),
+  runbook: Type.String(),
+  params: AnyObject,
+  actor: Type.String(),
+  door: Type.String(),
+  reason: Nullable(Type.String()),
+  dry_run: Type.Boolean(),
+  status: Type.String(),
+  outcome: Nullable(Type.String()),
+  automation: Nullable(Type.String()),
+  incident_id: Nullable(Type.String()),
+  requested_at: Time,
+  started_at: Nullable(Time),
+  ended_at: Nullable(Time),
+});
+
+export const RunPageSchema = Type.Object({ runs: Type.Array(RunSchema) });
+
+export const RunWithStepsSchema = Type.Object({
+  ...RunSchema.properties,
+  plan: Type.Unknown(),
+  steps: Type.Array(
+    Type.Object({
+      phase: Type.String(),
+      ordinal: Type.Integer(),
+      name: Type.String(),
+      status: Type.String(),
+      output: Type.String(),
+      error: Nullable(Type.String()),
+    }),
+  ),
+});

@@ -1,0 +1,112 @@
+/** The real server on a real database, without a socket: requests are injected. */
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from "fastify";
+import { systemClock } from "../../src/base/clock.js";
+import { silentLogger } from "../../src/base/log.js";
+import type { Role } from "../../src/policy/policy.js";
+import type { Database } from "../../src/store/database.js";
+import type { ObservedRequest, WebConfig, WebDeps } from "../../src/web/deps.js";
+import { createServer } from "../../src/web/server.js";
+import { signToken } from "../../src/web/token.js";
+import { withDatabase } from "../support/database.js";
+import { makePolicy } from "../support/make-policy.js";
+import { testKinds } from "./kinds.js";
+
+export const SECRET = "a-secret-for-tests-that-is-long-enough";
+export const GITHUB_SECRET = "It's a Secret to Everybody";
+const HOUR_MS = 3_600_000;
+
+export interface Api {
+  readonly app: FastifyInstance;
+  readonly db: Database;
+  readonly observed: ObservedRequest[];
+  /** With a token of this role; null: without. */
+  as(role: Role | null, request: InjectOptions): Promise<LightMyRequestResponse>;
+}
+
+export type Overrides = Partial<Omit<WebDeps, "config">> & { readonly config?: Partial<WebConfig> };
+
+export function makeDeps(db: Database, overrides: Overrides = {}): WebDeps {
+  return {
+    db,
+    log: silentLogger,
+    clock: systemClock,
+    registry: testKinds,
+    policy: () => makePolicy(),
+    health: async () => ({
+      status: "healthy",
+      timestamp: systemClock.now().toISOString(),
+      services: { database: "up", redis: "memory", orchestrator: "up", workers: 2 },
+    }),
+    metrics: {
+      render: async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" }),
+      observeRequest: () => {},
+    },
+    ...overrides,
+    config: {
+      environment: "local",
+      jwtSecrets: [SECRET],
+      corsOrigins: [],
+      rateLimitPerMinute: 10_000,
+      githubWebhookSecret: GITHUB_SECRET,
+      ...overrides.config,
+    },
+  };
+}
+
+export async function withApi(
+  test: (api: Api) => Promise<void>,
+  overrides: Overrides = {},
+): Promise<void> {
+  await withDatabase(async (db) => {
+    const observed: ObservedRequest[] = [];
+    const deps = makeDeps(db, overrides);
+    const app = await createServer({
+      ...deps,
+      metrics: { ...deps.metrics, observeRequest: (request) => observed.push(request) },
+    });
+    try {
+      await test({ app, db, observed, as: (role, request) => inject(app, role, request) });
+    } finally {
+      await app.close();
+    }
+  });
+}
+
+async function inject(
+  app: FastifyInstance,
+  role: Role | null,
+  request: InjectOptions,
+): Promise<LightMyRequestResponse> {
+  if (role === null) return app.inject(request);
+  const token = await tokenFor(role);
+  return app.inject({
+    ...request,
+    headers: { authorization: `Bearer ${token}`, ...request.headers },
+  });
+}
+
+export function tokenFor(role: Role): Promise<string> {
+  const now = systemClock.now();
+  return signToken({ subject: `test-${role}`, role, ttlMs: HOUR_MS, now }, [SECRET]);
+}
+
+const WATCHED = [
+  "public.jobs",
+  "public.audit_log",
+  "public.events",
+  "control.inbound",
+  "control.queue_pause",
+  "control.safe_mode",
+] as const;
+
+/** Count and digest of each table that a request could change: equal means nothing happened. */
+export async function fingerprint(db: Database): Promise<Record<string, string>> {
+  const prints: Record<string, string> = {};
+  for (const table of WATCHED) {
+    const { rows } = await db.query<{ print: string }>(
+      `SELECT count(*) || ' ' || coalesce(md5(string_agg(t::text, '|' ORDER BY t::text)), '') AS print FROM ${table} t`,
+    );
+    prints[table] = rows[0]?.print ?? "";
+  }
+  return prints;
+}
