@@ -93,7 +93,7 @@ async function readPointer(home: string): Promise<Place | null> {
 
 /** False when another process was first. A link appears whole or not at all. */
 async function writePointer(home: string, place: Place): Promise<boolean> {
-  const draft = join(home, `${POINTER_NAME}.${process.pid}`);
+  const draft = join(home, `${POINTER_NAME}.${randomBytes(6).toString("hex")}`);
   await writeFile(draft, `${JSON.stringify(place)}\n`, { mode: 0o600 });
   try {
     await link(draft, join(home, POINTER_NAME));

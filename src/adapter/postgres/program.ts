@@ -1,4 +1,5 @@
 /** The server's programs, as the npm package brings them, where the account that runs them can reach them. */
+import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { cp, readFile, rename, rm, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
@@ -69,7 +70,7 @@ async function packageVersion(nativeFolder: string): Promise<string> {
 
 /** Appears whole or not at all. */
 async function copyWhole(from: string, to: string): Promise<void> {
-  const partial = `${to}.partial-${process.pid}`;
+  const partial = `${to}.partial-${randomBytes(6).toString("hex")}`;
   await cp(from, partial, { recursive: true, verbatimSymlinks: true });
   await rename(partial, to).catch(async (error: unknown) => {
     await rm(partial, { recursive: true, force: true });

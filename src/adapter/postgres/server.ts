@@ -1,5 +1,6 @@
 /** One server process: make its files, find it running, start it, stop it. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chown, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -42,9 +43,9 @@ const pidFile = (server: Server): string => join(dataFolder(server), "postmaster
 /** Makes the data folder with its database when there is none: whole or not at all, so a kill half-way does no harm. */
 export async function initialise(server: Server): Promise<void> {
   if (existsSync(join(dataFolder(server), "PG_VERSION"))) return checkMajor(server);
-  const draft = join(server.place.folder, `data-${process.pid}`);
-  const passwordFile = join(server.place.folder, `password-${process.pid}`);
-  await rm(draft, { recursive: true, force: true });
+  const suffix = randomBytes(6).toString("hex");
+  const draft = join(server.place.folder, `data-${suffix}`);
+  const passwordFile = join(server.place.folder, `password-${suffix}`);
   await writeFile(passwordFile, server.place.password, { mode: 0o600 });
   if (server.account) await chown(passwordFile, server.account.uid, server.account.gid);
   try {

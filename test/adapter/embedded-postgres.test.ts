@@ -1,0 +1,193 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import {
+  type EmbeddedPostgres,
+  startEmbeddedPostgres,
+} from "../../src/adapter/embedded-postgres.js";
+import { type LogFields, silentLogger } from "../../src/base/log.js";
+import { openDatabase } from "../../src/store/database.js";
+
+let home: string;
+let events: { event: string; fields: LogFields }[];
+const log = {
+  ...silentLogger,
+  info: (event: string, fields: LogFields = {}) => events.push({ event, fields }),
+};
+
+beforeEach(async () => {
+  events = [];
+  home = await mkdtemp(join(tmpdir(), "algobrain-embedded-"));
+  await chmod(home, 0o755);
+});
+afterEach(() => rm(home, { recursive: true, force: true }));
+
+/** Whatever becomes of the test, the server ends and its files go. */
+async function withServer(
+  where: string,
+  work: (server: EmbeddedPostgres) => Promise<void>,
+): Promise<void> {
+  const server = await startEmbeddedPostgres({ home: where, log, disposable: true });
+  try {
+    await work(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function ask(url: string, text: string): Promise<object[]> {
+  const db = openDatabase({ url, poolMax: 1, applicationName: "test", ssl: false });
+  try {
+    return (await db.query<object>(text)).rows;
+  } finally {
+    await db.close();
+  }
+}
+
+describe("the embedded server", () => {
+  test("answers with a UTF-8 database of our name, on the loopback address alone", () =>
+    withServer(home, async ({ url, version }) => {
+      expect(version).toMatch(/^18\./);
+      expect(new URL(url).hostname).toBe("127.0.0.1");
+      const [row] = await ask(
+        url,
+        `SELECT current_database() AS name, pg_encoding_to_char(encoding) AS encoding,
+           current_setting('listen_addresses') AS addresses
+         FROM pg_database WHERE datname = current_database()`,
+      );
+      expect(row).toEqual({ name: "algobrain", encoding: "UTF8", addresses: "127.0.0.1" });
+    }));
+
+  test("keeps its password in a file of its owner alone, and takes no other", () =>
+    withServer(home, async ({ url }) => {
+      expect((await stat(join(home, "postgres.json"))).mode & 0o777).toBe(0o600);
+      const wrong = new URL(url);
+      wrong.password = "wrong";
+      await expect(ask(wrong.toString(), "SELECT 1")).rejects.toMatchObject({
+        message: expect.stringContaining("password authentication failed"),
+      });
+      expect(JSON.stringify(events)).not.toContain(new URL(url).password);
+    }));
+
+  test("keeps its data over a stop and a start, with fsync on", async () => {
+    const first = await startEmbeddedPostgres({ home, log });
+    await ask(first.url, "CREATE TABLE kept (id int)");
+    expect(await ask(first.url, "SHOW fsync")).toEqual([{ fsync: "on" }]);
+    await first.stop();
+    await first.stop();
+    await withServer(home, async ({ url }) => {
+      expect(await ask(url, "SELECT * FROM kept")).toEqual([]);
+    });
+    expect(existsSync(join(home, "postgres"))).toBe(false);
+    expect(existsSync(join(home, "postgres.json"))).toBe(false);
+  });
+
+  test("is shared by a second start with the same home, and ended by the first only", () =>
+    withServer(home, async (owner) => {
+      // The owner file names our own process; a living other one stands for the first start.
+      await writeFile(join(home, "postgres.owner"), String(process.ppid));
+      const guest = await startEmbeddedPostgres({ home, log });
+      expect(guest).toMatchObject({ url: owner.url, owned: false });
+      await guest.stop();
+      expect(await ask(owner.url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    }));
+
+  test("two starts at once get one server", async () => {
+    const servers = await Promise.all(
+      [1, 2].map(() => startEmbeddedPostgres({ home, log, disposable: true })),
+    );
+    try {
+      expect(servers[1]!.url).toBe(servers[0]!.url);
+      expect(await ask(servers[0]!.url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    } finally {
+      for (const server of servers) await server.stop();
+    }
+  });
+
+  test("outlives a kill of the process that started it, and the next start takes it over", async () => {
+    const script = join(home, "starter.mts");
+    const source = join(import.meta.dirname, "../../src");
+    await writeFile(
+      script,
+      `import { startEmbeddedPostgres } from "${source}/adapter/embedded-postgres.js";
+       import { silentLogger } from "${source}/base/log.js";
+       const { url } = await startEmbeddedPostgres({ home: ${JSON.stringify(home)}, log: silentLogger });
+       console.log(url);
+       setInterval(() => {}, 1_000);`,
+    );
+    const starter = spawn(process.execPath, ["--import", "tsx", script], {
+      cwd: join(source, ".."),
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [url] = (await once(starter.stdout, "data")) as [Buffer];
+    starter.kill("SIGKILL");
+    await once(starter, "exit");
+    await withServer(home, async (server) => {
+      expect(server).toMatchObject({ url: url.toString().trim(), owned: true });
+      expect(events.map(({ event }) => event)).toEqual(["embedded-postgres.found"]);
+      expect(await ask(server.url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    });
+  });
+
+  test("starts past a pid file that a crash left behind, also when a stranger has the number now", async () => {
+    const first = await startEmbeddedPostgres({ home, log });
+    await first.stop();
+    const stale = `${process.pid}\n${join(home, "postgres", "data")}\n1\n1\n\n127.0.0.1\n0\nready   \n`;
+    await writeFile(join(home, "postgres", "data", "postmaster.pid"), stale);
+    await withServer(home, async ({ url }) => {
+      expect(await ask(url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    });
+  });
+
+  test("comes back after it was itself killed", async () => {
+    const first = await startEmbeddedPostgres({ home, log });
+    await ask(first.url, "CREATE TABLE kept (id int)");
+    process.kill(Number(events[0]!.fields.pid), "SIGKILL");
+    await withServer(home, async ({ url }) => {
+      expect(await ask(url, "SELECT * FROM kept")).toEqual([]);
+    });
+  });
+
+  test("of another major version is refused in one sentence", async () => {
+    const first = await startEmbeddedPostgres({ home, log, disposable: true });
+    await first.stop();
+    await mkdir(join(home, "postgres", "data"), { recursive: true });
+    await writeFile(join(home, "postgres", "data", "PG_VERSION"), "17\n");
+    await expect(startEmbeddedPostgres({ home, log })).rejects.toMatchObject({
+      ...{ kind: "refused", code: "EMBEDDED_DATABASE_VERSION" },
+      message: expect.stringMatching(/made by PostgreSQL 17, this release brings 18/),
+    });
+  });
+
+  test("with a pointer that says nothing is refused in one sentence", async () => {
+    await writeFile(join(home, "postgres.json"), "{}");
+    await expect(startEmbeddedPostgres({ home, log })).rejects.toMatchObject({
+      ...{ kind: "refused", code: "EMBEDDED_DATABASE_PLACE" },
+    });
+  });
+
+  test("whose home only its owner may enter keeps its data where the server may go", async () => {
+    const closed = join(home, "closed");
+    await mkdir(closed, { mode: 0o700 });
+    let folder = "";
+    await withServer(join(closed, "home"), async ({ url }) => {
+      const pointer = await readFile(join(closed, "home", "postgres.json"), "utf8");
+      folder = (JSON.parse(pointer) as { folder: string }).folder;
+      // Only root lends the server another account; anybody else enters their own folders.
+      expect(folder.startsWith(closed)).toBe(process.getuid?.() !== 0);
+      expect(await ask(url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    });
+    expect(existsSync(folder)).toBe(false);
+  });
+});
+
+test("Ctrl-C in the terminal does not reach the server: it has a session of its own", () =>
+  withServer(home, async () => {
+    const pid = Number(events[0]!.fields.pid);
+    const { stdout } = spawnSync("ps", ["-o", "sid=", "-p", String(pid)], { encoding: "utf8" });
+    expect(Number(stdout)).toBe(pid);
+  }));

@@ -1,0 +1,101 @@
+import { expect, test } from "vitest";
+import { fault } from "../../src/base/fault.js";
+import { openDatabase, sqlState } from "../../src/store/database.js";
+import { withDatabase } from "../support/database.js";
+import { until } from "../support/until.js";
+
+const unreachable = "postgresql://nobody:secret@127.0.0.1:1/none";
+const options = { poolMax: 1, applicationName: "test-other", ssl: false };
+
+test("counts and sums read as numbers, jsonb as values, times as dates", () =>
+  withDatabase(async (db) => {
+    const { rows } = await db.query(
+      `SELECT count(*) AS count, 1.5::numeric AS half, '{"a": [1]}'::jsonb AS json, now() AS at`,
+    );
+    expect(rows).toEqual([{ count: 1, half: 1.5, json: { a: [1] }, at: expect.any(Date) }]);
+  }));
+
+test("a transaction keeps all or nothing, and its connection is usable afterwards", () =>
+  withDatabase(async (db) => {
+    const insert = (id: string) => `INSERT INTO repos (id, name) VALUES ('${id}', 'x')`;
+    await db.transaction(async (tx) => {
+      await tx.query(insert("r1"));
+      await tx.query(insert("r2"));
+    });
+    const half = db.transaction(async (tx) => {
+      await tx.query(insert("r3"));
+      await tx.query(insert("r1"));
+    });
+    const error = await half.catch((thrown: unknown) => thrown);
+    expect(sqlState(error)).toBe("23505");
+    const { rows } = await db.query("SELECT id FROM repos ORDER BY id");
+    expect(rows).toEqual([{ id: "r1" }, { id: "r2" }]);
+  }));
+
+test("a fault thrown by the work passes unchanged", () =>
+  withDatabase(async (db) => {
+    const mine = fault.data("MINE", "mine");
+    await expect(db.transaction(() => Promise.reject(mine))).rejects.toBe(mine);
+  }));
+
+test("no free connection is a transient fault by name, within the time allowed", () =>
+  withDatabase(async (db, url) => {
+    const small = openDatabase({ ...options, url, connectTimeoutMs: 50 });
+    try {
+      await small.transaction(async () => {
+        await expect(small.query("SELECT 1")).rejects.toMatchObject({
+          ...{ kind: "transient", code: "DATABASE_POOL_EXHAUSTED" },
+        });
+      });
+      expect((await db.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+    } finally {
+      await small.close();
+    }
+  }));
+
+test("a server that is not there is a transient fault that does not tell the password", async () => {
+  const gone = openDatabase({ ...options, url: unreachable });
+  const error = await gone.query("SELECT 1").catch((thrown: unknown) => thrown);
+  await gone.close();
+  expect(error).toMatchObject({ kind: "transient", code: "DATABASE_UNAVAILABLE" });
+  expect(String(error)).not.toContain("secret");
+});
+
+test("a statement that takes too long is ended, by name", () =>
+  withDatabase(async (_db, url) => {
+    const hasty = openDatabase({ ...options, url, statementTimeoutMs: 50 });
+    try {
+      await expect(hasty.query("SELECT pg_sleep(30)")).rejects.toMatchObject({
+        code: "DATABASE_UNAVAILABLE",
+      });
+      expect((await hasty.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+    } finally {
+      await hasty.close();
+    }
+  }));
+
+test("a session hears notices of others, and loses nothing of the pool when it is cut", () =>
+  withDatabase(async (db, url) => {
+    const other = openDatabase({ ...options, url });
+    const heard: string[] = [];
+    let lost: Error | undefined;
+    try {
+      await other.connect(async (session) => {
+        session.onNotification((channel) => heard.push(channel));
+        session.onLost((error) => {
+          lost = error;
+        });
+        await session.query("LISTEN algobrain_job");
+        await db.query("INSERT INTO jobs (job_type, payload) VALUES ('index', '{}')");
+        await until(() => heard.length > 0, "the notice arrives");
+        await db.query(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test-other'",
+        );
+        await until(() => lost !== undefined, "the loss is told");
+      });
+      expect(heard).toEqual(["algobrain_job"]);
+      expect((await other.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+    } finally {
+      await other.close();
+    }
+  }));
