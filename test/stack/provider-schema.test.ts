@@ -34,7 +34,7 @@ if (reference === null) {
   );
 }
 
-describe.runIf(reference !== null)("against the provider's own schema", () => {
+describe.runIf(reference !== null)("terraform: against the provider's own schema", () => {
   test("every type known to both says the same of every argument", () => {
     const shared = Object.keys(awsSchema.resource_schemas).filter(
       (type) => type in reference!.resource_schemas,

@@ -1,0 +1,103 @@
+/** Who may know whom (design 4). Types count: a circle of types is still a circle in the reader's head. */
+import { readFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { findCircles, findForeignLibraries, findWrongArrows } from "./rooms.js";
+import { formatFindings, ROOT, type SourceFile, sourceFile, sourceFiles } from "./source-tree.js";
+
+const product = sourceFiles().filter(({ path }) => /^(src|stacks|runbooks)\//.test(path));
+
+test("arrows point down", () => {
+  expect(formatFindings(product.flatMap(findWrongArrows))).toBe("");
+});
+
+test("there is no circle of files, types included", () => {
+  const circles = findCircles(product).map((members) => members.join(" ↔ "));
+  expect(circles).toEqual([]);
+});
+
+test("each library has one owner", () => {
+  expect(formatFindings(product.flatMap(findForeignLibraries))).toBe("");
+});
+
+test("what runs in production is a dependency, not a development dependency", () => {
+  const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const installed = new Set([...Object.keys(manifest.dependencies), ...builtinModules]);
+  const findings = product
+    .filter(({ room }) => room !== "stacks")
+    .flatMap(({ path, imports }) =>
+      imports
+        .filter(({ specifier }) => !/^(\.|#|node:)/.test(specifier))
+        .filter(({ specifier }) => !installed.has(packageOf(specifier)))
+        .map(({ specifier, line }) => ({
+          path,
+          line,
+          rule: `"${specifier}" is not among the dependencies in package.json`,
+          instead: "add it there with a reason, or do without it",
+        })),
+    );
+  expect(formatFindings(findings)).toBe("");
+});
+
+function packageOf(specifier: string): string {
+  return specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
+}
+
+describe("the rules find what they are for", () => {
+  const rulesOf = (path: string, text: string) => findWrongArrows(sourceFile(path, text));
+  const librariesOf = (path: string, text: string) => findForeignLibraries(sourceFile(path, text));
+
+  test.each([
+    ["a core room that reads the store", "src/alert/a.ts", 'import { q } from "../store/jobs.js";'],
+    ["a type that points up", "src/base/a.ts", 'import type { P } from "../policy/policy.js";'],
+    ["rooms of one level", "src/web/a.ts", 'import { x } from "../bot/b.js";'],
+    [
+      "an import that is spread over lines",
+      "src/job/a.ts",
+      'import {\n  a,\n  b,\n} from "../alert/x.js";',
+    ],
+    ["a late import", "src/job/a.ts", 'const x = await import("../alert/x.js");'],
+    ["the type of an import", "src/job/a.ts", 'type X = import("../alert/x.js").X;'],
+    [
+      "a value of policy in an adapter",
+      "src/adapter/a.ts",
+      'import { x } from "../policy/policy.js";',
+    ],
+    [
+      "a test helper in the product",
+      "src/base/a.ts",
+      'import { u } from "../../test/support/until.js";',
+    ],
+    ["a room that nobody planned", "src/util/a.ts", 'import { x } from "../base/fault.js";'],
+  ])("%s", (_what, path, text) => {
+    expect(rulesOf(path, text)).toHaveLength(1);
+  });
+
+  test("comments, texts and allowed arrows are no findings", () => {
+    const text = `
+      // import { q } from "../store/jobs.js";
+      const words = 'import { q } from "../store/jobs.js"';
+      import type { Receiver } from "../policy/policy.js";
+      import { fault } from "../base/fault.js";
+      import { same } from "./same.js";`;
+    expect(rulesOf("src/adapter/a.ts", text)).toEqual([]);
+  });
+
+  test("a library outside its owner, and CDKTF past its door", () => {
+    expect(librariesOf("src/web/a.ts", 'import pg from "pg";')).toHaveLength(1);
+    expect(librariesOf("src/web/a.ts", 'import { App } from "#cdk";')).toHaveLength(1);
+    expect(librariesOf("stacks/a.ts", 'import { App } from "cdktf";')).toHaveLength(1);
+    expect(librariesOf("stacks/a.ts", 'import { App } from "#cdk";')).toEqual([]);
+  });
+
+  test("a circle of types over three files", () => {
+    const file = (name: string, next: string): SourceFile =>
+      sourceFile(`src/job/${name}.ts`, `import type { T } from "./${next}.js";`);
+    const circles = findCircles([file("a", "b"), file("b", "c"), file("c", "a"), file("d", "a")]);
+    expect(circles).toEqual([["src/job/a.ts", "src/job/b.ts", "src/job/c.ts"]]);
+  });
+});
