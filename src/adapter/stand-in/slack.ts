@@ -1,0 +1,173 @@
+/**
+ * A stand-in for Slack's Web API on loopback: game days and tests talk to it with the real client library.
+ * It refuses what Slack refuses, so that a message that would not arrive fails here already.
+ */
+import {
+  type LoopbackAnswer,
+  type LoopbackRequest,
+  type Misbehaviour,
+  startLoopback,
+} from "./loopback.js";
+import { slackRefusal } from "./slack-limits.js";
+
+export interface SlackPost {
+  readonly channel: string;
+  readonly ts: string;
+  /** As it stands now; `versions` has what it was before each `chat.update`, oldest first. */
+  readonly text: string;
+  readonly blocks: readonly unknown[];
+  readonly versions: readonly { readonly text: string; readonly blocks: readonly unknown[] }[];
+}
+
+export interface StandInSlack {
+  /** For `SLACK_API_URL`. */
+  readonly url: string;
+  /** In the order they were posted, edited in place. */
+  readonly messages: readonly SlackPost[];
+  /** What was sent to response URLs, in order. */
+  readonly responses: readonly unknown[];
+  /** A new one, good for five answers, as Slack puts into commands and interactions. */
+  responseUrl(): string;
+  /** 429 with Retry-After for the next calls. */
+  rateLimit(retryAfterS: number, calls?: number): void;
+  misbehave(...next: readonly Misbehaviour[]): void;
+  close(): Promise<void>;
+}
+
+export interface StandInSlackOptions {
+  /** The bot token it accepts. */
+  readonly token: string;
+  /** Channels that exist; by default every name does. */
+  readonly channels?: readonly string[];
+}
+
+const TEAM = "T0STANDIN";
+const BOT = "U0STANDIN";
+const RESPONSES_MAX = 5;
+
+export async function startStandInSlack(options: StandInSlackOptions): Promise<StandInSlack> {
+  const messages: SlackPost[] = [];
+  const responses: unknown[] = [];
+  const usesLeft = new Map<string, number>();
+  const loopback = await startLoopback((request) =>
+    request.path.startsWith("/response/")
+      ? respond(request, usesLeft, responses)
+      : callMethod(request, options, messages),
+  );
+  return {
+    url: `${loopback.url}/api/`,
+    messages,
+    responses,
+    responseUrl: () => {
+      const path = `/response/${usesLeft.size + 1}`;
+      usesLeft.set(path, RESPONSES_MAX);
+      return `${loopback.url}${path}`;
+    },
+    rateLimit: (retryAfterS, calls = 1) =>
+      loopback.misbehave(...Array.from({ length: calls }, () => tooMany(retryAfterS))),
+    misbehave: loopback.misbehave,
+    close: loopback.close,
+  };
+}
+
+function tooMany(retryAfterS: number): Misbehaviour {
+  const headers = { "retry-after": String(retryAfterS) };
+  return {
+    kind: "answer",
+    answer: { status: 429, headers, body: { ok: false, error: "ratelimited" } },
+  };
+}
+
+function respond(
+  request: LoopbackRequest,
+  usesLeft: Map<string, number>,
+  responses: unknown[],
+): LoopbackAnswer {
+  const left = usesLeft.get(request.path) ?? 0;
+  if (left === 0) return { status: 404, body: "used_url" };
+  usesLeft.set(request.path, left - 1);
+  responses.push(JSON.parse(request.body));
+  return { status: 200, body: "ok" };
+}
+
+function callMethod(
+  request: LoopbackRequest,
+  options: StandInSlackOptions,
+  messages: SlackPost[],
+): LoopbackAnswer {
+  const args = argumentsOf(request);
+  if (tokenOf(request, args) !== options.token) return refuse("invalid_auth");
+  switch (request.path) {
+    case "/api/auth.test":
+      return accept({ team_id: TEAM, user_id: BOT, team: "stand-in", user: "algobrain" });
+    case "/api/chat.postMessage":
+      return post(args, options, messages);
+    case "/api/chat.update":
+      return update(args, messages);
+    default:
+      return refuse("unknown_method");
+  }
+}
+
+type Arguments = Readonly<Record<string, unknown>>;
+
+/** Form fields, where `blocks` is JSON in a string, or a JSON body. */
+function argumentsOf(request: LoopbackRequest): Arguments {
+  if (request.headers["content-type"]?.startsWith("application/json")) {
+    return JSON.parse(request.body) as Arguments;
+  }
+  const fields = Object.fromEntries(new URLSearchParams(request.body));
+  const { blocks } = fields;
+  return blocks === undefined ? fields : { ...fields, blocks: JSON.parse(blocks) as unknown };
+}
+
+function tokenOf(request: LoopbackRequest, args: Arguments): string | undefined {
+  const bearer = request.headers.authorization?.replace(/^Bearer /, "");
+  return bearer ?? (typeof args.token === "string" ? args.token : undefined);
+}
+
+function post(
+  args: Arguments,
+  options: StandInSlackOptions,
+  messages: SlackPost[],
+): LoopbackAnswer {
+  const channel = String(args.channel ?? "");
+  const exists = options.channels?.includes(channel) ?? channel !== "";
+  if (!exists) return refuse("channel_not_found");
+  const refusal = slackRefusal(args.text, args.blocks);
+  if (refusal) return refuse(refusal);
+  // Slack's timestamps are unique in a channel and grow.
+  const ts = `${1_700_000_000 + messages.length}.000100`;
+  messages.push({ channel, ts, ...contentOf(args), versions: [] });
+  return accept({ channel, ts });
+}
+
+function update(args: Arguments, messages: SlackPost[]): LoopbackAnswer {
+  const index = messages.findIndex(
+    (message) => message.channel === args.channel && message.ts === args.ts,
+  );
+  const before = messages[index];
+  if (!before) return refuse("message_not_found");
+  const refusal = slackRefusal(args.text, args.blocks);
+  if (refusal) return refuse(refusal);
+  const { channel, ts, text, blocks } = before;
+  const versions = [...before.versions, { text, blocks }];
+  messages[index] = { channel, ts, ...contentOf(args), versions };
+  return accept({ channel, ts });
+}
+
+function contentOf(args: Arguments): { text: string; blocks: readonly unknown[] } {
+  return {
+    text: typeof args.text === "string" ? args.text : "",
+    blocks: Array.isArray(args.blocks) ? args.blocks : [],
+  };
+}
+
+function accept(result: Readonly<Record<string, unknown>>): LoopbackAnswer {
+  return { status: 200, body: { ok: true, ...result } };
+}
+
+/** Slack's refusals are 200 with `ok: false`. */
+function refuse(error: string): LoopbackAnswer {
+  return { status: 200, body: { ok: false, error } };
+}

@@ -1,0 +1,166 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { createSlack, type Slack } from "../../src/adapter/slack.js";
+import { type StandInSlack, startStandInSlack } from "../../src/adapter/stand-in/slack.js";
+import type { Message } from "../../src/message/message.js";
+import { faultOf, makeDelivery, never, PAGER, SLACK_RECEIVER } from "./delivery.js";
+
+const TOKEN = "xoxb-stand-in";
+const MESSAGE: Message = { tone: "info", title: "run-1 started", text: "step 1 of 3" };
+
+let standIn: StandInSlack;
+let slack: Slack;
+
+beforeEach(async () => {
+  standIn = await startStandInSlack({ token: TOKEN, channels: ["#ops"] });
+  slack = createSlack({ token: TOKEN, apiUrl: standIn.url, timeoutMs: 2_000 });
+});
+afterEach(() => standIn.close());
+
+describe("the real client against the stand-in", () => {
+  test("knows who we are", async () => {
+    expect(await slack.whoAmI(never())).toEqual({ team: "T0STANDIN", user: "U0STANDIN" });
+  });
+
+  test("posts a message and edits it in place", async () => {
+    const at = await slack.chat.post("#ops", MESSAGE, never());
+    await slack.chat.update(at, { ...MESSAGE, title: "run-1 succeeded", tone: "good" }, never());
+    expect(standIn.messages).toMatchObject([
+      {
+        ...at,
+        text: ":white_check_mark: run-1 succeeded",
+        versions: [{ text: "run-1 started" }],
+      },
+    ]);
+    expect(standIn.messages[0]?.blocks).toHaveLength(2);
+  });
+
+  test("delivers a notice to the receiver's channel and says where it is", async () => {
+    const delivery = makeDelivery({ receiver: SLACK_RECEIVER });
+    const { reference } = await slack.notifier.deliver(delivery, never());
+    expect(reference).toBe(`#ops/${standIn.messages[0]?.ts}`);
+  });
+
+  test("a message larger than Slack takes is cut, not refused", async () => {
+    await slack.chat.post("#ops", { ...MESSAGE, code: "x".repeat(100_000) }, never());
+    expect(standIn.messages).toHaveLength(1);
+  });
+});
+
+describe("what goes wrong has a kind", () => {
+  const post = () => slack.chat.post("#ops", MESSAGE, never());
+
+  test("429 waits as long as Slack says, and is not repeated behind our back", async () => {
+    standIn.rateLimit(7);
+    expect(await faultOf(post())).toMatchObject({
+      kind: "waiting",
+      code: "SLACK_RATE_LIMITED",
+      retryAfterMs: 7_000,
+    });
+    expect(standIn.messages).toHaveLength(0);
+  });
+
+  test("500 is transient", async () => {
+    standIn.misbehave({ kind: "answer", answer: { status: 500, body: "oops" } });
+    expect(await faultOf(post())).toMatchObject({ kind: "transient", code: "SLACK_FAILED" });
+  });
+
+  test("no answer in time is transient, and one attempt is one post", async () => {
+    const hasty = createSlack({ token: TOKEN, apiUrl: standIn.url, timeoutMs: 50 });
+    standIn.misbehave({ kind: "silence" });
+    expect(await faultOf(hasty.chat.post("#ops", MESSAGE, never()))).toMatchObject({
+      kind: "transient",
+      code: "SLACK_TIMED_OUT",
+    });
+    expect(standIn.messages).toHaveLength(0);
+  });
+
+  test("an answer lost after the post was taken is transient, and it was posted once", async () => {
+    standIn.misbehave({ kind: "drop-answer" });
+    expect(await faultOf(post())).toMatchObject({ kind: "transient" });
+    expect(standIn.messages).toHaveLength(1);
+  });
+
+  test("a stopped caller stops the call", async () => {
+    const caller = new AbortController();
+    standIn.misbehave({ kind: "silence" });
+    const ended = faultOf(slack.chat.post("#ops", MESSAGE, caller.signal));
+    caller.abort();
+    expect(await ended).toMatchObject({ kind: "transient", code: "SLACK_ABORTED" });
+  });
+
+  test("a refused token waits for a person, with the remedy", async () => {
+    const revoked = createSlack({ token: "xoxb-old", apiUrl: standIn.url });
+    expect(await faultOf(revoked.chat.post("#ops", MESSAGE, never()))).toMatchObject({
+      kind: "waiting",
+      code: "SLACK_REFUSED",
+      hint: "set SLACK_BOT_TOKEN to a valid bot token",
+    });
+  });
+
+  test("an unknown channel waits for a person", async () => {
+    expect(await faultOf(slack.chat.post("#nowhere", MESSAGE, never()))).toMatchObject({
+      kind: "waiting",
+      details: { error: "channel_not_found" },
+    });
+  });
+
+  test("a message that can never be taken is data", async () => {
+    const at = { channel: "#ops", ts: "1.000" };
+    expect(await faultOf(slack.chat.update(at, MESSAGE, never()))).toMatchObject({
+      kind: "data",
+      code: "SLACK_MESSAGE_REFUSED",
+    });
+  });
+
+  test("another system's receiver is refused before any call", async () => {
+    const delivery = makeDelivery({ receiver: PAGER });
+    expect(await faultOf(slack.notifier.deliver(delivery, never()))).toMatchObject({
+      kind: "data",
+      code: "SLACK_WRONG_RECEIVER",
+    });
+  });
+
+  test("nobody there is transient", async () => {
+    await standIn.close();
+    expect(await faultOf(post())).toMatchObject({ kind: "transient", code: "SLACK_UNREACHABLE" });
+    standIn = await startStandInSlack({ token: TOKEN });
+  });
+});
+
+describe("the stand-in refuses what Slack refuses", () => {
+  const callApi = async (method: string, body: Record<string, unknown>) => {
+    const response = await fetch(`${standIn.url}${method}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    return (await response.json()) as { ok: boolean; error?: string };
+  };
+  const section = (text: string) => ({ type: "section", text: { type: "mrkdwn", text } });
+
+  test.each([
+    ["51 blocks", Array.from({ length: 51 }, () => section("x")), "invalid_blocks"],
+    ["a section of 3,001 characters", [section("x".repeat(3_001))], "invalid_blocks"],
+    [
+      "13,001 characters in all",
+      Array.from({ length: 5 }, () => section("x".repeat(2_601))),
+      "msg_blocks_too_long",
+    ],
+    ["an empty text", [section("")], "invalid_blocks"],
+  ])("%s", async (_what, blocks, error) => {
+    expect(await callApi("chat.postMessage", { channel: "#ops", text: "t", blocks })).toEqual({
+      ok: false,
+      error,
+    });
+  });
+
+  test("a response URL is good for five answers", async () => {
+    const url = standIn.responseUrl();
+    const answer = async (n: number) =>
+      (await fetch(url, { method: "POST", body: JSON.stringify({ text: `${n}` }) })).status;
+    const statuses: number[] = [];
+    for (let n = 1; n <= 6; n++) statuses.push(await answer(n));
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 404]);
+    expect(standIn.responses).toHaveLength(5);
+  });
+});
