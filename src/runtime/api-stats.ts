@@ -1,0 +1,50 @@
+/** The API's own speed and failures over the last minutes, for samples (HB-met-03, HB-met-07). */
+import type { Clock } from "../base/clock.js";
+
+export interface ApiStats {
+  /** Milliseconds; null without requests. */
+  readonly p95Ms: number | null;
+  /** Share of answers with 5xx, 0–1; null without requests. */
+  readonly errorRate: number | null;
+  readonly requests: number;
+}
+
+interface Observed {
+  readonly atMs: number;
+  readonly durationMs: number;
+  readonly failed: boolean;
+}
+
+/** Beyond this many requests in the window the oldest leave: the figure stays one of recent traffic. */
+const KEPT_MAX = 10_000;
+
+export class ApiStatsWindow {
+  readonly #clock: Clock;
+  readonly #windowMs: number;
+  #observed: Observed[] = [];
+
+  constructor(clock: Clock, windowMs = 60_000) {
+    this.#clock = clock;
+    this.#windowMs = windowMs;
+  }
+
+  observe(status: number, durationMs: number): void {
+    this.#observed.push({ atMs: this.#clock.now().getTime(), durationMs, failed: status >= 500 });
+    // Trimming in halves keeps the cost of one request constant on average.
+    if (this.#observed.length > 2 * KEPT_MAX) this.#observed = this.#observed.slice(-KEPT_MAX);
+  }
+
+  read(): ApiStats {
+    const oldestMs = this.#clock.now().getTime() - this.#windowMs;
+    this.#observed = this.#observed.filter(({ atMs }) => atMs > oldestMs);
+    const count = this.#observed.length;
+    if (count === 0) return { p95Ms: null, errorRate: null, requests: 0 };
+    const durations = this.#observed.map(({ durationMs }) => durationMs).sort((a, b) => a - b);
+    const failed = this.#observed.filter((one) => one.failed).length;
+    return {
+      p95Ms: durations[Math.ceil(count * 0.95) - 1] ?? null,
+      errorRate: failed / count,
+      requests: count,
+    };
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * What the runtime says about itself: a closed union, said once at the place that knows. Log lines and
+ * metrics subscribe to the same events (HB-log-02, HB-log-03 name the fields).
+ */
+import type { LogFields, Logger, LogLevel } from "../base/log.js";
+
+interface OfJob {
+  readonly job_id: string;
+  readonly job_type: string;
+  /** `<kind>-worker-<process number>` (design 8.11). */
+  readonly worker_id: string;
+  readonly attempt: number;
+}
+
+export type RuntimeEvent =
+  /** `waited_ms`: since the job was created. */
+  | ({ readonly event: "job.claimed"; readonly waited_ms: number } & OfJob)
+  | ({ readonly event: "job.completed"; readonly duration_ms: number } & OfJob)
+  | ({
+      readonly event: "job.rescheduled";
+      readonly reason: string;
+      /** Not before; ISO 8601. */
+      readonly at: string;
+      readonly error: string;
+    } & OfJob)
+  | ({ readonly event: "job.failed"; readonly reason: string; readonly error: string } & OfJob)
+  | ({ readonly event: "job.quarantined"; readonly reason: string; readonly error: string } & OfJob)
+  /** Given back unfinished by a process that stops. */
+  | ({ readonly event: "job.released" } & OfJob)
+  /** Cancelled, reset or healed meanwhile: what the handler gave is dropped. */
+  | ({ readonly event: "job.lost" } & OfJob)
+  | ({
+      readonly event: "healdec.acted";
+      readonly failure_type: string;
+      readonly strategy: string;
+      readonly reason: string;
+      readonly success: boolean | null;
+    } & OfJob)
+  | { readonly event: "safe-mode.entered"; readonly reason: string }
+  | {
+      readonly event: "worker.started";
+      readonly worker_id: string;
+      readonly kinds: string;
+      readonly pid: number;
+    }
+  | { readonly event: "worker.drained"; readonly worker_id: string; readonly released: number }
+  | { readonly event: "worker.stopped"; readonly worker_id: string }
+  | { readonly event: "worker.heartbeat-lost"; readonly worker_id: string; readonly why: string }
+  | { readonly event: "worker.recovered"; readonly worker_id: string; readonly jobs: number }
+  | { readonly event: "claim.failed"; readonly worker_id: string; readonly error: string }
+  | { readonly event: "process.started"; readonly name: string; readonly pid: number }
+  | {
+      readonly event: "process.exited";
+      readonly name: string;
+      readonly pid: number;
+      readonly worker_id: string | null;
+      readonly exit_code: number | null;
+      readonly signal: string | null;
+      readonly lived_ms: number;
+    }
+  | { readonly event: "process.restart-delayed"; readonly name: string; readonly delay_ms: number }
+  | { readonly event: "lease.taken"; readonly lease: string; readonly fence: number }
+  | { readonly event: "lease.lost"; readonly lease: string; readonly error: string | null }
+  | { readonly event: "tick.completed"; readonly tick: string; readonly duration_ms: number }
+  | { readonly event: "tick.failed"; readonly tick: string; readonly error: string }
+  | { readonly event: "schedule.enqueued"; readonly schedule: string; readonly job_id: string }
+  | { readonly event: "watchdog.judged"; readonly check: string; readonly ok: boolean };
+
+export type Emit = (event: RuntimeEvent) => void;
+
+const LEVELS: Readonly<Record<RuntimeEvent["event"], LogLevel>> = {
+  "job.claimed": "debug",
+  "job.completed": "info",
+  "job.rescheduled": "warn",
+  "job.failed": "error",
+  "job.quarantined": "error",
+  "job.released": "info",
+  "job.lost": "warn",
+  "healdec.acted": "warn",
+  "safe-mode.entered": "error",
+  "worker.started": "info",
+  "worker.drained": "info",
+  "worker.stopped": "info",
+  "worker.heartbeat-lost": "error",
+  "worker.recovered": "warn",
+  "claim.failed": "warn",
+  "process.started": "info",
+  "process.exited": "warn",
+  "process.restart-delayed": "warn",
+  "lease.taken": "info",
+  "lease.lost": "warn",
+  "tick.completed": "debug",
+  "tick.failed": "error",
+  "schedule.enqueued": "info",
+  "watchdog.judged": "warn",
+};
+
+/** Every event as a log line, and to whoever else listens (metrics, tests). */
+export function createEmit(log: Logger, ...listeners: readonly Emit[]): Emit {
+  return (happened) => {
+    const { event, ...fields } = happened;
+    log[LEVELS[event]](event, fields satisfies LogFields);
+    for (const listen of listeners) listen(happened);
+  };
+}
+
+/** How a worker process is named in logs and in healdec_log for one kind of job (design 8.11). */
+export function kindWorkerId(kind: string, processNumber: number): string {
+  return `${kind}-worker-${processNumber}`;
+}

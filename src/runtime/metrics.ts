@@ -1,0 +1,147 @@
+/** Metrics of one process for a scraper (EP-24). The only file that knows prom-client. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Clock } from "../base/clock.js";
+import { type ApiStats, ApiStatsWindow } from "./api-stats.js";
+import type { RuntimeEvent } from "./events.js";
+
+export interface ObservedRequest {
+  readonly method: string;
+  /** The route's pattern, never the path: a label value per id would grow without end. */
+  readonly route: string;
+  readonly status: number;
+  readonly durationMs: number;
+}
+
+/** What the database knows at scrape time: pending and running jobs by kind. */
+export interface JobGauge {
+  readonly jobType: string;
+  readonly status: string;
+  readonly count: number;
+}
+
+export interface Metrics {
+  /** A listener for `createEmit`. */
+  observeEvent(event: RuntimeEvent): void;
+  observeRequest(request: ObservedRequest): void;
+  /** Over the last minute; nulls without requests. */
+  apiStats(): ApiStats;
+  /** Exposition text and its content type. */
+  render(): Promise<{ contentType: string; body: string }>;
+}
+
+export interface MetricsOptions {
+  readonly clock: Clock;
+  /** Asked at each scrape. When it fails, the rest is still served and the failure is counted. */
+  readonly readJobs?: () => Promise<readonly JobGauge[]>;
+}
+
+export function createMetrics(options: MetricsOptions): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const runtime = runtimeMetrics(registry);
+  const window = new ApiStatsWindow(options.clock);
+  const requests = new Histogram({
+    name: "algobrain_http_request_duration_seconds",
+    help: "Answered requests by route and status.",
+    labelNames: ["method", "route", "status"],
+    buckets: [0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 10],
+    registers: [registry],
+  });
+  return {
+    observeEvent: (event) => countEvent(runtime, event),
+    observeRequest: ({ method, route, status, durationMs }) => {
+      requests.observe({ method, route, status }, durationMs / 1_000);
+      window.observe(status, durationMs);
+    },
+    apiStats: () => window.read(),
+    render: async () => {
+      await refreshJobs(runtime, options.readJobs);
+      return { contentType: registry.contentType, body: await registry.metrics() };
+    },
+  };
+}
+
+type RuntimeMetrics = ReturnType<typeof runtimeMetrics>;
+
+function runtimeMetrics(registry: Registry) {
+  const registers = [registry];
+  const counter = (name: string, help: string, labelNames: string[]) =>
+    new Counter({ name, help, labelNames, registers });
+  return {
+    claims: counter("algobrain_job_claims_total", "Jobs taken by this process.", ["job_type"]),
+    settles: counter("algobrain_job_settles_total", "How jobs of this process ended.", [
+      "job_type",
+      "outcome",
+    ]),
+    late: counter(
+      "algobrain_job_late_settles_total",
+      "Handlers that ended after the job was no longer theirs.",
+      ["job_type"],
+    ),
+    healing: counter("algobrain_healdec_actions_total", "Healing actions.", [
+      "failure_type",
+      "strategy",
+    ]),
+    duration: new Histogram({
+      name: "algobrain_job_duration_seconds",
+      help: "Run time of completed jobs.",
+      labelNames: ["job_type"],
+      buckets: [0.01, 0.1, 0.5, 1, 5, 30, 120, 600],
+      registers,
+    }),
+    ticks: counter("algobrain_ticks_total", "Orchestrator ticks.", ["tick", "outcome"]),
+    jobs: new Gauge({
+      name: "algobrain_jobs",
+      help: "Jobs by type and status in the database.",
+      labelNames: ["job_type", "status"],
+      registers,
+    }),
+    readErrors: counter("algobrain_metrics_read_errors_total", "Scrapes without job counts.", []),
+  };
+}
+
+/** How a job of this process ended, by the event that says so. */
+const OUTCOMES: Readonly<Partial<Record<RuntimeEvent["event"], string>>> = {
+  "job.completed": "completed",
+  "job.failed": "failed",
+  "job.quarantined": "quarantined",
+  "job.rescheduled": "rescheduled",
+  "job.released": "released",
+};
+
+/** Events about processes and leases are log lines only; their numbers are in the database. */
+function countEvent(metrics: RuntimeMetrics, happened: RuntimeEvent): void {
+  const outcome = OUTCOMES[happened.event];
+  if ("job_type" in happened && outcome !== undefined) {
+    metrics.settles.inc({ job_type: happened.job_type, outcome });
+  }
+  if (happened.event === "job.claimed") metrics.claims.inc({ job_type: happened.job_type });
+  if (happened.event === "job.lost") metrics.late.inc({ job_type: happened.job_type });
+  if (happened.event === "job.completed") {
+    metrics.duration.observe({ job_type: happened.job_type }, happened.duration_ms / 1_000);
+  }
+  if (happened.event === "healdec.acted") {
+    const { failure_type, strategy } = happened;
+    metrics.healing.inc({ failure_type, strategy });
+  }
+  if (happened.event === "tick.completed")
+    metrics.ticks.inc({ tick: happened.tick, outcome: "ok" });
+  if (happened.event === "tick.failed")
+    metrics.ticks.inc({ tick: happened.tick, outcome: "failed" });
+}
+
+async function refreshJobs(
+  metrics: RuntimeMetrics,
+  readJobs: MetricsOptions["readJobs"],
+): Promise<void> {
+  if (readJobs === undefined) return;
+  try {
+    const rows = await readJobs();
+    metrics.jobs.reset();
+    for (const { jobType, status, count } of rows) {
+      metrics.jobs.set({ job_type: jobType, status }, count);
+    }
+  } catch {
+    metrics.readErrors.inc();
+  }
+}

@@ -1,0 +1,35 @@
+/** Connections: of our pools against what they may open, and of the server against its maximum. */
+import type { PolicySet } from "../../policy/policy.js";
+import type { Sql } from "../../store/database.js";
+import { countAliveWorkers, readConnections } from "../../store/runtime-samples.js";
+import { gauge, type SampleSource } from "./source.js";
+
+export interface DatabaseSourceOptions {
+  readonly sql: Sql;
+  readonly policy: () => PolicySet;
+  /** Processes with a pool that are no workers: the API and orchestrator. */
+  readonly otherProcesses: number;
+}
+
+/** A worker process opens one more for its heartbeat. */
+const HEARTBEAT_CONNECTIONS = 1;
+
+export function databaseSource(options: DatabaseSourceOptions): SampleSource {
+  return {
+    name: "database",
+    collect: async (now) => {
+      const { healing, infrastructure } = options.policy();
+      const { poolSize } = infrastructure.database;
+      const alive = await countAliveWorkers(options.sql, healing.workerDeadAfterMs);
+      const { ours, server, serverMax } = await readConnections(options.sql);
+      const pools = alive * (poolSize + HEARTBEAT_CONNECTIONS) + options.otherProcesses * poolSize;
+      return [
+        ...gauge("algobrain.db.connections", ours, now),
+        ...gauge("algobrain.db.pool_size", pools, now),
+        ...gauge("algobrain.db.server_connections", server, now),
+        ...gauge("algobrain.db.server_connections_max", serverMax, now),
+        ...gauge("algobrain.workers.alive", alive, now),
+      ];
+    },
+  };
+}

@@ -1,0 +1,158 @@
+/** The last step of a job: its outcome becomes a row, in one transaction, and is told. */
+import { assert, unreachable } from "../base/assert.js";
+import type { Clock } from "../base/clock.js";
+import { Fault, fault } from "../base/fault.js";
+import { decideHealing } from "../job/heal.js";
+import type { HeldJob } from "../job/job.js";
+import type { Outcome } from "../job/outcome.js";
+import type { JobHandler } from "../job/port.js";
+import type { PolicySet } from "../policy/policy.js";
+import { listCompensations, markCompensated } from "../store/compensations.js";
+import type { Database } from "../store/database.js";
+import { fillHealingOutcome } from "../store/healing.js";
+import { completeJob, releaseJob } from "../store/job-claims.js";
+import { type CarryOutDeps, carryOutNow } from "./carry-out.js";
+import { type Completions, isRefusal } from "./completions.js";
+import { contextOf, type ExecuteDeps, type Execution } from "./execute.js";
+import { afterRollback, rollBack } from "./rollback.js";
+import { StopSwitch } from "./stop-switch.js";
+
+export interface SettleDeps extends CarryOutDeps, ExecuteDeps {
+  readonly db: Database;
+  readonly completions: Completions;
+  readonly clock: Clock;
+  readonly policy: () => PolicySet;
+  readonly handlers: ReadonlyMap<string, JobHandler>;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly redact: (text: string) => string;
+  /** `<kind>-worker-<process number>`. */
+  readonly workerIdOf: (kind: string) => string;
+}
+
+interface Settling {
+  readonly execution: Execution;
+  readonly outcome: Outcome;
+  readonly durationMs: number;
+}
+
+const RETRY_MS = 250;
+
+/**
+ * Until it is written: with the database away, the outcome waits for it, and the heartbeat ends the
+ * process when that takes longer than its lease. Rejects only when even a failure cannot be written.
+ */
+export async function settleJob(settling: Settling, deps: SettleDeps): Promise<void> {
+  let { outcome } = settling;
+  for (;;) {
+    try {
+      return await settleOnce({ ...settling, outcome }, deps);
+    } catch (error) {
+      if (!isRefusal(error)) await deps.clock.sleep(RETRY_MS);
+      else if (outcome.verdict !== "completed") throw error;
+      else outcome = { verdict: "faulted", fault: unstorable(error) };
+    }
+  }
+}
+
+function unstorable(cause: unknown): Fault {
+  return fault.data("RESULT_UNSTORABLE", "the database refused the result of the handler", {
+    cause,
+    hint: "a result is JSON without U+0000, of less than 255 MB",
+  });
+}
+
+async function settleOnce(settling: Settling, deps: SettleDeps): Promise<void> {
+  const { outcome } = settling;
+  switch (outcome.verdict) {
+    case "completed":
+      return complete(settling, outcome.result, deps);
+    case "faulted":
+      return heal(settling, outcome.fault, deps);
+    case "released":
+      return release(settling, deps);
+    case "lost":
+      return deps.emit({ event: "job.lost", ...about(settling.execution.job, deps) });
+    default:
+      return unreachable(outcome);
+  }
+}
+
+async function complete(
+  settling: Settling,
+  result: Parameters<typeof completeJob>[2],
+  deps: SettleDeps,
+): Promise<void> {
+  const { job } = settling.execution;
+  const moved = await (job.attempt === 1 && !settling.execution.declared.any
+    ? deps.completions.complete(job, result)
+    : completeHealed(job, result, deps.db));
+  if (!moved) return deps.emit({ event: "job.lost", ...about(job, deps) });
+  deps.emit({
+    event: "job.completed",
+    ...about(job, deps),
+    duration_ms: settling.durationMs,
+  });
+}
+
+/** The healing before this try has helped (X-17), and nothing is left to undo. */
+function completeHealed(
+  job: HeldJob,
+  result: Parameters<typeof completeJob>[2],
+  db: Database,
+): Promise<boolean> {
+  return db.transaction(async (tx) => {
+    if (!(await completeJob(tx, job, result))) return false;
+    await fillHealingOutcome(tx, job.seq, true);
+    for (const { ordinal } of await listCompensations(tx, job.seq)) {
+      await markCompensated(tx, { jobSeq: job.seq, ordinal });
+    }
+    return true;
+  });
+}
+
+async function heal(settling: Settling, thrown: Fault, deps: SettleDeps): Promise<void> {
+  const { job, rules } = settling.execution;
+  const decision = decideHealing({
+    fault: redacted(thrown, deps.redact),
+    job,
+    healing: deps.policy().healing,
+    kind: rules,
+    now: deps.clock.now(),
+    random: deps.random(),
+  });
+  const workerId = deps.workerIdOf(job.kind);
+  if (decision.settle.move !== "rollback") {
+    return carryOutNow(deps.db, { job, decision, workerId }, deps);
+  }
+  const handler = deps.handlers.get(job.kind);
+  assert(handler !== undefined, `a job of kind "${job.kind}" ran without a handler`);
+  // The handler's own signal may have been aborted; undoing has a deadline of its own.
+  const context = contextOf({ ...settling.execution, stop: new StopSwitch() }, handler, deps);
+  const failure = await rollBack(deps.db, handler, context);
+  const decided = afterRollback(decision, failure === null ? null : deps.redact(failure));
+  return carryOutNow(deps.db, { job, decision: decided, workerId }, deps);
+}
+
+/** Foreign systems quote what they were sent: the error column and the chat must not. */
+function redacted(thrown: Fault, redact: (text: string) => string): Fault {
+  return new Fault(thrown.kind, thrown.code, redact(thrown.message), {
+    retryAfterMs: thrown.retryAfterMs,
+    cause: thrown,
+  });
+}
+
+async function release(settling: Settling, deps: SettleDeps): Promise<void> {
+  const { job } = settling.execution;
+  const moved = await releaseJob(deps.db, job);
+  deps.emit({ event: moved ? "job.released" : "job.lost", ...about(job, deps) });
+}
+
+function about(job: HeldJob, deps: SettleDeps) {
+  return {
+    job_id: job.id,
+    job_type: job.kind,
+    worker_id: deps.workerIdOf(job.kind),
+    attempt: job.attempt,
+  };
+}

@@ -1,0 +1,81 @@
+/** Enqueues what the schedules of the policy say, once each, whoever leads and however long nobody did. */
+import { Cron } from "croner";
+import type { PolicySet, Schedule } from "../../policy/policy.js";
+import type { Database } from "../../store/database.js";
+import { enqueueJob } from "../../store/jobs.js";
+import { claimScheduleRun, listScheduleRuns, noteScheduledJob } from "../../store/schedules.js";
+import type { Emit } from "../events.js";
+import { rulesOf } from "../kind-rules.js";
+import type { CycleStep } from "../orchestrator.js";
+
+export interface ScheduleDeps {
+  readonly db: Database;
+  readonly policy: () => PolicySet;
+  readonly emit: Emit;
+}
+
+/** A run that is later than this was missed, not merely late by a few cycles. */
+const LATE_MAX_MS = 60_000;
+
+export function runSchedulesStep(deps: ScheduleDeps): CycleStep {
+  return {
+    name: "run-schedules",
+    run: async (now) => {
+      const runs = await listScheduleRuns(deps.db);
+      const last = new Map(runs.map(({ name, lastDueAt }) => [name, lastDueAt]));
+      for (const schedule of deps.policy().schedules) {
+        await runIfDue(schedule, last.get(schedule.name) ?? null, now, deps);
+      }
+    },
+  };
+}
+
+async function runIfDue(
+  schedule: Schedule,
+  last: Date | null,
+  now: Date,
+  deps: ScheduleDeps,
+): Promise<void> {
+  const decision = decideSchedule(schedule, last, now);
+  if (decision.what === "wait") return;
+  const { what, dueAt } = decision;
+  await deps.db.transaction(async (tx) => {
+    const ours = await claimScheduleRun(tx, { name: schedule.name, dueAt });
+    if (!ours || what === "pass-over") return;
+    const job = await enqueueJob(tx, {
+      kind: schedule.kind,
+      payload: schedule.payload,
+      priority: rulesOf(deps.policy(), schedule.kind).priority,
+      // The last run may still be waiting or running: then it stands for this one too.
+      uniqueKey: `schedule:${schedule.name}`,
+      requestedBy: `schedule:${schedule.name}`,
+    });
+    await noteScheduledJob(tx, { name: schedule.name, jobSeq: job.seq });
+    deps.emit({ event: "schedule.enqueued", schedule: schedule.name, job_id: job.id });
+  });
+}
+
+export type ScheduleDecision =
+  | { readonly what: "wait" }
+  | {
+      /** Passed over: recorded, so that it is not looked at again, but nothing runs. */
+      readonly what: "enqueue" | "pass-over";
+      readonly dueAt: Date;
+    };
+
+/**
+ * `last` is the newest due time that was dealt with; null for a schedule that is new, whose first run is
+ * the next one. All that was missed counts as one run, or as none with `missed: skip`.
+ */
+export function decideSchedule(
+  schedule: Pick<Schedule, "cron" | "timeZone" | "missed">,
+  last: Date | null,
+  now: Date,
+): ScheduleDecision {
+  if (last === null) return { what: "pass-over", dueAt: now };
+  const cron = new Cron(schedule.cron, { timezone: schedule.timeZone });
+  const dueAt = cron.previousRuns(1, now)[0];
+  if (dueAt === undefined || dueAt <= last) return { what: "wait" };
+  const missed = now.getTime() - dueAt.getTime() > LATE_MAX_MS;
+  return { what: missed && schedule.missed === "skip" ? "pass-over" : "enqueue", dueAt };
+}

@@ -1,0 +1,81 @@
+/** What the runtime measures of itself in the database, for samples (HB-met-01, -02, -04, -06, HB-heal-11). */
+import { INTERNAL_KINDS, PUBLIC_KINDS } from "../job/kinds.js";
+import type { Sql } from "./database.js";
+
+export interface KindLoad {
+  readonly kind: string;
+  /** Due and waiting. */
+  readonly pending: number;
+  readonly running: number;
+}
+
+/** The twelve public kinds, empty ones as zeros. Reads only rows that are not finished. */
+export async function readKindLoad(sql: Sql): Promise<KindLoad[]> {
+  const { rows } = await sql.query<KindLoad>(
+    `SELECT kind, count(*) FILTER (WHERE status = 'pending' AND scheduled_at <= now())::int AS pending,
+       count(*) FILTER (WHERE status = 'running')::int AS running
+     FROM unnest($1::text[]) WITH ORDINALITY AS known(kind, place)
+     LEFT JOIN public.jobs ON job_type = kind AND status IN ('pending', 'running')
+     GROUP BY kind, place ORDER BY place`,
+    [PUBLIC_KINDS],
+  );
+  return rows;
+}
+
+export interface KindOutcome {
+  readonly kind: string;
+  readonly completed: number;
+  /** Failed and quarantined. */
+  readonly failed: number;
+}
+
+/** How jobs ended within the window; the twelve public kinds, empty ones as zeros. */
+export async function readKindOutcomes(sql: Sql, windowMs: number): Promise<KindOutcome[]> {
+  const { rows } = await sql.query<KindOutcome>(
+    `SELECT kind, count(*) FILTER (WHERE status = 'completed')::int AS completed,
+       count(*) FILTER (WHERE status IN ('failed', 'quarantined'))::int AS failed
+     FROM unnest($1::text[]) WITH ORDINALITY AS known(kind, place)
+     LEFT JOIN public.jobs ON job_type = kind AND completed_at > now() - $2 * interval '1 ms'
+     GROUP BY kind, place ORDER BY place`,
+    [PUBLIC_KINDS, windowMs],
+  );
+  return rows;
+}
+
+/** Healing actions on public jobs within the window. */
+export async function countHealingActions(sql: Sql, windowMs: number): Promise<number> {
+  const { rows } = await sql.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM public.healdec_log l
+     WHERE l.created_at > now() - $1 * interval '1 ms'
+       AND NOT EXISTS (SELECT FROM public.jobs j WHERE j.id = l.job_id AND j.job_type = ANY ($2))`,
+    [windowMs, INTERNAL_KINDS],
+  );
+  return rows[0]!.count;
+}
+
+export interface Connections {
+  /** Sessions of our own pools, by application name. */
+  readonly ours: number;
+  /** Sessions of whomever on this server. */
+  readonly server: number;
+  readonly serverMax: number;
+}
+
+export async function readConnections(sql: Sql): Promise<Connections> {
+  const { rows } = await sql.query<Connections>(
+    `SELECT count(*) FILTER (WHERE application_name LIKE 'algobrain%' AND datname = current_database())::int AS ours,
+       count(*)::int AS server, current_setting('max_connections')::int AS "serverMax"
+     FROM pg_stat_activity WHERE backend_type = 'client backend'`,
+  );
+  return rows[0]!;
+}
+
+/** Worker processes that beat within this time. */
+export async function countAliveWorkers(sql: Sql, deadAfterMs: number): Promise<number> {
+  const { rows } = await sql.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM public.workers
+     WHERE status IN ('alive', 'draining') AND last_heartbeat > now() - $1 * interval '1 ms'`,
+    [deadAfterMs],
+  );
+  return rows[0]!.count;
+}
