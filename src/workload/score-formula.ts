@@ -12,7 +12,7 @@
  * | freshness | 0.25 | a commit in the last 7 days; then halves each 90 days | daysSinceCommit                |
  * | release  | 0.15  | a tag in the last 30 days; then halves each 180 days  | daysSinceRelease, releases365d |
  *
- * Merge commits and bots count for nothing: they say little about people. A history without a commit in
+ * People are told apart by mail. Merge commits and bots count for nothing: they say little about people. A history without a commit in
  * the last 365 days has 0 in the first three parts.
  */
 import type { CommitRecord } from "../job/port.js";

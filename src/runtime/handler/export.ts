@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
+import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -13,11 +13,12 @@ import type { JsonObject } from "../../base/json.js";
 import type { JobHandler } from "../../job/port.js";
 import type { Database } from "../../store/database.js";
 import { streamRows } from "../../store/export-rows.js";
+import { ensureExportsFolder } from "./exports-folder.js";
 import type { ExportPayload } from "./system-kinds.js";
 
 export interface ExportDeps {
   readonly db: Database;
-  /** Made when missing; readable for nobody else. */
+  /** Made when missing. */
   readonly exportsDir: string;
 }
 
@@ -27,7 +28,7 @@ export function createExportHandler(deps: ExportDeps): JobHandler {
     run: async ({ job, signal }): Promise<JsonObject> => {
       const { entity } = job.payload as ExportPayload;
       const file = join(deps.exportsDir, `${entity}-${job.id}.ndjson.gz`);
-      await mkdir(deps.exportsDir, { recursive: true, mode: 0o700 });
+      await ensureExportsFolder(deps.exportsDir);
       const written = await deps.db.connect((session) =>
         writeWhole(file, streamRows(session, entity), signal),
       );

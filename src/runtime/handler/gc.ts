@@ -3,7 +3,7 @@
  * that claims are never kept waiting. Quarantined jobs wait for a person: they are written to a file
  * before they go (X-07). Never touches pending or running jobs. An interrupted run goes on at the next.
  */
-import { mkdir, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { JsonObject } from "../../base/json.js";
 import type { JobContext, JobHandler } from "../../job/port.js";
@@ -17,6 +17,7 @@ import {
   RETAINED_ENTITIES,
   type RetainedEntity,
 } from "../../store/retention.js";
+import { ensureExportsFolder } from "./exports-folder.js";
 import type { GcPayload } from "./system-kinds.js";
 
 export interface GcDeps {
@@ -91,8 +92,7 @@ async function exportThenDelete(deps: GcDeps, before: Date, jobId: string): Prom
 }
 
 async function appendLines(folder: string, name: string, lines: readonly string[]): Promise<void> {
-  // Payloads may hold what only operators may see.
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await ensureExportsFolder(folder);
   const file = await open(join(folder, name), "a", 0o600);
   try {
     await file.appendFile(lines.map((line) => `${line}\n`).join(""));
