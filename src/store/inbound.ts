@@ -38,6 +38,15 @@ export async function recordInbound(
   return { id: fresh.id, fresh: true };
 }
 
+/** Keeps what nobody acts on: the record is whole, and a repeat changes nothing. */
+export async function recordIgnored(tx: Sql, event: NewInbound, why: string): Promise<void> {
+  await tx.query(
+    `INSERT INTO control.inbound (source, delivery_id, event_type, body, status, outcome, handled_at)
+     VALUES ($1, $2, $3, $4, 'ignored', $5, now()) ON CONFLICT (source, delivery_id) DO NOTHING`,
+    [event.source, event.deliveryId, event.eventType, event.body, why],
+  );
+}
+
 async function readId(sql: Sql, event: NewInbound): Promise<number> {
   const { rows } = await sql.query<{ id: number }>(
     "SELECT id FROM control.inbound WHERE source = $1 AND delivery_id = $2",

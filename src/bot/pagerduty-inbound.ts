@@ -1,0 +1,105 @@
+/** An incident was triggered: find the automation that is meant for it, and ask for its runbook under its guards. */
+import type { Automation } from "../policy/policy.js";
+import type { Sql } from "../store/database.js";
+import { settleInbound } from "../store/inbound.js";
+import { type AutomationOutcome, submitAutomation } from "../store/submit-automation.js";
+import type { InboundEvent } from "./inbound.js";
+import { ACTED_ON, type PagerDutyEventBody } from "./pagerduty-event.js";
+
+const ACTOR = "service:pagerduty";
+
+type Settled = { readonly status: "handled" | "ignored" | "refused"; readonly outcome: string };
+
+export async function handlePagerDutyEvent(event: InboundEvent): Promise<void> {
+  const { inbound } = event;
+  const settled = inbound.status === "received" ? await settle(event) : toSettled(event);
+  // A run tells of itself; that none was started, people at the incident must learn, too.
+  if (settled.status !== "refused") return;
+  const { incidentId } = inbound.body as PagerDutyEventBody;
+  const note = `No runbook was started by automation: ${settled.outcome}. A person is needed.`;
+  await event.incidents?.addNote(
+    incidentId,
+    note,
+    `inbound-${inbound.id}:held`,
+    event.context.signal,
+  );
+}
+
+function toSettled({ inbound }: InboundEvent): Settled {
+  if (inbound.status === "received") throw new Error("assertion failed: the event is settled");
+  return { status: inbound.status, outcome: inbound.outcome ?? "" };
+}
+
+async function settle(event: InboundEvent): Promise<Settled> {
+  const { db, inbound } = event;
+  return db.transaction(async (tx) => {
+    const settled = await decide(tx, event);
+    if (!(await settleInbound(tx, inbound.id, settled)))
+      throw new Error(`inbound event ${inbound.id} was settled by another worker in this moment`);
+    return settled;
+  });
+}
+
+async function decide(tx: Sql, event: InboundEvent): Promise<Settled> {
+  const { registry, inbound, context } = event;
+  const policy = event.policy();
+  const incident = inbound.body as PagerDutyEventBody;
+  if (inbound.eventType !== ACTED_ON || incident.incidentId === "")
+    return { status: "ignored", outcome: `${inbound.eventType} starts nothing` };
+  const automation = policy.automation.find((it) => isMeantFor(it, incident));
+  if (!automation)
+    return { status: "ignored", outcome: "no automation is meant for this incident" };
+  const outcome = await submitAutomation(tx, {
+    registry,
+    policy,
+    automation,
+    actor: { name: ACTOR, role: policy.access.serviceRoles.pagerduty, door: "pagerduty" },
+    now: context.now(),
+    incidentId: incident.incidentId,
+    inboundId: inbound.id,
+    chat: operatorChannel(event),
+  });
+  return settledAs(automation, outcome);
+}
+
+/** Every condition that is given must hold. */
+export function isMeantFor(
+  { when }: Pick<Automation, "when">,
+  incident: { readonly title: string; readonly incidentKey: string | null },
+): boolean {
+  if (when.on !== "incident") return false;
+  const { titleIncludes, dedupKeyPrefix } = when;
+  if (titleIncludes === null && dedupKeyPrefix === null) return false;
+  const title = incident.title.toLowerCase();
+  return (
+    (titleIncludes === null || title.includes(titleIncludes.toLowerCase())) &&
+    (dedupKeyPrefix === null || (incident.incidentKey ?? "").startsWith(dedupKeyPrefix))
+  );
+}
+
+function settledAs(automation: Automation, outcome: AutomationOutcome): Settled {
+  switch (outcome.outcome) {
+    case "queued":
+      return { status: "handled", outcome: `queued as ${outcome.run.id}` };
+    case "already-running":
+      return { status: "ignored", outcome: `the same is already at work as ${outcome.run.id}` };
+    case "refused":
+      return { status: "refused", outcome: outcome.sentence };
+    case "held":
+      // A repeat of the same cause is no news; that the budget is spent is.
+      return {
+        status: outcome.reason === "already-handled" ? "ignored" : "refused",
+        outcome: `${automation.name} holds ${automation.runbook} back: ${outcome.sentence}`,
+      };
+  }
+}
+
+/** Where the on-call engineers read: the first Slack receiver for words of the runtime. */
+function operatorChannel({ policy }: InboundEvent) {
+  const { runtimeReceivers, receivers } = policy().routes;
+  for (const name of runtimeReceivers.operator) {
+    const receiver = receivers[name];
+    if (receiver?.kind === "slack") return { channel: receiver.channel, ts: null };
+  }
+  return undefined;
+}
