@@ -163,8 +163,11 @@ describe("the embedded server", () => {
     });
   });
 
-  test("with a pointer that says nothing is refused in one sentence", async () => {
-    await writeFile(join(home, "postgres.json"), "{}");
+  test.each([
+    ["nothing", "{}"],
+    ["a folder that is gone", '{"folder": "/nonexistent/postgres", "password": "x"}'],
+  ])("with a pointer that says %s is refused in one sentence", async (_what, pointer) => {
+    await writeFile(join(home, "postgres.json"), pointer);
     await expect(startEmbeddedPostgres({ home, log })).rejects.toMatchObject({
       ...{ kind: "refused", code: "EMBEDDED_DATABASE_PLACE" },
     });

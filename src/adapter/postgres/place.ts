@@ -4,7 +4,18 @@
  * that the account can enter. `<home>/postgres.json` (mode 0600) points there and keeps the password.
  */
 import { randomBytes } from "node:crypto";
-import { chmod, chown, link, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import {
+  access,
+  chmod,
+  chown,
+  constants,
+  link,
+  mkdir,
+  mkdtemp,
+  readFile,
+  rm,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { errorMessage, fault } from "../../base/fault.js";
@@ -23,7 +34,7 @@ const FOLDERS_FOR_ALL = ["/var/lib", "/var/tmp", tmpdir()];
 export async function findPlace(home: string, account: Account): Promise<Place> {
   await mkdir(home, { recursive: true });
   const known = await readPointer(home);
-  if (known) return known;
+  if (known) return checkFolder(home, known);
   const chosen = { folder: await makeFolder(home, account), password: newPassword() };
   if (await writePointer(home, chosen)) return chosen;
   // Another process chose at the same moment; its choice holds.
@@ -75,7 +86,9 @@ async function readPointer(home: string): Promise<Place | null> {
   const file = join(home, POINTER_NAME);
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return null;
-    throw error;
+    throw fault.refused("EMBEDDED_DATABASE_PLACE", `${file} cannot be read: ${error.message}`, {
+      hint: "start as the user who made it, or set ALGOBRAIN_HOME to a folder of your own",
+    });
   });
   if (text === null) return null;
   try {
@@ -87,6 +100,21 @@ async function readPointer(home: string): Promise<Place | null> {
       "EMBEDDED_DATABASE_PLACE",
       `${file} does not say where the database is: ${errorMessage(error)}`,
       { hint: `restore it, or remove ${home} to begin with an empty database` },
+    );
+  }
+}
+
+async function checkFolder(home: string, place: Place): Promise<Place> {
+  try {
+    await access(place.folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    return place;
+  } catch (error) {
+    throw fault.refused(
+      "EMBEDDED_DATABASE_PLACE",
+      `${join(home, POINTER_NAME)} says the database is in ${place.folder}: ${errorMessage(error)}`,
+      {
+        hint: "bring the folder back, start as the user who made it, or remove the file to begin with an empty database",
+      },
     );
   }
 }
