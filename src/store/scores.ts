@@ -14,25 +14,18 @@ export interface NewScore {
   readonly computedAt: Date;
 }
 
-/**
- * Keeps one row for the same repository, commit, formula and day: computing it again refreshes the
- * time. Two jobs for one repository never run at once: their unique key forbids it.
- */
+/** Keeps one row for the same repository, commit, formula and day: computing it again refreshes the time. */
 export async function putScore(sql: Sql, score: NewScore): Promise<void> {
   await sql.query(
-    `WITH again AS (
-       UPDATE scores SET score = $2, parts = $6::jsonb, computed_at = $7
-       WHERE repo_id = $1 AND formula = $3 AND commit = $4 AND parts ->> 'asOf' = $5
-       RETURNING id
-     )
-     INSERT INTO scores (repo_id, score, formula, commit, parts, computed_at)
-     SELECT $1, $2, $3, $4, $6::jsonb, $7 WHERE NOT EXISTS (SELECT FROM again)`,
+    `INSERT INTO scores (repo_id, score, formula, commit, parts, computed_at)
+     VALUES ($1, $2, $3, $4, $5::jsonb, $6)
+     ON CONFLICT (repo_id, formula, commit, (parts ->> 'asOf')) WHERE formula IS NOT NULL
+     DO UPDATE SET score = excluded.score, parts = excluded.parts, computed_at = excluded.computed_at`,
     [
       score.repoId,
       score.score,
       score.formula,
       score.commit,
-      score.asOf,
       JSON.stringify({ asOf: score.asOf, ...score.parts }),
       score.computedAt,
     ],

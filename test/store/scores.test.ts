@@ -31,6 +31,13 @@ describe("scores", () => {
       });
     }));
 
+  it("stay one row when two jobs compute the same at once", () =>
+    withDatabase(async (db) => {
+      await Promise.all(Array.from({ length: 5 }, () => putScore(db, makeScore())));
+      const { rows } = await db.query("SELECT FROM scores");
+      expect(rows).toHaveLength(1);
+    }));
+
   it("tell the days of a range that they cover", () =>
     withDatabase(async (db) => {
       for (const asOf of ["2026-01-09", "2026-01-10", "2026-01-12"])

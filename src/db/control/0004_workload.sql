@@ -16,3 +16,7 @@ CREATE TABLE control.identity_merge (
   undone_at    timestamptz
 );
 CREATE INDEX idx_identity_merge_identity ON control.identity_merge (identity_id);
+
+-- One score a repository, formula, commit and day, however many jobs compute it. Rows of plain SQL have no formula.
+CREATE UNIQUE INDEX idx_scores_evidence
+  ON public.scores (repo_id, formula, commit, (parts ->> 'asOf')) WHERE formula IS NOT NULL;
