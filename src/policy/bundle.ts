@@ -101,8 +101,14 @@ function loadParsed(parsed: ParsedFiles, environment: string, system: string): C
   );
   const problems = [...parsed.problems, ...own.flatMap((file) => misplaced(file, system))];
   const common = collectSections(own, system, problems);
-  const tree = applyEnvironment(common, own, { environment, system }, problems);
-  for (const [section, node] of tree) problems.push(...checkShape(node, SECTION_SCHEMAS[section]));
+  const broken = new Set<Section>();
+  for (const [section, node] of common) {
+    const found = checkShape(node, SECTION_SCHEMAS[section]);
+    problems.push(...found);
+    if (found.length > 0) broken.add(section);
+  }
+  const overlay = findOverlay(own, environment, system, problems);
+  const tree = overlay ? applyOverlay(common, broken, overlay, problems) : common;
   problems.push(...checkAlerts(tree), ...checkReferences(tree), ...checkLimits(tree));
   if (problems.length > 0) return { ok: false, problems: sortOnce(problems) };
   const raw = Object.fromEntries([...tree].map(([section, node]) => [section, toValue(node)]));
@@ -159,38 +165,69 @@ function joinFiles(roots: readonly MapNode[], problems: Problem[]): MapNode {
   return { kind: "map", place: roots[0]!.place, entries };
 }
 
-function applyEnvironment(
-  common: PolicyTree,
+function findOverlay(
   files: readonly ParsedFile[],
-  { environment, system }: { environment: string; system: string },
+  environment: string,
+  system: string,
   problems: Problem[],
-): PolicyTree {
-  if (environment === LOCAL_ENVIRONMENT) return common;
+): MapNode | null {
+  if (environment === LOCAL_ENVIRONMENT) return null;
   const overlay = files.find(
     ({ role }) => role.kind === "overlay" && role.environment === environment,
   );
-  if (!overlay) {
-    const known = [LOCAL_ENVIRONMENT, ...environmentsOf(files, system)];
-    problems.push(
-      fileProblem(
-        `policies/${system}/environments/${environment}.yaml`,
-        "is missing",
-        didYouMean(environment, known) ?? `environments are ${known.join(", ")}`,
-      ),
-    );
-    return common;
-  }
-  if (!overlay.root) return common;
-  problems.push(...checkShape(overlay.root, ENVIRONMENT_SCHEMA));
-  const overlaid = layOver(common, overlay.root);
+  if (overlay) return overlay.root;
+  const known = [LOCAL_ENVIRONMENT, ...environmentsOf(files, system)];
+  problems.push(
+    fileProblem(
+      `policies/${system}/environments/${environment}.yaml`,
+      "is missing",
+      didYouMean(environment, known) ?? `environments are ${known.join(", ")}`,
+    ),
+  );
+  return null;
+}
+
+/**
+ * A section that is broken and changed here is left out: laid over, it would only repeat its problems
+ * in other words. Its own cross-checks run in the environments that leave it alone.
+ */
+function applyOverlay(
+  common: PolicyTree,
+  broken: ReadonlySet<Section>,
+  overlay: MapNode,
+  problems: Problem[],
+): PolicyTree {
+  problems.push(...checkShape(overlay, ENVIRONMENT_SCHEMA));
+  const base = new Map(
+    [...common].filter(([section]) => !broken.has(section) || !overlay.entries.has(section)),
+  );
+  const overlaid = layOver(base, overlay);
   problems.push(...overlaid.problems);
+  for (const [section, node] of overlaid.tree)
+    if (overlay.entries.has(section)) problems.push(...checkShape(node, SECTION_SCHEMAS[section]));
   return overlaid.tree;
 }
+
+/** More than these of one file would hide the others. */
+const PROBLEMS_MAX = 100;
 
 /** By file, line and column; the same thing is said once, though every environment finds it. */
 function sortOnce(problems: readonly Problem[]): Problem[] {
   const unique = new Map(problems.map((problem) => [formatProblem(problem), problem]));
-  return [...unique.values()].sort(compareProblems);
+  const byFile = new Map<string, Problem[]>();
+  for (const problem of [...unique.values()].sort(compareProblems)) {
+    const all = byFile.get(problem.file) ?? [];
+    byFile.set(problem.file, all);
+    all.push(problem);
+  }
+  return [...byFile].flatMap(([file, all]) =>
+    all.length <= PROBLEMS_MAX
+      ? all
+      : [
+          ...all.slice(0, PROBLEMS_MAX),
+          fileProblem(file, `has more problems than the ${PROBLEMS_MAX} shown`),
+        ],
+  );
 }
 
 function deepFreeze<T>(value: T): T {

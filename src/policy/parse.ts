@@ -30,6 +30,8 @@ export interface Parsed {
 
 /** The deepest policy needs eight levels. */
 const DEPTH_MAX = 40;
+/** A file with more has one mistake many times over. */
+const PROBLEMS_MAX = 200;
 
 export function parsePolicyText(file: SourceFile): Parsed {
   const source = new Source(file);
@@ -57,11 +59,21 @@ function syntaxProblem(source: Source, error: YAMLException): Problem {
     return problemAt(source.place(offset), `found more than ${DEPTH_MAX} levels of nesting`);
   const open = openDelimiter(source.text, offset);
   if (open) return problemAt(source.place(open.at), `found ${open.name} that is never closed`);
+  if (error.reason.startsWith("can not read a block mapping entry"))
+    return problemAt(lineBefore(source, offset), 'found no ": " on this line, expected key: value');
   return problemAt(
     source.place(offset),
     `not valid YAML: ${error.reason}`,
-    'a text that holds ": " or begins with one of @ ` % & * ! | > [ { needs quotes',
+    'look at the indentation; a text that holds ": " or begins with one of @ ` % & * ! | > [ { needs quotes',
   );
+}
+
+/** The parser takes a line without a colon for the first half of a long key, and complains on the next. */
+function lineBefore(source: Source, offset: number): Place {
+  const lines = source.text.slice(0, offset).split(/\r\n|\n|\r/);
+  const at = lines.findLastIndex((text, index) => index < lines.length - 1 && /\S/.test(text));
+  if (at === -1) return source.place(offset);
+  return { file: source.path, line: at + 1, column: lines[at]!.search(/\S/) + 1 };
 }
 
 class TreeBuilder {
@@ -88,14 +100,11 @@ class TreeBuilder {
     this.#next += 1;
     if (this.#next < this.#events.length) this.#problems.push(this.#secondDocument());
     this.#reportAnchors();
-    if (root.kind === "map") return { root, problems: this.#problems };
-    this.#problems.push(
-      problemAt(
-        root.place,
-        `found ${root.kind === "list" ? "a list" : "one value"}, expected keys and values`,
-      ),
-    );
-    return { root: null, problems: this.#problems };
+    if (root.kind !== "map") this.#problems.push(notKeysAndValues(root));
+    return {
+      root: root.kind === "map" ? root : null,
+      problems: this.#problems.slice(0, PROBLEMS_MAX),
+    };
   }
 
   #secondDocument(): Problem {
@@ -169,7 +178,8 @@ class TreeBuilder {
     while (this.#events[this.#next]!.type !== EVENT_ID.POP) {
       const key = this.#readNode(place);
       const node = this.#readNode(key.place);
-      const refusal = refuseKey(key, entries);
+      // An empty key has no place of its own; its value is the nearest thing to look at.
+      const refusal = refuseKey(key, entries, node.place);
       if (refusal) this.#problems.push(refusal);
       else entries.set((key as ScalarNode).text, { key: key.place, node });
     }
@@ -206,11 +216,18 @@ class TreeBuilder {
   }
 }
 
-function refuseKey(key: Node, entries: ReadonlyMap<string, Entry>): Problem | null {
+function notKeysAndValues({ kind, place }: Node): Problem {
+  return problemAt(
+    place,
+    `found ${kind === "list" ? "a list" : "one value"}, expected keys and values`,
+  );
+}
+
+function refuseKey(key: Node, entries: ReadonlyMap<string, Entry>, place: Place): Problem | null {
   if (key.kind !== "scalar")
     return problemAt(key.place, "found a list or map as a key, expected a name");
   if (key.refused) return null;
-  if (key.text === "") return problemAt(key.place, "found an empty key, expected a name");
+  if (key.text === "") return problemAt(place, "found an empty key, expected a name");
   if (key.text === "<<")
     return problemAt(
       key.place,

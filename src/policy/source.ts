@@ -8,8 +8,8 @@ export interface SourceFile {
   readonly text: string;
 }
 
-/** A policy is written by people: ten times what the largest one needs, and parsed in a blink. */
-const LENGTH_MAX = 1_048_576;
+/** Characters. Twenty times the largest policy of ours, and still checked within a second. */
+const LENGTH_MAX = 256 * 1024;
 
 export class Source {
   readonly path: string;
@@ -42,8 +42,8 @@ export class Source {
 export function refuseSource(source: Source): Problem | null {
   const { text } = source;
   if (text.length > LENGTH_MAX) {
-    const size = (text.length / LENGTH_MAX).toFixed(1);
-    return problemAt(source.place(0), `found a file of ${size} MiB, expected at most 1 MiB`);
+    const size = Math.ceil(text.length / 1024);
+    return problemAt(source.place(0), `found a file of ${size} KiB, expected at most 256 KiB`);
   }
   const nul = text.indexOf("\0");
   if (nul !== -1)
@@ -113,8 +113,7 @@ function endOfLine(text: string, from: number): number {
 /** A quoted scalar of a policy never needs a second line, so the end of the line leaves it open. */
 function closingQuote(text: string, open: number): number {
   const quote = text[open]!;
-  const end = endOfLine(text, open);
-  for (let at = open + 1; at < end; at++) {
+  for (let at = open + 1; at < text.length && text[at] !== "\n"; at++) {
     if (quote === '"' && text[at] === "\\") at += 1;
     else if (text[at] === quote) {
       if (quote === "'" && text[at + 1] === "'") at += 1;

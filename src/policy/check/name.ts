@@ -5,6 +5,8 @@ import { type Node, namesOf, problemAt, textOf } from "../tree.js";
 
 /** A list longer than this helps nobody. */
 const LISTED_MAX = 8;
+/** Comparing letters is slow, and a file with more names than this has other troubles. */
+const COMPARED_MAX = 1000;
 
 /**
  * A problem unless the text of `node` is one of the names of `owner`. Nothing to say where either
@@ -21,7 +23,13 @@ export function checkName(
   if (!node || name === undefined || owner?.kind !== "map" || owner.entries.has(name)) return [];
   const known = namesOf(owner);
   const listed = known.length <= LISTED_MAX ? `${where} has ${known.join(", ")}` : `see ${where}`;
-  return [problemAt(node.place, `unknown ${what} "${name}"`, didYouMean(name, known) ?? listed)];
+  return [
+    problemAt(
+      node.place,
+      `unknown ${what} "${name}"`,
+      didYouMean(name, known.slice(0, COMPARED_MAX)) ?? listed,
+    ),
+  ];
 }
 
 /** A problem for each text that stands a second time. */

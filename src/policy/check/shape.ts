@@ -5,15 +5,16 @@ import type { Problem } from "../../base/problem.js";
 import { type CompiledSchema, compileSchema, type SchemaFinding } from "../../base/schema.js";
 import { didYouMean } from "../../base/similar.js";
 import { PATTERNS } from "../schema/form.js";
-import { type Node, type Place, problemAt, toValue } from "../tree.js";
+import { type Node, type Place, problemAt, type ScalarNode, toValue } from "../tree.js";
 
-/** More than these of one section would hide the first ones; the rest is counted. */
-const PROBLEMS_MAX = 100;
+/** Putting thousands of findings into words takes seconds, and nobody reads them. */
+const FINDINGS_MAX = 200;
 
 /** As JSON Schema, the only form in which every schema can be walked alike. */
 interface SchemaView {
   readonly type?: string | readonly string[];
   readonly pattern?: string;
+  readonly enum?: readonly string[];
   readonly properties?: Readonly<Record<string, SchemaView>>;
   readonly patternProperties?: Readonly<Record<string, SchemaView>>;
   readonly items?: SchemaView;
@@ -34,21 +35,13 @@ function compileOnce(schema: TSchema): CompiledSchema<unknown> {
   return known;
 }
 
-/** All the places where the tree does not have the shape of the schema. */
+/** The places where the tree does not have the shape of the schema, the first 200 of them. */
 export function checkShape(root: Node, schema: TSchema): Problem[] {
-  const problems: Problem[] = [];
-  for (const finding of compileOnce(schema).check(toValue(root))) {
+  const findings = compileOnce(schema).check(toValue(root)).slice(0, FINDINGS_MAX);
+  return findings.flatMap((finding) => {
     const spot = locate(root, schema as SchemaView, finding.pointer);
-    if (spot.node.kind === "scalar" && spot.node.refused) continue;
-    if (problems.length === PROBLEMS_MAX) {
-      problems.push(
-        problemAt(root.place, `found more than ${PROBLEMS_MAX} problems here, not all are shown`),
-      );
-      break;
-    }
-    problems.push(toProblem(spot, finding));
-  }
-  return problems;
+    return spot.node.kind === "scalar" && spot.node.refused ? [] : [toProblem(spot, finding)];
+  });
 }
 
 function locate(root: Node, rootSchema: SchemaView, pointer: string): Spot {
@@ -122,9 +115,18 @@ function wrongType({ node, schema }: Spot): Problem {
   const types = [schema.type ?? []].flat();
   return problemAt(
     node.place,
-    `found ${show(node)}, expected ${types.map((type) => TYPE_NAMES[type] ?? type).join(" or ")}`,
-    typeHint(node, types),
+    `found ${show(node)}, expected ${typesInWords(schema)}`,
+    typeHint(node, types, schema.pattern),
   );
+}
+
+function typesInWords({ type, pattern }: SchemaView): string {
+  const words = [type ?? []]
+    .flat()
+    .map((name) =>
+      name === "string" && pattern ? patternInWords(pattern) : (TYPE_NAMES[name] ?? name),
+    );
+  return words.join(" or ");
 }
 
 const TYPE_NAMES: Readonly<Record<string, string>> = {
@@ -136,16 +138,27 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   object: "keys and values",
 };
 
-function typeHint(node: Node, types: readonly string[]): string | undefined {
+function typeHint(
+  node: Node,
+  types: readonly string[],
+  pattern: string | undefined,
+): string | undefined {
   if (node.kind !== "scalar") return undefined;
-  const wantsNumber = types.includes("number") || types.includes("integer");
-  if (wantsNumber && node.quoted && /^[-+]?[\d.]+$/.test(node.text)) return "remove the quotes";
-  if (wantsNumber && typeof node.value === "string") return percentHint(node.text);
-  if (types.includes("string") && typeof node.value !== "string" && node.value !== null)
-    return `write "${node.text}" with quotes`;
-  if (!types.includes("boolean")) return undefined;
-  if (/^(?:yes|on|true)$/i.test(node.text)) return "write true";
-  return /^(?:no|off|false)$/i.test(node.text) ? "write false" : undefined;
+  if (types.includes("number") || types.includes("integer")) return numberHint(node);
+  if (types.includes("boolean")) return booleanHint(node.text);
+  if (!types.includes("string") || node.value === null) return undefined;
+  if (pattern === PATTERNS.duration) return `with a unit, such as ${node.text}s`;
+  return pattern === undefined ? `write "${node.text}" with quotes` : undefined;
+}
+
+function numberHint({ quoted, text }: ScalarNode): string | undefined {
+  return quoted && /^[-+]?[\d.]+$/.test(text) ? "remove the quotes" : percentHint(text);
+}
+
+/** YAML of old took these for true and false, and people still do. */
+function booleanHint(text: string): string | undefined {
+  if (/^(?:yes|on|true)$/i.test(text)) return "write true";
+  return /^(?:no|off|false)$/i.test(text) ? "write false" : undefined;
 }
 
 /** `95%` is what people say; the policies say 0.95. */
@@ -155,15 +168,10 @@ function percentHint(text: string): string | undefined {
 }
 
 function wrongText({ node, schema }: Spot, pattern: string): Problem {
-  const text = node.kind === "scalar" ? node.text : "";
-  const number = [schema.type].flat().includes("number") ? "a number or " : "";
-  const hint =
-    pattern === PATTERNS.duration ? (percentHint(text) ?? durationHint(text)) : undefined;
-  return problemAt(
-    node.place,
-    `found ${show(node)}, expected ${number}${patternInWords(pattern)}`,
-    hint,
-  );
+  const message = `found ${show(node)}, expected ${typesInWords(schema)}`;
+  if (node.kind !== "scalar" || pattern !== PATTERNS.duration)
+    return problemAt(node.place, message);
+  return problemAt(node.place, message, numberHint(node) ?? durationHint(node.text));
 }
 
 /** `5 mins` → `write 5m`. */
@@ -180,8 +188,22 @@ function notOneOf({ node }: Spot, allowed: readonly string[]): Problem {
   return problemAt(
     node.place,
     `found ${show(node)}, expected one of ${allowed.join(", ")}`,
-    didYouMean(wrong, allowed),
+    severityHint(wrong, allowed) ?? didYouMean(wrong, allowed),
   );
+}
+
+/** The words of the handbook for the one scale (X-26). */
+const SEVERITY_WORDS: Readonly<Record<string, string>> = {
+  critical: "sev1",
+  high: "sev2",
+  medium: "sev3",
+  warning: "sev3",
+  low: "sev4",
+};
+
+function severityHint(wrong: string, allowed: readonly string[]): string | undefined {
+  const severity = SEVERITY_WORDS[wrong.toLowerCase()];
+  return severity && allowed.includes(severity) ? `write ${severity}` : undefined;
 }
 
 function limitOf({ keyword, params, message }: SchemaFinding): string {
@@ -200,7 +222,10 @@ function limitOf({ keyword, params, message }: SchemaFinding): string {
     case "maxLength":
       return `at most ${limit} characters`;
     case "uniqueItems":
-      return `each entry once, but entries ${Number(params.j) + 1} and ${Number(params.i) + 1} are equal`;
+      return `each entry once, but entries ${[params.i, params.j]
+        .map((at) => Number(at) + 1)
+        .sort()
+        .join(" and ")} are equal`;
     default:
       return `what the schema says: ${message}`;
   }
@@ -225,11 +250,8 @@ function patternInWords(pattern: string): string {
 }
 
 function expectedOf(schema: SchemaView | undefined): string {
-  if (!schema) return "";
-  if (schema.pattern && !Array.isArray(schema.type))
-    return `, expected ${patternInWords(schema.pattern)}`;
-  const [type] = [schema.type ?? []].flat();
-  return type ? `, expected ${TYPE_NAMES[type] ?? type}` : "";
+  if (schema?.enum) return `, expected one of ${schema.enum.join(", ")}`;
+  return schema?.type ? `, expected ${typesInWords(schema)}` : "";
 }
 
 /** What stands there, as written and short enough for one line. */

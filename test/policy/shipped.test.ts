@@ -1,0 +1,213 @@
+/** The policies of this repository: valid everywhere, and saying what the handbook says. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { PUBLIC_KINDS } from "../../src/job/kinds.js";
+import { loadPolicySet } from "../../src/policy/bundle.js";
+import { policyDigest } from "../../src/policy/digest.js";
+import { policySchemas } from "../../src/policy/json-schema.js";
+import type { PolicySet } from "../../src/policy/policy.js";
+import type { SourceFile } from "../../src/policy/source.js";
+import { leafChanges } from "../support/leaf-changes.js";
+import { linesOf, ROOT, SHIPPED, withEdit } from "./shipped.js";
+
+function load(environment: string, files: readonly SourceFile[] = SHIPPED): PolicySet {
+  const checked = loadPolicySet(files, environment);
+  if (!checked.ok) throw new Error(`invalid in ${environment}`);
+  return checked.value;
+}
+
+const local = load("local");
+const rule = (name: string) => local.alerts.find((candidate) => candidate.name === name);
+
+describe("the shipped policies", () => {
+  it("have no problem in any environment", () => {
+    expect(linesOf(SHIPPED)).toEqual([]);
+  });
+
+  it("hold the ten rules of the handbook's table (HB-met-01…09, HB-alr-01…06)", () => {
+    const rows = local.alerts.flatMap(({ name, signal, levels }) =>
+      levels.map(({ id, severity, op, value, forMs, notify }) =>
+        [id, name, signal.form, op, value, forMs, severity, notify.join("+")].join(" "),
+      ),
+    );
+    expect(rows.sort()).toEqual([
+      "AR-01 worker-success-rate-low agg < 0.95 0 sev1 pagerduty+oncall",
+      "AR-02 api-error-rate-high agg > 0.05 0 sev1 pagerduty+oncall",
+      "AR-04 db-connections-exhausted div > 0.9 0 sev1 pagerduty+oncall",
+      "AR-05 orchestrator-down age > 60 0 sev1 pagerduty+oncall",
+      "AR-06 queue-depth-high agg > 1000 0 sev2 ops",
+      "AR-08 healdec-action-rate-high agg > 0.15 0 sev2 ops",
+      "AR-09 api-latency-p95-high last > 1000 300000 sev2 ops",
+      "AR-12 redis-hit-rate-low last < 0.7 900000 sev3 ops",
+      "AR-14 disk-usage-high last > 0.9 300000 sev2 ops",
+      "AR-16 memory-usage-high last > 0.9 300000 sev2 ops",
+    ]);
+  });
+
+  it("read “avg 10 min” as a full window over the sum of all kinds (HB-alr-05, X-28)", () => {
+    expect(rule("queue-depth-high")).toMatchObject({
+      signal: { form: "agg", fn: "avg", overMs: 600_000, fullWindow: true },
+      combine: "sum",
+      by: [],
+      noData: { afterMs: 120_000, then: "hold" },
+    });
+    expect(rule("orchestrator-down")?.noData).toBeNull();
+  });
+
+  it("have the twelve kinds with their slots, and one at a time where two would harm (HB-wrk-01, X-09)", () => {
+    expect(Object.keys(local.workers)).toEqual(PUBLIC_KINDS);
+    const kinds = Object.values(local.workers);
+    expect(kinds.map(({ concurrency }) => concurrency)).toEqual([
+      5, 10, 8, 20, 5, 1, 3, 2, 5, 1, 3, 1,
+    ]);
+    const singletons = kinds.filter(({ globalMax }) => globalMax === 1).map(({ kind }) => kind);
+    expect(singletons).toEqual(["gc", "repair", "maintenance"]);
+  });
+
+  it("have the handbook's retention, backoff and scaling (HB-cfg-01…04, HB-heal-08, HB-aws-07, -08)", () => {
+    expect(local.retention).toMatchObject({
+      eventsDays: 90,
+      jobsDays: 180,
+      healdecLogsDays: 365,
+      quarantinedJobsDays: 30,
+      logsDays: 30,
+    });
+    expect(local.healing.backoff).toMatchObject({ baseMs: 1000, jitter: 0.1 });
+    const bounds = Object.values(local.scaling).map(({ min, max }) => [min, max]);
+    expect(bounds).toEqual([
+      [2, 10],
+      [1, 1],
+      [12, 120],
+    ]);
+    expect(local.scaling.workers.policies).toEqual([
+      {
+        name: "workers-queue-depth-scaling",
+        metric: { namespace: "AlgoBrain", name: "JobQueueDepth", statistic: "Average" },
+        target: 500,
+        scaleInCooldownS: 600,
+        scaleOutCooldownS: 120,
+      },
+    ]);
+  });
+
+  it("know all 105 runbooks, and only built ones that are there", () => {
+    expect(Object.keys(local.runbooks)).toHaveLength(105);
+    const built = Object.keys(local.runbooks).filter((name) => local.runbooks[name] === "built");
+    expect(built.sort()).toEqual([
+      "healdec-report",
+      "inspect-job",
+      "pause-queue",
+      "queue-depth",
+      "rerun-job",
+      "respond-queue-backlog",
+      "resume-queue",
+    ]);
+  });
+
+  it("escalate through four roles (HB-slo-05)", () => {
+    expect(local.routes.escalation).toEqual(["on-call", "tech-lead", "engineering-manager", "cto"]);
+  });
+
+  it("never page from staging", () => {
+    const kinds = Object.values(load("staging").routes.receivers).map(({ kind }) => kind);
+    expect(kinds).toEqual(["slack", "slack", "slack"]);
+  });
+
+  it("are frozen to the last value", () => {
+    expect(Object.isFrozen(local.alerts[0]?.levels[0])).toBe(true);
+  });
+});
+
+describe("one changed number", () => {
+  const CHANGES: readonly (readonly [string, string, string, string, number, number])[] = [
+    [
+      "policies/algobrain/alerts/queues.yaml",
+      "value: 1000",
+      "value: 1200",
+      "alerts.7.levels.0.value",
+      1000,
+      1200,
+    ],
+    ["policies/algobrain/scaling.yaml", "max: 10\n", "max: 11\n", "scaling.api.max", 10, 11],
+    [
+      "policies/algobrain/retention.yaml",
+      "events_retention_days: 90",
+      "events_retention_days: 60",
+      "retention.eventsDays",
+      90,
+      60,
+    ],
+    [
+      "policies/algobrain/healing.yaml",
+      "cap: 5m",
+      "cap: 10m",
+      "healing.backoff.capMs",
+      300_000,
+      600_000,
+    ],
+  ];
+
+  it.each(CHANGES)(
+    "in %s changes exactly that number, and the digest",
+    (path, from, to, at, before, after) => {
+      const changed = load("production", withEdit(path, from, to).files);
+      const production = load("production");
+      expect(leafChanges(production, changed)).toEqual([{ at, before, after }]);
+      expect(policyDigest(changed)).not.toBe(policyDigest(production));
+    },
+  );
+
+  it("in one environment leaves the others alone", () => {
+    const path = "policies/algobrain/environments/staging.yaml";
+    const { files } = withEdit(path, "max: 12", "max: 13");
+    expect(leafChanges(load("staging"), load("staging", files))).toEqual([
+      { at: "scaling.workers.max", before: 12, after: 13 },
+    ]);
+    expect(policyDigest(load("production", files))).toBe(policyDigest(load("production")));
+  });
+});
+
+describe("the digest", () => {
+  it("is 64 hex characters and the same for the same policies", () => {
+    expect(policyDigest(local)).toMatch(/^[0-9a-f]{64}$/);
+    expect(policyDigest(load("local"))).toBe(policyDigest(local));
+  });
+
+  it("does not see comments, the order of files, nor in which file a rule stands", () => {
+    const [one, other] = ["host.yaml", "api.yaml"].map((name) =>
+      SHIPPED.find(({ path }) => path.endsWith(`alerts/${name}`)),
+    );
+    const moved = SHIPPED.filter((file) => file !== one && file !== other)
+      .concat({ path: one!.path, text: `${one!.text}\n# moved here\n${other!.text}` })
+      .reverse();
+    expect(policyDigest(load("local", moved))).toBe(policyDigest(local));
+  });
+
+  it("differs between environments", () => {
+    const digests = ["local", "staging", "production"].map((name) => policyDigest(load(name)));
+    expect(new Set(digests).size).toBe(3);
+  });
+});
+
+describe("the schemas for editors", () => {
+  const folder = join(ROOT, "policies", "schema");
+
+  it("are what scripts/schema.mjs writes", () => {
+    const schemas = policySchemas();
+    expect(readdirSync(folder).sort()).toEqual(Object.keys(schemas).sort());
+    for (const [name, schema] of Object.entries(schemas))
+      expect(JSON.parse(readFileSync(join(folder, name), "utf8")), name).toEqual(schema);
+  });
+
+  it("are named in the first line of every policy file", () => {
+    for (const { path, text } of SHIPPED) {
+      const name = /^# yaml-language-server: \$schema=(\S+)\n/.exec(text)?.[1];
+      const target = join(ROOT, path, "..", name ?? "missing");
+      expect(
+        readdirSync(folder).map((file) => join(folder, file)),
+        path,
+      ).toContain(target);
+    }
+  });
+});
