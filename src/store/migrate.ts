@@ -157,17 +157,29 @@ function checkLedger(ledger: Ledger, files: MigrationFiles): void {
       );
     }
   }
+  checkNumbers(ledger.control, files.control);
+  checkNumbers(ledger.public, files.public);
   const newest = Math.max(0, ...ledger.public.map(({ id }) => id));
-  for (const file of without(files.public, ledger.public)) {
-    const holder = ledger.public.find(({ id }) => id === file.id);
-    if (file.id <= newest) {
-      throw refused(
-        holder
-          ? `number ${file.id} of ${file.name}.sql is taken by the applied migration ${holder.name}`
-          : `${file.name}.sql comes before migration ${newest}, which is already applied`,
-        `name it with a number above ${newest}`,
-      );
-    }
+  const late = without(files.public, ledger.public).find(({ id }) => id < newest);
+  if (late) {
+    throw refused(
+      `${late.name}.sql comes before migration ${newest}, which is already applied`,
+      `name it with a number above ${newest}`,
+    );
+  }
+}
+
+function checkNumbers(
+  applied: readonly { id: number; name: string }[],
+  files: readonly MigrationFile[],
+): void {
+  for (const file of without(files, applied)) {
+    const holder = applied.find(({ id }) => id === file.id);
+    if (!holder) continue;
+    throw refused(
+      `number ${file.id} of ${file.name}.sql is taken by the applied migration ${holder.name}`,
+      "give it the next free number",
+    );
   }
 }
 
