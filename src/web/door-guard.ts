@@ -4,7 +4,6 @@
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { doorKey } from "./address.js";
-import type { WebDeps } from "./deps.js";
 import { HttpProblem } from "./problem.js";
 
 /** Times the largest body this is the memory that strangers can make us hold. */
@@ -13,7 +12,7 @@ const IN_FLIGHT_MAX = 32;
 const FORGED_PER_MINUTE_MAX = 60;
 const MINUTE_MS = 60_000;
 
-export function guardDoors(app: FastifyInstance, deps: WebDeps): void {
+export function guardDoors(app: FastifyInstance): void {
   let inFlight = 0;
   const forged = app.createRateLimit({
     max: FORGED_PER_MINUTE_MAX,
@@ -42,13 +41,7 @@ export function guardDoors(app: FastifyInstance, deps: WebDeps): void {
   });
 
   app.addHook("onResponse", async (request, reply) => {
-    if (!isDoor(request) || reply.statusCode !== 401) return;
-    await forged(request);
-    deps.log.warn("door.refused", {
-      request_id: request.id,
-      route: request.routeOptions.url,
-      address: request.ip,
-    });
+    if (isDoor(request) && reply.statusCode === 401) await forged(request);
   });
 }
 

@@ -1,4 +1,4 @@
-/** One line and one measurement for each answered request. Reads that went well are debug: they are many. */
+/** One line and one measurement for each answered request, by the route's pattern. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { WebDeps } from "./deps.js";
 
@@ -18,20 +18,22 @@ export function observeRequests(app: FastifyInstance, deps: WebDeps): void {
     const durationMs = Math.round(reply.elapsedTime * 10) / 10;
     const { method } = request;
     deps.metrics.observeRequest({ method, route, status: reply.statusCode, durationMs });
-    const write = deps.log[levelOf(request, reply)];
-    write("request.answered", {
+    const fields = {
       request_id: request.id,
       method,
       route,
       status: reply.statusCode,
       duration_ms: durationMs,
       ...(request.caller ? { subject: request.caller.subject } : {}),
-    });
+    };
+    if (reply.statusCode >= 500) deps.log.warn("request.answered", fields);
+    else if (wentAsUsual(request, reply)) deps.log.debug("request.answered", fields);
+    else deps.log.info("request.answered", fields);
   });
 }
 
-function levelOf(request: FastifyRequest, reply: FastifyReply): "debug" | "info" | "warn" {
-  if (reply.statusCode >= 500) return "warn";
+/** Reads that went well are many and tell nothing. */
+function wentAsUsual(request: FastifyRequest, reply: FastifyReply): boolean {
   const isRead = request.method === "GET" || request.method === "HEAD";
-  return isRead && reply.statusCode < 400 ? "debug" : "info";
+  return isRead && reply.statusCode < 400;
 }

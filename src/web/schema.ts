@@ -3,6 +3,7 @@ import { Type } from "typebox";
 import type { JsonObject } from "../base/json.js";
 import { JOB_STATUSES, type JobStatus } from "../job/job.js";
 import { PUBLIC_KINDS } from "../job/kinds.js";
+import { SEVERITIES } from "../policy/policy.js";
 
 const strict = { additionalProperties: false } as const;
 const Time = Type.String({ format: "date-time" });
@@ -76,7 +77,7 @@ export const JobPageSchema = Type.Object({
 export const JobQuerySchema = Type.Object(
   {
     status: Type.Optional(Type.Unsafe<JobStatus>({ type: "string", enum: [...JOB_STATUSES] })),
-    job_type: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+    job_type: Type.Optional(Type.String({ pattern: "^[a-z][a-z0-9-]{0,63}$" })),
     limit: Type.Optional(Limit),
     before: Type.Optional(Type.String({ pattern: "^job-[1-9]\\d{0,14}$" })),
   },
@@ -121,6 +122,32 @@ export const PauseStateSchema = Type.Object({
   reason: Type.Optional(Type.String()),
   expires_at: Type.Optional(Nullable(Time)),
   changed: Type.Optional(Type.Boolean({ description: "false when it was not paused" })),
+});
+
+const alert = {
+  rule: Type.String(),
+  instance: Type.String({ description: "empty for a rule with one instance" }),
+  level: Nullable(Type.String({ description: "AR-…" })),
+  severity: Nullable(Type.String({ enum: [...SEVERITIES] })),
+  value: Nullable(Type.Number()),
+};
+
+export const ActiveAlertsSchema = Type.Object({
+  alerts: Type.Array(
+    Type.Object({
+      ...alert,
+      labels: AnyObject,
+      phase: Type.String({ enum: ["pending", "firing"] }),
+      since: Time,
+      told_at: Nullable(Time),
+    }),
+  ),
+});
+
+export const AlertHistorySchema = Type.Object({
+  events: Type.Array(
+    Type.Object({ ...alert, id: Type.Integer(), transition: Type.String(), at: Time }),
+  ),
 });
 
 export const RunSchema = Type.Object({

@@ -53,7 +53,7 @@ export async function createServer(deps: WebDeps): Promise<FastifyInstance> {
   await app.register(rateLimit, { global: false });
   await app.register(swagger, OPENAPI);
   observeRequests(app, deps);
-  guardDoors(app, deps);
+  guardDoors(app);
   guardRequests(app, deps);
   await routes(app, deps);
   await app.ready();

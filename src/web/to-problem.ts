@@ -41,6 +41,10 @@ function fromFault(fault: Fault): HttpProblem {
     const retryAfterS = (fault.retryAfterMs ?? BUSY_RETRY_AFTER_S * 1000) / 1000;
     return new HttpProblem("busy", fault.message, { retryAfterS, cause: fault });
   }
+  if (fault.kind === "refused") {
+    const detail = fault.hint ? `${fault.message}; ${fault.hint}` : fault.message;
+    return new HttpProblem("state-conflict", detail, { cause: fault });
+  }
   return internal(fault);
 }
 

@@ -22,6 +22,12 @@ describe("a thrown value becomes a problem:", () => {
     ],
     ["a wrong statement", fault.transient("DATABASE_ERROR", "column x"), "internal", 500],
     ["a wait", fault.waiting("GITHUB_RATE_LIMITED", "wait"), "busy", 503],
+    [
+      "a refusal by a use case",
+      fault.refused("QUEUE_NOT_PAUSABLE", "never"),
+      "state-conflict",
+      409,
+    ],
     ["an unknown error", new Error("stack and paths"), "internal", 500],
     ["no error at all", "text", "internal", 500],
     ["a body too large", fastifyError(413), "body-too-large", 413],

@@ -265,6 +265,13 @@ const REFUSALS: readonly Refusal[] = [
     "/status",
   ],
   [
+    "a filter with NUL",
+    "viewer",
+    { method: "GET", url: `${JOBS}?job_type=%00` },
+    "invalid-query",
+    "/job_type",
+  ],
+  [
     "the same filter twice",
     "viewer",
     { method: "GET", url: `${JOBS}?status=failed&status=pending` },

@@ -32,7 +32,7 @@ export function githubRoutes(app: FastifyInstance, deps: WebDeps): void {
     { bodyLimit: BODY_MAX_BYTES, schema: { summary: "A delivery of a GitHub webhook" } },
     async (request, reply) => {
       const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-      requireSignature(request, bytes, deps.config.githubWebhookSecret);
+      requireSignature(request, bytes, deps);
       const delivery = readDelivery(request, bytes);
       const ingest = delivery.eventType !== "ping" && deps.registry.get("ingest") !== undefined;
       const outcome = await deps.db.transaction((tx) =>
@@ -50,7 +50,8 @@ export function githubRoutes(app: FastifyInstance, deps: WebDeps): void {
   );
 }
 
-function requireSignature(request: FastifyRequest, bytes: Buffer, secret: string | null): void {
+function requireSignature(request: FastifyRequest, bytes: Buffer, deps: WebDeps): void {
+  const secret = deps.config.githubWebhookSecret;
   if (secret === null) {
     throw new HttpProblem(
       "not-configured",
@@ -58,6 +59,7 @@ function requireSignature(request: FastifyRequest, bytes: Buffer, secret: string
     );
   }
   if (isSignedBy(secret, bytes, request.headers["x-hub-signature-256"])) return;
+  deps.log.warn("door.forged", { door: "github", address: request.ip });
   throw new HttpProblem(
     "signature-invalid",
     "X-Hub-Signature-256 is missing or does not fit the body: compare the secrets on both sides.",

@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import { assert } from "../../base/assert.js";
 import { type Job, PRIORITY_DEFAULT, parseJobId } from "../../job/job.js";
-import { appendAudit } from "../../store/audit.js";
-import { enqueueJob, listJobs, readJob, readJobHistory } from "../../store/jobs.js";
+import { listJobs, readJob, readJobHistory } from "../../store/jobs.js";
+import { submitJob } from "../../store/submit-job.js";
 import { acceptJsonUnderAnyLabel } from "../body.js";
 import type { WebDeps } from "../deps.js";
 import { actorOf, callerOf } from "../guard.js";
@@ -59,7 +59,7 @@ export function jobRoutes(app: FastifyInstance, deps: WebDeps): void {
   );
 }
 
-/** The job and the record of who asked for it, in one transaction. */
+/** Everything is checked before anything is written; the job and its audit entry are one transaction. */
 async function createJob(
   deps: WebDeps,
   request: FastifyRequest,
@@ -71,19 +71,11 @@ async function createJob(
   const actor = actorOf(request);
   const priority = asked.priority ?? deps.policy().workers[kind]?.priority ?? PRIORITY_DEFAULT;
   const scheduledAt = readScheduledAt(asked.scheduled_at, deps.clock.now());
-  const wanted = { kind, payload: asked.payload, priority, scheduledAt, requestedBy: actor };
-  return deps.db.transaction(async (tx) => {
-    const { seq, id } = await enqueueJob(tx, wanted);
-    const job = await readJob(tx, seq);
-    await appendAudit(tx, {
-      actor,
-      action: "job.created",
-      target: id,
-      details: { job_type: kind, priority },
-    });
-    assert(job !== null, "a job that was just enqueued can be read");
-    return job;
-  });
+  const submission = { kind, payload: asked.payload, priority, scheduledAt, actor };
+  const { seq } = await submitJob(deps.db, submission);
+  const job = await readJob(deps.db, seq);
+  assert(job !== null, "a job that was just submitted can be read");
+  return job;
 }
 
 async function readPage(deps: WebDeps, query: Static<typeof JobQuerySchema>) {

@@ -1,0 +1,128 @@
+/** What can be read over HTTP, and that each answer is what the OpenAPI document says it is. */
+import { describe, expect, it } from "vitest";
+import type { InstanceState } from "../../src/alert/state.js";
+import { compileSchema } from "../../src/base/schema.js";
+import { appendAlertEvents, saveAlertStates } from "../../src/store/alerts.js";
+import type { Database } from "../../src/store/database.js";
+import { cancelJob } from "../../src/store/job-actions.js";
+import { enqueueJob } from "../../src/store/jobs.js";
+import { pauseQueue } from "../../src/store/pauses.js";
+import { requestRun } from "../../src/store/runs.js";
+import { type Api, withApi } from "./harness.js";
+
+const NOON = Date.parse("2026-03-01T12:00:00Z");
+
+const firing: InstanceState = {
+  shape: "s",
+  labels: { worker_type: "index" },
+  knownSince: NOON,
+  tickAt: NOON,
+  value: 1200,
+  valueAt: NOON,
+  levels: { "AR-06": { phase: "firing", activeAt: NOON, recoveringSince: null, op: ">" } },
+  level: "AR-06",
+  severity: "sev2",
+  since: NOON,
+  begun: { level: "AR-06", at: NOON },
+  endedByEdit: false,
+  told: null,
+  cooling: null,
+};
+
+async function seed(db: Database): Promise<void> {
+  await enqueueJob(db, { kind: "gc", payload: {} });
+  await cancelJob(db, { seq: 1, actor: "test", reason: "for its history" });
+  await pauseQueue(db, { kind: "gc", reason: "x", by: "test", expiresAt: null });
+  await saveAlertStates(db, new Map([["queue-depth-high", { "": firing }]]), new Date(NOON));
+  const event = {
+    rule: "queue-depth-high",
+    level: "AR-06",
+    instance: "",
+    severity: "sev2",
+  } as const;
+  await appendAlertEvents(db, [{ ...event, kind: "fired", value: 1200, at: NOON }]);
+  await db.transaction((tx) =>
+    requestRun(tx, {
+      runbook: "queue-depth",
+      params: {},
+      actor: { name: "ada", role: "viewer", door: "slack" },
+      contentHash: "h",
+      dryRun: false,
+    }),
+  );
+}
+
+const get = async ({ as }: Api, url: string) => {
+  const reply = await as("viewer", { method: "GET", url });
+  expect(reply.statusCode, reply.body).toBe(200);
+  return reply.json();
+};
+
+describe("reading over HTTP", () => {
+  it("shows what fires now (EP-25)", () =>
+    withApi(async (api) => {
+      await seed(api.db);
+      expect(await get(api, "/api/alerts/active")).toEqual({
+        alerts: [
+          {
+            rule: "queue-depth-high",
+            instance: "",
+            labels: { worker_type: "index" },
+            phase: "firing",
+            level: "AR-06",
+            severity: "sev2",
+            value: 1200,
+            since: "2026-03-01T12:00:00.000Z",
+            told_at: null,
+          },
+        ],
+      });
+    }));
+
+  it("shows at most 200 transitions, newest first (EP-26)", () =>
+    withApi(async (api) => {
+      const one = { rule: "r", level: "AR-06", instance: "", severity: "sev2", value: 1 } as const;
+      const many = Array.from({ length: 250 }, (_, n) => ({
+        ...one,
+        kind: "pending" as const,
+        at: NOON + n,
+      }));
+      await appendAlertEvents(api.db, many);
+      const { events } = await get(api, "/api/alerts/history?limit=200");
+      expect(events).toHaveLength(200);
+      expect(events[0]).toMatchObject({ rule: "r", at: new Date(NOON + 249).toISOString() });
+    }));
+
+  it("shows runs with their steps", () =>
+    withApi(async (api) => {
+      await seed(api.db);
+      const { runs } = await get(api, "/api/v1/runs");
+      expect(runs).toMatchObject([
+        { id: "run-1", runbook: "queue-depth", actor: "ada", status: "queued" },
+      ]);
+      expect(await get(api, "/api/v1/runs/run-1")).toMatchObject({ id: "run-1", steps: [] });
+      for (const id of ["run-2", "run-0", "1", "run-1%00"]) {
+        const reply = await api.as("viewer", { method: "GET", url: `/api/v1/runs/${id}` });
+        expect([id, reply.statusCode]).toEqual([id, 404]);
+      }
+    }));
+
+  it("answers in the form that the OpenAPI document promises", () =>
+    withApi(async (api) => {
+      await seed(api.db);
+      const { paths } = await get(api, "/documentation/json");
+      for (const [path, url] of [
+        ["/health", "/health"],
+        ["/api/v1/jobs", "/api/v1/jobs"],
+        ["/api/v1/jobs/{id}", "/api/v1/jobs/job-1"],
+        ["/api/queue/stats", "/api/queue/stats"],
+        ["/api/alerts/active", "/api/alerts/active"],
+        ["/api/alerts/history", "/api/alerts/history"],
+        ["/api/v1/runs", "/api/v1/runs"],
+        ["/api/v1/runs/{id}", "/api/v1/runs/run-1"],
+      ] as const) {
+        const { schema } = paths[path].get.responses["200"].content["application/json"];
+        expect([url, compileSchema(schema).check(await get(api, url))]).toEqual([url, []]);
+      }
+    }));
+});
