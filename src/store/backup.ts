@@ -1,0 +1,101 @@
+/**
+ * A backup of the database, named for environment and time (HB-cli-04): by pg_dump where one of the
+ * server's version or newer is found, else as files of our tables (design 8.13).
+ */
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fault } from "../base/fault.js";
+import type { Shell } from "../runbook/port.js";
+import type { Database } from "./database.js";
+import { dumpTables } from "./table-dump.js";
+
+export interface BackupRequest {
+  readonly db: Database;
+  /** Of the same database: pg_dump connects by itself. Its password goes by environment, never by argument. */
+  readonly url: string;
+  readonly ssl: boolean;
+  readonly shell: Shell;
+  /** In which the backup is made; made when missing. */
+  readonly folder: string;
+  readonly environment: string;
+  readonly now: Date;
+  readonly signal: AbortSignal;
+}
+
+export interface Backup {
+  /** A file of pg_dump's custom form (with a `.sha256` beside it), or a folder of tables. */
+  readonly path: string;
+  readonly method: "pg_dump" | "tables";
+  /** How it is put back, in one line. */
+  readonly restoreWith: string;
+}
+
+const VERSION_TIMEOUT_MS = 10_000;
+const DUMP_TIMEOUT_MS = 3_600_000;
+
+/** Throws a Fault `BACKUP_FAILED`; a half-made backup does not stay. */
+export async function backupDatabase(request: BackupRequest): Promise<Backup> {
+  if (!/^[a-z0-9-]+$/.test(request.environment)) {
+    throw fault.refused(
+      "BACKUP_REFUSED",
+      `found environment "${request.environment}", expected lower-case letters, digits and -`,
+    );
+  }
+  await mkdir(request.folder, { recursive: true, mode: 0o700 });
+  const stamp = request.now.toISOString().replaceAll(/[-:]|\.\d+/g, "");
+  const path = join(request.folder, `algobrain-${request.environment}-${stamp}`);
+  if (await hasFittingPgDump(request)) return byPgDump(request, `${path}.dump`);
+  try {
+    await dumpTables(request.db, path, request.now);
+  } catch (error) {
+    await rm(path, { recursive: true, force: true });
+    throw error;
+  }
+  return { path, method: "tables", restoreWith: `algobrain db restore ${path}` };
+}
+
+/** An older pg_dump refuses a newer server. */
+async function hasFittingPgDump({ db, shell, signal }: BackupRequest): Promise<boolean> {
+  const { stdout, exitCode } = await shell.run(["pg_dump", "--version"], {
+    signal,
+    timeoutMs: VERSION_TIMEOUT_MS,
+  });
+  const { rows } = await db.query<{ major: number }>(
+    "SELECT current_setting('server_version_num')::int / 10000 AS major",
+  );
+  const major = Number(/\) (\d+)/.exec(stdout)?.[1] ?? 0);
+  return exitCode === 0 && major >= rows[0]!.major;
+}
+
+async function byPgDump(request: BackupRequest, path: string): Promise<Backup> {
+  const { shell, url, ssl, signal } = request;
+  const result = await shell.run(
+    ["pg_dump", "--format=custom", "--no-password", `--file=${path}`],
+    { signal, timeoutMs: DUMP_TIMEOUT_MS, env: connectionEnvironment(url, ssl) },
+  );
+  if (result.exitCode !== 0 || (await stat(path).catch(() => null)) === null) {
+    await rm(path, { force: true });
+    throw fault.transient(
+      "BACKUP_FAILED",
+      `pg_dump ended by ${result.endedBy} with ${result.exitCode}: ${result.stderr.trim()}`,
+    );
+  }
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  await writeFile(`${path}.sha256`, `${hash.digest("hex")}  ${path.split("/").at(-1)}\n`);
+  return { path, method: "pg_dump", restoreWith: `pg_restore --dbname=EMPTY_DATABASE ${path}` };
+}
+
+function connectionEnvironment(url: string, ssl: boolean): Record<string, string> {
+  const { hostname, port, username, password, pathname } = new URL(url);
+  return {
+    PGHOST: hostname,
+    PGPORT: port || "5432",
+    PGUSER: decodeURIComponent(username),
+    PGPASSWORD: decodeURIComponent(password),
+    PGDATABASE: decodeURIComponent(pathname.slice(1)),
+    PGSSLMODE: ssl ? "verify-full" : "prefer",
+  };
+}
