@@ -79,3 +79,29 @@ export async function countAliveWorkers(sql: Sql, deadAfterMs: number): Promise<
   );
   return rows[0]!.count;
 }
+
+export interface RuntimeAges {
+  /** Since the time that the orchestrator's newest heartbeat holds; null when there never was one. */
+  readonly heartbeatMs: number | null;
+  /** Since samples were last collected; null when they never were. */
+  readonly samplesMs: number | null;
+  /** Since the rules were last judged; null when they never were. */
+  readonly evaluatorMs: number | null;
+}
+
+/** How old the runtime's signs of life are, by the database's clock. Three index look-ups. */
+export async function readRuntimeAges(sql: Sql, evaluatorLease: string): Promise<RuntimeAges> {
+  const { rows } = await sql.query<RuntimeAges>(
+    `SELECT (extract(epoch FROM now() - ${newest("algobrain.orchestrator.heartbeat")}) * 1000)::float8 AS "heartbeatMs",
+       (extract(epoch FROM now() - ${newest("algobrain.workers.alive")}) * 1000)::float8 AS "samplesMs",
+       (SELECT extract(epoch FROM now() - beat_at) * 1000 FROM control.lease WHERE name = $1)::float8 AS "evaluatorMs"`,
+    [evaluatorLease],
+  );
+  return rows[0]!;
+}
+
+/** `algobrain.workers.alive` is part of every collection, so it stands for all of them. */
+function newest(metric: string): string {
+  return `(SELECT max(at) FROM control.sample WHERE series_id =
+            (SELECT id FROM control.series WHERE metric = '${metric}' AND labels = '{}'))`;
+}

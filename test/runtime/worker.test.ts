@@ -133,7 +133,6 @@ describe("a worker", () => {
   });
 
   it("beats while a handler keeps the loop busy, so nobody takes it for dead", async () => {
-    let beats: { before: Date; after: Date } | null = null;
     const busy: TestKind = {
       kind: "index",
       run: async () => {
@@ -147,9 +146,8 @@ describe("a worker", () => {
       const { id } = await enqueueJob(db, { kind: "index", payload: {} });
       await worker.seen("job.completed", id);
       const after = (await listWorkers(db))[0]!.lastHeartbeat;
-      beats = { before, after };
       // Dead after 2 s; the loop was busy for 3.5 s.
-      expect(beats.after.getTime() - beats.before.getTime()).toBeGreaterThan(2_000);
+      expect(after.getTime() - before.getTime()).toBeGreaterThan(2_000);
       const { rows } = await db.query<{ age: number }>(
         "SELECT extract(epoch FROM now() - last_heartbeat) AS age FROM workers",
       );
@@ -180,7 +178,7 @@ describe("a worker", () => {
       const job = await readJob(db, seq);
       const lateMs = job!.startedAt!.getTime() - job!.scheduledAt.getTime();
       expect(lateMs).toBeGreaterThanOrEqual(0);
-      expect(lateMs).toBeLessThan(400);
+      expect(lateMs).toBeLessThan(1_500);
     });
   });
 });

@@ -1,0 +1,32 @@
+/** Words of the runtime itself become notices: safe mode, quarantine, what the watchdog saw. */
+import type { PolicySet } from "../policy/policy.js";
+import { enqueueNotice, isNoticeTold, type NewNotice } from "../store/notices.js";
+import type { RuntimeNotify } from "./runtime-word.js";
+
+/** The same trouble inside this time is one message; later it is news again. */
+const ONCE_PER_MS = 5 * 60_000;
+
+/** Write it in the transaction of what it speaks of. */
+export function createRuntimeNotify(deps: {
+  readonly policy: () => PolicySet;
+  readonly now: () => Date;
+}): RuntimeNotify {
+  return async (sql, word) => {
+    const since = new Date(deps.now().getTime() - ONCE_PER_MS);
+    const { audience, severity, dedupKey, source, message, details } = word;
+    for (const receiver of deps.policy().routes.runtimeReceivers[audience]) {
+      const notice: NewNotice = {
+        receiver,
+        dedupKey,
+        action: "trigger",
+        severity,
+        source,
+        message,
+        details,
+        reason: "runtime-word",
+      };
+      if (await isNoticeTold(sql, notice, since)) continue;
+      await enqueueNotice(sql, notice);
+    }
+  };
+}

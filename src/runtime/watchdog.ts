@@ -1,0 +1,127 @@
+/**
+ * Runs in every process and judges those who judge: is an orchestrator beating (AR-05), are samples
+ * collected (AR-36)? It reads the database alone and reports through a port; all processes may see the
+ * same trouble, and one of them tells it (design 8.7).
+ */
+import type { Clock } from "../base/clock.js";
+import type { Severity } from "../policy/policy.js";
+import type { Database } from "../store/database.js";
+import { takeLease } from "../store/lease.js";
+import { type RuntimeAges, readRuntimeAges } from "../store/runtime-samples.js";
+import type { Emit } from "./events.js";
+import { EVALUATOR_LEASE } from "./tick/evaluate-alerts.js";
+import type { Tick } from "./ticker.js";
+
+export interface WatchdogCheck {
+  /** Id of the alert that it stands for. */
+  readonly id: "AR-05" | "AR-36";
+  /** Of the rule in policies/, so that both fold into one incident. */
+  readonly name: string;
+  readonly severity: Severity;
+  /** One line for a sleepy person. */
+  readonly summary: string;
+  readonly age: (ages: RuntimeAges) => number | null;
+  readonly maxAgeMs: number;
+  /** The age must be too great for this long. */
+  readonly forMs: number;
+}
+
+export const WATCHDOG_CHECKS: readonly WatchdogCheck[] = [
+  {
+    id: "AR-05",
+    name: "orchestrator-down",
+    severity: "sev1",
+    summary: "No orchestrator has finished a scheduling round for a minute",
+    age: ({ heartbeatMs }) => heartbeatMs,
+    maxAgeMs: 60_000,
+    forMs: 0,
+  },
+  {
+    id: "AR-36",
+    name: "metrics-stale",
+    severity: "sev2",
+    summary: "No samples are collected or judged: alerts are blind",
+    age: ({ samplesMs, evaluatorMs }) =>
+      samplesMs === null || evaluatorMs === null ? null : Math.max(samplesMs, evaluatorMs),
+    maxAgeMs: 45_000,
+    forMs: 30_000,
+  },
+];
+
+export interface WatchdogReport {
+  readonly check: WatchdogCheck;
+  readonly action: "trigger" | "resolve";
+  /** Null when there never was a sign of life. */
+  readonly ageMs: number | null;
+}
+
+export interface WatchdogOptions {
+  readonly db: Database;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly holder: string;
+  /** Writes a notice; called by one process for each trouble and for its end. */
+  readonly report: (report: WatchdogReport) => Promise<void>;
+  readonly checks?: readonly WatchdogCheck[];
+  /** Default 5 s. */
+  readonly everyMs?: number;
+}
+
+/** Processes notice the same change within one interval; the first to claim it tells it. */
+const CLAIM_MS = 30_000;
+
+/** A tick for `runTicks`, without any lease. */
+export function watchdogTick(options: WatchdogOptions): Tick {
+  const checks = options.checks ?? WATCHDOG_CHECKS;
+  const startedAt = options.clock.now();
+  let states = new Map<string, WatchState>();
+  return {
+    name: "watchdog",
+    everyMs: options.everyMs ?? 5_000,
+    run: async (now) => {
+      const ages = await readRuntimeAges(options.db, EVALUATOR_LEASE);
+      for (const check of checks) {
+        const uptimeMs = now.getTime() - startedAt.getTime();
+        const before = states.get(check.id) ?? CALM;
+        // What was never seen counts from our start: a new system is not yet a broken one.
+        const after = judgeAge(check, check.age(ages) ?? uptimeMs, before, now);
+        if (after.firing !== before.firing) await tell(check, ages, after.firing, options);
+        states = new Map(states).set(check.id, after);
+      }
+    },
+  };
+}
+
+export interface WatchState {
+  readonly breachedSince: Date | null;
+  readonly firing: boolean;
+}
+
+export const CALM: WatchState = { breachedSince: null, firing: false };
+
+/** Fires when the age was too great for `forMs`; one good look resolves. */
+export function judgeAge(
+  check: Pick<WatchdogCheck, "maxAgeMs" | "forMs">,
+  ageMs: number,
+  before: WatchState,
+  now: Date,
+): WatchState {
+  if (ageMs <= check.maxAgeMs) return CALM;
+  const breachedSince = before.breachedSince ?? now;
+  const heldMs = now.getTime() - breachedSince.getTime();
+  return { breachedSince, firing: before.firing || heldMs >= check.forMs };
+}
+
+async function tell(
+  check: WatchdogCheck,
+  ages: RuntimeAges,
+  firing: boolean,
+  options: WatchdogOptions,
+): Promise<void> {
+  const { db, emit, holder, report } = options;
+  const action = firing ? "trigger" : "resolve";
+  emit({ event: "watchdog.judged", check: check.name, ok: !firing });
+  const claim = { name: `watchdog/${check.id}/${action}`, holder, ttlMs: CLAIM_MS };
+  if ((await takeLease(db, claim)) === null) return;
+  await report({ check, action, ageMs: check.age(ages) });
+}

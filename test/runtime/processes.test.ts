@@ -1,0 +1,138 @@
+/** Real processes, really killed. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import type { Database } from "../../src/store/database.js";
+import { readHealingOfJob } from "../../src/store/healing.js";
+import { enqueueJob, enqueueJobs, readJob } from "../../src/store/jobs.js";
+import { listWorkers, type Worker } from "../../src/store/workers.js";
+import { withDatabase } from "../support/database.js";
+import { until } from "../support/until.js";
+
+const ENTRY = fileURLToPath(new URL("./support/runtime-process.ts", import.meta.url));
+
+/** The supervising process; its workers come and go with it. */
+function startMain(url: string): ChildProcess {
+  return spawn(process.execPath, ["--import", "tsx", ENTRY, "main"], {
+    env: { ...process.env, TEST_RUNTIME_DATABASE_URL: url },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+}
+
+async function stopMain(main: ChildProcess): Promise<void> {
+  if (main.exitCode !== null || main.signalCode !== null) return;
+  const exited = new Promise((resolve) => main.once("exit", resolve));
+  main.kill("SIGTERM");
+  await exited;
+}
+
+async function withRuntime(
+  test: (db: Database, control: { main: () => ChildProcess; restart: () => void }) => Promise<void>,
+): Promise<void> {
+  await withDatabase(async (db, url) => {
+    let main = startMain(url);
+    try {
+      await test(db, {
+        main: () => main,
+        restart: () => {
+          main = startMain(url);
+        },
+      });
+    } finally {
+      await stopMain(main);
+    }
+  });
+}
+
+async function alive(db: Database): Promise<Worker[]> {
+  return (await listWorkers(db)).filter(({ status, pid }) => status === "alive" && runs(pid));
+}
+
+function runs(pid: number | null): boolean {
+  try {
+    return pid !== null && process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+function twoAlive(db: Database): Promise<Worker[]> {
+  return until(async () => {
+    const workers = await alive(db);
+    return workers.length === 2 && workers;
+  }, "two workers are alive");
+}
+
+async function completed(db: Database): Promise<number> {
+  const { rows } = await db.query<{ count: number }>(
+    "SELECT count(*) AS count FROM jobs WHERE status = 'completed'",
+  );
+  return rows[0]!.count;
+}
+
+describe("processes that are killed", () => {
+  it("a job whose worker is killed in its midst completes on another (HB-heal-02)", async () => {
+    await withRuntime(async (db) => {
+      await twoAlive(db);
+      const { seq, id } = await enqueueJob(db, { kind: "index", payload: { hold: 1 } });
+      const holder = await until(async () => (await readJob(db, seq))?.workerId, "the job runs");
+      const victim = (await listWorkers(db)).find((worker) => worker.id === holder);
+      const killedMs = performance.now();
+      process.kill(victim!.pid!, "SIGKILL");
+      await until(async () => (await readJob(db, seq))?.status === "completed", "it completes");
+      const healedMs = performance.now() - killedMs;
+      expect(await readHealingOfJob(db, id)).toMatchObject([
+        {
+          failureType: "crash",
+          strategy: "restart",
+          success: true,
+          attemptNumber: 1,
+          workerId: `index-worker-${holder.split("-").at(-1)}`,
+        },
+      ]);
+      // At once through the supervisor, not after the lease of 3 s.
+      expect(healedMs).toBeLessThan(2_500);
+      expect((await listWorkers(db)).find((worker) => worker.id === holder)?.status).toBe("dead");
+    });
+  });
+
+  it("each process killed in turn during 1,000 jobs: all complete, none is lost", async () => {
+    await withRuntime(async (db, { main, restart }) => {
+      const workers = await twoAlive(db);
+      await enqueueJobs(
+        db,
+        Array.from({ length: 1_000 }, () => ({ kind: "index", payload: {} })),
+      );
+      await until(async () => (await completed(db)) > 50, "the run has begun");
+      process.kill(workers[0]!.pid!, "SIGKILL");
+      await until(async () => (await completed(db)) > 250, "the run goes on");
+      process.kill(workers[1]!.pid!, "SIGKILL");
+      await until(async () => (await completed(db)) > 450, "the run goes on");
+
+      const orphans = await twoAlive(db);
+      main().kill("SIGKILL");
+      await until(
+        () => orphans.every(({ pid }) => !runs(pid)),
+        "the workers die with their parent",
+      );
+      restart();
+
+      await until(async () => (await completed(db)) === 1_000, "all are completed", 60_000);
+      const { rows } = await db.query("SELECT DISTINCT status FROM jobs");
+      expect(rows).toEqual([{ status: "completed" }]);
+    });
+  }, 120_000);
+
+  it("a worker that is frozen past its lease ends by itself when it thaws", async () => {
+    await withRuntime(async (db) => {
+      const [victim] = await twoAlive(db);
+      process.kill(victim!.pid!, "SIGSTOP");
+      await until(
+        async () => (await listWorkers(db)).find(({ id }) => id === victim!.id)?.status === "dead",
+        "others take it for dead",
+      );
+      process.kill(victim!.pid!, "SIGCONT");
+      await until(() => !runs(victim!.pid), "it is gone");
+    });
+  });
+});

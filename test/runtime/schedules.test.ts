@@ -1,0 +1,103 @@
+import { describe, expect, it } from "vitest";
+import type { Schedule } from "../../src/policy/policy.js";
+import { decideSchedule, runSchedulesStep } from "../../src/runtime/tick/run-schedules.js";
+import { listJobs } from "../../src/store/jobs.js";
+import { listScheduleRuns } from "../../src/store/schedules.js";
+import { withDatabase } from "../support/database.js";
+import { makePolicy } from "./support/policy.js";
+
+const at = (text: string) => new Date(`2026-01-28T${text}Z`);
+const hourly = { cron: "5 * * * *", timeZone: "UTC", missed: "once" } as const;
+
+const cases: readonly {
+  says: string;
+  schedule?: Partial<Schedule>;
+  last: Date | null;
+  now: Date;
+  what: string;
+  dueAt?: Date;
+}[] = [
+  {
+    says: "a new schedule waits for its next time",
+    last: null,
+    now: at("12:00:00"),
+    what: "pass-over",
+    dueAt: at("12:00:00"),
+  },
+  { says: "before its time it waits", last: at("11:05:00"), now: at("12:04:59"), what: "wait" },
+  {
+    says: "at its time it runs",
+    last: at("11:05:00"),
+    now: at("12:05:03"),
+    what: "enqueue",
+    dueAt: at("12:05:00"),
+  },
+  {
+    says: "what was dealt with does not run again",
+    last: at("12:05:00"),
+    now: at("12:05:08"),
+    what: "wait",
+  },
+  {
+    says: "all that was missed runs once",
+    last: at("03:05:00"),
+    now: at("12:30:00"),
+    what: "enqueue",
+    dueAt: at("12:05:00"),
+  },
+  {
+    says: "all that was missed is passed over when the policy says skip",
+    schedule: { missed: "skip" },
+    last: at("03:05:00"),
+    now: at("12:30:00"),
+    what: "pass-over",
+    dueAt: at("12:05:00"),
+  },
+  {
+    says: "skip does not skip what is merely a few seconds late",
+    schedule: { missed: "skip" },
+    last: at("11:05:00"),
+    now: at("12:05:30"),
+    what: "enqueue",
+    dueAt: at("12:05:00"),
+  },
+  {
+    says: "the time zone of the schedule counts",
+    schedule: { cron: "0 9 * * *", timeZone: "Asia/Tokyo" },
+    last: new Date("2026-01-27T00:00:00Z"),
+    now: at("00:00:10"),
+    what: "enqueue",
+    dueAt: at("00:00:00"),
+  },
+];
+
+describe("decideSchedule", () => {
+  it.each(cases)("$says", ({ schedule, last, now, what, dueAt }) => {
+    expect(decideSchedule({ ...hourly, ...schedule }, last, now)).toEqual(
+      dueAt === undefined ? { what } : { what, dueAt },
+    );
+  });
+});
+
+describe("run-schedules", () => {
+  it("enqueues each due run once, whoever leads", async () => {
+    await withDatabase(async (db) => {
+      const schedule: Schedule = { ...hourly, name: "hourly-gc", kind: "gc", payload: {} };
+      const policy = () => makePolicy({ schedules: [schedule] });
+      const leader = () => runSchedulesStep({ db, policy, emit: () => {} });
+      const signal = new AbortController().signal;
+      await leader().run(at("11:59:00"), signal);
+      expect(await listJobs(db, { limit: 10 })).toEqual([]);
+      await Promise.all([
+        leader().run(at("12:05:01"), signal),
+        leader().run(at("12:05:01"), signal),
+      ]);
+      await leader().run(at("12:05:06"), signal);
+      const jobs = await listJobs(db, { limit: 10 });
+      expect(jobs).toMatchObject([{ kind: "gc", payload: {}, status: "pending" }]);
+      expect(await listScheduleRuns(db)).toEqual([
+        { name: "hourly-gc", lastDueAt: at("12:05:00"), jobSeq: jobs[0]!.seq },
+      ]);
+    });
+  });
+});

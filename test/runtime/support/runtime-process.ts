@@ -1,0 +1,110 @@
+/**
+ * The smallest runtime that can be killed: `main` supervises two workers and orchestrates, `worker` is
+ * one of them. Its jobs of kind `index` take a few milliseconds, unless the payload says `hold`.
+ */
+import { fileURLToPath } from "node:url";
+import { Type } from "typebox";
+import { systemClock } from "../../../src/base/clock.js";
+import { silentLogger } from "../../../src/base/log.js";
+import { KindRegistry } from "../../../src/job/kinds.js";
+import type { JobHandler } from "../../../src/job/port.js";
+import { createOrchestrator } from "../../../src/runtime/orchestrator.js";
+import { parentLink } from "../../../src/runtime/parent-link.js";
+import { recoverWorker } from "../../../src/runtime/recover.js";
+import { createSupervisor } from "../../../src/runtime/supervisor.js";
+import { recoverDeadWorkersStep } from "../../../src/runtime/tick/recover-dead-workers.js";
+import { createWorker } from "../../../src/runtime/worker.js";
+import { openDatabase } from "../../../src/store/database.js";
+import { makePolicy } from "./policy.js";
+
+const [role] = process.argv.slice(2);
+const databaseUrl = process.env.TEST_RUNTIME_DATABASE_URL ?? "";
+const policy = () => makePolicy({ healing: { crashMax: 50, workerDeadAfterMs: 3_000 } });
+const shared = {
+  clock: systemClock,
+  log: silentLogger,
+  emit: () => {},
+  random: Math.random,
+  redact: (text: string) => text,
+  notify: async () => {},
+};
+
+const index: JobHandler = {
+  kind: "index",
+  run: async ({ job, signal }) => {
+    await systemClock.sleep(job.payload.hold === job.attempt ? 600_000 : 5, signal);
+    return null;
+  },
+};
+
+function open(applicationName: string) {
+  return openDatabase({ url: databaseUrl, poolMax: 5, applicationName, ssl: false });
+}
+
+async function runWorker(): Promise<void> {
+  const db = open("algobrain-worker");
+  const link = parentLink();
+  const worker = createWorker({
+    ...shared,
+    db,
+    databaseUrl,
+    databaseSsl: false,
+    registry: new KindRegistry([{ kind: "index", lane: "public", payload: Type.Object({}) }]),
+    handlers: [index],
+    policy,
+    lane: "general",
+    kinds: null,
+    globalCap: 100,
+    pollMaxMs: 200,
+    drainMs: 1_000,
+    parentPid: link.parentPid,
+    onFatal: () => process.exit(70),
+  });
+  const stop = async () => {
+    await worker.stop();
+    await db.close();
+    process.exit(0);
+  };
+  process.on("SIGTERM", () => void stop());
+  link.onGone(() => void stop());
+  const { id } = await worker.start();
+  link.tellRegistered(id);
+}
+
+async function runMain(): Promise<void> {
+  const db = open("algobrain-main");
+  const recovery = { ...shared, db, policy };
+  const orchestrator = createOrchestrator({
+    ...shared,
+    db,
+    holder: `test:${process.pid}`,
+    leaseTtlMs: 2_000,
+    everyMs: 500,
+    cycle: [recoverDeadWorkersStep(recovery)],
+    ticks: [],
+  });
+  const self = fileURLToPath(import.meta.url);
+  const supervisor = createSupervisor({
+    ...shared,
+    programs: ["a", "b"].map((name) => ({
+      name,
+      argv: [process.execPath, "--import", "tsx", self, "worker"] as const,
+      env: process.env,
+    })),
+    onWorkerGone: async (workerId) => {
+      await recoverWorker(workerId, recovery);
+    },
+    graceMs: 3_000,
+  });
+  const stop = async () => {
+    await supervisor.stop();
+    await orchestrator.stop();
+    await db.close();
+    process.exit(0);
+  };
+  process.on("SIGTERM", () => void stop());
+  supervisor.start();
+  orchestrator.start();
+}
+
+await (role === "main" ? runMain() : runWorker());
