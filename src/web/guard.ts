@@ -54,7 +54,8 @@ function needsToken(access: RouteAccess | undefined): boolean {
 
 /** Design 8.10: all of /api but health and metrics, also paths that do not exist. */
 function isLimited(request: FastifyRequest, access: RouteAccess | undefined): boolean {
-  if (!request.url.startsWith("/api")) return false;
+  // The route's own path where there is one: `GET http://host/api/…` is the same request.
+  if (!(request.routeOptions.url ?? request.url).startsWith("/api")) return false;
   return access === undefined || (needsToken(access) && access.need !== "inside");
 }
 

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.js";
@@ -37,8 +37,9 @@ async function withServer(
 
 /** Sends bytes as they are and returns all that comes back. */
 async function exchange(app: FastifyInstance, bytes: string): Promise<string> {
-  const url = new URL(await app.listen({ host: "127.0.0.1", port: 0 }));
-  const socket = connect({ host: url.hostname, port: Number(url.port) });
+  if (!app.server.listening) await app.listen({ host: "127.0.0.1", port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  const socket = connect(port, "127.0.0.1");
   socket.write(bytes);
   let answer = "";
   socket.on("data", (chunk) => {
@@ -262,6 +263,16 @@ describe("on the wire", () => {
       expect(answer).toMatch(/^HTTP\/1\.1 431 /);
       expect(answer).toContain('"code":"headers-too-large"');
     }));
+
+  it("a path with a host before it is limited like the path", () =>
+    withServer(
+      async (app) => {
+        const ask = "GET http://x/api/v1/jobs HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        expect(await exchange(app, ask)).toMatch(/^HTTP\/1\.1 401 /);
+        expect(await exchange(app, ask)).toMatch(/^HTTP\/1\.1 429 /);
+      },
+      { config: { rateLimitPerMinute: 1 } },
+    ));
 
   it("no header tells what software this is", () =>
     withServer(async (app) => {
