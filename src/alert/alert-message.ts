@@ -4,7 +4,7 @@ import type { JsonObject } from "../base/json.js";
 import type { Message, MessageField, MessageTone } from "../message/message.js";
 import type { AlertLevel, AlertRule, PolicySet, Severity, Unit } from "../policy/policy.js";
 import { WHOLE } from "./instance.js";
-import type { SpokenReason } from "./notice.js";
+import type { DecidedReason } from "./notice.js";
 import { selectorsOf } from "./signal.js";
 import type { InstanceState } from "./state.js";
 
@@ -18,18 +18,17 @@ export interface AlertNews {
   readonly severity: Severity;
   readonly instance: string;
   readonly state: InstanceState;
-  readonly reason: SpokenReason;
+  readonly reason: DecidedReason;
   readonly policy: MessagePolicy;
 }
 
-const OPENING: Readonly<Record<SpokenReason, string>> = {
+const OPENING: Readonly<Record<DecidedReason, string>> = {
   "first-notification": "",
   upgraded: "Worse: ",
   downgraded: "Better, not over: ",
   "repeat-interval-elapsed": "Still firing: ",
   resolved: "Resolved: ",
   "rule-edited": "Ended, its rule was changed: ",
-  "rule-removed": "Ended, its rule was removed: ",
 };
 
 export function alertMessage(news: AlertNews): Message {
@@ -64,7 +63,7 @@ export function alertDetails(news: AlertNews): JsonObject {
 
 function toneOf({ reason, severity }: AlertNews): MessageTone {
   if (reason === "resolved") return "good";
-  if (reason === "rule-edited" || reason === "rule-removed") return "info";
+  if (reason === "rule-edited") return "info";
   return severity === "sev1" || severity === "sev2" ? "bad" : "warning";
 }
 

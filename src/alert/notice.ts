@@ -25,9 +25,11 @@ export const WITHHELD_REASONS = [
 ] as const;
 
 export type SpokenReason = (typeof SPOKEN_REASONS)[number];
-export type NoticeReason = SpokenReason | (typeof WITHHELD_REASONS)[number];
+/** Those that a rule in force can lead to. */
+export type DecidedReason = Exclude<SpokenReason, "rule-removed">;
+export type NoticeReason = DecidedReason | (typeof WITHHELD_REASONS)[number];
 
-export function isSpoken(reason: NoticeReason): reason is SpokenReason {
+export function isSpoken(reason: NoticeReason): reason is DecidedReason {
   return (SPOKEN_REASONS as readonly string[]).includes(reason);
 }
 

@@ -3,7 +3,13 @@ import type { JsonObject } from "../base/json.js";
 import type { Message } from "../message/message.js";
 import type { AlertLevel, AlertRule, PolicySet, Severity } from "../policy/policy.js";
 import { alertDetails, alertMessage } from "./alert-message.js";
-import { decideNotice, isSpoken, type NoticeReason, type SpokenReason } from "./notice.js";
+import {
+  type DecidedReason,
+  decideNotice,
+  isSpoken,
+  type NoticeReason,
+  type SpokenReason,
+} from "./notice.js";
 import { type InstanceState, levelIndex, type Told } from "./state.js";
 
 export interface PlannedNotice {
@@ -42,12 +48,7 @@ export function planNotices(input: NoticeInput): NoticePlan {
   return state.level === null ? planEnd(input, reason) : planTrigger(input, reason);
 }
 
-/** The rule is gone from the policies: whoever was told is told the end, at once. */
-export function planRemoval(input: NoticeInput): readonly PlannedNotice[] {
-  return input.state.told ? planEnd(input, "rule-removed").notices : [];
-}
-
-function planTrigger(input: NoticeInput, reason: SpokenReason): NoticePlan {
+function planTrigger(input: NoticeInput, reason: DecidedReason): NoticePlan {
   const { rule, state } = input;
   const level = rule.levels[levelIndex(rule, state.level)]!;
   const known = state.told?.receivers ?? [];
@@ -74,7 +75,7 @@ function toldNow(input: NoticeInput, level: AlertLevel, receivers: readonly stri
   };
 }
 
-function planEnd(input: NoticeInput, reason: SpokenReason): NoticePlan {
+function planEnd(input: NoticeInput, reason: DecidedReason): NoticePlan {
   const { rule, state, now } = input;
   const told = state.told!;
   const level = rule.levels[levelIndex(rule, told.level)] ?? null;
@@ -91,7 +92,7 @@ function noticeTo(
   action: PlannedNotice["action"],
   level: AlertLevel | null,
   severity: Severity,
-  reason: SpokenReason,
+  reason: DecidedReason,
 ): PlannedNotice {
   const { rule, instance, policy } = input;
   const news = { ...input, level, severity, reason };

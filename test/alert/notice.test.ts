@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { stepRule } from "../../src/alert/evaluate.js";
 import type { NoticeReason } from "../../src/alert/notice.js";
-import { type PlannedNotice, planNotices, planRemoval } from "../../src/alert/plan-notices.js";
+import { type PlannedNotice, planNotices } from "../../src/alert/plan-notices.js";
+import { endRemovedRule } from "../../src/alert/removed-rule.js";
 import type { InstanceState, RuleState } from "../../src/alert/state.js";
 import type { AlertLevel, AlertRule } from "../../src/policy/policy.js";
 import { makeLevel, makeMetric, makePolicy, makeRule } from "../support/make-policy.js";
@@ -194,13 +195,16 @@ describe("edits under a firing alert", () => {
   test("a removed rule tells its end to everyone who was told, and to nobody else", () => {
     const rule = makeRuleFor();
     const told = listen(rule, [11, 21]).state.all!;
-    const removal = { rule, instance: "all", policy: POLICY, now: at(MINUTE) };
-    const ends = planRemoval({ ...removal, state: told });
-    expect(ends.map((n) => `${n.action} ${n.receiver} ${n.reason}`)).toEqual([
+    const removal = { name: rule.name, system: "algobrain", now: at(MINUTE) };
+    const { notices, transitions } = endRemovedRule({ ...removal, state: { all: told } });
+    expect(notices.map((n) => `${n.action} ${n.receiver} ${n.reason}`)).toEqual([
       "resolve ops rule-removed",
       "resolve oncall rule-removed",
     ]);
-    expect(planRemoval({ ...removal, state: listen(rule, [1]).state.all! })).toEqual([]);
+    expect(notices[0]?.dedupKey).toBe("algobrain/depth-high/all");
+    expect(transitions).toMatchObject([{ kind: "ended-by-edit", level: "C" }]);
+    const quiet = endRemovedRule({ ...removal, state: listen(rule, [1]).state });
+    expect(quiet).toEqual({ notices: [], transitions: [] });
   });
 });
 

@@ -1,0 +1,185 @@
+/**
+ * The outbox: what is to be said is a row, written with what caused it, and a job of the internal lane that
+ * sends it. At least once, with keys that make twice harmless.
+ */
+import type { JsonObject } from "../base/json.js";
+import type { Message } from "../message/message.js";
+import type { Severity } from "../policy/policy.js";
+import type { Sql } from "./database.js";
+import { enqueueJob } from "./jobs.js";
+
+export interface NewNotice {
+  /** Name in routes.yaml. */
+  readonly receiver: string;
+  readonly dedupKey: string;
+  readonly action: "trigger" | "resolve";
+  readonly severity: Severity;
+  readonly source: string;
+  readonly message: Message;
+  readonly details: JsonObject;
+  /** Why we speak, by name. */
+  readonly reason: string;
+}
+
+export interface Notice extends NewNotice {
+  readonly id: number;
+  readonly status: "pending" | "sent" | "dead";
+  /** Deliveries that were tried. */
+  readonly attempts: number;
+  readonly lastError: string | null;
+  /** The receiver's own name of it once sent. */
+  readonly reference: string | null;
+  readonly createdAt: Date;
+  readonly sentAt: Date | null;
+}
+
+/** A page overtakes what is only news. */
+const PRIORITY: Readonly<Record<Severity, number>> = { sev1: 10, sev2: 8, sev3: 5, sev4: 3 };
+
+/** Row and job: call it inside the transaction of what caused it, so that neither is without the other. */
+export async function enqueueNotice(tx: Sql, notice: NewNotice): Promise<number> {
+  const { rows } = await tx.query<{ id: number }>(
+    `INSERT INTO control.notice
+       (receiver, dedup_key, action, severity, source, message, details, reason)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
+    [
+      notice.receiver,
+      notice.dedupKey,
+      notice.action,
+      notice.severity,
+      notice.source,
+      JSON.stringify(notice.message),
+      JSON.stringify(notice.details),
+      notice.reason,
+    ],
+  );
+  const id = rows[0]!.id;
+  const job = await enqueueJob(tx, {
+    kind: "notice",
+    payload: { notice_id: id },
+    priority: PRIORITY[notice.severity],
+  });
+  await tx.query("UPDATE control.notice SET job_seq = $2 WHERE id = $1", [id, job.seq]);
+  return id;
+}
+
+const COLUMNS = `id, receiver, dedup_key AS "dedupKey", action, severity, source, message, details, reason,
+  status, attempts, last_error AS "lastError", reference, created_at AS "createdAt", sent_at AS "sentAt"`;
+
+export async function readNotice(sql: Sql, id: number): Promise<Notice | null> {
+  const { rows } = await sql.query<Notice>(`SELECT ${COLUMNS} FROM control.notice WHERE id = $1`, [
+    id,
+  ]);
+  return rows[0] ?? null;
+}
+
+const LIST_MAX = 200;
+
+/** Newest first, at most 200; `status` narrows, e.g. to dead letters. */
+export async function listNotices(
+  sql: Sql,
+  filter: { readonly status?: Notice["status"] | undefined; readonly limit: number },
+): Promise<Notice[]> {
+  const { rows } = await sql.query<Notice>(
+    `SELECT ${COLUMNS} FROM control.notice WHERE $1::text IS NULL OR status = $1
+     ORDER BY created_at DESC, id DESC LIMIT $2`,
+    [filter.status ?? null, Math.min(filter.limit, LIST_MAX)],
+  );
+  return rows;
+}
+
+/** False when it was no longer pending. */
+export async function markNoticeSent(
+  sql: Sql,
+  id: number,
+  sent: { readonly reference: string | null; readonly at: Date },
+): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    `UPDATE control.notice SET status = 'sent', attempts = attempts + 1, last_error = NULL,
+       reference = $2, sent_at = $3
+     WHERE id = $1 AND status = 'pending'`,
+    [id, sent.reference, sent.at],
+  );
+  return rowCount === 1;
+}
+
+/** It stays pending; `tried` counts an attempt, which waiting for a token or for our turn is not. */
+export async function markNoticeFailed(
+  sql: Sql,
+  id: number,
+  failure: { readonly error: string; readonly tried: boolean },
+): Promise<void> {
+  await sql.query(
+    `UPDATE control.notice SET attempts = attempts + $3, last_error = $2
+     WHERE id = $1 AND status = 'pending'`,
+    [id, failure.error, failure.tried ? 1 : 0],
+  );
+}
+
+/** Never tried again, and shown: a dead letter is a thing that people were not told. */
+export async function markNoticeDead(sql: Sql, id: number, error: string): Promise<void> {
+  await sql.query(
+    `UPDATE control.notice SET status = 'dead', last_error = $2 WHERE id = $1 AND status = 'pending'`,
+    [id, error],
+  );
+}
+
+/** Whether something older about the same trouble is still to be said: a resolve must not overtake its trigger. */
+export async function hasEarlierNotice(sql: Sql, notice: Notice): Promise<boolean> {
+  const { rows } = await sql.query(
+    `SELECT FROM control.notice
+     WHERE receiver = $1 AND dedup_key = $2 AND id < $3 AND status = 'pending' LIMIT 1`,
+    [notice.receiver, notice.dedupKey, notice.id],
+  );
+  return rows.length > 0;
+}
+
+/** When the receiver's last notices of this lane were sent, newest first, at most `limit`. */
+export async function listSentSince(
+  sql: Sql,
+  lane: { readonly receiver: string; readonly critical: boolean },
+  since: Date,
+  limit: number,
+): Promise<Date[]> {
+  const { rows } = await sql.query<{ sentAt: Date }>(
+    `SELECT sent_at AS "sentAt" FROM control.notice
+     WHERE receiver = $1 AND (severity = 'sev1') = $2 AND sent_at > $3
+     ORDER BY sent_at DESC LIMIT $4`,
+    [lane.receiver, lane.critical, since, limit],
+  );
+  return rows.map(({ sentAt }) => sentAt);
+}
+
+/** Whether the receiver hears, or has just heard, the same trigger: pending, or sent after `since`. */
+export async function isNoticeTold(
+  sql: Sql,
+  notice: Pick<NewNotice, "receiver" | "dedupKey" | "action">,
+  since: Date,
+): Promise<boolean> {
+  const { rows } = await sql.query(
+    `SELECT FROM control.notice
+     WHERE receiver = $1 AND dedup_key = $2 AND action = $3
+       AND (status = 'pending' OR sent_at > $4) LIMIT 1`,
+    [notice.receiver, notice.dedupKey, notice.action, since],
+  );
+  return rows.length > 0;
+}
+
+export interface NoticeCounts {
+  readonly pending: number;
+  readonly dead: number;
+  /** Seconds that the oldest pending one waits; null when none does. */
+  readonly oldestPendingAgeS: number | null;
+}
+
+/** For metrics, the dashboard and the alert about undelivered alerts (AR-35). */
+export async function countNotices(sql: Sql): Promise<NoticeCounts> {
+  const { rows } = await sql.query<NoticeCounts>(
+    `SELECT count(*) FILTER (WHERE status = 'pending') AS pending,
+       count(*) FILTER (WHERE status = 'dead') AS dead,
+       extract(epoch FROM now() - min(created_at) FILTER (WHERE status = 'pending'))::float8
+         AS "oldestPendingAgeS"
+     FROM control.notice WHERE status <> 'sent'`,
+  );
+  return rows[0]!;
+}
