@@ -100,16 +100,16 @@ async function judge(
   const samples = await readSamples(tx, due, now);
   const states = new Map<string, RuleState>();
   const done: Judged = { transitions: [], notices: [] };
-  for (const rule of due) {
-    const state = former.get(rule.name) ?? {};
-    states.set(rule.name, judgeRule({ rule, state, samples, policy, now }, done));
-  }
   for (const [name, state] of former) {
     if (policy.alerts.some((rule) => rule.name === name)) continue;
     const ended = endRemovedRule({ name, state, system: policy.system, now });
     done.transitions.push(...ended.transitions);
     done.notices.push(...ended.notices);
     states.set(name, {});
+  }
+  for (const rule of due) {
+    const state = former.get(rule.name) ?? {};
+    states.set(rule.name, judgeRule({ rule, state, samples, policy, now }, done));
   }
   await saveAlertStates(tx, states, now);
   await appendAlertEvents(tx, done.transitions);

@@ -1,0 +1,201 @@
+import { beforeEach, describe, expect, test } from "vitest";
+import type { Transition } from "../../src/alert/state.js";
+import { silentLogger } from "../../src/base/log.js";
+import type { AlertRule, PolicySet } from "../../src/policy/policy.js";
+import {
+  createEvaluateAlertsTick,
+  EVALUATOR_LEASE,
+  type EvaluateAlertsDeps,
+} from "../../src/runtime/tick/evaluate-alerts.js";
+import { listActiveAlerts, listAlertHistory } from "../../src/store/alerts.js";
+import type { Database } from "../../src/store/database.js";
+import { readLease } from "../../src/store/lease.js";
+import { listNotices } from "../../src/store/notices.js";
+import { insertSamples } from "../../src/store/samples.js";
+import { withDatabase } from "../support/database.js";
+import { makeLevel, makeMetric, makePolicy, makeRule } from "../support/make-policy.js";
+
+const START = 1_700_000_040_000;
+const EVERY = 15_000;
+const at = (tick: number, plusMs = 0) => new Date(START + tick * EVERY + plusMs);
+
+function depthRule(overrides: Partial<AlertRule> = {}): AlertRule {
+  return makeRule({
+    name: "depth-high",
+    everyMs: EVERY,
+    signal: { form: "last", of: { metric: "depth", where: {} } },
+    levels: [makeLevel({ id: "AR-06", value: 1000, forMs: EVERY })],
+    groupWaitMs: 0,
+    groupIntervalMs: 0,
+    cooldownMs: 0,
+    ...overrides,
+  });
+}
+
+const withRules = (...alerts: AlertRule[]) =>
+  makePolicy({ alerts, metrics: { depth: makeMetric("depth"), beat: makeMetric("beat") } });
+
+let policy: PolicySet;
+beforeEach(() => {
+  policy = withRules(depthRule());
+});
+
+function tickOf(db: Database, overrides: Partial<EvaluateAlertsDeps> = {}) {
+  const deps = { db, policy: () => policy, log: silentLogger, holder: "a", ...overrides };
+  return createEvaluateAlertsTick(deps);
+}
+
+const run = (db: Database, now: Date, overrides: Partial<EvaluateAlertsDeps> = {}) =>
+  tickOf(db, overrides).run(now, new AbortController().signal);
+const depth = (db: Database, value: number, when: Date) =>
+  insertSamples(db, [{ metric: "depth", labels: {}, at: when, value }]);
+
+/** One sample and one tick for each value. */
+async function live(db: Database, values: readonly number[], fromTick = 0): Promise<void> {
+  const tick = tickOf(db);
+  for (const [i, value] of values.entries()) {
+    await depth(db, value, at(fromTick + i));
+    await tick.run(at(fromTick + i), new AbortController().signal);
+  }
+}
+
+const story = async (db: Database) =>
+  (await listAlertHistory(db, 200)).reverse().map(({ transition }) => transition);
+const told = async (db: Database) =>
+  (await listNotices(db, { limit: 200 })).reverse().map(({ action, reason }) => [action, reason]);
+
+test("samples fire an alert and samples resolve it; both are told through the outbox", () =>
+  withDatabase(async (db) => {
+    await live(db, [1, 1523, 1523, 1]);
+    expect(await story(db)).toEqual(["pending", "fired", "resolved"]);
+    expect(await told(db)).toEqual([
+      ["trigger", "first-notification"],
+      ["resolve", "resolved"],
+    ]);
+    const { rows } = await db.query("SELECT job_type FROM jobs");
+    expect(rows).toEqual([{ job_type: "notice" }, { job_type: "notice" }]);
+  }));
+
+test("a rule is judged once a tick, at the tick, however often one looks", () =>
+  withDatabase(async (db) => {
+    await depth(db, 1523, at(0));
+    await depth(db, 1523, at(0, 5_000));
+    for (const plusMs of [0, 400, 14_999]) await run(db, at(0, plusMs));
+    expect(await listActiveAlerts(db)).toMatchObject([{ phase: "pending", since: at(0) }]);
+  }));
+
+test("another process goes on where the first one stopped", () =>
+  withDatabase(async (db) => {
+    await live(db, [1523]);
+    await db.query("UPDATE control.lease SET expires_at = now()");
+    await depth(db, 1523, at(1));
+    await run(db, at(1), { holder: "b" });
+    expect(await story(db)).toEqual(["pending", "fired"]);
+  }));
+
+test("while one process holds the lease the other judges nothing", () =>
+  withDatabase(async (db) => {
+    await live(db, [1523]);
+    await depth(db, 1523, at(1));
+    await run(db, at(1), { holder: "b" });
+    expect(await story(db)).toEqual(["pending"]);
+    expect(await readLease(db, EVALUATOR_LEASE)).toMatchObject({ holder: "a" });
+  }));
+
+test("two processes at once tell a thing once", () =>
+  withDatabase(async (db) => {
+    policy = withRules(depthRule({ levels: [makeLevel({ value: 1000 })] }));
+    await depth(db, 1523, at(0));
+    await Promise.all(["a", "b", "c"].map((holder) => run(db, at(0), { holder })));
+    expect(await told(db)).toEqual([["trigger", "first-notification"]]);
+  }));
+
+test("down-time holds a pending alert instead of firing it", () =>
+  withDatabase(async (db) => {
+    policy = withRules(depthRule({ levels: [makeLevel({ value: 1000, forMs: 4 * EVERY })] }));
+    await live(db, [1523, 1523]);
+    await live(db, [1523], 100);
+    expect(await story(db)).toEqual(["pending"]);
+  }));
+
+test("a heartbeat that stops is noticed, also when its newest sample is older than every window", () =>
+  withDatabase(async (db) => {
+    const beat = depthRule({
+      name: "orchestrator-down",
+      signal: { form: "age", of: { metric: "beat", where: {} } },
+      levels: [makeLevel({ id: "AR-05", severity: "sev1", value: 60 })],
+      noData: null,
+    });
+    policy = withRules(beat, depthRule());
+    await insertSamples(db, [{ metric: "beat", labels: {}, at: at(0), value: 1 }]);
+    await live(db, [1, 1, 1, 1, 1]);
+    expect(await story(db)).toEqual([]);
+    await live(db, [1], 5);
+    expect(await story(db)).toEqual(["fired"]);
+    await live(db, [1], 5_000);
+    expect(await listActiveAlerts(db)).toMatchObject([{ value: 75_000 }]);
+  }));
+
+test("instances of a rule live their own lives", () =>
+  withDatabase(async (db) => {
+    policy = withRules(depthRule({ by: ["queue"], levels: [makeLevel({ value: 1000 })] }));
+    await insertSamples(db, [
+      { metric: "depth", labels: { queue: "index" }, at: at(0), value: 1523 },
+      { metric: "depth", labels: { queue: "score" }, at: at(0), value: 3 },
+    ]);
+    await run(db, at(0));
+    expect(await listActiveAlerts(db)).toMatchObject([{ instance: "queue=index" }]);
+    expect(await listNotices(db, { limit: 9 })).toMatchObject([
+      { dedupKey: "algobrain/depth-high/queue=index" },
+    ]);
+  }));
+
+describe("automation on alerts", () => {
+  test("hears the transitions inside the transaction that records them", () =>
+    withDatabase(async (db) => {
+      await live(db, [1523]);
+      await depth(db, 1523, at(1));
+      const heard: Transition[] = [];
+      await run(db, at(1), {
+        onTransitions: async (tx, transitions) => {
+          heard.push(...transitions);
+          const { rows } = await tx.query("SELECT FROM control.alert_event");
+          expect(rows).toHaveLength(2);
+        },
+      });
+      expect(heard).toMatchObject([{ kind: "fired", level: "AR-06", value: 1523 }]);
+    }));
+
+  test("that fails leaves nothing half done: the tick is judged again", () =>
+    withDatabase(async (db) => {
+      await depth(db, 1523, at(0));
+      const failing = tickOf(db, { onTransitions: () => Promise.reject(new Error("no")) });
+      const signal = new AbortController().signal;
+      await expect(failing.run(at(0), signal)).rejects.toThrow("no");
+      expect(await listActiveAlerts(db)).toEqual([]);
+      await run(db, at(0));
+      expect(await story(db)).toEqual(["pending"]);
+    }));
+});
+
+describe("a change of policy", () => {
+  test("that removes a firing rule tells its end and forgets it", () =>
+    withDatabase(async (db) => {
+      await live(db, [1523, 1523]);
+      policy = withRules(depthRule({ name: "other" }));
+      await run(db, at(2));
+      expect(await story(db)).toEqual(["pending", "fired", "ended-by-edit", "pending"]);
+      expect((await told(db)).at(-1)).toEqual(["resolve", "rule-removed"]);
+      const { rows } = await db.query("SELECT rule FROM control.alert_state");
+      expect(rows).toEqual([{ rule: "other" }]);
+    }));
+
+  test("that lowers `for` keeps the time that the condition has held", () =>
+    withDatabase(async (db) => {
+      policy = withRules(depthRule({ levels: [makeLevel({ value: 1000, forMs: 8 * EVERY })] }));
+      await live(db, [1523, 1523, 1523]);
+      policy = withRules(depthRule({ levels: [makeLevel({ value: 1000, forMs: 3 * EVERY })] }));
+      await live(db, [1523], 3);
+      expect(await story(db)).toEqual(["pending", "fired"]);
+    }));
+});
