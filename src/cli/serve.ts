@@ -1,0 +1,130 @@
+/** `serve`: runs the service until a signal; says where it is and what to try next. */
+import { systemClock } from "../base/clock.js";
+import { INTERNAL_KINDS, PUBLIC_KINDS } from "../job/kinds.js";
+import { LANES, type WorkerLane } from "../main/worker-process.js";
+import { ROLES_SERVED, type Runtime, type ServedRole, startRuntime } from "../main.js";
+import {
+  type Command,
+  type CommandIo,
+  EXIT_FAILED,
+  EXIT_OK,
+  parseCommandLine,
+  UsageError,
+} from "./command.js";
+import { readableLine } from "./readable-log.js";
+import { openConfig } from "./settings.js";
+
+export const serveCommand: Command = {
+  name: "serve",
+  usage: ["serve [--role all|api|orchestrator|worker] [--kinds index,score] [--port 3001]"],
+  summary: "run the service on this machine (what npm start calls)",
+  async run(args, io) {
+    const { positionals, values } = parseCommandLine(args, {
+      role: { type: "string", default: "all" },
+      lane: { type: "string" },
+      kinds: { type: "string" },
+      port: { type: "string" },
+    });
+    if (positionals.length > 0) throw new UsageError(`unexpected "${positionals[0]}"`);
+    const role = oneOf("--role", values.role, ROLES_SERVED);
+    const kinds = values.kinds === undefined ? null : readKinds(values.kinds);
+    const lane = laneOf(values.lane, role, kinds);
+    return serve({ role, lane, kinds }, values.port, io);
+  },
+};
+
+function oneOf<T extends string>(option: string, value: string, known: readonly T[]): T {
+  const found = known.find((one) => one === value);
+  if (found) return found;
+  throw new UsageError(`${option}: found "${value}", expected ${known.join(", ")}`);
+}
+
+function readKinds(text: string): string[] {
+  const known = [...PUBLIC_KINDS, ...INTERNAL_KINDS];
+  return text.split(",").map((kind) => oneOf("--kinds", kind.trim(), known));
+}
+
+/** With a lane or kinds this process is the worker itself; without, it supervises worker processes. */
+function laneOf(
+  text: string | undefined,
+  role: ServedRole,
+  kinds: readonly string[] | null,
+): WorkerLane | null {
+  if (text === undefined && kinds === null) return null;
+  if (role !== "worker") throw new UsageError("--lane and --kinds go with --role worker");
+  if (text !== undefined) return oneOf("--lane", text, LANES);
+  const internal =
+    kinds?.every((kind) => (INTERNAL_KINDS as readonly string[]).includes(kind)) === true;
+  return internal ? "internal" : "general";
+}
+
+interface Served {
+  readonly role: ServedRole;
+  readonly lane: WorkerLane | null;
+  readonly kinds: readonly string[] | null;
+}
+
+async function serve(served: Served, port: string | undefined, io: CommandIo): Promise<number> {
+  const env = port === undefined ? io.env : { ...io.env, PORT: port };
+  const config = await openConfig({ ...io, env });
+  const ended = endOfService();
+  const readable = process.stderr.isTTY === true;
+  const runtime = await startRuntime({
+    ...served,
+    config,
+    packageRoot: io.packageRoot,
+    cwd: io.cwd,
+    env,
+    writeLog: (line) => io.err(readable ? readableLine(line) : line),
+    onFatal: ended.fail,
+  });
+  const { log, digest } = runtime.foundation;
+  log.info("runtime.started", { url: runtime.url, database: runtime.database, policy: digest });
+  if (served.lane === null && config.environment === "local") greet(runtime, io);
+  const why = await ended.reason;
+  log.info("runtime.stopping", { why: why.text });
+  if (served.lane === null && config.environment === "local")
+    io.out("draining: running jobs get their time");
+  await runtime.stop();
+  return why.failed ? EXIT_FAILED : EXIT_OK;
+}
+
+function greet({ url, database, foundation }: Runtime, io: CommandIo): void {
+  io.out("");
+  if (url !== null) io.out(`AlgoBrain listens on ${url}`);
+  io.out(`  database  ${database}`);
+  io.out(
+    `  policy    ${foundation.digest.slice(0, 12)} (${foundation.policy().system}, ${foundation.policy().environment})`,
+  );
+  for (const { name, policyValue, value } of foundation.drift()) {
+    io.out(`  drift     ${name}=${value}, the policy says ${policyValue}`);
+  }
+  io.out("Try next, in another terminal:");
+  io.out("  npx algobrain index .             index this checkout: real jobs on a real history");
+  io.out("  npx algobrain jobs list           what ran, what runs, what failed");
+  io.out("  npx algobrain gameday             break things on purpose and watch them heal");
+  io.out("");
+}
+
+/** One Ctrl-C under npm comes twice: from the terminal, and passed on by npm. */
+const ECHO_MS = 1_000;
+
+/** Resolves at the first signal or fatal word. A second signal ends the process at once: nothing is lost then either. */
+function endOfService() {
+  let settle: (why: { text: string; failed: boolean }) => void = () => {};
+  const reason = new Promise<{ text: string; failed: boolean }>((resolve) => {
+    settle = resolve;
+  });
+  let askedAtMs: number | null = null;
+  const onSignal = (signal: NodeJS.Signals) => {
+    // A terminal's Ctrl-C reaches children too: they wait for their supervisor's word.
+    if (signal === "SIGINT" && process.connected) return;
+    const nowMs = systemClock.now().getTime();
+    if (askedAtMs !== null && nowMs - askedAtMs > ECHO_MS) process.exit(EXIT_FAILED);
+    askedAtMs ??= nowMs;
+    settle({ text: signal, failed: false });
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return { reason, fail: (why: string) => settle({ text: why, failed: true }) };
+}

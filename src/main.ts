@@ -1,0 +1,171 @@
+/**
+ * Builds and runs the service: opens in order (database, migrations, policy, workers, orchestrator, web), closes
+ * in reverse. A start that fails closes what it had opened. Nothing here starts by being imported.
+ */
+import { startEmbeddedPostgres } from "./adapter/embedded-postgres.js";
+import type { Logger } from "./base/log.js";
+import { startApi } from "./main/api.js";
+import { startControl } from "./main/control.js";
+import {
+  createProcessLog,
+  type Foundation,
+  layFoundation,
+  openPool,
+  watchdogOf,
+} from "./main/foundation.js";
+import { loadPolicyFiles, type PolicyInForce, publish, readPublished } from "./main/policy.js";
+import { startWorkerProcess, type WorkerLane } from "./main/worker-process.js";
+import { startWorkers } from "./main/workers.js";
+import type { PolicySet } from "./policy/policy.js";
+import type { Config } from "./runtime/config.js";
+import { runTicks } from "./runtime/ticker.js";
+import { migrate } from "./store/migrate.js";
+import { readMigrationFiles } from "./store/migration-files.js";
+
+export const ROLES_SERVED = ["all", "api", "orchestrator", "worker"] as const;
+export type ServedRole = (typeof ROLES_SERVED)[number];
+
+export interface RuntimeOptions {
+  readonly config: Config;
+  readonly role: ServedRole;
+  /** Only for a worker: this process serves the lane itself; null: it supervises workers. */
+  readonly lane: WorkerLane | null;
+  readonly kinds: readonly string[] | null;
+  readonly packageRoot: string;
+  readonly cwd: string;
+  /** Of the children. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly writeLog: (line: string) => void;
+  /** The process must end now. */
+  readonly onFatal: (why: string) => void;
+  /** The game day lays an overlay over what the files say. */
+  readonly changePolicy?: (policy: PolicySet) => PolicySet;
+  readonly samplesEveryMs?: number;
+  /** No fsync, and gone after the end: for the game day's private server. */
+  readonly disposableDatabase?: boolean;
+}
+
+export interface Runtime {
+  readonly foundation: Foundation;
+  /** Where the API listens; null for a role without one. */
+  readonly url: string | null;
+  /** `embedded PostgreSQL 18.4` or the URL without its password. */
+  readonly database: string;
+  /** Drains and closes everything. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** Two: one may be killed, and work goes on. */
+const GENERAL_WORKERS = 2;
+
+export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
+  const role = options.lane === null ? options.role : `worker-${options.lane}`;
+  const log = createProcessLog(options.config, options.writeLog, role);
+  const opened: (() => Promise<void>)[] = [];
+  let closing: Promise<void> | undefined;
+  const stop = () => {
+    closing ??= closeAll(opened);
+    return closing;
+  };
+  try {
+    return { ...(await open(options, log, opened)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function closeAll(opened: (() => Promise<void>)[]): Promise<void> {
+  for (const close of opened.reverse()) await close();
+}
+
+async function open(
+  options: RuntimeOptions,
+  log: Logger,
+  opened: (() => Promise<void>)[],
+): Promise<Omit<Runtime, "stop">> {
+  const { config } = options;
+  const { databaseUrl, database } = await openServer(options, log, opened);
+  const db = openPool(config, databaseUrl, options.role, poolMax(config), log);
+  opened.push(() => db.close());
+  const policy = options.lane === null ? await prepare(options, db, log) : await readPublished(db);
+  const foundation = layFoundation({ config, databaseUrl, db, log, policy });
+  const url = options.lane === null ? await openParts(options, foundation, opened) : null;
+  if (options.lane !== null) {
+    const worker = await startWorkerProcess(foundation, { ...options, lane: options.lane });
+    opened.push(worker.stop);
+  }
+  return { foundation, url, database };
+}
+
+/** Before the policy is read nothing else is known; DATABASE_POOL_SIZE may say more. */
+const POOL_DEFAULT = 10;
+
+function poolMax(config: Config): number {
+  return config.overrides.poolSize ?? POOL_DEFAULT;
+}
+
+async function openServer(options: RuntimeOptions, log: Logger, opened: (() => Promise<void>)[]) {
+  const { config } = options;
+  if (config.database.url !== null) {
+    return { databaseUrl: config.database.url, database: describeUrl(config.database.url) };
+  }
+  const disposable = options.disposableDatabase === true;
+  const server = await startEmbeddedPostgres({ home: config.home, log, disposable });
+  opened.push(server.stop);
+  return {
+    databaseUrl: server.url,
+    database: `embedded PostgreSQL ${server.version} in ${config.home}`,
+  };
+}
+
+function describeUrl(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `PostgreSQL at ${host}${pathname}`;
+}
+
+/** Brings the database up to this program and puts the policy of the files in force. */
+async function prepare(
+  options: RuntimeOptions,
+  db: Foundation["db"],
+  log: Logger,
+): Promise<PolicyInForce> {
+  const files = await loadPolicyFiles(options.config, options);
+  const { applied } = await migrate(db, await readMigrationFiles());
+  if (applied.length > 0) log.info("database.migrated", { applied: applied.join(" ") });
+  const { policySource } = options.config;
+  const source =
+    policySource.kind === "directory" ? policySource.path : `s3://${policySource.bucket}`;
+  return publish(db, options.changePolicy?.(files) ?? files, source);
+}
+
+async function openParts(
+  options: RuntimeOptions,
+  foundation: Foundation,
+  opened: (() => Promise<void>)[],
+): Promise<string | null> {
+  const { role } = options;
+  const watching = new AbortController();
+  const watched = runTicks([watchdogOf(foundation)], foundation, watching.signal);
+  opened.push(async () => {
+    watching.abort();
+    await watched;
+  });
+  if (role === "all" || role === "worker") {
+    const argv = [process.execPath, `${options.packageRoot}/bin/algobrain.js`, "serve"] as const;
+    const workers = startWorkers(foundation, {
+      argv,
+      env: options.env,
+      generalCount: GENERAL_WORKERS,
+    });
+    opened.push(() => workers.stop());
+  }
+  if (role === "all" || role === "orchestrator") {
+    const control = startControl(foundation, options.samplesEveryMs);
+    opened.push(() => control.stop());
+  }
+  if (role !== "all" && role !== "api") return null;
+  const api = await startApi(foundation, options.samplesEveryMs);
+  opened.push(() => api.stop());
+  return api.url;
+}

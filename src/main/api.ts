@@ -1,0 +1,68 @@
+/** The HTTP side: the API, the signed doors, health and metrics, and the samples that only this process can take. */
+import type { AddressInfo } from "node:net";
+import { routes as botRoutes } from "../bot/routes.js";
+import { readHealth } from "../runtime/health.js";
+import { apiSource } from "../runtime/sample/api.js";
+import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
+import { runTicks } from "../runtime/ticker.js";
+import { createServer } from "../web/server.js";
+import type { Foundation } from "./foundation.js";
+import { createRegistry } from "./kinds.js";
+import { loadRunbooks } from "./runbooks.js";
+
+export interface Api {
+  /** Where it listens. */
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+export async function startApi(
+  foundation: Foundation,
+  samplesEveryMs: number | undefined,
+): Promise<Api> {
+  const { config, db, log, metrics } = foundation;
+  const app = await createServer({
+    ...foundation,
+    registry: createRegistry(),
+    config: {
+      environment: config.environment,
+      jwtSecrets: config.auth.jwtSecrets ?? [],
+      corsOrigins: config.http.corsOrigins,
+      rateLimitPerMinute: config.http.rateLimitPerMinute,
+      githubWebhookSecret: config.github.webhookSecret,
+    },
+    health: () => readHealth({ ...foundation, redis: null }),
+    doors: await openDoors(foundation),
+  });
+  await app.listen({ host: config.http.host, port: config.http.port });
+  const stopped = new AbortController();
+  const source = apiSource(metrics.apiStats);
+  const every = samplesEveryMs ? { everyMs: samplesEveryMs } : {};
+  const sampling = runTicks(
+    [collectSamplesTick({ db, log, sources: [source], ...every })],
+    foundation,
+    stopped.signal,
+  );
+  const { port } = app.server.address() as AddressInfo;
+  return {
+    url: `http://${config.http.host.includes(":") ? `[${config.http.host}]` : config.http.host}:${port}`,
+    stop: async () => {
+      await app.close();
+      stopped.abort();
+      await sampling;
+    },
+  };
+}
+
+async function openDoors(
+  foundation: Foundation,
+): Promise<Parameters<typeof createServer>[0]["doors"]> {
+  const { config, db, clock, log } = foundation;
+  const deps = {
+    ...{ db, clock, log },
+    registry: await loadRunbooks(),
+    slackSigningSecret: config.slack.signingSecret,
+    pagerdutySecrets: config.pagerduty.webhookSecrets,
+  };
+  return (app) => botRoutes(app, deps);
+}

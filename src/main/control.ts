@@ -1,0 +1,44 @@
+/** The part that leads: recovery of dead workers, schedules, samples, alerts. Two of them are normal: one leads. */
+import { createOrchestrator } from "../runtime/orchestrator.js";
+import { databaseSource } from "../runtime/sample/database.js";
+import { hostSource } from "../runtime/sample/host.js";
+import { jobsSource } from "../runtime/sample/jobs.js";
+import { beatStep } from "../runtime/tick/beat.js";
+import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
+import { createEvaluateAlertsTick } from "../runtime/tick/evaluate-alerts.js";
+import { recoverDeadWorkersStep } from "../runtime/tick/recover-dead-workers.js";
+import { runSchedulesStep } from "../runtime/tick/run-schedules.js";
+import type { Foundation } from "./foundation.js";
+
+/** A dead worker is found this much after its lease, at most. */
+const CYCLE_MS = 1_000;
+const LEASE_MS = 10_000;
+
+export function startControl(
+  foundation: Foundation,
+  samplesEveryMs: number | undefined,
+): { stop(): Promise<void> } {
+  const { db, policy, log, config } = foundation;
+  const sources = [
+    jobsSource(db),
+    databaseSource({ sql: db, policy, otherProcesses: 1 }),
+    hostSource(config.home),
+  ];
+  const orchestrator = createOrchestrator({
+    ...foundation,
+    leaseTtlMs: LEASE_MS,
+    everyMs: CYCLE_MS,
+    cycle: [recoverDeadWorkersStep(foundation), runSchedulesStep(foundation), beatStep(db)],
+    ticks: [
+      collectSamplesTick({
+        db,
+        log,
+        sources,
+        ...(samplesEveryMs ? { everyMs: samplesEveryMs } : {}),
+      }),
+      createEvaluateAlertsTick(foundation),
+    ],
+  });
+  orchestrator.start();
+  return orchestrator;
+}

@@ -1,0 +1,50 @@
+/** Every handler of this program, with its ports. */
+import { join } from "node:path";
+import { fault } from "../base/fault.js";
+import { createInboundHandler } from "../bot/inbound.js";
+import type { JobHandler } from "../job/port.js";
+import type { RunbookRegistry } from "../runbook/registry.js";
+import type { Notify } from "../runtime/handler/alert.js";
+import { createNoticeHandler } from "../runtime/handler/notice.js";
+import { createRunbookHandler } from "../runtime/handler/runbook.js";
+import { createSystemHandlers } from "../runtime/handler/system.js";
+import { createWorkload } from "../workload/workload.js";
+import type { Foundation } from "./foundation.js";
+import type { Ports } from "./ports.js";
+
+export function createHandlers(
+  foundation: Foundation,
+  ports: Ports,
+  registry: RunbookRegistry,
+): JobHandler[] {
+  const { db, policy, clock, config } = foundation;
+  const shared = { db, policy, clock, registry, ...ports };
+  return [
+    ...createWorkload({ db, git: ports.git }),
+    ...createSystemHandlers({
+      db,
+      policy,
+      exportsDir: join(config.home, "exports"),
+      notify: notifyThrough(ports),
+    }),
+    createInboundHandler(shared),
+    createRunbookHandler(shared),
+    createNoticeHandler(shared),
+  ];
+}
+
+/** A test message goes the way of a real one, except that it waits in no outbox. */
+function notifyThrough(ports: Ports): Notify {
+  return (delivery, signal) => {
+    const notifier = ports.notifiers.get(delivery.receiver.kind);
+    if (notifier) return notifier.deliver(delivery, signal);
+    const { name, kind } = delivery.receiver;
+    throw fault.data(
+      "RECEIVER_NOT_CONFIGURED",
+      `receiver "${name}" is a ${kind} one, and ${kind} is not configured`,
+      {
+        hint: "docs/operating.md lists the variables of each",
+      },
+    );
+  };
+}

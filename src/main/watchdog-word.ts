@@ -1,0 +1,26 @@
+/** What the watchdog saw, as words for people. The keys are those of the rules, so both fold into one incident. */
+import { formatDuration } from "../base/duration.js";
+import type { RuntimeWord } from "../runtime/runtime-word.js";
+import type { WatchdogReport } from "../runtime/watchdog.js";
+
+export function wordOfWatchdog({ check, action, ageMs }: WatchdogReport): RuntimeWord {
+  const age =
+    ageMs === null ? "never seen" : `${formatDuration(Math.round(ageMs / 1000) * 1000)} ago`;
+  const over = action === "resolve";
+  return {
+    audience: "critical",
+    severity: check.severity,
+    action,
+    dedupKey: `algobrain/${check.name}/watchdog`,
+    source: "algobrain/watchdog",
+    message: {
+      tone: over ? "good" : "bad",
+      title: over ? `Over: ${check.summary}` : check.summary,
+      fields: [
+        { label: "Alert", value: `${check.id} ${check.name}` },
+        { label: "Last sign of life", value: age },
+      ],
+    },
+    details: { alert: check.id, rule: check.name, age_ms: ageMs },
+  };
+}

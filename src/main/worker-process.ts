@@ -1,0 +1,63 @@
+/** One worker process: what `serve --role worker --lane …` runs, and what the supervisor starts. */
+import { parentLink } from "../runtime/parent-link.js";
+import { runTicks } from "../runtime/ticker.js";
+import { createWorker } from "../runtime/worker.js";
+import { type Foundation, watchdogOf } from "./foundation.js";
+import { createHandlers } from "./handlers.js";
+import { createRegistry } from "./kinds.js";
+import { createPorts } from "./ports.js";
+import { loadRunbooks } from "./runbooks.js";
+
+export const LANES = ["general", "internal"] as const;
+export type WorkerLane = (typeof LANES)[number];
+
+export interface WorkerProcess {
+  readonly id: string;
+  /** Drains, gives back what is left, and ends. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+export interface WorkerProcessOptions {
+  readonly lane: WorkerLane;
+  readonly kinds: readonly string[] | null;
+  /** The process must end now; what it held is healed by others. */
+  readonly onFatal: (why: string) => void;
+}
+
+/** Milliseconds that running jobs get to end by themselves. */
+export const DRAIN_MS = 10_000;
+
+export async function startWorkerProcess(
+  foundation: Foundation,
+  options: WorkerProcessOptions,
+): Promise<WorkerProcess> {
+  const { config } = foundation;
+  const link = parentLink();
+  const handlers = createHandlers(
+    foundation,
+    createPorts(config, foundation.redact),
+    await loadRunbooks(),
+  );
+  const worker = createWorker({
+    ...foundation,
+    ...options,
+    databaseSsl: config.database.ssl,
+    registry: createRegistry(),
+    handlers,
+    globalCap: config.orchestrator.maxConcurrentJobs,
+    pollMaxMs: config.orchestrator.pollIntervalMs,
+    drainMs: DRAIN_MS,
+    parentPid: link.parentPid,
+  });
+  const watching = new AbortController();
+  const watched = runTicks([watchdogOf(foundation)], foundation, watching.signal);
+  const { id } = await worker.start();
+  link.tellRegistered(id);
+  const stop = async () => {
+    await worker.stop();
+    watching.abort();
+    await watched;
+  };
+  link.onGone(() => options.onFatal("the supervisor is gone"));
+  return { id, stop };
+}

@@ -1,0 +1,54 @@
+/** The worker processes of this machine, supervised: two for the public kinds, one for the internal lane. */
+import type { ChildProgram } from "../runtime/child.js";
+import { recoverWorker } from "../runtime/recover.js";
+import { createSupervisor, type Supervisor } from "../runtime/supervisor.js";
+import type { Foundation } from "./foundation.js";
+import { DRAIN_MS, type WorkerLane } from "./worker-process.js";
+
+export interface WorkersOptions {
+  /** Program and arguments up to the role: `node …/bin/algobrain.js serve`. */
+  readonly argv: readonly [string, ...string[]];
+  /** The environment of the children, besides the database and home that we name. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly generalCount: number;
+}
+
+/** A child drains first; what it then still runs is ended and goes back to the queue. */
+const GRACE_MS = DRAIN_MS + 5_000;
+
+export function startWorkers(foundation: Foundation, options: WorkersOptions): Supervisor {
+  const lanes: WorkerLane[] = [
+    ...Array<WorkerLane>(options.generalCount).fill("general"),
+    "internal",
+  ];
+  const supervisor = createSupervisor({
+    ...foundation,
+    programs: lanes.map((lane, i) => program(foundation, options, lane, i + 1)),
+    onWorkerGone: async (workerId) => {
+      await recoverWorker(workerId, foundation);
+    },
+    graceMs: GRACE_MS,
+  });
+  supervisor.start();
+  return supervisor;
+}
+
+function program(
+  foundation: Foundation,
+  options: WorkersOptions,
+  lane: WorkerLane,
+  number: number,
+): ChildProgram {
+  const { config, databaseUrl } = foundation;
+  return {
+    name: `${lane}-${number}`,
+    argv: [...options.argv, "--role", "worker", "--lane", lane],
+    env: {
+      ...options.env,
+      // The embedded server's password is in the URL: the environment of our own child, never argv.
+      DATABASE_URL: databaseUrl,
+      DATABASE_SSL: String(config.database.ssl),
+      ALGOBRAIN_HOME: config.home,
+    },
+  };
+}
