@@ -2,8 +2,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { readCommand } from "../../src/bot/command.js";
 import { answerAtOnce, usageOf } from "../../src/bot/help.js";
 import { splitWords } from "../../src/bot/words.js";
+import { loadRunbooks } from "../../src/main/runbooks.js";
 import type { RunbookRegistry } from "../../src/runbook/registry.js";
-import { loadRunbooks } from "../../src/runtime/runbook-files.js";
 
 let registry: RunbookRegistry;
 beforeAll(async () => {

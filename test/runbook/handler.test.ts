@@ -1,0 +1,535 @@
+/** The engine on a real database: order, records, interruptions, locks, deadlines, cancellation, telling. */
+import { describe, expect, test } from "vitest";
+import type { JsonObject } from "../../src/base/json.js";
+import type { Repeat, Runbook } from "../../src/runbook/define.js";
+import { RunbookRegistry } from "../../src/runbook/registry.js";
+import { verifyAudit } from "../../src/store/audit.js";
+import type { Database } from "../../src/store/database.js";
+import {
+  beginStep,
+  cancelRun,
+  finishStep,
+  readRun,
+  readSteps,
+  startRun,
+} from "../../src/store/runs.js";
+import { withDatabase } from "../support/database.js";
+import {
+  makeChat,
+  makeIncidents,
+  makeRegistry,
+  makeRunbook,
+  makeShell,
+  queueRun,
+  workOn,
+} from "../support/runbook-world.js";
+import { until } from "../support/until.js";
+
+async function auditActions(db: Database, target: string): Promise<string[]> {
+  const { rows } = await db.query<{ action: string }>(
+    "SELECT action FROM audit_log WHERE target = $1 ORDER BY seq",
+    [target],
+  );
+  return rows.map(({ action }) => action);
+}
+
+const PLAN = { phase: "plan", ordinal: 0, name: "plan" } as const;
+const ACT = { phase: "act", ordinal: 0, name: "act" } as const;
+
+describe("a run", () => {
+  test("plans, acts and verifies, and every step has its record and its audit row", () =>
+    withDatabase(async (db) => {
+      const order: string[] = [];
+      const runbook = makeRunbook("fix", {
+        plan: async () => {
+          order.push("plan");
+          return { text: "found it", changes: ["turn it off", "turn it on"], facts: { n: 7 } };
+        },
+        steps: [
+          {
+            name: "off",
+            repeat: "safe",
+            run: async ({ shell, say, plan }) => {
+              order.push(`off ${plan.facts?.n}`);
+              say("switching");
+              await shell.run(["switch", "off"]);
+              return { text: "it is off", value: { was: "on" } };
+            },
+          },
+          {
+            name: "on",
+            repeat: "safe",
+            run: async ({ resultOf }) => {
+              order.push(`on ${JSON.stringify(resultOf("off"))}`);
+              return "it is on";
+            },
+          },
+        ],
+        verify: {
+          withinMs: () => 5_000,
+          everyMs: 1,
+          check: async () => {
+            order.push("verify");
+            const isDone = order.filter((it) => it === "verify").length === 3;
+            return { state: isDone ? "passed" : "waiting", text: "it glows" };
+          },
+        },
+      });
+      const registry = makeRegistry(runbook);
+      const shell = makeShell();
+      const id = await queueRun(db, registry, "fix");
+
+      expect(await workOn({ db, registry, shell }, id)).toMatchObject({ status: "succeeded" });
+
+      expect(order).toEqual(["plan", "off 7", 'on {"was":"on"}', "verify", "verify", "verify"]);
+      expect(shell.commands).toEqual(["switch off"]);
+      const run = await readRun(db, id);
+      expect(run).toMatchObject({
+        status: "succeeded",
+        outcome: "it glows",
+        output: { text: "off: it is off\non: it is on" },
+        plan: { text: "found it", changes: ["turn it off", "turn it on"] },
+      });
+      const steps = await readSteps(db, run!.seq);
+      expect(steps.map(({ phase, name, status }) => `${phase} ${name} ${status}`)).toEqual([
+        "plan plan succeeded",
+        "act off succeeded",
+        "act on succeeded",
+        "verify verify succeeded",
+      ]);
+      expect(steps[1]?.output).toBe("switching\n$ switch off\n(exit 0 after 1 ms)\nit is off");
+      expect(await auditActions(db, id)).toEqual([
+        "run.requested",
+        "run.step-succeeded",
+        "run.step-succeeded",
+        "run.step-succeeded",
+        "run.step-succeeded",
+        "run.succeeded",
+      ]);
+      expect(await verifyAudit(db)).toMatchObject({ ok: true });
+    }));
+
+  test("that is dry only plans, and says what would happen", () =>
+    withDatabase(async (db) => {
+      const registry = makeRegistry(
+        makeRunbook("fix", {
+          steps: [
+            {
+              name: "act",
+              repeat: "safe",
+              run: async () => {
+                throw new Error("a dry run must not come here");
+              },
+            },
+          ],
+        }),
+      );
+      const id = await queueRun(db, registry, "fix", { dryRun: true });
+      await workOn({ db, registry }, id);
+      expect(await readRun(db, id)).toMatchObject({
+        status: "succeeded",
+        outcome: "dry run: nothing was changed",
+        output: { text: "all is well\nwould change something" },
+      });
+    }));
+
+  test("hands its plan, and a runbook that only reads, nothing that writes", () =>
+    withDatabase(async (db) => {
+      const handed: Record<string, string[]> = {};
+      const keysOf = (context: { runtime: object; shell: object }) =>
+        [...Object.keys(context.runtime), ...Object.keys(context.shell)].filter((key) =>
+          ["retryJob", "pauseQueue", "resumeQueue", "run"].includes(key),
+        );
+      const watch = (name: string, danger: Runbook["danger"]) =>
+        makeRunbook(name, {
+          danger,
+          plan: async (context) => {
+            handed[`${name} plan`] = keysOf(context);
+            return { text: "", changes: [] };
+          },
+          steps: [
+            {
+              name: "act",
+              repeat: "safe",
+              run: async (context) => {
+                handed[`${name} act`] = keysOf(context);
+                return "";
+              },
+            },
+          ],
+        });
+      const registry = makeRegistry(watch("reads", "R"), watch("writes", "V"));
+      for (const name of ["reads", "writes"])
+        await workOn({ db, registry }, await queueRun(db, registry, name));
+      expect(handed).toEqual({
+        "reads plan": [],
+        "reads act": [],
+        "writes plan": [],
+        "writes act": ["retryJob", "pauseQueue", "resumeQueue", "run"],
+      });
+    }));
+
+  test("whose plan wants to write through the reading shell fails before anything ran", () =>
+    withDatabase(async (db) => {
+      const shell = makeShell();
+      const registry = makeRegistry(
+        makeRunbook("sly", {
+          plan: async (context) => {
+            await context.shell.read(["rm", "-rf", "/"]);
+            return { text: "", changes: [] };
+          },
+        }),
+      );
+      const id = await queueRun(db, registry, "sly");
+      await workOn({ db, registry, shell }, id);
+      expect(await readRun(db, id)).toMatchObject({
+        status: "failed",
+        outcome: expect.stringContaining('"rm" is not known to change nothing'),
+      });
+      expect(shell.commands).toEqual([]);
+    }));
+
+  test("whose step fails stops there, and says which step and why", () =>
+    withDatabase(async (db) => {
+      const registry = makeRegistry(
+        makeRunbook("fix", {
+          steps: [
+            { name: "first", repeat: "safe", run: async () => "fine" },
+            {
+              name: "second",
+              repeat: "safe",
+              run: async () => {
+                throw new Error("the switch is stuck");
+              },
+            },
+            { name: "third", repeat: "safe", run: async () => "never" },
+          ],
+        }),
+      );
+      const id = await queueRun(db, registry, "fix");
+      await workOn({ db, registry }, id);
+      const run = await readRun(db, id);
+      expect(run).toMatchObject({
+        status: "failed",
+        outcome: 'step "second" failed: the switch is stuck',
+        output: { text: "fine" },
+      });
+      const steps = await readSteps(db, run!.seq);
+      expect(steps.map(({ name, status }) => `${name} ${status}`)).toEqual([
+        "plan succeeded",
+        "first succeeded",
+        "second failed",
+      ]);
+    }));
+
+  test("that ended well but did not help has failed: verify decides", () =>
+    withDatabase(async (db) => {
+      const registry = makeRegistry(
+        makeRunbook("fix", {
+          verify: {
+            withinMs: () => 20,
+            everyMs: 5,
+            check: async () => ({ state: "waiting", text: "12 jobs still wait" }),
+          },
+        }),
+      );
+      const id = await queueRun(db, registry, "fix");
+      await workOn({ db, registry }, id);
+      expect(await readRun(db, id)).toMatchObject({
+        status: "failed",
+        outcome: "12 jobs still wait",
+      });
+    }));
+});
+
+describe("after a crash", () => {
+  /** As a killed executor leaves it: taken, planned, and one step begun. */
+  async function interrupt(db: Database, id: string): Promise<void> {
+    const run = (await startRun(db, id))!;
+    await beginStep(db, run, PLAN);
+    await db.transaction((tx) =>
+      finishStep(tx, run, PLAN, { status: "succeeded", output: "", result: { text: "" } }),
+    );
+    await beginStep(db, run, ACT);
+  }
+
+  const interrupted = async (db: Database, repeat: Repeat<JsonObject>) => {
+    let ranCount = 0;
+    const registry = makeRegistry(
+      makeRunbook("fix", {
+        steps: [
+          {
+            name: "act",
+            repeat,
+            run: async () => {
+              ranCount++;
+              return "acted";
+            },
+          },
+        ],
+      }),
+    );
+    const id = await queueRun(db, registry, "fix");
+    await interrupt(db, id);
+    await workOn({ db, registry }, id);
+    const run = (await readRun(db, id))!;
+    return { ranCount, run, steps: await readSteps(db, run.seq) };
+  };
+
+  test("a step that is safe to repeat is repeated", () =>
+    withDatabase(async (db) => {
+      const { ranCount, run } = await interrupted(db, "safe");
+      expect(ranCount).toBe(1);
+      expect(run.status).toBe("succeeded");
+    }));
+
+  test("a step that is never to be repeated stalls the run, and is called indeterminate", () =>
+    withDatabase(async (db) => {
+      const { ranCount, run, steps } = await interrupted(db, "never");
+      expect(ranCount).toBe(0);
+      expect(run).toMatchObject({
+        status: "stalled",
+        outcome: expect.stringContaining("unknown whether it took effect"),
+      });
+      expect(steps.find(({ phase }) => phase === "act")?.status).toBe("indeterminate");
+    }));
+
+  test.each([
+    ["done", 0, "succeeded"],
+    ["not-done", 1, "succeeded"],
+    ["unknown", 0, "stalled"],
+  ] as const)(
+    "a step whose check says %s runs %i times, and the run has %s",
+    (effect, times, status) =>
+      withDatabase(async (db) => {
+        const { ranCount, run } = await interrupted(db, { check: async () => effect });
+        expect(ranCount).toBe(times);
+        expect(run.status).toBe(status);
+      }),
+  );
+
+  test("a finished step is not run again, and its value is known to later steps", () =>
+    withDatabase(async (db) => {
+      const ran: string[] = [];
+      const abort = new AbortController();
+      const registry = makeRegistry(
+        makeRunbook("fix", {
+          steps: [
+            {
+              name: "first",
+              repeat: "never",
+              run: async () => {
+                ran.push("first");
+                return { text: "done", value: 41 };
+              },
+            },
+            {
+              name: "second",
+              repeat: "safe",
+              run: async ({ resultOf, signal }) => {
+                ran.push(`second ${resultOf("first")}`);
+                if (ran.length === 2) {
+                  abort.abort(new Error("shutdown"));
+                  signal.throwIfAborted();
+                }
+                return "done";
+              },
+            },
+          ],
+        }),
+      );
+      const id = await queueRun(db, registry, "fix");
+      await expect(workOn({ db, registry }, id, abort.signal)).rejects.toThrow("shutdown");
+      expect(await readRun(db, id)).toMatchObject({ status: "running" });
+      await workOn({ db, registry }, id);
+      expect(ran).toEqual(["first", "second 41", "second 41"]);
+      expect(await readRun(db, id)).toMatchObject({ status: "succeeded" });
+    }));
+
+  test("an executor that was overtaken changes nothing", () =>
+    withDatabase(async (db) => {
+      const registry = makeRegistry(makeRunbook("fix"));
+      const id = await queueRun(db, registry, "fix");
+      const late = (await startRun(db, id))!;
+      await beginStep(db, late, ACT);
+      const next = (await startRun(db, id))!;
+      expect(next.fence).toBe(late.fence + 1);
+      const attempt = db.transaction((tx) =>
+        finishStep(tx, late, ACT, { status: "succeeded", output: "too late" }),
+      );
+      await expect(attempt).rejects.toMatchObject({ kind: "waiting", code: "RUN_LOST" });
+      expect((await readSteps(db, late.seq))[0]).toMatchObject({ status: "running", output: "" });
+    }));
+
+  test("another version of the runbook does not take over", () =>
+    withDatabase(async (db) => {
+      const registry = makeRegistry(makeRunbook("fix"));
+      const [fresh, begun] = [
+        await queueRun(db, registry, "fix", { params: { note: "a" } }),
+        await queueRun(db, registry, "fix", { params: { note: "b" } }),
+      ];
+      await interrupt(db, begun);
+      const { runbook } = registry.find("fix")!;
+      const changed = new RunbookRegistry([{ runbook, contentHash: "another" }]);
+      await workOn({ db, registry: changed }, fresh);
+      await workOn({ db, registry: changed }, begun);
+      expect(await readRun(db, fresh)).toMatchObject({
+        status: "failed",
+        outcome: expect.stringContaining("nothing was done, ask again"),
+      });
+      expect(await readRun(db, begun)).toMatchObject({ status: "stalled" });
+    }));
+});
+
+describe("limits", () => {
+  const hanging = (timeoutMs: number) =>
+    makeRunbook("hang", {
+      timeoutMs,
+      steps: [
+        {
+          name: "act",
+          repeat: "never",
+          run: async ({ signal }) => {
+            await new Promise((resolve) => signal.addEventListener("abort", resolve));
+            throw new Error("stopped");
+          },
+        },
+      ],
+    });
+
+  test("at its deadline a run ends, and the step's effect is called unknown", () =>
+    withDatabase(async (db) => {
+      const registry = makeRegistry(hanging(200));
+      const id = await queueRun(db, registry, "hang");
+      await workOn({ db, registry }, id);
+      const run = (await readRun(db, id))!;
+      expect(run).toMatchObject({ status: "failed", outcome: "not done within 200ms" });
+      const steps = await readSteps(db, run.seq);
+      expect(steps.at(-1)).toMatchObject({
+        status: "indeterminate",
+        error: "not done within 200ms",
+      });
+    }));
+
+  test("a cancelled run ends within seconds, and says who did it", () =>
+    withDatabase(async (db) => {
+      const registry = makeRegistry(hanging(60_000));
+      const id = await queueRun(db, registry, "hang");
+      const working = workOn({ db, registry }, id);
+      await until(
+        async () =>
+          (await readSteps(db, (await readRun(db, id))!.seq)).some((it) => it.phase === "act"),
+        "the step has begun",
+      );
+      const request = { id, actor: "ann", reason: "wrong job" };
+      expect(await db.transaction((tx) => cancelRun(tx, request))).toBe(true);
+      expect(await working).toMatchObject({ status: "cancelled" });
+      expect(await readRun(db, id)).toMatchObject({ outcome: "cancelled by ann: wrong job" });
+      expect((await readSteps(db, (await readRun(db, id))!.seq)).at(-1)?.status).toBe(
+        "indeterminate",
+      );
+      expect(await db.transaction((tx) => cancelRun(tx, request))).toBe(false);
+    }));
+
+  test("two runs never hold one target: the second waits and is told for whom", () =>
+    withDatabase(async (db) => {
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const holder = makeRunbook("holder", {
+        locks: () => ["queue-index"],
+        steps: [{ name: "act", repeat: "safe", run: async () => held.then(() => "done") }],
+      });
+      const second = makeRunbook("second", { locks: () => ["job-1", "queue-index"] });
+      const registry = makeRegistry(holder, second);
+      const first = await queueRun(db, registry, "holder");
+      const working = workOn({ db, registry }, first);
+      await until(async () => (await readRun(db, first))?.status === "running", "the first runs");
+      const id = await queueRun(db, registry, "second");
+      await expect(workOn({ db, registry }, id)).rejects.toMatchObject({
+        kind: "waiting",
+        code: "TARGET_LOCKED",
+        message: expect.stringMatching(new RegExp(`^queue-index is held by ${first} of ann for `)),
+      });
+      expect(await readRun(db, id)).toMatchObject({ status: "queued" });
+      release();
+      await working;
+      await workOn({ db, registry }, id);
+      expect(await readRun(db, id)).toMatchObject({ status: "succeeded" });
+      expect((await db.query("SELECT target FROM control.target_lock")).rows).toEqual([]);
+    }));
+});
+
+describe("telling", () => {
+  const chatPlace = { chat: { channel: "ops", ts: null } };
+
+  test("one message lives with the run, and notes go to its incident", () =>
+    withDatabase(async (db) => {
+      const registry = makeRegistry(makeRunbook("fix"));
+      const [chat, incidents] = [makeChat(), makeIncidents()];
+      const id = await queueRun(db, registry, "fix", { ...chatPlace, incidentId: "Q1" });
+      await workOn({ db, registry, chat, incidents }, id);
+      expect(chat.posts).toHaveLength(1);
+      expect(chat.posts[0]?.message.title).toBe(`${id} running: fix`);
+      expect(chat.updates.at(-1)).toMatchObject({
+        ts: "ts-1",
+        message: { tone: "good", title: `${id} succeeded: fix` },
+      });
+      expect(incidents.notes.map(({ marker }) => marker)).toEqual([
+        `${id}:started`,
+        `${id}:succeeded`,
+      ]);
+    }));
+
+  test("a run that did not work out is handed over with what to type next", () =>
+    withDatabase(async (db) => {
+      const registry = makeRegistry(
+        makeRunbook("fix", {
+          plan: async () => {
+            throw new Error("nothing to fix");
+          },
+        }),
+      );
+      const [chat, incidents] = [makeChat(), makeIncidents()];
+      const id = await queueRun(db, registry, "fix", { ...chatPlace, incidentId: "Q1" });
+      await workOn({ db, registry, chat, incidents }, id);
+      const fields = chat.updates.at(-1)?.message.fields;
+      expect(fields).toEqual([
+        { label: "Outcome", value: "nothing to fix" },
+        { label: "Next", value: "/algobrain look-after fix" },
+      ]);
+      expect(incidents.notes.at(-1)?.text).toContain("Next: /algobrain look-after fix");
+    }));
+
+  test("with Slack down the run goes on, and its end is told later, without running again", () =>
+    withDatabase(async (db) => {
+      let ranCount = 0;
+      const registry = makeRegistry(
+        makeRunbook("fix", {
+          steps: [
+            {
+              name: "act",
+              repeat: "safe",
+              run: async () => {
+                ranCount++;
+                return "acted";
+              },
+            },
+          ],
+        }),
+      );
+      const chat = makeChat();
+      chat.isDown = true;
+      const id = await queueRun(db, registry, "fix", chatPlace);
+      await expect(workOn({ db, registry, chat }, id)).rejects.toMatchObject({
+        kind: "transient",
+        code: "SLACK_UNAVAILABLE",
+      });
+      expect(await readRun(db, id)).toMatchObject({ status: "succeeded" });
+      chat.isDown = false;
+      await workOn({ db, registry, chat }, id);
+      expect(ranCount).toBe(1);
+      expect(chat.posts.map(({ message }) => message.title)).toEqual([`${id} succeeded: fix`]);
+    }));
+});
