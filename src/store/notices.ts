@@ -2,21 +2,15 @@
  * The outbox: what is to be said is a row, written with what caused it, and a job of the internal lane that
  * sends it. At least once, with keys that make twice harmless.
  */
-import type { JsonObject } from "../base/json.js";
-import type { Message } from "../message/message.js";
+import type { Delivery } from "../alert/port.js";
 import type { Severity } from "../policy/policy.js";
 import type { Sql } from "./database.js";
 import { enqueueJob } from "./jobs.js";
 
-export interface NewNotice {
-  /** Name in routes.yaml. */
+/** What a receiver will be given, and why. */
+export interface NewNotice extends Omit<Delivery, "receiver"> {
+  /** Name in routes.yaml: what stands behind it is looked up when it is sent. */
   readonly receiver: string;
-  readonly dedupKey: string;
-  readonly action: "trigger" | "resolve";
-  readonly severity: Severity;
-  readonly source: string;
-  readonly message: Message;
-  readonly details: JsonObject;
   /** Why we speak, by name. */
   readonly reason: string;
 }
