@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -86,15 +86,44 @@ describe("the embedded server", () => {
     expect(existsSync(join(home, "postgres.json"))).toBe(false);
   });
 
-  test("is shared by a second start with the same home, and ended by the first only", () =>
-    withServer(home, async (owner) => {
-      // The owner file names our own process; a living other one stands for the first start.
-      await writeFile(join(home, "postgres.owner"), String(process.ppid));
-      const guest = await startEmbeddedPostgres({ home, log });
-      expect(guest).toMatchObject({ url: owner.url, owned: false });
-      await guest.stop();
-      expect(await ask(owner.url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
-    }));
+  test("is shared by all who start it with the same home, and stopped by the last to leave", async () => {
+    const first = await startEmbeddedPostgres({ home, log });
+    const second = await startEmbeddedPostgres({ home, log, disposable: true });
+    expect(second.url).toBe(first.url);
+    await first.stop();
+    await first.stop();
+    expect(await ask(second.url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    await second.stop();
+    await expect(ask(second.url, "SELECT 1")).rejects.toMatchObject({ kind: "transient" });
+    expect(events.map(({ event }) => event)).toEqual([
+      ...["embedded-postgres.started", "embedded-postgres.found", "embedded-postgres.stopped"],
+    ]);
+  });
+
+  test("is not kept running by one who was killed, or had our number before us", async () => {
+    const users = join(home, "postgres.users");
+    await mkdir(users);
+    const gone = spawn(process.execPath, ["-e", ""]);
+    await once(gone, "exit");
+    await writeFile(join(users, `${gone.pid}-1-aa`), "");
+    await writeFile(join(users, `${process.pid}-1-bb`), "");
+    await withServer(home, async () => {});
+    expect(events.at(-1)!.event).toBe("embedded-postgres.stopped");
+    expect(await readdir(users)).toEqual([]);
+  });
+
+  test("is kept running for one who still lives", async () => {
+    const users = join(home, "postgres.users");
+    await mkdir(users);
+    await writeFile(join(users, `${process.ppid}-1-aa`), "");
+    await withServer(home, async ({ url, stop }) => {
+      await stop();
+      expect(await ask(url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    });
+    await rm(join(users, `${process.ppid}-1-aa`));
+    await withServer(home, async () => {});
+    expect(existsSync(join(home, "postgres"))).toBe(false);
+  });
 
   test("two starts at once get one server", async () => {
     const servers = await Promise.all(
@@ -127,7 +156,7 @@ describe("the embedded server", () => {
     starter.kill("SIGKILL");
     await once(starter, "exit");
     await withServer(home, async (server) => {
-      expect(server).toMatchObject({ url: url.toString().trim(), owned: true });
+      expect(server.url).toBe(url.toString().trim());
       expect(events.map(({ event }) => event)).toEqual(["embedded-postgres.found"]);
       expect(await ask(server.url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
     });

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chown, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { systemClock } from "../../base/clock.js";
 import { fault } from "../../base/fault.js";
 import { type Account, ENVIRONMENT, runAs } from "./account.js";
@@ -99,10 +99,17 @@ export async function start(server: Server): Promise<Running> {
   await keepLogSmall(server);
   for (let attempt = 1; attempt <= START_ATTEMPTS_MAX; attempt++) {
     const child = await spawnServer(server, await freePort());
-    const running = await firstAnswer(server, child);
-    // Also when another process was quicker: then its server is ours too.
-    if (running) return running;
-    await dropStalePidFile(server);
+    let ended = false;
+    child.once("exit", () => {
+      ended = true;
+    });
+    const ours = await waitForAnswer(server, () => ended);
+    if (ours) return ours;
+    // Another process was quicker: then its server is ours too.
+    const theirs = await waitForAnswer(server, async () => !(await isHeld(server)));
+    if (theirs) return theirs;
+    // After a restart of the machine a stranger may carry the server's number.
+    await rm(pidFile(server), { force: true });
     // A port taken meanwhile, or a killed server whose last child has not yet gone.
     await systemClock.sleep(START_PAUSE_MS);
   }
@@ -156,15 +163,26 @@ async function spawnServer(server: Server, port: number): Promise<ChildProcess> 
   }
 }
 
-/** Null when the child ended and no server of this place answers, or none did in time. */
-async function firstAnswer(server: Server, child: ChildProcess): Promise<Running | null> {
-  let ended = false;
-  child.once("exit", () => {
-    ended = true;
-  });
-  const isReady = async () => (await readPidFile(server)).status === "ready";
-  await pollUntil(async () => ended || (await isReady()), START_TIMEOUT_MS);
-  return findRunning(server);
+/** Null when it becomes hopeless, or takes too long. */
+async function waitForAnswer(
+  server: Server,
+  isHopeless: () => boolean | Promise<boolean>,
+): Promise<Running | null> {
+  let running: Running | null = null;
+  await pollUntil(async () => {
+    const { status } = await readPidFile(server);
+    running = status === "ready" ? await findRunning(server) : null;
+    return running !== null || (await isHopeless());
+  }, START_TIMEOUT_MS);
+  return running;
+}
+
+/** True when a living server has these files, ready or not. Where nobody tells the names of processes, its number counts. */
+async function isHeld(server: Server): Promise<boolean> {
+  const { pid } = await readPidFile(server);
+  if (!pid || !isAlive(pid)) return false;
+  const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => null);
+  return command === null || basename(command.split("\0", 1)[0]!) === "postgres";
 }
 
 async function readPidFile(
@@ -204,14 +222,6 @@ function broken(what: string, server: Server): Error {
   return fault.transient("EMBEDDED_DATABASE_UNAVAILABLE", `embedded PostgreSQL: ${what}`, {
     hint: `see ${logFile(server)}`,
   });
-}
-
-/** After a restart of the machine a stranger may carry the number; the server would take it for itself and refuse. */
-async function dropStalePidFile(server: Server): Promise<void> {
-  const { pid } = await readPidFile(server);
-  if (!pid) return;
-  const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => null);
-  if (command !== null && !command.includes("postgres")) await rm(pidFile(server), { force: true });
 }
 
 async function keepLogSmall(server: Server): Promise<void> {
