@@ -10,6 +10,8 @@ export interface ChildProgram {
   /** Program and arguments. Secrets go through the environment. */
   readonly argv: readonly [string, ...string[]];
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** File descriptor that takes its log lines; by default they are ours. */
+  readonly log?: number | undefined;
 }
 
 export interface ChildExit {
@@ -33,7 +35,7 @@ export function startChild(program: ChildProgram, clock: Clock): Child {
   const spawned = spawn(command, args, {
     env: program.env as NodeJS.ProcessEnv,
     // Log lines of a child are log lines of the service.
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
+    stdio: ["ignore", "inherit", program.log ?? "inherit", "ipc"],
   });
   let workerId: string | null = null;
   spawned.on("message", (message) => {

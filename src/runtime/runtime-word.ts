@@ -10,6 +10,8 @@ export interface RuntimeWord {
   /** `policy.routes.runtimeReceivers`: whoever is on call, or the operators' channel. */
   readonly audience: "critical" | "operator";
   readonly severity: Severity;
+  /** Default `trigger`; `resolve` takes the same key back. */
+  readonly action?: "trigger" | "resolve";
   /** The same trouble has the same key: it is told once. */
   readonly dedupKey: string;
   /** Where it happened, e.g. `algobrain/job-123`. */

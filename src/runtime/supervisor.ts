@@ -10,8 +10,6 @@ import type { Logger } from "../base/log.js";
 import { type Child, type ChildProgram, startChild } from "./child.js";
 import type { Emit } from "./events.js";
 
-export type { ChildProgram } from "./child.js";
-
 export interface SupervisorOptions {
   readonly programs: readonly ChildProgram[];
   /** Called as soon as a child with a registered worker is gone. May throw: the tick will recover it later. */

@@ -20,6 +20,7 @@ import { type Emit, kindWorkerId } from "./events.js";
 import { type Heartbeat, startHeartbeat } from "./heartbeat.js";
 import { type JobHints, listenForJobs } from "./job-hints.js";
 import { rulesOf } from "./kind-rules.js";
+import { parentLink } from "./parent-link.js";
 import { RunningJobs } from "./running-jobs.js";
 import type { RuntimeNotify } from "./runtime-word.js";
 import { Slots } from "./slots.js";
@@ -43,7 +44,7 @@ export interface WorkerOptions {
   readonly pollMaxMs: number;
   /** Milliseconds that running jobs get to end by themselves on stop. */
   readonly drainMs: number;
-  /** Of `parentLink()`; null without a supervisor. */
+  /** Of `parentLink()`: the supervisor, which is told our id. Null: there is none. */
   readonly parentPid: number | null;
   readonly clock: Clock;
   readonly log: Logger;
@@ -108,6 +109,8 @@ class WorkerLife {
       hostname: hostname(),
       pid: process.pid,
     });
+    // Before the first claim: a supervisor that does not know us could not tell at once that we died.
+    if (options.parentPid !== null) parentLink().tellRegistered(registered.id);
     const life = new WorkerLife(options, registered, kinds);
     await life.#heartbeat.beating;
     const told = { worker_id: registered.id, kinds: kinds.join(","), pid: process.pid };

@@ -1,13 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Clock } from "../../src/base/clock.js";
 import { systemClock } from "../../src/base/clock.js";
-import { createWatchdogReport } from "../../src/runtime/tell-people.js";
 import { CALM, judgeAge, type WatchdogReport, watchdogTick } from "../../src/runtime/watchdog.js";
 import type { Database } from "../../src/store/database.js";
-import { listNotices } from "../../src/store/notices.js";
 import { insertSamples } from "../../src/store/samples.js";
 import { withDatabase } from "../support/database.js";
-import { makePolicy } from "./support/policy.js";
 
 const at = (seconds: number) => new Date(Date.UTC(2026, 0, 28, 12, 0, seconds));
 const check = { maxAgeMs: 45_000, forMs: 30_000 };
@@ -71,38 +68,6 @@ describe("the watchdogs of two processes", () => {
       expect(told).toEqual([]);
       await young.run(new Date(Date.now() + 61_000), signal);
       expect(told.map(({ check: { id } }) => id)).toEqual(["AR-05"]);
-    });
-  });
-
-  it("write notices that fold into the alert of the same rule", async () => {
-    await withDatabase(async (db) => {
-      const policy = makePolicy();
-      const routes = {
-        ...policy.routes,
-        runtimeReceivers: { critical: ["pagerduty"], operator: [] },
-      };
-      const report = createWatchdogReport({
-        db,
-        clock: systemClock,
-        policy: () => ({ ...policy, routes }),
-      });
-      const watched = watchdogTick({
-        db,
-        clock: systemClock,
-        emit: () => {},
-        holder: "a",
-        report,
-      });
-      await beat(db, 90);
-      await watched.run(new Date(), signal);
-      expect(await listNotices(db, { limit: 10 })).toMatchObject([
-        {
-          receiver: "pagerduty",
-          dedupKey: "algobrain/orchestrator-down/all",
-          action: "trigger",
-          severity: "sev1",
-        },
-      ]);
     });
   });
 });

@@ -1,7 +1,9 @@
 /**
  * The smallest runtime that can be killed: `main` supervises two workers and orchestrates, `worker` is
- * one of them. Its jobs of kind `index` take a few milliseconds, unless the payload says `hold`.
+ * one of them. Its jobs of kind `index` read a file; one whose payload says `hold` is held in that attempt until it is stopped.
  */
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { Type } from "typebox";
 import { systemClock } from "../../../src/base/clock.js";
@@ -17,9 +19,11 @@ import { createWorker } from "../../../src/runtime/worker.js";
 import { openDatabase } from "../../../src/store/database.js";
 import { makePolicy } from "./policy.js";
 
+const self = fileURLToPath(import.meta.url);
 const [role] = process.argv.slice(2);
 const databaseUrl = process.env.TEST_RUNTIME_DATABASE_URL ?? "";
-const policy = () => makePolicy({ healing: { crashMax: 50, workerDeadAfterMs: 3_000 } });
+const workerDeadAfterMs = Number(process.env.TEST_RUNTIME_DEAD_AFTER_MS);
+const policy = () => makePolicy({ healing: { crashMax: 50, workerDeadAfterMs } });
 const shared = {
   clock: systemClock,
   log: silentLogger,
@@ -32,8 +36,8 @@ const shared = {
 const index: JobHandler = {
   kind: "index",
   run: async ({ job, signal }) => {
-    await systemClock.sleep(job.payload.hold === job.attempt ? 600_000 : 5, signal);
-    return null;
+    if (job.payload.hold === job.attempt) await once(signal, "abort");
+    return { bytes: (await readFile(self)).length };
   },
 };
 
@@ -67,8 +71,7 @@ async function runWorker(): Promise<void> {
   };
   process.on("SIGTERM", () => void stop());
   link.onGone(() => void stop());
-  const { id } = await worker.start();
-  link.tellRegistered(id);
+  await worker.start();
 }
 
 async function runMain(): Promise<void> {
@@ -83,7 +86,6 @@ async function runMain(): Promise<void> {
     cycle: [recoverDeadWorkersStep(recovery)],
     ticks: [],
   });
-  const self = fileURLToPath(import.meta.url);
   const supervisor = createSupervisor({
     ...shared,
     programs: ["a", "b"].map((name) => ({
