@@ -3,8 +3,8 @@
  * server's version or newer is found, else as files of our tables (design 8.13).
  */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { mkdir, rm, stat, writeFile } from "node:fs/promises";
+import { createReadStream, existsSync } from "node:fs";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fault } from "../base/fault.js";
 import type { Shell } from "../runbook/port.js";
@@ -75,7 +75,7 @@ async function byPgDump(request: BackupRequest, path: string): Promise<Backup> {
     ["pg_dump", "--format=custom", "--no-password", `--file=${path}`],
     { signal, timeoutMs: DUMP_TIMEOUT_MS, env: connectionEnvironment(url, ssl) },
   );
-  if (result.exitCode !== 0 || (await stat(path).catch(() => null)) === null) {
+  if (result.exitCode !== 0 || !existsSync(path)) {
     await rm(path, { force: true });
     throw fault.transient(
       "BACKUP_FAILED",

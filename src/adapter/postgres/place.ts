@@ -63,7 +63,9 @@ async function makeFolder(home: string, account: Account): Promise<string> {
     return prepare(ownFolder(home), account);
   }
   for (const base of FOLDERS_FOR_ALL) {
-    const folder = await mkdtemp(join(base, "algobrain-")).catch(() => null);
+    const folder = await mkdtemp(join(base, "algobrain-")).catch(
+      () => null, // read-only or not there: the next one may do
+    );
     if (folder === null) continue;
     await prepare(folder, account);
     if (await canEnter(account, folder)) return folder;

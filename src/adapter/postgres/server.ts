@@ -181,7 +181,9 @@ async function waitForAnswer(
 async function isHeld(server: Server): Promise<boolean> {
   const { pid } = await readPidFile(server);
   if (!pid || !isAlive(pid)) return false;
-  const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => null);
+  const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(
+    () => null, // not Linux, or gone this moment
+  );
   return command === null || basename(command.split("\0", 1)[0]!) === "postgres";
 }
 
