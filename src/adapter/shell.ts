@@ -4,13 +4,13 @@
  * output is bounded and redacted by whole lines, and why it ended is known to us and not guessed.
  */
 import type { ChildProcess } from "node:child_process";
-import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import type { Readable } from "node:stream";
 import { $, type Options } from "zx/core";
 import { type Fault, fault } from "../base/fault.js";
 import type { Redact } from "../base/redact.js";
 import type { Shell, ShellOptions, ShellResult } from "../runbook/port.js";
+import { checkCommand } from "./command-check.js";
 import { LineSplitter, TextKeeper } from "./line-text.js";
 import { PipeReader } from "./pipe-reader.js";
 import { endGroup } from "./process-group.js";
@@ -28,9 +28,6 @@ const OUTPUT_MAX_BYTES = 1024 * 1024;
 /** Of the error output of a program whose lines are streamed: enough for the sentence that says why. */
 const STDERR_MAX_BYTES = 4 * 1024;
 const GRACE_MS = 5_000;
-/** Linux refuses one argument over 128 KiB, and the whole command is one argument of `sh -c`. */
-const COMMAND_MAX_BYTES = 100 * 1024;
-
 export function createShell(setup: ShellSetup): Shell {
   return {
     run: (argv, options) => runProgram(setup, argv, options),
@@ -235,38 +232,6 @@ const NEVER_STARTED: ShellResult = {
   droppedBytes: 0,
   durationMs: 0,
 };
-
-/** zx makes `undefined` the word "undefined" and cuts a word at a NUL, silently: `rm -rf /data/${x}`. */
-function checkCommand(argv: readonly unknown[], options: ShellOptions): void {
-  const refuse = (message: string, hint?: string) =>
-    fault.data("SHELL_ARGUMENT_INVALID", message, { hint });
-  if (argv.length === 0) throw refuse("no program was named");
-  for (const [at, word] of argv.entries()) {
-    if (typeof word !== "string") throw refuse(`argument ${at} is ${typeof word}, expected text`);
-    if (word.includes("\0")) throw refuse(`argument ${at} holds a NUL character`);
-  }
-  const program = String(argv[0]);
-  if (program === "" || program.startsWith("-"))
-    throw refuse(`found "${program}" where a program was expected`);
-  const bytes = argv.reduce<number>((sum, word) => sum + Buffer.byteLength(String(word)), 0);
-  if (bytes > COMMAND_MAX_BYTES)
-    throw refuse(
-      `the arguments take ${bytes} bytes, at most ${COMMAND_MAX_BYTES} are possible`,
-      "pass large data as `input`",
-    );
-  checkEnvironment(options, refuse);
-}
-
-function checkEnvironment(options: ShellOptions, refuse: (message: string) => Fault): void {
-  for (const [name, value] of Object.entries(options.env ?? {})) {
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || name.startsWith("ZX_"))
-      throw refuse(`found environment variable "${name}", expected a name that is not zx's own`);
-    if (typeof value !== "string" || value.includes("\0"))
-      throw refuse(`environment variable ${name} is not a text without NUL`);
-  }
-  if (options.cwd !== undefined && !existsSync(options.cwd))
-    throw refuse(`the working directory ${options.cwd} does not exist`);
-}
 
 function explain(argv: readonly string[], ended: Ending & { stderr?: string }): Fault {
   const program = argv[0];

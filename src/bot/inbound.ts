@@ -5,28 +5,11 @@
 import { fault } from "../base/fault.js";
 import type { Json } from "../base/json.js";
 import type { InboundPayload } from "../job/payloads.js";
-import type { JobContext, JobHandler } from "../job/port.js";
-import type { PolicySet } from "../policy/policy.js";
-import type { Chat, Incidents } from "../runbook/port.js";
-import type { RunbookRegistry } from "../runbook/registry.js";
-import type { Database } from "../store/database.js";
-import { type Inbound, readInbound } from "../store/inbound.js";
+import type { JobHandler } from "../job/port.js";
+import { readInbound } from "../store/inbound.js";
+import type { InboundDeps, InboundEvent } from "./inbound-event.js";
 import { handlePagerDutyEvent } from "./pagerduty-inbound.js";
 import { handleSlackCommand, handleSlackInteraction } from "./slack-inbound.js";
-
-export interface InboundDeps {
-  readonly db: Database;
-  readonly registry: RunbookRegistry;
-  readonly policy: () => PolicySet;
-  /** Null when not configured: then the row and the audit alone tell. */
-  readonly chat: Chat | null;
-  readonly incidents: Incidents | null;
-}
-
-export interface InboundEvent extends InboundDeps {
-  readonly inbound: Inbound;
-  readonly context: JobContext;
-}
 
 export function createInboundHandler(deps: InboundDeps): JobHandler {
   return {

@@ -1,18 +1,15 @@
 /** An incident was triggered: find the automation that is meant for it, and ask for its runbook under its guards. */
 import type { Automation } from "../policy/policy.js";
 import type { Sql } from "../store/database.js";
-import { settleInbound } from "../store/inbound.js";
 import { type AutomationOutcome, submitAutomation } from "../store/submit-automation.js";
-import type { InboundEvent } from "./inbound.js";
+import { type InboundEvent, type Settled, settleOnce } from "./inbound-event.js";
 import { ACTED_ON, type PagerDutyEventBody } from "./pagerduty-event.js";
 
 const ACTOR = "service:pagerduty";
 
-type Settled = { readonly status: "handled" | "ignored" | "refused"; readonly outcome: string };
-
 export async function handlePagerDutyEvent(event: InboundEvent): Promise<void> {
   const { inbound } = event;
-  const settled = inbound.status === "received" ? await settle(event) : toSettled(event);
+  const settled = await settleOnce(event, (tx) => decide(tx, event));
   // A run tells of itself; that none was started, people at the incident must learn, too.
   if (settled.status !== "refused") return;
   const { incidentId } = inbound.body as PagerDutyEventBody;
@@ -23,21 +20,6 @@ export async function handlePagerDutyEvent(event: InboundEvent): Promise<void> {
     `inbound-${inbound.id}:held`,
     event.context.signal,
   );
-}
-
-function toSettled({ inbound }: InboundEvent): Settled {
-  if (inbound.status === "received") throw new Error("assertion failed: the event is settled");
-  return { status: inbound.status, outcome: inbound.outcome ?? "" };
-}
-
-async function settle(event: InboundEvent): Promise<Settled> {
-  const { db, inbound } = event;
-  return db.transaction(async (tx) => {
-    const settled = await decide(tx, event);
-    if (!(await settleInbound(tx, inbound.id, settled)))
-      throw new Error(`inbound event ${inbound.id} was settled by another worker in this moment`);
-    return settled;
-  });
 }
 
 async function decide(tx: Sql, event: InboundEvent): Promise<Settled> {

@@ -2,14 +2,11 @@
 import { refusalMessage } from "../runbook/telling.js";
 import { appendAudit } from "../store/audit.js";
 import type { Sql } from "../store/database.js";
-import { settleInbound } from "../store/inbound.js";
 import { type Submitted, submitRunWithin } from "../store/submit-run.js";
 import { readCommand } from "./command.js";
 import { findSlackPerson } from "./identity.js";
-import type { InboundEvent } from "./inbound.js";
+import { type InboundEvent, type Settled, settleOnce } from "./inbound-event.js";
 import type { SlackCommandBody } from "./slack-request.js";
-
-type Settled = { readonly status: "handled" | "ignored" | "refused"; readonly outcome: string };
 
 export async function handleSlackCommand(event: InboundEvent): Promise<void> {
   const body = event.inbound.body as SlackCommandBody;
@@ -24,21 +21,6 @@ export async function handleSlackInteraction(event: InboundEvent): Promise<void>
   const settled = await settleOnce(event, async () => ({ status: "ignored", outcome }));
   const { channel } = event.inbound.body;
   if (typeof channel === "string") await say(event, channel, "button", settled.outcome);
-}
-
-/** Decides once. A repeat of the job finds what was decided, and only tells it. */
-async function settleOnce(
-  { db, inbound }: InboundEvent,
-  decideWithin: (tx: Sql) => Promise<Settled>,
-): Promise<Settled> {
-  if (inbound.status !== "received")
-    return { status: inbound.status, outcome: inbound.outcome ?? "" };
-  return db.transaction(async (tx) => {
-    const settled = await decideWithin(tx);
-    if (!(await settleInbound(tx, inbound.id, settled)))
-      throw new Error(`inbound event ${inbound.id} was settled by another worker in this moment`);
-    return settled;
-  });
 }
 
 async function decide(tx: Sql, event: InboundEvent, body: SlackCommandBody): Promise<Settled> {

@@ -4,51 +4,17 @@
  */
 import { errorMessage, Fault } from "../base/fault.js";
 import { isJsonObject, type Json, type JsonObject } from "../base/json.js";
-import type { ActContext, Answer, Plan, PlannedContext, Runbook, Step } from "./define.js";
-import type { RuntimeReader, RuntimeWriter, Shell } from "./port.js";
-import { recordedShell } from "./recorded-shell.js";
+import type { ActContext, Answer, Plan, Runbook, Step } from "./define.js";
+import { contextFor, type Execution, type ExecutionPorts, readOnly } from "./execution.js";
 import {
   type Run,
   type RunEnding,
   type RunOutput,
   RunStopped,
-  type StepEnding,
   type StepKey,
   type StepRecord,
 } from "./run.js";
 import { Transcript } from "./transcript.js";
-
-/** Keeps what happens. Every write is fenced: it throws when this executor no longer holds the run. */
-export interface Recorder {
-  steps(): Promise<StepRecord[]>;
-  /** The intent. */
-  begin(step: StepKey): Promise<void>;
-  /** The result, with its audit row. */
-  finish(step: StepKey, ending: StepEnding): Promise<void>;
-  keepPlan(plan: Plan): Promise<void>;
-  /** Progress for people: may be shown late or not at all. */
-  progress(line: string): void;
-}
-
-export interface ExecutionPorts {
-  readonly recorder: Recorder;
-  readonly reader: RuntimeReader;
-  readonly writer: RuntimeWriter;
-  readonly shell: Shell;
-  now(): Date;
-  /** Resolves after `ms` or when the signal aborts; never rejects. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>;
-}
-
-interface Execution extends ExecutionPorts {
-  readonly run: Run;
-  readonly runbook: Runbook;
-  /** Aborted with a `RunStopped` by cancellation and deadline, with anything else by shutdown. */
-  readonly signal: AbortSignal;
-  readonly before: readonly StepRecord[];
-  /** What the finished steps answered, in their order. */
-  readonly answers: { readonly name: string; readonly answer: Answer }[];
-}
 
 /**
  * Ends in every case a person could cause; throws only when this executor must let go of the run (shutdown,
@@ -244,35 +210,6 @@ async function recordFailure(
   const hint = thrown instanceof Fault && thrown.hint ? ` (${thrown.hint})` : "";
   const where = key.phase === "act" ? `step "${key.name}" failed: ` : "";
   return new RunStopped("failed", `${where}${error}${hint}`);
-}
-
-function contextFor(
-  execution: Execution,
-  plan: Plan,
-  transcript: Transcript,
-): ActContext<JsonObject> {
-  const { run, signal, reader, writer, answers } = execution;
-  return {
-    runId: run.id,
-    params: run.params,
-    signal,
-    now: execution.now,
-    runtime: { ...reader, ...writer },
-    shell: recordedShell(execution.shell, transcript, signal),
-    say: (line) => transcript.add(line),
-    plan,
-    resultOf: (name) => answers.find((it) => it.name === name)?.answer.value,
-  };
-}
-
-function readOnly(context: ActContext<JsonObject>): PlannedContext<JsonObject> {
-  const {
-    retryJob: _retry,
-    pauseQueue: _pause,
-    resumeQueue: _resume,
-    ...runtime
-  } = context.runtime;
-  return { ...context, runtime, shell: { read: context.shell.read } };
 }
 
 function toAnswer(result: Json): Answer {

@@ -1,8 +1,8 @@
 /** What an executor writes down of its run, each entry with its audit row in one transaction. */
-import type { Recorder } from "../runbook/execute.js";
+import type { Recorder } from "../runbook/execution.js";
 import type { Run } from "../runbook/run.js";
 import type { Database } from "./database.js";
-import { beginStep, finishStep, keepPlan, readSteps } from "./runs.js";
+import { beginStep, finishStep, keepPlan, readSteps } from "./run-steps.js";
 
 export function createRecorder(db: Database, run: Run, progress: (line: string) => void): Recorder {
   return {

@@ -1,13 +1,11 @@
 /**
- * Runs and their steps. A run is taken with a fence that only grows; every later write names it, so an
+ * Runs from request to end. A run is taken with a fence that only grows; every later write names it, so an
  * executor that was overtaken changes nothing and is told so.
  */
-import { fault } from "../base/fault.js";
 import type { JsonObject } from "../base/json.js";
 import type { Actor } from "../runbook/authorize.js";
-import type { Plan } from "../runbook/define.js";
 import type { AutomationHistory } from "../runbook/guard.js";
-import type { ChatPlace, Run, RunEnding, StepEnding, StepKey, StepRecord } from "../runbook/run.js";
+import type { ChatPlace, Run, RunEnding } from "../runbook/run.js";
 import { appendAudit } from "./audit.js";
 import type { Sql } from "./database.js";
 import { enqueueJob } from "./jobs.js";
@@ -142,73 +140,6 @@ export async function startRun(sql: Sql, id: string): Promise<Run | null> {
   return rows[0] ?? null;
 }
 
-export async function readSteps(sql: Sql, runSeq: number): Promise<StepRecord[]> {
-  const { rows } = await sql.query<StepRecord>(
-    `SELECT phase, ordinal, name, status, output, result, error FROM control.run_step WHERE run_seq = $1
-     ORDER BY array_position(ARRAY['plan', 'act', 'verify', 'undo'], phase), ordinal`,
-    [runSeq],
-  );
-  return rows;
-}
-
-/** The intent, before anything can happen. Throws a waiting fault when the run is no longer this executor's. */
-export async function beginStep(sql: Sql, run: Run, step: StepKey): Promise<void> {
-  const { rowCount } = await sql.query(
-    `INSERT INTO control.run_step AS step (run_seq, phase, ordinal, name, status)
-     SELECT run.seq, $3, $4, $5, 'running' FROM control.run AS run
-     WHERE run.seq = $1 AND run.fence = $2 AND run.status = 'running'
-     ON CONFLICT (run_seq, phase, ordinal) DO UPDATE SET status = 'running', error = NULL, ended_at = NULL
-     WHERE step.status = 'running' OR step.phase IN ('plan', 'verify')`,
-    [run.seq, run.fence, step.phase, step.ordinal, step.name],
-  );
-  if (rowCount === 0) throw lost(run);
-}
-
-/** The result with its audit row. A cancelled run still learns what its last step came to. */
-export async function finishStep(
-  tx: Sql,
-  run: Run,
-  step: StepKey,
-  ending: StepEnding,
-): Promise<void> {
-  const { rowCount } = await tx.query(
-    `UPDATE control.run_step AS step SET status = $5, output = $6, result = $7, error = $8, ended_at = now()
-     FROM control.run AS run
-     WHERE run.seq = $1 AND run.fence = $2 AND run.status IN ('running', 'cancelled')
-       AND step.run_seq = run.seq AND step.phase = $3 AND step.ordinal = $4 AND step.status = 'running'`,
-    [
-      run.seq,
-      run.fence,
-      step.phase,
-      step.ordinal,
-      ending.status,
-      ending.output,
-      ending.result ?? null,
-      ending.error ?? null,
-    ],
-  );
-  if (rowCount === 0) throw lost(run);
-  await appendAudit(tx, {
-    actor: run.actor,
-    action: `run.step-${ending.status}`,
-    target: run.id,
-    details: {
-      runbook: run.runbook,
-      phase: step.phase,
-      step: step.name,
-      ...(ending.error === undefined ? {} : { error: ending.error }),
-    },
-  });
-}
-
-export async function keepPlan(sql: Sql, run: Run, plan: Plan): Promise<void> {
-  const { rowCount } = await sql.query(
-    "UPDATE control.run SET plan = $3 WHERE seq = $1 AND fence = $2 AND status = 'running'",
-    [run.seq, run.fence, plan],
-  );
-  if (rowCount === 0) throw lost(run);
-}
-
 /** Ends the run, frees its targets and audits it. False when it had ended otherwise: then nothing changed. */
 export async function finishRun(tx: Sql, run: Run, ending: RunEnding): Promise<boolean> {
   const { rowCount } = await tx.query(
@@ -216,7 +147,12 @@ export async function finishRun(tx: Sql, run: Run, ending: RunEnding): Promise<b
      WHERE seq = $1 AND fence = $2 AND status = 'running'`,
     [run.seq, run.fence, ending.status, ending.outcome, ending.output],
   );
-  await tx.query("DELETE FROM control.target_lock WHERE run_seq = $1", [run.seq]);
+  // Not by run alone: an overtaken executor must not free what its successor works on.
+  await tx.query(
+    `DELETE FROM control.target_lock WHERE run_seq IN
+       (SELECT seq FROM control.run WHERE seq = $1 AND status NOT IN ('queued', 'running'))`,
+    [run.seq],
+  );
   if (rowCount === 0) return false;
   await appendAudit(tx, {
     actor: run.actor,
@@ -267,8 +203,4 @@ export async function stallAbandonedRuns(tx: Sql): Promise<string[]> {
 /** Remembers where the living message is, so that a resumed run edits it instead of posting another. */
 export async function keepChat(sql: Sql, runSeq: number, chat: ChatPlace): Promise<void> {
   await sql.query("UPDATE control.run SET chat = $2 WHERE seq = $1", [runSeq, chat]);
-}
-
-function lost(run: Run) {
-  return fault.waiting("RUN_LOST", `${run.id} was taken by another executor or has ended`);
 }

@@ -1,29 +1,20 @@
-/** The engine on a real database: order, records, interruptions, locks, deadlines, cancellation, telling. */
+/** The engine on a real database: order, records, and what becomes of an interrupted run. */
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/base/json.js";
 import type { Repeat, Runbook } from "../../src/runbook/define.js";
 import { RunbookRegistry } from "../../src/runbook/registry.js";
 import { verifyAudit } from "../../src/store/audit.js";
 import type { Database } from "../../src/store/database.js";
-import {
-  beginStep,
-  cancelRun,
-  finishStep,
-  readRun,
-  readSteps,
-  startRun,
-} from "../../src/store/runs.js";
+import { beginStep, finishStep, readSteps } from "../../src/store/run-steps.js";
+import { readRun, startRun } from "../../src/store/runs.js";
 import { withDatabase } from "../support/database.js";
 import {
-  makeChat,
-  makeIncidents,
   makeRegistry,
   makeRunbook,
   makeShell,
   queueRun,
   workOn,
 } from "../support/runbook-world.js";
-import { until } from "../support/until.js";
 
 async function auditActions(db: Database, target: string): Promise<string[]> {
   const { rows } = await db.query<{ action: string }>(
@@ -378,158 +369,5 @@ describe("after a crash", () => {
         outcome: expect.stringContaining("nothing was done, ask again"),
       });
       expect(await readRun(db, begun)).toMatchObject({ status: "stalled" });
-    }));
-});
-
-describe("limits", () => {
-  const hanging = (timeoutMs: number) =>
-    makeRunbook("hang", {
-      timeoutMs,
-      steps: [
-        {
-          name: "act",
-          repeat: "never",
-          run: async ({ signal }) => {
-            await new Promise((resolve) => signal.addEventListener("abort", resolve));
-            throw new Error("stopped");
-          },
-        },
-      ],
-    });
-
-  test("at its deadline a run ends, and the step's effect is called unknown", () =>
-    withDatabase(async (db) => {
-      const registry = makeRegistry(hanging(200));
-      const id = await queueRun(db, registry, "hang");
-      await workOn({ db, registry }, id);
-      const run = (await readRun(db, id))!;
-      expect(run).toMatchObject({ status: "failed", outcome: "not done within 200ms" });
-      const steps = await readSteps(db, run.seq);
-      expect(steps.at(-1)).toMatchObject({
-        status: "indeterminate",
-        error: "not done within 200ms",
-      });
-    }));
-
-  test("a cancelled run ends within seconds, and says who did it", () =>
-    withDatabase(async (db) => {
-      const registry = makeRegistry(hanging(60_000));
-      const id = await queueRun(db, registry, "hang");
-      const working = workOn({ db, registry }, id);
-      await until(
-        async () =>
-          (await readSteps(db, (await readRun(db, id))!.seq)).some((it) => it.phase === "act"),
-        "the step has begun",
-      );
-      const request = { id, actor: "ann", reason: "wrong job" };
-      expect(await db.transaction((tx) => cancelRun(tx, request))).toBe(true);
-      expect(await working).toMatchObject({ status: "cancelled" });
-      expect(await readRun(db, id)).toMatchObject({ outcome: "cancelled by ann: wrong job" });
-      expect((await readSteps(db, (await readRun(db, id))!.seq)).at(-1)?.status).toBe(
-        "indeterminate",
-      );
-      expect(await db.transaction((tx) => cancelRun(tx, request))).toBe(false);
-    }));
-
-  test("two runs never hold one target: the second waits and is told for whom", () =>
-    withDatabase(async (db) => {
-      let release = () => {};
-      const held = new Promise<void>((resolve) => {
-        release = resolve;
-      });
-      const holder = makeRunbook("holder", {
-        locks: () => ["queue-index"],
-        steps: [{ name: "act", repeat: "safe", run: async () => held.then(() => "done") }],
-      });
-      const second = makeRunbook("second", { locks: () => ["job-1", "queue-index"] });
-      const registry = makeRegistry(holder, second);
-      const first = await queueRun(db, registry, "holder");
-      const working = workOn({ db, registry }, first);
-      await until(async () => (await readRun(db, first))?.status === "running", "the first runs");
-      const id = await queueRun(db, registry, "second");
-      await expect(workOn({ db, registry }, id)).rejects.toMatchObject({
-        kind: "waiting",
-        code: "TARGET_LOCKED",
-        message: expect.stringMatching(new RegExp(`^queue-index is held by ${first} of ann for `)),
-      });
-      expect(await readRun(db, id)).toMatchObject({ status: "queued" });
-      release();
-      await working;
-      await workOn({ db, registry }, id);
-      expect(await readRun(db, id)).toMatchObject({ status: "succeeded" });
-      expect((await db.query("SELECT target FROM control.target_lock")).rows).toEqual([]);
-    }));
-});
-
-describe("telling", () => {
-  const chatPlace = { chat: { channel: "ops", ts: null } };
-
-  test("one message lives with the run, and notes go to its incident", () =>
-    withDatabase(async (db) => {
-      const registry = makeRegistry(makeRunbook("fix"));
-      const [chat, incidents] = [makeChat(), makeIncidents()];
-      const id = await queueRun(db, registry, "fix", { ...chatPlace, incidentId: "Q1" });
-      await workOn({ db, registry, chat, incidents }, id);
-      expect(chat.posts).toHaveLength(1);
-      expect(chat.posts[0]?.message.title).toBe(`${id} running: fix`);
-      expect(chat.updates.at(-1)).toMatchObject({
-        ts: "ts-1",
-        message: { tone: "good", title: `${id} succeeded: fix` },
-      });
-      expect(incidents.notes.map(({ marker }) => marker)).toEqual([
-        `${id}:started`,
-        `${id}:succeeded`,
-      ]);
-    }));
-
-  test("a run that did not work out is handed over with what to type next", () =>
-    withDatabase(async (db) => {
-      const registry = makeRegistry(
-        makeRunbook("fix", {
-          plan: async () => {
-            throw new Error("nothing to fix");
-          },
-        }),
-      );
-      const [chat, incidents] = [makeChat(), makeIncidents()];
-      const id = await queueRun(db, registry, "fix", { ...chatPlace, incidentId: "Q1" });
-      await workOn({ db, registry, chat, incidents }, id);
-      const fields = chat.updates.at(-1)?.message.fields;
-      expect(fields).toEqual([
-        { label: "Outcome", value: "nothing to fix" },
-        { label: "Next", value: "/algobrain look-after fix" },
-      ]);
-      expect(incidents.notes.at(-1)?.text).toContain("Next: /algobrain look-after fix");
-    }));
-
-  test("with Slack down the run goes on, and its end is told later, without running again", () =>
-    withDatabase(async (db) => {
-      let ranCount = 0;
-      const registry = makeRegistry(
-        makeRunbook("fix", {
-          steps: [
-            {
-              name: "act",
-              repeat: "safe",
-              run: async () => {
-                ranCount++;
-                return "acted";
-              },
-            },
-          ],
-        }),
-      );
-      const chat = makeChat();
-      chat.isDown = true;
-      const id = await queueRun(db, registry, "fix", chatPlace);
-      await expect(workOn({ db, registry, chat }, id)).rejects.toMatchObject({
-        kind: "transient",
-        code: "SLACK_UNAVAILABLE",
-      });
-      expect(await readRun(db, id)).toMatchObject({ status: "succeeded" });
-      chat.isDown = false;
-      await workOn({ db, registry, chat }, id);
-      expect(ranCount).toBe(1);
-      expect(chat.posts.map(({ message }) => message.title)).toEqual([`${id} succeeded: fix`]);
     }));
 });

@@ -73,3 +73,13 @@ test("finishing a run frees its targets", () =>
     await db.transaction((tx) => finishRun(tx, a, ending));
     expect((await db.query("SELECT 1 FROM control.target_lock")).rowCount).toBe(0);
   }));
+
+test("an executor that was overtaken does not free the targets of its successor", () =>
+  withDatabase(async (db) => {
+    const late = await begin(db, "a");
+    await take(db, late.seq, "job-1");
+    await startRun(db, late.id);
+    const ending = { status: "succeeded", outcome: "done", output: null } as const;
+    expect(await db.transaction((tx) => finishRun(tx, late, ending))).toBe(false);
+    expect((await db.query("SELECT 1 FROM control.target_lock")).rowCount).toBe(1);
+  }));

@@ -3,7 +3,7 @@
  * telling is a courtesy that must not stop it; of its end they must learn, so that is tried again.
  */
 import type { Clock } from "../../base/clock.js";
-import { type Fault, toFault } from "../../base/fault.js";
+import { type Fault, fault, toFault } from "../../base/fault.js";
 import type { JobContext } from "../../job/port.js";
 import type { Message } from "../../message/message.js";
 import type { Runbook } from "../../runbook/define.js";
@@ -22,6 +22,10 @@ export interface TellingDeps {
 
 /** Slack allows about 50 edits a minute; many runs share them. */
 const EDIT_EVERY_MS = 2_500;
+/** Between two tries to tell how a run ended. */
+const RETELL_MS = 15_000;
+/** After a day without Slack or PagerDuty nobody waits for the word any more; the run's row has it. */
+const NEWS_MS = 86_400_000;
 /** Newest lines of progress that are shown. */
 const LINES_MAX = 12;
 
@@ -73,7 +77,7 @@ export class RunTeller {
     await this.#edit;
   }
 
-  /** Throws the fault when trying again may help. */
+  /** Throws a waiting fault while trying again may help: an outage of Slack burns no attempt of the run's job. */
   async ended(run: Run, ending: RunEnding): Promise<void> {
     await this.settle();
     const faults = [
@@ -81,7 +85,16 @@ export class RunTeller {
       await this.#try(() => this.#note(ending.status, endingNote(run, ending, this.#runbook))),
     ];
     const hopeful = faults.find((it) => it?.kind === "transient" || it?.kind === "waiting");
-    if (hopeful) throw hopeful;
+    if (hopeful && this.#isNews(run)) {
+      throw fault.waiting("RUN_NOT_TOLD", `${run.id} ended, and ${hopeful.message}`, {
+        cause: hopeful,
+        retryAfterMs: Math.max(hopeful.retryAfterMs ?? 0, RETELL_MS),
+      });
+    }
+  }
+
+  #isNews({ endedAt }: Run): boolean {
+    return endedAt === null || this.#context.now().getTime() - endedAt.getTime() < NEWS_MS;
   }
 
   async #show(message: Message): Promise<void> {

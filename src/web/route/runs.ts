@@ -2,7 +2,8 @@
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
 import type { Run, StepRecord } from "../../runbook/run.js";
-import { listRuns, readRun, readSteps } from "../../store/runs.js";
+import { readSteps } from "../../store/run-steps.js";
+import { listRuns, readRun } from "../../store/runs.js";
 import type { WebDeps } from "../deps.js";
 import { HttpProblem } from "../problem.js";
 import {

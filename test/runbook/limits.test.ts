@@ -1,0 +1,87 @@
+/** What ends a run from outside, and what makes it wait. */
+import { describe, expect, test } from "vitest";
+import { readSteps } from "../../src/store/run-steps.js";
+import { cancelRun, readRun } from "../../src/store/runs.js";
+import { withDatabase } from "../support/database.js";
+import { makeRegistry, makeRunbook, queueRun, workOn } from "../support/runbook-world.js";
+import { until } from "../support/until.js";
+
+describe("limits", () => {
+  const hanging = (timeoutMs: number) =>
+    makeRunbook("hang", {
+      timeoutMs,
+      steps: [
+        {
+          name: "act",
+          repeat: "never",
+          run: async ({ signal }) => {
+            await new Promise((resolve) => signal.addEventListener("abort", resolve));
+            throw new Error("stopped");
+          },
+        },
+      ],
+    });
+
+  test("at its deadline a run ends, and the step's effect is called unknown", () =>
+    withDatabase(async (db) => {
+      const registry = makeRegistry(hanging(200));
+      const id = await queueRun(db, registry, "hang");
+      await workOn({ db, registry }, id);
+      const run = (await readRun(db, id))!;
+      expect(run).toMatchObject({ status: "failed", outcome: "not done within 200ms" });
+      const steps = await readSteps(db, run.seq);
+      expect(steps.at(-1)).toMatchObject({
+        status: "indeterminate",
+        error: "not done within 200ms",
+      });
+    }));
+
+  test("a cancelled run ends within seconds, and says who did it", () =>
+    withDatabase(async (db) => {
+      const registry = makeRegistry(hanging(60_000));
+      const id = await queueRun(db, registry, "hang");
+      const working = workOn({ db, registry }, id);
+      await until(
+        async () =>
+          (await readSteps(db, (await readRun(db, id))!.seq)).some((it) => it.phase === "act"),
+        "the step has begun",
+      );
+      const request = { id, actor: "ann", reason: "wrong job" };
+      expect(await db.transaction((tx) => cancelRun(tx, request))).toBe(true);
+      expect(await working).toMatchObject({ status: "cancelled" });
+      expect(await readRun(db, id)).toMatchObject({ outcome: "cancelled by ann: wrong job" });
+      expect((await readSteps(db, (await readRun(db, id))!.seq)).at(-1)?.status).toBe(
+        "indeterminate",
+      );
+      expect(await db.transaction((tx) => cancelRun(tx, request))).toBe(false);
+    }));
+
+  test("two runs never hold one target: the second waits and is told for whom", () =>
+    withDatabase(async (db) => {
+      let release = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const holder = makeRunbook("holder", {
+        locks: () => ["queue-index"],
+        steps: [{ name: "act", repeat: "safe", run: async () => held.then(() => "done") }],
+      });
+      const second = makeRunbook("second", { locks: () => ["job-1", "queue-index"] });
+      const registry = makeRegistry(holder, second);
+      const first = await queueRun(db, registry, "holder");
+      const working = workOn({ db, registry }, first);
+      await until(async () => (await readRun(db, first))?.status === "running", "the first runs");
+      const id = await queueRun(db, registry, "second");
+      await expect(workOn({ db, registry }, id)).rejects.toMatchObject({
+        kind: "waiting",
+        code: "TARGET_LOCKED",
+        message: expect.stringMatching(new RegExp(`^queue-index is held by ${first} of ann for `)),
+      });
+      expect(await readRun(db, id)).toMatchObject({ status: "queued" });
+      release();
+      await working;
+      await workOn({ db, registry }, id);
+      expect(await readRun(db, id)).toMatchObject({ status: "succeeded" });
+      expect((await db.query("SELECT target FROM control.target_lock")).rows).toEqual([]);
+    }));
+});
