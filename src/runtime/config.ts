@@ -84,6 +84,8 @@ export type ReadConfig =
   | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
 const COUNT = { min: 1, max: 10_000 };
+/** A worker process needs one session to listen, one to beat, and one to work. */
+const POOL_SIZE = { min: 3, max: 10_000 };
 const POLL_MS = { min: 10, max: 3_600_000 };
 const HTTP_URL = ["https:", "http:"];
 /** HS256 wants as many bytes as its digest has. */
@@ -255,7 +257,7 @@ function readOverrides(reader: EnvReader): Config["overrides"] {
   return {
     healingEnabled: reader.flag("HEALDEC_ENABLED"),
     concurrency,
-    poolSize: reader.integer("DATABASE_POOL_SIZE", COUNT),
+    poolSize: reader.integer("DATABASE_POOL_SIZE", POOL_SIZE),
     region: reader.text("AWS_REGION"),
     exportsBucket: reader.text("S3_EXPORTS_BUCKET"),
   };

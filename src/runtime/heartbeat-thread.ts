@@ -5,7 +5,11 @@ import { assert } from "../base/assert.js";
 import { errorMessage } from "../base/fault.js";
 import { openDatabase } from "../store/database.js";
 import { beatWorker } from "../store/workers.js";
-import type { HeartbeatMessage, HeartbeatOptions } from "./heartbeat.js";
+import {
+  HEARTBEAT_CONNECTIONS,
+  type HeartbeatMessage,
+  type HeartbeatOptions,
+} from "./heartbeat.js";
 
 /** Two beats may be lost before anyone worries. */
 const BEATS_PER_LEASE = 4;
@@ -20,7 +24,7 @@ const everyMs = Math.max(50, Math.floor(options.deadAfterMs / BEATS_PER_LEASE));
 const db = openDatabase({
   url: options.databaseUrl,
   ssl: options.ssl,
-  poolMax: 1,
+  poolMax: HEARTBEAT_CONNECTIONS,
   applicationName: "algobrain-heartbeat",
   connectTimeoutMs: everyMs,
   statementTimeoutMs: everyMs,

@@ -5,6 +5,9 @@
  */
 import { Worker } from "node:worker_threads";
 
+/** Sessions that the heartbeat opens beside the pool: HB-env-02 bounds both together. */
+export const HEARTBEAT_CONNECTIONS = 1;
+
 export interface HeartbeatOptions {
   readonly databaseUrl: string;
   readonly ssl: boolean;

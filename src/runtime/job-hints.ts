@@ -53,6 +53,8 @@ async function listen(
   session.onLost(end);
   session.onNotification(onHint);
   stopped.addEventListener("abort", end, { once: true });
+  // It may have stopped while we were connecting.
+  if (stopped.aborted) end();
   try {
     await listenToJobs(session);
     // What was enqueued while nobody listened.

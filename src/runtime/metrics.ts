@@ -89,7 +89,11 @@ function runtimeMetrics(registry: Registry) {
       buckets: [0.01, 0.1, 0.5, 1, 5, 30, 120, 600],
       registers,
     }),
-    ticks: counter("algobrain_ticks_total", "Orchestrator ticks.", ["tick", "outcome"]),
+    ticks: counter(
+      "algobrain_ticks_total",
+      "Repeated works of this process, such as those of the orchestrator.",
+      ["tick", "outcome"],
+    ),
     jobs: new Gauge({
       name: "algobrain_jobs",
       help: "Jobs by type and status in the database.",

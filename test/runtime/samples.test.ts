@@ -71,7 +71,7 @@ describe("samples of the rest", () => {
       const samples = await source.collect(now);
       const { poolSize } = makePolicy().infrastructure.database;
       expect(find(samples, "algobrain.workers.alive")).toBe(1);
-      expect(find(samples, "algobrain.db.pool_size")).toBe(2 * poolSize + 1);
+      expect(find(samples, "algobrain.db.pool_size")).toBe(2 * poolSize);
       expect(find(samples, "algobrain.db.server_connections_max")).toBeGreaterThan(0);
     });
   });

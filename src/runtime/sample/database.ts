@@ -11,9 +11,6 @@ export interface DatabaseSourceOptions {
   readonly otherProcesses: number;
 }
 
-/** A worker process opens one more for its heartbeat. */
-const HEARTBEAT_CONNECTIONS = 1;
-
 export function databaseSource(options: DatabaseSourceOptions): SampleSource {
   return {
     name: "database",
@@ -22,7 +19,8 @@ export function databaseSource(options: DatabaseSourceOptions): SampleSource {
       const { poolSize } = infrastructure.database;
       const alive = await countAliveWorkers(options.sql, healing.workerDeadAfterMs);
       const { ours, server, serverMax } = await readConnections(options.sql);
-      const pools = alive * (poolSize + HEARTBEAT_CONNECTIONS) + options.otherProcesses * poolSize;
+      // A worker's heartbeat connection is one of its `poolSize`.
+      const pools = (alive + options.otherProcesses) * poolSize;
       return [
         ...gauge("algobrain.db.connections", ours, now),
         ...gauge("algobrain.db.pool_size", pools, now),
