@@ -36,6 +36,8 @@ export interface RuntimeOptions {
   /** Of the children. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly writeLog: (line: string) => void;
+  /** File descriptor for the log lines of child processes; default: our standard error. */
+  readonly childLog?: number;
   /** The process must end now. */
   readonly onFatal: (why: string) => void;
   /** The game day lays an overlay over what the files say. */
@@ -156,6 +158,7 @@ async function openParts(
     const workers = startWorkers(foundation, {
       argv,
       env: options.env,
+      childLog: options.childLog,
       generalCount: GENERAL_WORKERS,
     });
     opened.push(() => workers.stop());

@@ -33,12 +33,11 @@ const OPENING: Readonly<Record<DecidedReason, string>> = {
 
 export function alertMessage(news: AlertNews): Message {
   const { rule, level, severity, instance } = news;
-  const name = level?.name ?? rule.name;
   const where = instance === WHOLE ? "" : ` (${instance})`;
   return {
     tone: toneOf(news),
-    title: `${OPENING[news.reason]}${severity.toUpperCase()} ${name}${where}`,
-    text: rule.summary,
+    // The whole story in one line: it is all that a phone shows, and automation matches the rule's name in it.
+    title: `${OPENING[news.reason]}${severity.toUpperCase()} ${rule.name}${where}: ${rule.summary}`,
     fields: fieldsOf(news),
     footer: `${level?.id ?? rule.name} · ${rule.name}/${instance} · ${news.reason}`,
   };

@@ -35,12 +35,13 @@ function stream(commitCount: number): string {
     const [name, mail] = AUTHORS[i % AUTHORS.length]!;
     const when = `${FIRST_COMMIT_S + i * MINUTES_APART_S} +0000`;
     const subject = `change ${i}`;
+    const file = i === 0 ? "M 100644 inline README\ndata 2\nx\n" : "";
     parts.push(
-      `commit refs/heads/main\nauthor ${name} <${mail}> ${when}\ncommitter ${name} <${mail}> ${when}\ndata ${subject.length}\n${subject}\n`,
+      `commit refs/heads/main\nauthor ${name} <${mail}> ${when}\ncommitter ${name} <${mail}> ${when}\n`,
+      `data ${subject.length}\n${subject}\n${file}`,
     );
-    if (i === 0) parts.push("M 100644 inline README\ndata 2\nx\n\n");
   }
-  return `${parts.join("\n")}\n`;
+  return parts.join("");
 }
 
 async function mustRun(

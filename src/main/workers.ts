@@ -10,6 +10,7 @@ export interface WorkersOptions {
   readonly argv: readonly [string, ...string[]];
   /** The environment of the children, besides the database and home that we name. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly childLog: number | undefined;
   readonly generalCount: number;
 }
 
@@ -43,6 +44,7 @@ function program(
   return {
     name: `${lane}-${number}`,
     argv: [...options.argv, "--role", "worker", "--lane", lane],
+    log: options.childLog,
     env: {
       ...options.env,
       // The embedded server's password is in the URL: the environment of our own child, never argv.

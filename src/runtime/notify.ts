@@ -18,7 +18,7 @@ export function createRuntimeNotify(deps: {
       const notice: NewNotice = {
         receiver,
         dedupKey,
-        action: "trigger",
+        action: word.action ?? "trigger",
         severity,
         source,
         message,

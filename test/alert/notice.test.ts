@@ -182,7 +182,7 @@ describe("edits under a firing alert", () => {
     const after = listen(rule, [9], { state: before.state, fromTick: 1 });
     expect(after.heard).toEqual(["15 resolve ops rule-edited"]);
     expect(after.notices[0]?.message.title).toBe(
-      "Ended, its rule was changed: SEV3 Depth elevated",
+      `Ended, its rule was changed: SEV3 depth-high: ${rule.summary}`,
     );
   });
 
@@ -219,8 +219,7 @@ describe("what is said", () => {
       severity: "sev1",
       message: {
         tone: "bad",
-        title: "Worse: SEV1 Depth high",
-        text: rule.summary,
+        title: `Worse: SEV1 depth-high: ${rule.summary}`,
         fields: [
           { label: "Value", value: "21.12" },
           { label: "Fires", value: "> 20 for 1m" },
