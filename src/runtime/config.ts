@@ -4,10 +4,15 @@
  */
 import { LOG_LEVELS, type LogLevel } from "../base/log.js";
 import { PUBLIC_KINDS } from "../job/kinds.js";
+import {
+  type DatabaseConfig,
+  ENVIRONMENTS,
+  type Environment,
+  type RedisConfig,
+  readDatabase,
+  readRedis,
+} from "./data-config.js";
 import { type ConfigProblem, type Env, EnvReader } from "./env-reader.js";
-
-export const ENVIRONMENTS = ["local", "staging", "production"] as const;
-export type Environment = (typeof ENVIRONMENTS)[number];
 
 export interface Config {
   readonly environment: Environment;
@@ -20,18 +25,9 @@ export interface Config {
     readonly rateLimitPerMinute: number;
     readonly corsOrigins: readonly string[];
   };
-  readonly database: {
-    /** Null: the embedded server (only outside production). */
-    readonly url: string | null;
-    readonly replicaUrl: string | null;
-    readonly ssl: boolean;
-  };
+  readonly database: DatabaseConfig;
   /** Null: the cache is in memory. */
-  readonly redis: {
-    readonly url: string;
-    readonly password: string | null;
-    readonly tls: boolean;
-  } | null;
+  readonly redis: RedisConfig | null;
   readonly orchestrator: {
     readonly pollIntervalMs: number;
     readonly maxConcurrentJobs: number;
@@ -140,56 +136,6 @@ function readHttp(reader: EnvReader): Config["http"] {
     rateLimitPerMinute: reader.integer("API_RATE_LIMIT_PER_MINUTE", COUNT) ?? 100,
     corsOrigins,
   };
-}
-
-function readDatabase(reader: EnvReader, environment: Environment): Config["database"] {
-  const protocols = ["postgresql:", "postgres:"];
-  const plain = reader.url("DATABASE_URL", protocols);
-  const primary = reader.url("DATABASE_URL_PRIMARY", protocols);
-  const replica = reader.url("DATABASE_URL_REPLICA", protocols);
-  const url = primary ?? plain;
-  if (plain !== null && primary !== null && plain.href !== primary.href) {
-    const names = ["DATABASE_URL", "DATABASE_URL_PRIMARY"];
-    reader.problem(names, `${names.join(" and ")} name different databases: set one of them`);
-  }
-  if (replica !== null && url === null) {
-    const names = ["DATABASE_URL_REPLICA", "DATABASE_URL"];
-    reader.problem(names, "DATABASE_URL_REPLICA is set without DATABASE_URL: set both or neither");
-  }
-  if (environment === "production" && url === null) {
-    reader.problem(["DATABASE_URL"], "DATABASE_URL must be set when ALGOBRAIN_ENV is production");
-  }
-  const flag = reader.flag("DATABASE_SSL");
-  if (url !== null) refuseSslConflict(reader, plain === null ? "_PRIMARY" : "", url, flag);
-  const ssl = flag ?? (environment !== "local" && url !== null);
-  return { url: url?.href ?? null, replicaUrl: replica?.href ?? null, ssl };
-}
-
-function refuseSslConflict(reader: EnvReader, suffix: string, url: URL, ssl: boolean | null): void {
-  const mode = url.searchParams.get("sslmode");
-  if (ssl === null || mode === null) return;
-  if (ssl !== (mode === "disable")) return;
-  const names = ["DATABASE_SSL", `DATABASE_URL${suffix}`];
-  reader.problem(
-    names,
-    `${names[0]}=${ssl} contradicts sslmode=${mode} in ${names[1]}: remove one of them`,
-  );
-}
-
-function readRedis(reader: EnvReader): Config["redis"] {
-  const url = reader.url("REDIS_URL", ["redis:", "rediss:"]);
-  const password = reader.text("REDIS_PASSWORD");
-  const tls = reader.flag("REDIS_TLS");
-  if (url === null) return null;
-  if (url.protocol === "rediss:" && tls === false) {
-    const names = ["REDIS_URL", "REDIS_TLS"];
-    reader.problem(names, "REDIS_URL starts with rediss:// but REDIS_TLS is false: change one");
-  }
-  if (password !== null && url.password !== "" && decodeURIComponent(url.password) !== password) {
-    const names = ["REDIS_URL", "REDIS_PASSWORD"];
-    reader.problem(names, "REDIS_URL and REDIS_PASSWORD hold different passwords: keep one");
-  }
-  return { url: url.href, password, tls: tls ?? url.protocol === "rediss:" };
 }
 
 function readJwtSecrets(reader: EnvReader, environment: Environment): string[] | null {

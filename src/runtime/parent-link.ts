@@ -21,12 +21,14 @@ export interface ParentLink {
   tellRegistered(workerId: string): void;
   /** Calls back once when the channel to the supervisor closes, also by its kill -9. */
   onGone(gone: () => void): void;
+  /** Closes the channel, which would keep this process alive after its work has ended. */
+  release(): void;
 }
 
 /** The channel exists only for a process that was started with one (`stdio: "ipc"`). */
 export function parentLink(): ParentLink {
   if (process.send === undefined) {
-    return { parentPid: null, tellRegistered: () => {}, onGone: () => {} };
+    return { parentPid: null, tellRegistered: () => {}, onGone: () => {}, release: () => {} };
   }
   return {
     parentPid: process.ppid,
@@ -38,6 +40,9 @@ export function parentLink(): ParentLink {
     onGone: (gone) => {
       if (process.connected) process.once("disconnect", gone);
       else gone();
+    },
+    release: () => {
+      if (process.connected) process.disconnect();
     },
   };
 }

@@ -3,59 +3,18 @@
  * process, fencing by job. It stops in order: no more claims, drain with a deadline, give back the rest.
  */
 import { hostname } from "node:os";
-import type { Clock } from "../base/clock.js";
 import { errorMessage } from "../base/fault.js";
-import type { Logger } from "../base/log.js";
-import { type KindRegistry, SAFE_MODE_KINDS } from "../job/kinds.js";
-import type { JobHandler } from "../job/port.js";
-import type { PolicySet } from "../policy/policy.js";
-import { declareCompensation } from "../store/compensations.js";
-import type { Database } from "../store/database.js";
 import { releaseForgottenJobs } from "../store/forgotten-jobs.js";
-import { claimJobs, heldJobsLost } from "../store/job-claims.js";
+import { heldJobsLost } from "../store/job-claims.js";
 import { markWorker, registerWorker } from "../store/workers.js";
-import { ClaimLoop } from "./claim-loop.js";
-import { Completions } from "./completions.js";
-import { type Emit, kindWorkerId } from "./events.js";
-import { type Heartbeat, startHeartbeat } from "./heartbeat.js";
+import type { Heartbeat } from "./heartbeat.js";
 import { type JobHints, listenForJobs } from "./job-hints.js";
-import { rulesOf } from "./kind-rules.js";
 import { parentLink } from "./parent-link.js";
-import { RunningJobs } from "./running-jobs.js";
-import type { RuntimeNotify } from "./runtime-word.js";
+import type { RunningJobs } from "./running-jobs.js";
 import { Slots } from "./slots.js";
 import { runTicks, type Tick } from "./ticker.js";
-
-export interface WorkerOptions {
-  readonly db: Database;
-  /** For the heartbeat's own connection. */
-  readonly databaseUrl: string;
-  readonly databaseSsl: boolean;
-  readonly registry: KindRegistry;
-  readonly handlers: readonly JobHandler[];
-  /** In force now, overrides applied: it may be another one at the next claim. */
-  readonly policy: () => PolicySet;
-  readonly lane: "general" | "internal";
-  /** Only these of the lane (`serve --kinds`); null: all that have a handler. */
-  readonly kinds: readonly string[] | null;
-  /** ORCHESTRATOR_MAX_CONCURRENT_JOBS, over all processes. */
-  readonly globalCap: number;
-  /** ORCHESTRATOR_POLL_INTERVAL_MS: the longest pause between two polls. */
-  readonly pollMaxMs: number;
-  /** Milliseconds that running jobs get to end by themselves on stop. */
-  readonly drainMs: number;
-  /** Of `parentLink()`: the supervisor, which is told our id. Null: there is none. */
-  readonly parentPid: number | null;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly emit: Emit;
-  /** In [0, 1). */
-  readonly random: () => number;
-  readonly redact: (text: string) => string;
-  readonly notify: RuntimeNotify;
-  /** The process must end now; what it held is healed by others. */
-  readonly onFatal: (why: string) => void;
-}
+import type { WorkerOptions } from "./worker-options.js";
+import { beat, claimLoop, kindsServed, runningJobs } from "./worker-parts.js";
 
 export interface RuntimeWorker {
   /** `<lane>-worker-<process number>`; null before the start. */
@@ -197,76 +156,4 @@ class WorkerLife {
       this.#options.log.warn("worker.mark-failed", { error: errorMessage(error) });
     }
   }
-}
-
-function kindsServed(options: WorkerOptions): string[] {
-  const handled = new Set(options.handlers.map(({ kind }) => kind));
-  return options.registry
-    .names(options.lane === "internal" ? "internal" : "public")
-    .filter((kind) => handled.has(kind))
-    .filter((kind) => options.kinds === null || options.kinds.includes(kind));
-}
-
-function beat(options: WorkerOptions, workerId: string): Heartbeat {
-  const settings = {
-    databaseUrl: options.databaseUrl,
-    ssl: options.databaseSsl,
-    workerId,
-    deadAfterMs: options.policy().healing.workerDeadAfterMs,
-    parentPid: options.parentPid,
-  };
-  return startHeartbeat(settings, (why) => {
-    options.emit({ event: "worker.heartbeat-lost", worker_id: workerId, why });
-    options.onFatal(`heartbeat lost: ${why}`);
-  });
-}
-
-function claimLoop(
-  options: WorkerOptions,
-  workerId: string,
-  kinds: readonly string[],
-  slots: Slots,
-  start: ConstructorParameters<typeof ClaimLoop>[0]["start"],
-): ClaimLoop {
-  return new ClaimLoop({
-    clock: options.clock,
-    slots,
-    limits: () => {
-      const policy = options.policy();
-      return kinds
-        .map((kind) => ({ kind, ...rulesOf(policy, kind) }))
-        .filter(({ enabled }) => enabled);
-    },
-    claim: (free, max) =>
-      claimJobs(options.db, {
-        workerId,
-        kinds: free,
-        max,
-        globalCap: options.lane === "internal" ? null : options.globalCap,
-        safeModeKinds: SAFE_MODE_KINDS,
-      }),
-    start,
-    onClaimFailed: (error) => options.emit({ event: "claim.failed", worker_id: workerId, error }),
-    pollMaxMs: options.pollMaxMs,
-  });
-}
-
-function runningJobs(
-  options: WorkerOptions,
-  processNumber: number,
-  slots: Slots,
-  onSlotFree: (kind: string) => void,
-): RunningJobs {
-  return new RunningJobs({
-    ...options,
-    handlers: new Map(options.handlers.map((handler) => [handler.kind, handler])),
-    completions: new Completions(options.db),
-    declare: async (job, name, input) => {
-      await declareCompensation(options.db, { jobSeq: job.seq, name, input });
-    },
-    slots,
-    rulesOf: (kind) => rulesOf(options.policy(), kind),
-    workerIdOf: (kind) => kindWorkerId(kind, processNumber),
-    onSlotFree,
-  });
 }
