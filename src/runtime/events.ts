@@ -50,7 +50,8 @@ export type RuntimeEvent =
   | { readonly event: "claim.failed"; readonly worker_id: string; readonly error: string }
   | { readonly event: "process.started"; readonly name: string; readonly pid: number }
   | {
-      readonly event: "process.exited";
+      /** Died by itself, or ended because it was asked to. */
+      readonly event: "process.died" | "process.ended";
       readonly name: string;
       readonly pid: number;
       readonly worker_id: string | null;
@@ -85,7 +86,8 @@ const LEVELS: Readonly<Record<RuntimeEvent["event"], LogLevel>> = {
   "worker.recovered": "warn",
   "claim.failed": "warn",
   "process.started": "info",
-  "process.exited": "warn",
+  "process.died": "warn",
+  "process.ended": "info",
   "process.restart-delayed": "warn",
   "lease.taken": "info",
   "lease.lost": "warn",

@@ -71,7 +71,7 @@ async function keep(
     const livedMs = options.clock.now().getTime() - startedMs;
     const workerId = child.workerId();
     options.emit({
-      event: "process.exited",
+      event: stopped.aborted ? "process.ended" : "process.died",
       name: program.name,
       pid: child.pid,
       worker_id: workerId,

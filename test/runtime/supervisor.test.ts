@@ -47,7 +47,7 @@ describe("the supervisor", () => {
     await withSupervisor([program("crasher", "process.exit(3)")], async (_supervisor, events) => {
       await until(() => delays(events).length >= 3, "it died three times");
       expect(delays(events).slice(0, 3)).toEqual([200, 400, 800]);
-      expect(events.find(({ event }) => event === "process.exited")).toMatchObject({
+      expect(events.find(({ event }) => event === "process.died")).toMatchObject({
         name: "crasher",
         exit_code: 3,
         worker_id: null,
@@ -78,7 +78,7 @@ describe("the supervisor", () => {
       await until(() => supervisor.children()[0]?.workerId, "it runs and is deaf");
       await supervisor.stop();
       expect(supervisor.children()).toEqual([]);
-      const exits = events.filter(({ event }) => event === "process.exited");
+      const exits = events.filter(({ event }) => event === "process.ended");
       expect(exits).toMatchObject([{ signal: "SIGKILL" }]);
     });
   });
@@ -87,7 +87,7 @@ describe("the supervisor", () => {
     const missing: ChildProgram = { name: "missing", argv: ["/no/such/program"], env: {} };
     await withSupervisor([missing], async (_supervisor, events) => {
       await until(() => delays(events).length > 0, "its end is noticed");
-      expect(events.find(({ event }) => event === "process.exited")).toMatchObject({
+      expect(events.find(({ event }) => event === "process.died")).toMatchObject({
         exit_code: null,
         signal: null,
       });
