@@ -66,7 +66,7 @@ describe("docs/events.md", () => {
 });
 
 describe("docs/operating.md", () => {
-  const readers = product.filter(({ path }) => /^src\/(runtime\/config|cli)\.ts$/.test(path));
+  const readers = product.filter(({ path }) => /^src\/(runtime\/(data-)?config|cli)\.ts$/.test(path));
   const names = readers.flatMap(environmentNames);
   const text = doc("operating.md");
 
