@@ -18,7 +18,9 @@ function run(command, args) {
 function skippedTitles(report) {
   return report.testResults
     .flatMap((file) => file.assertionResults)
-    .filter((test) => test.status === "pending" || test.status === "skipped" || test.status === "todo")
+    .filter(
+      (test) => test.status === "pending" || test.status === "skipped" || test.status === "todo",
+    )
     .map((test) => test.fullName);
 }
 
@@ -40,7 +42,9 @@ try {
   for (const title of skipped) console.log(`skipped: ${title}`);
   const refused = strict ? skipped.filter((title) => !title.startsWith(FORGIVEN)) : [];
   if (refused.length > 0) {
-    console.log(`strict mode: ${refused.length} tests were skipped because something they need is missing`);
+    console.log(
+      `strict mode: ${refused.length} tests were skipped because something they need is missing`,
+    );
     status ||= 1;
   }
   const failed = report.numFailedTests + (status !== 0 && report.numFailedTests === 0 ? 1 : 0);

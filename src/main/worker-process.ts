@@ -57,6 +57,7 @@ export async function startWorkerProcess(
     await worker.stop();
     watching.abort();
     await watched;
+    link.release();
   };
   link.onGone(() => options.onFatal("the supervisor is gone"));
   return { id, stop };

@@ -1,4 +1,5 @@
 /** Reads policy files from a directory: the only place where they touch the disk. */
+import type { Stats } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { fault } from "../base/fault.js";
@@ -67,7 +68,7 @@ async function findFolder(
     ...(isAbsolute(directory) ? [] : [resolve(packageRoot, directory)]),
   ];
   for (const candidate of candidates) {
-    const found = await stat(candidate).catch(() => null);
+    const found = await statIfThere(candidate);
     if (found?.isDirectory()) return candidate;
   }
   throw fault.refused("POLICY_DIRECTORY_MISSING", `no policy directory "${directory}" here`, {
@@ -78,7 +79,7 @@ async function findFolder(
 async function findCatalogue(folder: string, packageRoot: string): Promise<string | null> {
   const beside = join(dirname(folder), CATALOGUE_PATH);
   for (const candidate of [beside, join(packageRoot, CATALOGUE_PATH)]) {
-    if ((await stat(candidate).catch(() => null))?.isFile()) return candidate;
+    if ((await statIfThere(candidate))?.isFile()) return candidate;
   }
   return null;
 }
@@ -92,4 +93,14 @@ async function readSource(real: string, path: string): Promise<SourceFile | null
 function shortest(cwd: string, path: string): string {
   const fromHere = relative(cwd, path);
   return fromHere.startsWith("..") && !basename(cwd).startsWith("..") ? path : fromHere;
+}
+
+async function statIfThere(path: string): Promise<Stats | null> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    throw error;
+  }
 }

@@ -26,7 +26,7 @@ describe("a duration", () => {
     "5M",
     "5m ",
     "1e3s",
-    "9".repeat(400) + "d",
+    `${"9".repeat(400)}d`,
   ])("%j is none", (text) => {
     expect(parseDuration(text)).toBeNull();
   });
