@@ -18,7 +18,9 @@ import { startWorkerProcess, type WorkerLane } from "./main/worker-process.js";
 import { startWorkers } from "./main/workers.js";
 import type { PolicySet } from "./policy/policy.js";
 import type { Config } from "./runtime/config.js";
+import { HEARTBEAT_CONNECTIONS } from "./runtime/heartbeat.js";
 import { runTicks } from "./runtime/ticker.js";
+import type { Database } from "./store/database.js";
 import { migrate } from "./store/migrate.js";
 import { readMigrationFiles } from "./store/migration-files.js";
 
@@ -88,9 +90,9 @@ async function open(
 ): Promise<Omit<Runtime, "stop">> {
   const { config } = options;
   const { databaseUrl, database } = await openServer(options, log, opened);
-  const db = openPool(config, databaseUrl, options.role, poolMax(config), log);
+  const policy = await readPolicy(options, databaseUrl, log);
+  const db = openPool(config, databaseUrl, options.role, poolMax(options, policy.set), log);
   opened.push(() => db.close());
-  const policy = options.lane === null ? await prepare(options, db, log) : await readPublished(db);
   const foundation = layFoundation({ config, databaseUrl, db, log, policy });
   const url = options.lane === null ? await openParts(options, foundation, opened) : null;
   if (options.lane !== null) {
@@ -100,11 +102,10 @@ async function open(
   return { foundation, url, database };
 }
 
-/** Before the policy is read nothing else is known; DATABASE_POOL_SIZE may say more. */
-const POOL_DEFAULT = 10;
-
-function poolMax(config: Config): number {
-  return config.overrides.poolSize ?? POOL_DEFAULT;
+/** A worker process opens one more session for its heartbeat, and the whole must not exceed HB-env-02. */
+function poolMax({ config, lane }: RuntimeOptions, policy: PolicySet): number {
+  const size = config.overrides.poolSize ?? policy.infrastructure.database.poolSize;
+  return lane === null ? size : size - HEARTBEAT_CONNECTIONS;
 }
 
 async function openServer(options: RuntimeOptions, log: Logger, opened: (() => Promise<void>)[]) {
@@ -126,13 +127,28 @@ function describeUrl(url: string): string {
   return `PostgreSQL at ${host}${pathname}`;
 }
 
+/** Over a session of its own, since the policy says how many the pool may open. */
+async function readPolicy(
+  options: RuntimeOptions,
+  databaseUrl: string,
+  log: Logger,
+): Promise<PolicyInForce> {
+  const files = options.lane === null ? await loadPolicyFiles(options.config, options) : null;
+  const db = openPool(options.config, databaseUrl, options.role, 1, log);
+  try {
+    return files === null ? await readPublished(db) : await prepare(options, db, files, log);
+  } finally {
+    await db.close();
+  }
+}
+
 /** Brings the database up to this program and puts the policy of the files in force. */
 async function prepare(
   options: RuntimeOptions,
-  db: Foundation["db"],
+  db: Database,
+  files: PolicySet,
   log: Logger,
 ): Promise<PolicyInForce> {
-  const files = await loadPolicyFiles(options.config, options);
   const { applied } = await migrate(db, await readMigrationFiles());
   if (applied.length > 0) log.info("database.migrated", { applied: applied.join(" ") });
   const { policySource } = options.config;

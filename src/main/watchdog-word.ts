@@ -1,4 +1,5 @@
-/** What the watchdog saw, as words for people. The keys are those of the rules, so both fold into one incident. */
+/** What the watchdog saw, as words for people. The key is that of the rule it stands for, so both fold into one incident. */
+import { WHOLE } from "../alert/instance.js";
 import { formatDuration } from "../base/duration.js";
 import type { RuntimeWord } from "../runtime/runtime-word.js";
 import type { WatchdogReport } from "../runtime/watchdog.js";
@@ -11,7 +12,7 @@ export function wordOfWatchdog({ check, action, ageMs }: WatchdogReport): Runtim
     audience: "critical",
     severity: check.severity,
     action,
-    dedupKey: `algobrain/${check.name}/watchdog`,
+    dedupKey: `algobrain/${check.name}/${WHOLE}`,
     source: "algobrain/watchdog",
     message: {
       tone: over ? "good" : "bad",
