@@ -89,8 +89,10 @@ async function open(
   opened: (() => Promise<void>)[],
 ): Promise<Omit<Runtime, "stop">> {
   const { config } = options;
+  // First, so that an invalid policy starts nothing at all.
+  const files = options.lane === null ? await loadPolicyFiles(config, options) : null;
   const { databaseUrl, database } = await openServer(options, log, opened);
-  const policy = await readPolicy(options, databaseUrl, log);
+  const policy = await readPolicy(options, databaseUrl, files, log);
   const db = openPool(config, databaseUrl, options.role, poolMax(options, policy.set), log);
   opened.push(() => db.close());
   const foundation = layFoundation({ config, databaseUrl, db, log, policy });
@@ -131,9 +133,9 @@ function describeUrl(url: string): string {
 async function readPolicy(
   options: RuntimeOptions,
   databaseUrl: string,
+  files: PolicySet | null,
   log: Logger,
 ): Promise<PolicyInForce> {
-  const files = options.lane === null ? await loadPolicyFiles(options.config, options) : null;
   const db = openPool(options.config, databaseUrl, options.role, 1, log);
   try {
     return files === null ? await readPublished(db) : await prepare(options, db, files, log);
