@@ -1,5 +1,5 @@
 /** Pending by kind with the oldest age, running, failed (RB-32, HB-op-44, HB-sql-18). */
-import { formatDuration } from "../src/base/duration.js";
+import { formatAge } from "../src/base/duration.js";
 import { defineRunbook, Type } from "../src/runbook/define.js";
 
 export default defineRunbook({
@@ -37,9 +37,7 @@ export default defineRunbook({
             rows: queues.map((queue) => [
               queue.kind,
               String(queue.pending),
-              queue.oldestPendingMs === null
-                ? "–"
-                : formatDuration(wholeSeconds(queue.oldestPendingMs)),
+              queue.oldestPendingMs === null ? "–" : formatAge(queue.oldestPendingMs),
               String(queue.running),
               String(queue.failed),
               String(queue.quarantined),
@@ -51,7 +49,3 @@ export default defineRunbook({
     },
   ],
 });
-
-function wholeSeconds(ms: number): number {
-  return Math.floor(ms / 1_000) * 1_000;
-}

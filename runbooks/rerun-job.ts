@@ -1,4 +1,5 @@
 /** Runs a job again, guarded and audited, and follows it to its end (RB-27, HB-op-17, X-01). */
+import { MINUTE_MS } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
 import { defineRunbook, JobId, jobSeq, Type } from "../src/runbook/define.js";
 
@@ -27,7 +28,7 @@ export default defineRunbook({
   ),
   positional: ["job", "reason"],
   locks: ({ job }) => [`job-${jobSeq(job)}`],
-  timeoutMs: 20 * 60_000,
+  timeoutMs: 20 * MINUTE_MS,
   plan: async ({ params, runtime }) => {
     const seq = jobSeq(params.job);
     const job = await runtime.job(seq);
@@ -65,7 +66,7 @@ export default defineRunbook({
     },
   ],
   verify: {
-    withinMs: () => 15 * 60_000,
+    withinMs: () => 15 * MINUTE_MS,
     everyMs: 250,
     check: async ({ params, runtime }) => {
       const job = await runtime.job(jobSeq(params.job));

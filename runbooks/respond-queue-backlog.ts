@@ -2,20 +2,20 @@
  * A queue grows faster than it is worked off (RB-87, HB-alr-05, BQ-pat-01): collect evidence first (X-69), then
  * release what holds the jobs back, as far as that is safe without a person, and watch whether it helped.
  */
-import { formatDuration } from "../src/base/duration.js";
+import { formatAge, formatDuration, MINUTE_MS } from "../src/base/duration.js";
 import { defineRunbook, type ReadContext, Type } from "../src/runbook/define.js";
 
 /** Work that may wait while live work has a backlog. */
 const LOW_PRIORITY_KINDS: readonly string[] = ["backfill", "export", "maintenance"];
 /** Long enough for a backlog to drain, short enough that nobody has to remember it. */
-const PAUSE_MS = 30 * 60_000;
+const PAUSE_MS = 30 * MINUTE_MS;
 /** Share of all waiting jobs from which on a queue is the backlog. */
 const MOST = 0.5;
 /** A depth at or below this share of what it was is falling, and not just between two arrivals. */
 const FALLEN = 0.9;
 /** Healing actions that are read to find the kinds that fail. */
 const FAILURES_MAX = 100;
-const FAILURE_WINDOW_MS = 15 * 60_000;
+const FAILURE_WINDOW_MS = 15 * MINUTE_MS;
 
 interface Findings {
   readonly pending: number;
@@ -49,7 +49,7 @@ export default defineRunbook({
     { additionalProperties: false },
   ),
   locks: () => ["queues"],
-  timeoutMs: 20 * 60_000,
+  timeoutMs: 20 * MINUTE_MS,
   plan: async (context) => {
     const diagnosis = await diagnose(context);
     const { findings } = diagnosis;
@@ -142,7 +142,7 @@ async function diagnose({ params, runtime }: Context) {
   const oldestMs = Math.max(0, ...queues.map((it) => it.oldestPendingMs ?? 0));
   const deepest = [...queues].sort((a, b) => b.pending - a.pending)[0];
   const text = [
-    `${pending} jobs wait, the oldest for ${formatDuration(Math.floor(oldestMs / 1_000) * 1_000)}; most are ${deepest?.kind}: ${deepest?.pending}`,
+    `${pending} jobs wait, the oldest for ${formatAge(oldestMs)}; most are ${deepest?.kind}: ${deepest?.pending}`,
     workers === 0
       ? "no live worker process: nothing drains, look at the service workers"
       : `${workers} live worker processes`,

@@ -4,6 +4,7 @@
  */
 import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { MINUTE_MS } from "../base/duration.js";
 import { errorMessage, fault } from "../base/fault.js";
 import type { CommitRecord, Git, GitRepository } from "../job/port.js";
 import type { Shell } from "../runbook/port.js";
@@ -32,7 +33,7 @@ const TAGS_MAX = 1_000;
 
 export function createGit(shell: Shell, options: GitOptions = {}): Git {
   const commandTimeoutMs = options.commandTimeoutMs ?? 30_000;
-  const walkTimeoutMs = options.walkTimeoutMs ?? 15 * 60_000;
+  const walkTimeoutMs = options.walkTimeoutMs ?? 15 * MINUTE_MS;
   const open = async (path: string, signal: AbortSignal): Promise<GitCall> => {
     const gitDir = await findGitDir(path);
     if (gitDir === null)

@@ -2,6 +2,7 @@
  * The one evaluator: production, backtests and tests call `stepRule` (design 3, decision 10). Pure:
  * readings and the time go in, the next state and what changed come out.
  */
+import { DAY_MS } from "../base/duration.js";
 import type { AlertLevel, AlertRule } from "../policy/policy.js";
 import { stepLevel, type Tick } from "./level.js";
 import type { Reading } from "./signal.js";
@@ -28,7 +29,7 @@ export interface Step {
 }
 
 /** An instance that is quiet and without data for this long is forgotten: a removed queue, a renamed kind. */
-const FORGET_AFTER_MS = 86_400_000;
+const FORGET_AFTER_MS = DAY_MS;
 
 export function stepRule(input: StepInput): Step {
   const { rule, state } = input;

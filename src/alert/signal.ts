@@ -3,6 +3,7 @@
  * forms; knows nothing of thresholds, time that must pass, or people.
  */
 import { unreachable } from "../base/assert.js";
+import { MINUTE_MS } from "../base/duration.js";
 import type { Aggregate, AlertRule, Metric, Selector, Signal } from "../policy/policy.js";
 import { instanceKey, instanceLabels, type Labels } from "./instance.js";
 import {
@@ -41,7 +42,7 @@ export interface SampleNeed {
 
 /** A metric is bridged for four ticks, at least a minute: one lost scrape is not an outage. */
 const BRIDGED_TICKS = 4;
-const LOOKBACK_MIN_MS = 60_000;
+const LOOKBACK_MIN_MS = MINUTE_MS;
 
 /** How old a sample may be and still stand for "now", in milliseconds. */
 export function lookbackMs(rule: AlertRule): number {

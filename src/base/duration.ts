@@ -1,12 +1,9 @@
 /** Durations as people write them ("90s", "5m", "1h30m") and as code uses them (milliseconds). */
-const UNIT_MS = {
-  ms: 1,
-  s: 1_000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-} as const;
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
+const UNIT_MS = { ms: 1, s: 1_000, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS } as const;
 type Unit = keyof typeof UNIT_MS;
 
 const WHOLE = /^(?:\d+(?:ms|[smhdw]))+$/;
@@ -32,4 +29,9 @@ export function formatDuration(ms: number): string {
     rest -= count * UNIT_MS[unit];
   }
   return ms < 0 ? `-${text}` : text;
+}
+
+/** How long ago, for people: whole seconds, as the rest is noise. 61417 → `1m1s`. */
+export function formatAge(ms: number): string {
+  return formatDuration(Math.floor(Math.max(ms, 0) / 1_000) * 1_000);
 }

@@ -1,6 +1,7 @@
 /** (d) A backlog breaches its rule; the page goes out, the webhook comes back, the runbook runs, samples resolve the alert. */
 import { assert } from "../base/assert.js";
 import { systemClock } from "../base/clock.js";
+import { DAY_MS, MINUTE_MS } from "../base/duration.js";
 import { listAlertHistory } from "../store/alerts.js";
 import { readIndexEvidence } from "../store/evidence.js";
 import { enqueueJobs } from "../store/jobs.js";
@@ -13,8 +14,7 @@ import type { Act, Stage } from "./stage.js";
 import type { Timeline } from "./timeline.js";
 
 const JOBS = 120;
-const DAY_MS = 86_400_000;
-const PAUSE_MS = 600_000;
+const PAUSE_MS = 10 * MINUTE_MS;
 
 export const drainBacklog: Act = async (stage, timeline) => {
   timeline.act("d", "a backlog pages, and the page's own webhook starts the runbook");

@@ -1,12 +1,11 @@
 /** What the watchdog saw, as words for people. The key is that of the rule it stands for, so both fold into one incident. */
 import { WHOLE } from "../alert/instance.js";
-import { formatDuration } from "../base/duration.js";
+import { formatAge } from "../base/duration.js";
 import type { RuntimeWord } from "../runtime/runtime-word.js";
 import type { WatchdogReport } from "../runtime/watchdog.js";
 
 export function wordOfWatchdog({ check, action, ageMs }: WatchdogReport): RuntimeWord {
-  const age =
-    ageMs === null ? "never seen" : `${formatDuration(Math.round(ageMs / 1000) * 1000)} ago`;
+  const age = ageMs === null ? "never seen" : `${formatAge(ageMs)} ago`;
   const over = action === "resolve";
   return {
     audience: "critical",

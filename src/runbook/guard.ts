@@ -2,10 +2,8 @@
  * May automation act now? Bounded by cool-down, budget and one run at a time. Pure over what the store
  * counted; the answer has a name, which goes into the audit and the incident's note.
  */
-import { formatDuration } from "../base/duration.js";
+import { formatAge, formatDuration, HOUR_MS } from "../base/duration.js";
 import type { Automation } from "../policy/policy.js";
-
-const HOUR_MS = 3_600_000;
 
 /** Runs that really began count; what was refused spends nothing. */
 export interface AutomationHistory {
@@ -47,7 +45,7 @@ export function judgeAutomation(
   if (quietMs < cooldownMs)
     return hold(
       "cooling-down",
-      `its last run began ${formatDuration(Math.max(0, quietMs))} ago, and it may run once in ${formatDuration(cooldownMs)}`,
+      `its last run began ${formatAge(quietMs)} ago, and it may run once in ${formatDuration(cooldownMs)}`,
     );
   if (history.requestedLastHour >= perHourMax)
     return hold(

@@ -2,6 +2,7 @@
  * The environment, once, as typed values: HB-env-01…35 and the names of design section 6. All problems
  * at once; conflicts name both variables (X-37); unknown names near ours are warnings (X-55).
  */
+import { HOUR_MS } from "../base/duration.js";
 import { LOG_LEVELS, type LogLevel } from "../base/log.js";
 import { PUBLIC_KINDS } from "../job/kinds.js";
 import {
@@ -82,7 +83,7 @@ export type ReadConfig =
 const COUNT = { min: 1, max: 10_000 };
 /** A worker process needs one session to listen, one to beat, and one to work. */
 const POOL_SIZE = { min: 3, max: 10_000 };
-const POLL_MS = { min: 10, max: 3_600_000 };
+const POLL_MS = { min: 10, max: HOUR_MS };
 const HTTP_URL = ["https:", "http:"];
 /** HS256 wants as many bytes as its digest has. */
 const JWT_SECRET_LENGTH_MIN = 32;

@@ -1,10 +1,11 @@
 /** Words of the runtime itself become notices: safe mode, quarantine, what the watchdog saw. */
+import { MINUTE_MS } from "../base/duration.js";
 import type { PolicySet } from "../policy/policy.js";
 import { enqueueNotice, isNoticeTold, type NewNotice } from "../store/notices.js";
 import type { RuntimeNotify } from "./runtime-word.js";
 
 /** The same trouble inside this time is one message; later it is news again. */
-const ONCE_PER_MS = 5 * 60_000;
+const ONCE_PER_MS = 5 * MINUTE_MS;
 
 /** Write it in the transaction of what it speaks of. */
 export function createRuntimeNotify(deps: {

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { HOUR_MS } from "../base/duration.js";
 import { fault } from "../base/fault.js";
 import type { Shell } from "../runbook/port.js";
 import type { Database } from "./database.js";
@@ -33,7 +34,7 @@ export interface Backup {
 }
 
 const VERSION_TIMEOUT_MS = 10_000;
-const DUMP_TIMEOUT_MS = 3_600_000;
+const DUMP_TIMEOUT_MS = HOUR_MS;
 
 /** Throws a Fault `BACKUP_FAILED`; a half-made backup does not stay. */
 export async function backupDatabase(request: BackupRequest): Promise<Backup> {

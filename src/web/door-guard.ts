@@ -3,6 +3,7 @@
  * 8.10). What is bounded instead: requests in flight, and wrong signatures by caller.
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { MINUTE_MS } from "../base/duration.js";
 import { doorKey } from "./address.js";
 import { HttpProblem } from "./problem.js";
 
@@ -10,7 +11,6 @@ import { HttpProblem } from "./problem.js";
 const IN_FLIGHT_MAX = 32;
 /** A sender with a wrong secret shows in a handful; hundreds are an attack. */
 const FORGED_PER_MINUTE_MAX = 60;
-const MINUTE_MS = 60_000;
 
 export function guardDoors(app: FastifyInstance): void {
   let inFlight = 0;

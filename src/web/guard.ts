@@ -3,6 +3,7 @@
  * In this order, so that wrong tokens are counted too and nothing is read from those who may not.
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { MINUTE_MS } from "../base/duration.js";
 import { readSafeMode } from "../store/safe-mode.js";
 import { isAtLeast, type RouteAccess } from "./access.js";
 import { isInside } from "./address.js";
@@ -19,8 +20,6 @@ declare module "fastify" {
     access?: RouteAccess;
   }
 }
-
-const MINUTE_MS = 60_000;
 
 export function guardRequests(app: FastifyInstance, deps: WebDeps): void {
   app.decorateRequest("caller", null);

@@ -1,4 +1,5 @@
 /** Decides whether a caller may have the job that was asked for: all reasons to refuse, none of the doing. */
+import { DAY_MS } from "../base/duration.js";
 import type { JsonObject } from "../base/json.js";
 import { didYouMean } from "../base/similar.js";
 import { type KindRegistry, PUBLIC_KINDS } from "../job/kinds.js";
@@ -10,7 +11,7 @@ import { toErrors } from "./validator.js";
 /** With a zone: a time without one means something else on each machine. */
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/;
 /** Later than this is a typing error in the year. */
-const AHEAD_MAX_MS = 366 * 86_400_000;
+const AHEAD_MAX_MS = 366 * DAY_MS;
 
 /** Throws `unknown-job-type`, `internal-job-type`, `forbidden` or `invalid-payload`, in this order. */
 export function checkKind(registry: KindRegistry, kind: string, caller: Caller): void {

@@ -15,6 +15,7 @@
  * People are told apart by mail. Merge commits and bots count for nothing: they say little about people. A history without a commit in
  * the last 365 days has 0 in the first three parts.
  */
+import { DAY_MS } from "../base/duration.js";
 import type { CommitRecord } from "../job/port.js";
 import { isBot, personKey } from "./person.js";
 
@@ -22,7 +23,6 @@ export const SCORE_FORMULA = "health-1";
 export const SCORE_WINDOW_DAYS = 365;
 const WEIGHTS = { activity: 0.35, busFactor: 0.25, freshness: 0.25, release: 0.15 } as const;
 
-const DAY_MS = 86_400_000;
 const ACTIVITY_DAYS = 90;
 const ACTIVITY_WEEKS = 13;
 const ACTIVITY_COMMITS_FULL = 128;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { formatDuration, parseDuration } from "../../src/base/duration.js";
+import { formatAge, formatDuration, parseDuration } from "../../src/base/duration.js";
 
 describe("a duration", () => {
   it.each([
@@ -29,6 +29,10 @@ describe("a duration", () => {
     `${"9".repeat(400)}d`,
   ])("%j is none", (text) => {
     expect(parseDuration(text)).toBeNull();
+  });
+
+  it("is shown to people in whole seconds", () => {
+    expect([61_417, 999, 0, -5].map(formatAge)).toEqual(["1m1s", "0s", "0s", "0s"]);
   });
 
   it("reads back whatever it prints", () => {

@@ -5,6 +5,7 @@
  */
 import { open } from "node:fs/promises";
 import { join } from "node:path";
+import { DAY_MS } from "../../base/duration.js";
 import type { JsonObject } from "../../base/json.js";
 import type { JobContext, JobHandler } from "../../job/port.js";
 import type { PolicySet, Retention } from "../../policy/policy.js";
@@ -26,8 +27,6 @@ export interface GcDeps {
   /** Folder for what is kept of deleted rows; made when missing. */
   readonly exportsDir: string;
 }
-
-const DAY_MS = 86_400_000;
 
 const DAYS: Readonly<Record<RetainedEntity, (retention: Retention) => number>> = {
   events: ({ eventsDays }) => eventsDays,

@@ -5,6 +5,7 @@
  */
 import type { Delivery, Notifier } from "../../alert/port.js";
 import { backoffMs } from "../../base/backoff.js";
+import { DAY_MS, MINUTE_MS } from "../../base/duration.js";
 import { type Fault, fault, toFault } from "../../base/fault.js";
 import type { JsonObject } from "../../base/json.js";
 import type { NoticePayload } from "../../job/payloads.js";
@@ -28,13 +29,12 @@ export interface NoticeHandlerDeps {
   readonly notifiers: ReadonlyMap<Receiver["kind"], Notifier>;
 }
 
-const MINUTE_MS = 60_000;
 /** A missing token may be set at any time. */
 const WITHHELD_RETRY_MS = MINUTE_MS;
 /** Behind an older notice of the same trouble. */
 const TURN_RETRY_MS = 1_000;
 /** What is a day old is no news; it is shown as never delivered. */
-const EXPIRES_AFTER_MS = 24 * 60 * MINUTE_MS;
+const EXPIRES_AFTER_MS = DAY_MS;
 /** Our own retries of a passing failure: about 2, 4, 8 s … and at most a minute apart. */
 const BACKOFF = { baseMs: 1_000, capMs: MINUTE_MS, jitter: 0.2 };
 /** AM-cfg-05: a webhook is tried three times. Pages and channels are tried until they expire. */

@@ -3,6 +3,7 @@
  * telling is a courtesy that must not stop it; of its end they must learn, so that is tried again.
  */
 import type { Clock } from "../../base/clock.js";
+import { DAY_MS } from "../../base/duration.js";
 import { type Fault, fault, toFault } from "../../base/fault.js";
 import type { JobContext } from "../../job/port.js";
 import type { Message } from "../../message/message.js";
@@ -25,7 +26,7 @@ const EDIT_EVERY_MS = 2_500;
 /** Between two tries to tell how a run ended. */
 const RETELL_MS = 15_000;
 /** After a day without Slack or PagerDuty nobody waits for the word any more; the run's row has it. */
-const NEWS_MS = 86_400_000;
+const NEWS_MS = DAY_MS;
 /** Newest lines of progress that are shown. */
 const LINES_MAX = 12;
 

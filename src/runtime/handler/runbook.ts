@@ -3,7 +3,7 @@
  * together. A run outlives its executor: whoever claims the job next resumes it.
  */
 import type { Clock } from "../../base/clock.js";
-import { formatDuration } from "../../base/duration.js";
+import { formatAge } from "../../base/duration.js";
 import { Fault, fault } from "../../base/fault.js";
 import type { Json } from "../../base/json.js";
 import type { RunbookPayload } from "../../job/payloads.js";
@@ -130,7 +130,7 @@ async function waitForTargets(
   holder: LockHolder,
   teller: RunTeller,
 ): Promise<Run> {
-  const held = `${holder.target} is held by ${holder.runId} of ${holder.actor} for ${formatDuration(wholeSeconds(holder.heldForMs))}`;
+  const held = `${holder.target} is held by ${holder.runId} of ${holder.actor} for ${formatAge(holder.heldForMs)}`;
   const waitedMs = context.now().getTime() - run.requestedAt.getTime();
   if (waitedMs > runbook.timeoutMs)
     return end(deps, run, { status: "failed", outcome: `gave up waiting: ${held}`, output: null });
@@ -201,8 +201,4 @@ async function end({ db }: RunbookHandlerDeps, run: Run, ending: RunEnding): Pro
 function endingOf(run: Run): RunEnding {
   if (!isFinal(run.status)) throw new Error(`assertion failed: ${run.id} has ended`);
   return { status: run.status, outcome: run.outcome ?? "", output: run.output };
-}
-
-function wholeSeconds(ms: number): number {
-  return Math.floor(ms / 1_000) * 1_000;
 }

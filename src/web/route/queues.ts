@@ -1,7 +1,7 @@
 /** Queues by job type: how deep they are, how one is stopped and let go on (EP-08, EP-09, EP-10). */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
-import { parseDuration } from "../../base/duration.js";
+import { DAY_MS, parseDuration } from "../../base/duration.js";
 import { didYouMean } from "../../base/similar.js";
 import { listPauses, type Pause, pauseQueue, resumeQueue } from "../../store/pauses.js";
 import { queueStats } from "../../store/queue-stats.js";
@@ -11,7 +11,7 @@ import { HttpProblem } from "../problem.js";
 import { PauseSchema, PauseStateSchema, QueueStatsSchema } from "../schema.js";
 
 /** A pause is a plaster: what should stay off for longer is switched off in policy, in Git. */
-const PAUSE_MAX_MS = 30 * 86_400_000;
+const PAUSE_MAX_MS = 30 * DAY_MS;
 
 export function queueRoutes(app: FastifyInstance, deps: WebDeps): void {
   app.get(

@@ -2,6 +2,7 @@
  * score (HB-wrk-04): the health of a repository on a day, by the formula in score-formula. The day is an
  * input of the job, so the same job gives the same row however often and whenever it runs.
  */
+import { DAY_MS } from "../../base/duration.js";
 import type { JsonObject } from "../../base/json.js";
 import type { CommitRecord, Git, JobContext, JobHandler } from "../../job/port.js";
 import type { Database } from "../../store/database.js";
@@ -10,8 +11,6 @@ import { endOfDay, utcDay } from "../day.js";
 import { findLocalRepo } from "../local-repo.js";
 import type { ScorePayload } from "../payloads.js";
 import { computeScore, readHistoryFacts, SCORE_WINDOW_DAYS, type Score } from "../score-formula.js";
-
-const DAY_MS = 86_400_000;
 
 export function createScoreHandler(deps: { readonly db: Database; readonly git: Git }): JobHandler {
   return {
