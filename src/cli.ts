@@ -14,7 +14,7 @@ import { serveCommand } from "./cli/serve.js";
 import { synthCommand } from "./cli/synth.js";
 import { tokenCommand } from "./cli/token.js";
 
-const COMMANDS: readonly Command[] = [
+export const COMMANDS: readonly Command[] = [
   serveCommand,
   gamedayCommand,
   indexCommand,
