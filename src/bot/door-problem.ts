@@ -1,6 +1,13 @@
 /** Refusals of the doors as `application/problem+json`, in the form that the API uses (RFC 9457). */
 import type { FastifyReply, FastifyRequest } from "fastify";
 
+declare module "fastify" {
+  interface FastifyRequest {
+    /** For whoever counts answers: which problem this one was. */
+    problem: string | null;
+  }
+}
+
 const PROBLEMS = {
   "signature-invalid": { status: 401, title: "The signature does not fit" },
   "database-unavailable": { status: 503, title: "The database cannot be reached" },
@@ -18,6 +25,7 @@ export function sendDoorProblem(
   detail: string,
 ): FastifyReply {
   const { status, title } = PROBLEMS[code];
+  request.problem = code;
   if (status === 503) reply.header("retry-after", String(RETRY_AFTER_S));
   return reply
     .code(status)

@@ -2,6 +2,7 @@
 import type { AddressInfo } from "node:net";
 import { routes as botRoutes } from "../bot/routes.js";
 import { readHealth } from "../runtime/health.js";
+import { leaveSafeMode } from "../runtime/leave-safe-mode.js";
 import { apiSource } from "../runtime/sample/api.js";
 import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
 import { runTicks } from "../runtime/ticker.js";
@@ -32,6 +33,7 @@ export async function startApi(
       githubWebhookSecret: config.github.webhookSecret,
     },
     health: () => readHealth({ ...foundation, redis: null }),
+    leaveSafeMode: (request) => leaveSafeMode(foundation, request),
     doors: await openDoors(foundation),
   });
   await app.listen({ host: config.http.host, port: config.http.port });

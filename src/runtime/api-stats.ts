@@ -4,7 +4,7 @@ import type { Clock } from "../base/clock.js";
 export interface ApiStats {
   /** Milliseconds; null without requests. */
   readonly p95Ms: number | null;
-  /** Share of answers with 5xx, 0–1; null without requests. */
+  /** Share of answers with 5xx that were failures, 0–1; null without requests. */
   readonly errorRate: number | null;
   readonly requests: number;
 }
@@ -14,6 +14,12 @@ interface Observed {
   readonly durationMs: number;
   readonly failed: boolean;
 }
+
+/**
+ * 503s that are refusals on purpose. Were they failures, safe mode would page once more for each client that
+ * keeps writing, and a stranger could page with requests to a door that nobody has opened.
+ */
+const ON_PURPOSE: readonly string[] = ["safe-mode", "not-configured"];
 
 /** Beyond this many requests in the window the oldest leave: the figure stays one of recent traffic. */
 const KEPT_MAX = 10_000;
@@ -28,8 +34,15 @@ export class ApiStatsWindow {
     this.#windowMs = windowMs;
   }
 
-  observe(status: number, durationMs: number): void {
-    this.#observed.push({ atMs: this.#clock.now().getTime(), durationMs, failed: status >= 500 });
+  observe(answer: {
+    readonly status: number;
+    /** Code of the problem document; null when the answer was none. */
+    readonly problem: string | null;
+    readonly durationMs: number;
+  }): void {
+    const { status, problem, durationMs } = answer;
+    const failed = status >= 500 && !ON_PURPOSE.includes(problem ?? "");
+    this.#observed.push({ atMs: this.#clock.now().getTime(), durationMs, failed });
     // Trimming in halves keeps the cost of one request constant on average.
     if (this.#observed.length > 2 * KEPT_MAX) this.#observed = this.#observed.slice(-KEPT_MAX);
   }

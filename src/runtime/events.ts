@@ -37,6 +37,7 @@ export type RuntimeEvent =
       readonly success: boolean | null;
     } & OfJob)
   | { readonly event: "safe-mode.entered"; readonly reason: string }
+  | { readonly event: "safe-mode.left"; readonly by: string; readonly reason: string }
   | {
       readonly event: "worker.started";
       readonly worker_id: string;
@@ -79,6 +80,7 @@ const LEVELS: Readonly<Record<RuntimeEvent["event"], LogLevel>> = {
   "job.lost": "warn",
   "healdec.acted": "warn",
   "safe-mode.entered": "error",
+  "safe-mode.left": "warn",
   "worker.started": "info",
   "worker.drained": "info",
   "worker.stopped": "info",

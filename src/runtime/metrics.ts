@@ -9,6 +9,8 @@ export interface ObservedRequest {
   /** The route's pattern, never the path: a label value per id would grow without end. */
   readonly route: string;
   readonly status: number;
+  /** Code of the problem document; null when the answer was none. */
+  readonly problem: string | null;
   readonly durationMs: number;
 }
 
@@ -49,9 +51,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
   });
   return {
     observeEvent: (event) => countEvent(runtime, event),
-    observeRequest: ({ method, route, status, durationMs }) => {
+    observeRequest: (request) => {
+      const { method, route, status, durationMs } = request;
       requests.observe({ method, route, status }, durationMs / 1_000);
-      window.observe(status, durationMs);
+      window.observe(request);
     },
     apiStats: () => window.read(),
     render: async () => {

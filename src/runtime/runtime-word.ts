@@ -23,13 +23,16 @@ export interface RuntimeWord {
 /** Writes the notices of a word; sending them is the job of the internal lane. */
 export type RuntimeNotify = (sql: Sql, word: RuntimeWord) => Promise<void>;
 
+/** One trouble, however many jobs enter it; leaving it takes the same key back. */
+export const SAFE_MODE_KEY = "algobrain/safe-mode";
+
 /** A quarantined job waits for a person; a critical failure wakes one (HB-heal-03, HB-heal-05). */
 export function wordOfDecision(job: HeldJob, decision: HealingDecision): RuntimeWord {
   const critical = decision.notify === "critical";
   return {
     audience: critical ? "critical" : "operator",
     severity: critical ? "sev1" : "sev3",
-    dedupKey: critical ? "algobrain/safe-mode" : `algobrain/${job.id}/${decision.settle.move}`,
+    dedupKey: critical ? SAFE_MODE_KEY : `algobrain/${job.id}/${decision.settle.move}`,
     source: `algobrain/${job.id}`,
     message: critical ? criticalMessage(job, decision) : asideMessage(job, decision),
     details: {

@@ -144,16 +144,20 @@ export async function listSentSince(
   return rows.map(({ sentAt }) => sentAt);
 }
 
-/** Whether the receiver hears, or has just heard, the same trigger: pending, or sent after `since`. */
+/** Whether the receiver hears, or has just heard, the same: pending or sent after `since`, and not taken back since. */
 export async function isNoticeTold(
   sql: Sql,
   notice: Pick<NewNotice, "receiver" | "dedupKey" | "action">,
   since: Date,
 ): Promise<boolean> {
   const { rows } = await sql.query(
-    `SELECT FROM control.notice
+    `SELECT FROM control.notice told
      WHERE receiver = $1 AND dedup_key = $2 AND action = $3
-       AND (status = 'pending' OR sent_at > $4) LIMIT 1`,
+       AND (status = 'pending' OR sent_at > $4)
+       AND NOT EXISTS (
+         SELECT FROM control.notice later
+         WHERE later.receiver = $1 AND later.dedup_key = $2 AND later.action <> $3 AND later.id > told.id)
+     LIMIT 1`,
     [notice.receiver, notice.dedupKey, notice.action, since],
   );
   return rows.length > 0;

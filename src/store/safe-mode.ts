@@ -31,8 +31,16 @@ export async function enterSafeMode(
   return rowCount === 1;
 }
 
+export interface SafeModeExit {
+  readonly by: string;
+  /** What makes this person sure. */
+  readonly reason: string;
+  /** Names of the checks that failed and were overruled. */
+  readonly overruled?: readonly string[];
+}
+
 /** False when it was off already. Whether it may be left is the caller's decision. */
-export async function exitSafeMode(sql: Sql, request: { readonly by: string }): Promise<boolean> {
+export async function exitSafeMode(sql: Sql, request: SafeModeExit): Promise<boolean> {
   const { rowCount } = await sql.query(
     `WITH before AS (
        SELECT reason, entered_by, entered_at FROM control.safe_mode WHERE active FOR UPDATE
@@ -40,8 +48,9 @@ export async function exitSafeMode(sql: Sql, request: { readonly by: string }): 
        UPDATE control.safe_mode s SET active = false, reason = NULL, entered_by = NULL, entered_at = NULL
        FROM before WHERE s.active RETURNING to_jsonb(before) AS was
      )
-     SELECT control.audit_append($1, 'safe-mode.left', 'safe-mode', was) FROM changed`,
-    [request.by],
+     SELECT control.audit_append($1, 'safe-mode.left', 'safe-mode',
+       was || jsonb_build_object('left_because', $2::text, 'overruled', $3::jsonb)) FROM changed`,
+    [request.by, request.reason, JSON.stringify(request.overruled ?? [])],
   );
   return rowCount === 1;
 }

@@ -47,6 +47,8 @@ export const ACCESS: Readonly<Record<string, RouteAccess>> = {
   "POST /api/queue/:name/pause": write("operator"),
   "POST /api/queue/:name/resume": write("operator"),
 
+  "POST /api/v1/safe-mode/exit": rescue("admin"),
+
   "GET /api/alerts/active": read("viewer"),
   "GET /api/alerts/history": read("viewer"),
   "GET /api/v1/runs": read("viewer"),

@@ -5,6 +5,7 @@ import type { Logger } from "../base/log.js";
 import type { KindRegistry } from "../job/kinds.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { Database } from "../store/database.js";
+import type { BrokenInvariant } from "../store/invariants.js";
 import type { HealthReport } from "./health.js";
 
 export interface WebConfig {
@@ -24,6 +25,8 @@ export interface ObservedRequest {
   /** The route's pattern, never the path: `/api/v1/jobs/:id`, or `unmatched`. */
   readonly route: string;
   readonly status: number;
+  /** Code of the problem document; null when the answer was none. */
+  readonly problem: string | null;
   readonly durationMs: number;
 }
 
@@ -31,6 +34,16 @@ export interface WebMetrics {
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
   observeRequest(request: ObservedRequest): void;
 }
+
+/** Ends safe mode when the data is whole, or all the same with `force`. */
+export type LeaveSafeMode = (request: {
+  readonly by: string;
+  readonly reason: string;
+  readonly force: boolean;
+}) => Promise<
+  | { readonly outcome: "left" | "was-off" }
+  | { readonly outcome: "checks-failed"; readonly broken: readonly BrokenInvariant[] }
+>;
 
 export interface WebDeps {
   readonly db: Database;
@@ -41,6 +54,7 @@ export interface WebDeps {
   readonly policy: () => PolicySet;
   readonly config: WebConfig;
   health(): Promise<HealthReport>;
+  readonly leaveSafeMode: LeaveSafeMode;
   readonly metrics: WebMetrics;
   /** Registers the signed doors of the bot room; their routes are in the access table. */
   readonly doors?: (app: FastifyInstance) => void | Promise<void>;

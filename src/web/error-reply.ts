@@ -29,6 +29,7 @@ export function sendProblem(
   log: Logger,
 ): FastifyReply {
   const problem = toProblem(error);
+  request.problem = problem.code;
   if (problem.statusCode >= 500 && problem.code !== "safe-mode") {
     log.error("request.failed", {
       request_id: request.id,

@@ -2,10 +2,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { WebDeps } from "./deps.js";
 
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Code of the problem that it was answered with; also set by the doors, which write their own. */
+    problem: string | null;
+  }
+}
+
 /** Unknown paths share one name: a stranger must not be able to make metric series. */
 const UNMATCHED = "unmatched";
 
 export function observeRequests(app: FastifyInstance, deps: WebDeps): void {
+  app.decorateRequest("problem", null);
   app.addHook("onSend", async (request, reply, payload) => {
     reply.header("x-request-id", request.id);
     reply.header("x-content-type-options", "nosniff");
@@ -16,8 +24,8 @@ export function observeRequests(app: FastifyInstance, deps: WebDeps): void {
   app.addHook("onResponse", async (request, reply) => {
     const route = request.routeOptions.url ?? UNMATCHED;
     const durationMs = Math.round(reply.elapsedTime * 10) / 10;
-    const { method } = request;
-    deps.metrics.observeRequest({ method, route, status: reply.statusCode, durationMs });
+    const { method, problem } = request;
+    deps.metrics.observeRequest({ method, route, status: reply.statusCode, problem, durationMs });
     const fields = {
       request_id: request.id,
       method,

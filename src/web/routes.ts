@@ -7,6 +7,7 @@ import { jobActionRoutes } from "./route/job-actions.js";
 import { jobRoutes } from "./route/jobs.js";
 import { queueRoutes } from "./route/queues.js";
 import { runRoutes } from "./route/runs.js";
+import { safeModeRoutes } from "./route/safe-mode.js";
 import { statusRoutes } from "./route/status.js";
 
 type Register = (app: FastifyInstance, deps: WebDeps) => void;
@@ -18,6 +19,7 @@ const API: readonly Register[] = [
   queueRoutes,
   alertRoutes,
   runRoutes,
+  safeModeRoutes,
   githubRoutes,
 ];
 

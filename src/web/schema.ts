@@ -90,6 +90,14 @@ export const RetrySchema = Nullable(
   Type.Object({ reason: Type.Optional(Reason), force: Type.Optional(Type.Boolean()) }, strict),
 );
 export const CancelSchema = Nullable(Type.Object({ reason: Type.Optional(Reason) }, strict));
+export const LeaveSafeModeSchema = Type.Object(
+  { reason: Reason, force: Type.Optional(Type.Boolean()) },
+  strict,
+);
+export const SafeModeLeftSchema = Type.Object({
+  active: Type.Boolean(),
+  changed: Type.Boolean({ description: "false when it was not on" }),
+});
 export const PauseSchema = Type.Object(
   {
     reason: Reason,

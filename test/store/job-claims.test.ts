@@ -123,7 +123,7 @@ describe("a claim", () => {
       const kinds = names.map((kind) => slots(kind));
       const held = await claim(db, { kinds });
       expect(held.map(({ kind }) => kind)).toEqual(names.slice(1));
-      await exitSafeMode(db, { by: "cli:ann" });
+      await exitSafeMode(db, { by: "cli:ann", reason: "repaired" });
       expect((await claim(db, { kinds })).map(({ kind }) => kind)).toEqual(["index"]);
     }));
 

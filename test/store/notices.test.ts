@@ -151,6 +151,18 @@ describe("order and limits", () => {
       expect(await isNoticeTold(db, notice, NOW)).toBe(false);
     }));
 
+  test("a trouble that was taken back is news again, however soon", () =>
+    withDatabase(async (db) => {
+      const notice = make();
+      await markNoticeSent(db, await enqueue(db), { reference: null, at: NOW });
+      await enqueue(db, { receiver: "other", action: "resolve" });
+      expect(await isNoticeTold(db, notice, EARLIER)).toBe(true);
+      await enqueue(db, { action: "resolve" });
+      expect(await isNoticeTold(db, notice, EARLIER)).toBe(false);
+      await enqueue(db);
+      expect(await isNoticeTold(db, notice, EARLIER)).toBe(true);
+    }));
+
   test("what is undelivered is counted with the age of its oldest", () =>
     withDatabase(async (db) => {
       expect(await countNotices(db)).toEqual({ pending: 0, dead: 0, oldestPendingAgeS: null });

@@ -15,11 +15,14 @@ describe("safe mode", () => {
       expect(await readSafeMode(db)).toMatchObject({
         ...{ active: true, reason: "disk gone", enteredBy: "healdec" },
       });
-      expect(await exitSafeMode(db, { by: "cli:ann" })).toBe(true);
-      expect(await exitSafeMode(db, { by: "cli:ann" })).toBe(false);
+      expect(await exitSafeMode(db, { by: "cli:ann", reason: "a new disk" })).toBe(true);
+      expect(await exitSafeMode(db, { by: "cli:ann", reason: "a new disk" })).toBe(false);
       expect((await readSafeMode(db)).active).toBe(false);
       expect(await listAudit(db, { limit: 10 })).toMatchObject([
-        { actor: "cli:ann", action: "safe-mode.left", details: { reason: "disk gone" } },
+        {
+          ...{ actor: "cli:ann", action: "safe-mode.left" },
+          details: { reason: "disk gone", left_because: "a new disk", overruled: [] },
+        },
         { actor: "healdec", action: "safe-mode.entered", details: { reason: "disk gone" } },
       ]);
     }));

@@ -37,6 +37,7 @@ export function makeDeps(db: Database, overrides: Overrides = {}): WebDeps {
       timestamp: systemClock.now().toISOString(),
       services: { database: "up", redis: "memory", orchestrator: "up", workers: 2 },
     }),
+    leaveSafeMode: async () => ({ outcome: "was-off" }),
     metrics: {
       render: async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" }),
       observeRequest: () => {},
