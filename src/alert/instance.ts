@@ -9,6 +9,14 @@ export const WHOLE = "all";
 /** PagerDuty allows 255 characters for the whole dedup key: system, rule and separators need the rest. */
 const KEY_LENGTH_MAX = 150;
 
+/**
+ * The same trouble has the same key over restarts, releases and processes: PagerDuty folds by it, and
+ * automation matches its beginning.
+ */
+export function dedupKeyOf(system: string, rule: string, instance: string): string {
+  return `${system}/${rule}/${instance}`;
+}
+
 /** The part of the labels that makes an instance; a missing label is the empty text. */
 export function instanceLabels(labels: Labels, by: readonly string[]): Labels {
   return Object.fromEntries(by.map((name) => [name, labels[name] ?? ""]));

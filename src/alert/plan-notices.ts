@@ -1,8 +1,7 @@
 /** A decision to speak → who is told what, and what we remember of having told it. */
-import type { JsonObject } from "../base/json.js";
-import type { Message } from "../message/message.js";
 import type { AlertLevel, AlertRule, PolicySet, Severity } from "../policy/policy.js";
 import { alertDetails, alertMessage } from "./alert-message.js";
+import { dedupKeyOf } from "./instance.js";
 import {
   type DecidedReason,
   decideNotice,
@@ -10,17 +9,12 @@ import {
   type NoticeReason,
   type SpokenReason,
 } from "./notice.js";
+import type { Delivery } from "./port.js";
 import { type InstanceState, levelIndex, type Told } from "./state.js";
 
-export interface PlannedNotice {
+export interface PlannedNotice extends Omit<Delivery, "receiver"> {
   /** Name in routes.yaml. */
   readonly receiver: string;
-  readonly dedupKey: string;
-  readonly action: "trigger" | "resolve";
-  readonly severity: Severity;
-  readonly source: string;
-  readonly message: Message;
-  readonly details: JsonObject;
   readonly reason: SpokenReason;
 }
 
@@ -98,7 +92,7 @@ function noticeTo(
   const news = { ...input, level, severity, reason };
   return {
     receiver,
-    dedupKey: `${policy.system}/${rule.name}/${instance}`,
+    dedupKey: dedupKeyOf(policy.system, rule.name, instance),
     action,
     severity,
     source: `${policy.system}/${rule.name}`,

@@ -1,4 +1,5 @@
 /** A rule that left the policies: nobody judges it any more, so its end must be told now or never. */
+import { dedupKeyOf } from "./instance.js";
 import type { PlannedNotice } from "./plan-notices.js";
 import type { InstanceState, RuleState, Transition } from "./state.js";
 
@@ -36,7 +37,7 @@ function lastWords(removed: RemovedRule, instance: string, state: InstanceState)
   const reason = "rule-removed";
   return told.receivers.map((receiver) => ({
     receiver,
-    dedupKey: `${system}/${name}/${instance}`,
+    dedupKey: dedupKeyOf(system, name, instance),
     action: "resolve",
     severity: told.severity,
     source: `${system}/${name}`,

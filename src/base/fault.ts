@@ -6,6 +6,15 @@
  */
 export const HEALING_FAULT_KINDS = ["transient", "crash", "data", "partial", "critical"] as const;
 export type HealingFaultKind = (typeof HEALING_FAULT_KINDS)[number];
+/** What the healing engine does about one of them (HB-heal-01…05). */
+export const HEALING_STRATEGIES = [
+  "retry",
+  "restart",
+  "quarantine",
+  "rollback",
+  "escalate",
+] as const;
+export type HealingStrategy = (typeof HEALING_STRATEGIES)[number];
 export type FaultKind = HealingFaultKind | "waiting" | "refused";
 
 export interface FaultOptions {

@@ -2,11 +2,12 @@
  * PagerDuty's webhook (EP-32). 4xx is for forgeries alone: three of them in a row and PagerDuty falls silent
  * for a day. What is authentic is kept and answered 202, wanted or not; 503 makes it come again.
  */
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import { errorMessage } from "../base/fault.js";
 import { recordIgnored, recordInbound } from "../store/inbound.js";
 import type { DoorDeps } from "./deps.js";
 import { sendDoorProblem } from "./door-problem.js";
+import { headerOf } from "./header.js";
 import { ACTED_ON, readPagerDutyEvent } from "./pagerduty-event.js";
 import { verifyPagerDutySignature } from "./pagerduty-signature.js";
 
@@ -53,9 +54,4 @@ export function pagerdutyDoor(app: FastifyInstance, deps: DoorDeps): void {
     }
     return reply.code(202).send();
   });
-}
-
-function headerOf(request: FastifyRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return typeof value === "string" ? value : undefined;
 }

@@ -10,6 +10,7 @@ import { type NewInbound, recordInbound } from "../store/inbound.js";
 import { readCommand } from "./command.js";
 import type { DoorDeps } from "./deps.js";
 import { sendDoorProblem } from "./door-problem.js";
+import { headerOf } from "./header.js";
 import { answerAtOnce } from "./help.js";
 import { readInteraction, readSlashCommand } from "./slack-request.js";
 import { verifySlackSignature } from "./slack-signature.js";
@@ -123,9 +124,4 @@ function ephemeral(reply: FastifyReply, message: Message): FastifyReply {
     .code(200)
     .type("application/json; charset=utf-8")
     .send(JSON.stringify({ response_type: "ephemeral", ...toSlack(message) }));
-}
-
-function headerOf(request: FastifyRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return typeof value === "string" ? value : undefined;
 }

@@ -4,10 +4,8 @@
  */
 import { unreachable } from "../base/assert.js";
 import type { BackoffPolicy } from "../base/backoff.js";
-import type { Fault, HealingFaultKind } from "../base/fault.js";
+import type { Fault, HealingFaultKind, HealingStrategy } from "../base/fault.js";
 import { nextRetry, nextVisit } from "./retry.js";
-
-export type HealingStrategy = "retry" | "restart" | "quarantine" | "rollback" | "escalate";
 
 /** What healing needs of the policy; `policy.healing` fits. */
 export interface HealingRules {

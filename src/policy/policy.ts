@@ -3,7 +3,7 @@
  * Plain JSON, so that a bundle can be digested, stored and loaded whole. Nobody downstream parses text.
  */
 import type { BackoffPolicy } from "../base/backoff.js";
-import type { HealingFaultKind } from "../base/fault.js";
+import type { HealingFaultKind, HealingStrategy } from "../base/fault.js";
 import type { JsonObject } from "../base/json.js";
 
 /** One scale: sev1 critical, sev2 high, sev3 medium and "warning", sev4 low (design 8.8, X-26). */
@@ -151,6 +151,12 @@ export interface Routes {
 
 export const ROLES = ["viewer", "operator", "admin"] as const;
 export type Role = (typeof ROLES)[number];
+
+/** Each role may do what those before it may. */
+export function isAtLeast(role: Role, needed: Role): boolean {
+  return ROLES.indexOf(role) >= ROLES.indexOf(needed);
+}
+
 export type Danger = "R" | "V" | "D";
 /** Doors through which something may be asked. `policy` is automation: an alert or an incident. */
 export const DOORS = ["slack", "api", "cli", "pagerduty", "policy"] as const;
@@ -209,8 +215,6 @@ export interface WorkerKind {
   readonly attemptsMax: number;
   readonly target: { readonly perMinute: number; readonly errorRateMax: number };
 }
-
-export type HealingStrategy = "retry" | "restart" | "quarantine" | "rollback" | "escalate";
 
 export interface Healing {
   readonly enabled: boolean;

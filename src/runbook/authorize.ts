@@ -7,7 +7,7 @@ import {
   type AccessRule,
   type Danger,
   type Door,
-  ROLES,
+  isAtLeast,
   type Role,
 } from "../policy/policy.js";
 
@@ -45,7 +45,7 @@ export function authorize(request: {
       "door-not-allowed",
       `${runbook.name} may not be run through ${actor.door}, only through ${rule.doors.join(", ")}`,
     );
-  if (ROLES.indexOf(actor.role) < ROLES.indexOf(rule.role))
+  if (!isAtLeast(actor.role, rule.role))
     return deny(
       "role-too-low",
       `${runbook.name} needs the role ${rule.role}, and ${actor.name} is ${actor.role}`,

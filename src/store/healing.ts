@@ -1,7 +1,6 @@
 /** `healdec_log`: one row an action of the healing engine, its outcome filled in when it is known (HB-heal-07, X-17). */
-import type { HealingFaultKind } from "../base/fault.js";
+import type { HealingFaultKind, HealingStrategy } from "../base/fault.js";
 import type { JsonObject } from "../base/json.js";
-import type { HealingStrategy } from "../job/heal.js";
 import type { Sql } from "./database.js";
 
 export interface NewHealingEntry {

@@ -17,6 +17,7 @@ import type {
   Selector,
   Signal,
 } from "../../policy/policy.js";
+import { selectorsOf } from "../signal.js";
 
 /** How often the runtime publishes; no alarm can look closer. */
 const RESOLUTION_S = 60;
@@ -152,17 +153,6 @@ function whyNot(rule: AlertRule, { metrics }: CloudWatchContext): string | null 
   if ("overMs" in signal && signal.overMs % (RESOLUTION_S * 1000) !== 0)
     return `its window of ${formatDuration(signal.overMs)} is not a whole number of minutes`;
   return null;
-}
-
-function selectorsOf(signal: Signal): readonly Selector[] {
-  switch (signal.form) {
-    case "ratio":
-      return [signal.num, signal.all];
-    case "div":
-      return [signal.num, signal.den];
-    default:
-      return [signal.of];
-  }
 }
 
 /** Looks at the same span as the rule does, window and `for` together. */

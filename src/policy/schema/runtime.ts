@@ -1,5 +1,6 @@
 /** What workers.yaml, healing.yaml, retention.yaml and schedules.yaml may say. */
 import { Type } from "typebox";
+import { HEALING_STRATEGIES } from "../../base/fault.js";
 import { byName, closed, Duration, Params, Share, Whole } from "./form.js";
 
 const Worker = Type.Object(
@@ -42,7 +43,7 @@ export const WorkersFile = Type.Object(
   closed,
 );
 
-const Strategy = Type.Enum(["retry", "restart", "quarantine", "rollback", "escalate"]);
+const Strategy = Type.Enum([...HEALING_STRATEGIES]);
 
 export const HealingFile = Type.Object(
   {
