@@ -17,6 +17,7 @@ import { watchdogTick } from "../runtime/watchdog.js";
 import { type Database, openDatabase } from "../store/database.js";
 import { queueStats } from "../store/queue-stats.js";
 import type { PolicyInForce } from "./policy.js";
+import { unusedSettings } from "./unused-settings.js";
 import { wordOfWatchdog } from "./watchdog-word.js";
 
 export interface Foundation {
@@ -82,6 +83,7 @@ export function layFoundation(parts: {
   for (const { name, policyValue, value } of effective.drift) {
     log.warn("policy.overridden", { name, policy_value: policyValue, value });
   }
+  for (const name of unusedSettings(config)) log.warn("setting.unused", { name });
   const policy = () => effective.policy;
   const clock = systemClock;
   const metrics = createMetrics({ clock, readJobs: () => readJobGauges(db) });

@@ -1,0 +1,17 @@
+/** What is set and valid, and yet has no part in this version: said at start, so that nobody relies on it. */
+import type { Config } from "../runtime/config.js";
+
+/** Names of variables. */
+export function unusedSettings(config: Config): string[] {
+  const unused: readonly [string, boolean][] = [
+    ["DATABASE_URL_REPLICA", config.database.replicaUrl !== null],
+    ["REDIS_URL", config.redis !== null],
+    ["GITHUB_TOKEN", config.github.token !== null],
+    ["GITOPS_REPO", config.gitopsRepo !== null],
+    ["SLACK_APP_TOKEN", config.slack.appToken !== null],
+    ["AWS_ENDPOINT_URL", config.aws.endpointUrl !== null],
+    ["DATADOG_API_KEY", config.datadogApiKey !== null],
+    ["SENTRY_DSN", config.sentryDsn !== null],
+  ];
+  return unused.filter(([, isSet]) => isSet).map(([name]) => name);
+}
