@@ -3,8 +3,11 @@
  * in reverse. A start that fails closes what it had opened. Nothing here starts by being imported.
  */
 import { startEmbeddedPostgres } from "./adapter/embedded-postgres.js";
+import { systemClock } from "./base/clock.js";
 import type { Logger } from "./base/log.js";
+import type { Lane } from "./job/kinds.js";
 import { startApi } from "./main/api.js";
+import { whenDatabaseAnswers } from "./main/await-database.js";
 import { startControl } from "./main/control.js";
 import {
   createProcessLog,
@@ -14,11 +17,12 @@ import {
   watchdogOf,
 } from "./main/foundation.js";
 import { loadPolicyFiles, type PolicyInForce, publish, readPublished } from "./main/policy.js";
-import { startWorkerProcess, type WorkerLane } from "./main/worker-process.js";
+import { startWorkerProcess } from "./main/worker-process.js";
 import { startWorkers } from "./main/workers.js";
 import type { PolicySet } from "./policy/policy.js";
 import type { Config } from "./runtime/config.js";
 import { HEARTBEAT_CONNECTIONS } from "./runtime/heartbeat.js";
+import { parentLink } from "./runtime/parent-link.js";
 import { runTicks } from "./runtime/ticker.js";
 import type { Database } from "./store/database.js";
 import { migrate } from "./store/migrate.js";
@@ -31,7 +35,7 @@ export interface RuntimeOptions {
   readonly config: Config;
   readonly role: ServedRole;
   /** Only for a worker: this process serves the lane itself; null: it supervises workers. */
-  readonly lane: WorkerLane | null;
+  readonly lane: Lane | null;
   readonly kinds: readonly string[] | null;
   readonly packageRoot: string;
   readonly cwd: string;
@@ -42,6 +46,8 @@ export interface RuntimeOptions {
   readonly childLog?: number;
   /** The process must end now. */
   readonly onFatal: (why: string) => void;
+  /** Aborts when the process was asked to end: a worker's start no longer waits for the database then. */
+  readonly ending?: AbortSignal;
   /** The game day lays an overlay over what the files say. */
   readonly changePolicy?: (policy: PolicySet) => PolicySet;
   readonly samplesEveryMs?: number;
@@ -159,6 +165,19 @@ async function prepare(
   return publish(db, options.changePolicy?.(files) ?? files, source);
 }
 
+/** Of a worker: a supervisor has published it, but the database may be away at the moment. */
+function awaitPolicy(
+  options: RuntimeOptions,
+  db: Foundation["db"],
+  log: Logger,
+): Promise<PolicyInForce> {
+  const orphaned = new AbortController();
+  parentLink().onGone(() => orphaned.abort());
+  const asked = options.ending ? [options.ending] : [];
+  const ending = AbortSignal.any([orphaned.signal, ...asked]);
+  return whenDatabaseAnswers(() => readPublished(db), { clock: systemClock, log, ending });
+}
+
 async function openParts(
   options: RuntimeOptions,
   foundation: Foundation,
@@ -182,7 +201,7 @@ async function openParts(
     opened.push(() => workers.stop());
   }
   if (role === "all" || role === "orchestrator") {
-    const control = startControl(foundation, options.samplesEveryMs);
+    const control = await startControl(foundation, options.samplesEveryMs);
     opened.push(() => control.stop());
   }
   if (role !== "all" && role !== "api") return null;

@@ -1,7 +1,6 @@
 /** `serve`: runs the service until a signal; says where it is and what to try next. */
 import { systemClock } from "../base/clock.js";
-import { INTERNAL_KINDS, PUBLIC_KINDS } from "../job/kinds.js";
-import { LANES, type WorkerLane } from "../main/worker-process.js";
+import { INTERNAL_KINDS, LANES, type Lane, PUBLIC_KINDS } from "../job/kinds.js";
 import { ROLES_SERVED, type Runtime, type ServedRole, startRuntime } from "../main.js";
 import {
   type Command,
@@ -49,7 +48,7 @@ function laneOf(
   text: string | undefined,
   role: ServedRole,
   kinds: readonly string[] | null,
-): WorkerLane | null {
+): Lane | null {
   if (text === undefined && kinds === null) return null;
   if (role !== "worker") throw new UsageError("--lane and --kinds go with --role worker");
   if (text !== undefined) return oneOf("--lane", text, LANES);
@@ -60,7 +59,7 @@ function laneOf(
 
 interface Served {
   readonly role: ServedRole;
-  readonly lane: WorkerLane | null;
+  readonly lane: Lane | null;
   readonly kinds: readonly string[] | null;
 }
 
@@ -77,6 +76,7 @@ async function serve(served: Served, port: string | undefined, io: CommandIo): P
     env,
     writeLog: (line) => io.err(readable ? readableLine(line) : line),
     onFatal: ended.fail,
+    ending: ended.signal,
   });
   const { log, digest } = runtime.foundation;
   log.info("runtime.started", { url: runtime.url, database: runtime.database, policy: digest });
@@ -112,8 +112,12 @@ const ECHO_MS = 1_000;
 /** Resolves at the first signal or fatal word. A second signal ends the process at once: nothing is lost then either. */
 function endOfService() {
   let settle: (why: { text: string; failed: boolean }) => void = () => {};
+  const ending = new AbortController();
   const reason = new Promise<{ text: string; failed: boolean }>((resolve) => {
-    settle = resolve;
+    settle = (why) => {
+      resolve(why);
+      ending.abort();
+    };
   });
   let askedAtMs: number | null = null;
   const onSignal = (signal: NodeJS.Signals) => {
@@ -126,5 +130,6 @@ function endOfService() {
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
-  return { reason, fail: (why: string) => settle({ text: why, failed: true }) };
+  const fail = (why: string) => settle({ text: why, failed: true });
+  return { reason, fail, signal: ending.signal };
 }

@@ -20,15 +20,15 @@ export const PUBLIC_KINDS = [
   "backfill",
   "maintenance",
 ] as const;
-export type PublicKind = (typeof PUBLIC_KINDS)[number];
 
 export const INTERNAL_KINDS = ["runbook", "notice", "inbound"] as const;
-export type InternalKind = (typeof INTERNAL_KINDS)[number];
 
 /** Claimed in safe mode, besides the internal lane. */
 export const SAFE_MODE_KINDS: readonly string[] = ["repair", "audit", "alert"];
 
-export type Lane = "public" | "internal";
+/** The public kinds run in one, and what must not wait on them in the other. */
+export const LANES = ["general", "internal"] as const;
+export type Lane = (typeof LANES)[number];
 
 export interface KindSpec {
   readonly kind: string;

@@ -1,4 +1,5 @@
 /** One worker process: what `serve --role worker --lane …` runs, and what the supervisor starts. */
+import type { Lane } from "../job/kinds.js";
 import { parentLink } from "../runtime/parent-link.js";
 import { runTicks } from "../runtime/ticker.js";
 import { createWorker } from "../runtime/worker.js";
@@ -8,9 +9,6 @@ import { createRegistry } from "./kinds.js";
 import { createPorts } from "./ports.js";
 import { loadRunbooks } from "./runbooks.js";
 
-export const LANES = ["general", "internal"] as const;
-export type WorkerLane = (typeof LANES)[number];
-
 export interface WorkerProcess {
   readonly id: string;
   /** Drains, gives back what is left, and ends. Safe to call twice. */
@@ -18,13 +16,13 @@ export interface WorkerProcess {
 }
 
 export interface WorkerProcessOptions {
-  readonly lane: WorkerLane;
+  readonly lane: Lane;
   readonly kinds: readonly string[] | null;
   /** The process must end now; what it held is healed by others. */
   readonly onFatal: (why: string) => void;
 }
 
-/** Milliseconds that running jobs get to end by themselves. */
+/** Milliseconds that running jobs get to end by themselves. None do in a process that must end: they run again elsewhere. */
 export const DRAIN_MS = 10_000;
 
 export async function startWorkerProcess(
@@ -38,15 +36,21 @@ export async function startWorkerProcess(
     createPorts(config, foundation.redact),
     await loadRunbooks(),
   );
+  let drainMs = DRAIN_MS;
+  const onFatal = (why: string) => {
+    drainMs = 0;
+    options.onFatal(why);
+  };
   const worker = createWorker({
     ...foundation,
     ...options,
+    onFatal,
     databaseSsl: config.database.ssl,
     registry: createRegistry(),
     handlers,
     globalCap: config.orchestrator.maxConcurrentJobs,
     pollMaxMs: config.orchestrator.pollIntervalMs,
-    drainMs: DRAIN_MS,
+    drainMs,
     parentPid: link.parentPid,
   });
   const watching = new AbortController();
@@ -54,11 +58,11 @@ export async function startWorkerProcess(
   const { id } = await worker.start();
   link.tellRegistered(id);
   const stop = async () => {
-    await worker.stop();
+    await worker.stop(drainMs);
     watching.abort();
     await watched;
     link.release();
   };
-  link.onGone(() => options.onFatal("the supervisor is gone"));
+  link.onGone(() => onFatal("the supervisor is gone"));
   return { id, stop };
 }

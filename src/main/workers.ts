@@ -1,9 +1,10 @@
 /** The worker processes of this machine, supervised: two for the public kinds, one for the internal lane. */
+import type { Lane } from "../job/kinds.js";
 import type { ChildProgram } from "../runtime/child.js";
 import { recoverWorker } from "../runtime/recover.js";
 import { createSupervisor, type Supervisor } from "../runtime/supervisor.js";
 import type { Foundation } from "./foundation.js";
-import { DRAIN_MS, type WorkerLane } from "./worker-process.js";
+import { DRAIN_MS } from "./worker-process.js";
 
 export interface WorkersOptions {
   /** Program and arguments up to the role: `node …/bin/algobrain.js serve`. */
@@ -18,10 +19,7 @@ export interface WorkersOptions {
 const GRACE_MS = DRAIN_MS + 5_000;
 
 export function startWorkers(foundation: Foundation, options: WorkersOptions): Supervisor {
-  const lanes: WorkerLane[] = [
-    ...Array<WorkerLane>(options.generalCount).fill("general"),
-    "internal",
-  ];
+  const lanes: Lane[] = [...Array<Lane>(options.generalCount).fill("general"), "internal"];
   const supervisor = createSupervisor({
     ...foundation,
     programs: lanes.map((lane, i) => program(foundation, options, lane, i + 1)),
@@ -37,7 +35,7 @@ export function startWorkers(foundation: Foundation, options: WorkersOptions): S
 function program(
   foundation: Foundation,
   options: WorkersOptions,
-  lane: WorkerLane,
+  lane: Lane,
   number: number,
 ): ChildProgram {
   const { config, databaseUrl } = foundation;

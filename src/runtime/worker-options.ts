@@ -1,7 +1,7 @@
 /** What a worker process is built from: everything it does not know by itself is handed in. */
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/log.js";
-import type { KindRegistry } from "../job/kinds.js";
+import type { KindRegistry, Lane } from "../job/kinds.js";
 import type { JobHandler } from "../job/port.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { Database } from "../store/database.js";
@@ -17,7 +17,7 @@ export interface WorkerOptions {
   readonly handlers: readonly JobHandler[];
   /** In force now, overrides applied: it may be another one at the next claim. */
   readonly policy: () => PolicySet;
-  readonly lane: "general" | "internal";
+  readonly lane: Lane;
   /** Only these of the lane (`serve --kinds`); null: all that have a handler. */
   readonly kinds: readonly string[] | null;
   /** ORCHESTRATOR_MAX_CONCURRENT_JOBS, over all processes. */

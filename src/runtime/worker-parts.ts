@@ -14,7 +14,7 @@ import type { WorkerOptions } from "./worker-options.js";
 export function kindsServed(options: WorkerOptions): string[] {
   const handled = new Set(options.handlers.map(({ kind }) => kind));
   return options.registry
-    .names(options.lane === "internal" ? "internal" : "public")
+    .names(options.lane)
     .filter((kind) => handled.has(kind))
     .filter((kind) => options.kinds === null || options.kinds.includes(kind));
 }

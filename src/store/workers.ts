@@ -1,12 +1,13 @@
 /** Worker processes, one row each, and what becomes of the jobs of those that died. Time is the database's. */
 import type { HeldJob } from "../job/job.js";
+import type { Lane } from "../job/kinds.js";
 import type { Sql } from "./database.js";
 import { HELD_COLUMNS, type HeldRow, toHeldJob } from "./job-row.js";
 
 export type WorkerStatus = "alive" | "draining" | "stopped" | "dead";
 
 export interface NewWorker {
-  readonly lane: "general" | "internal";
+  readonly lane: Lane;
   readonly kinds: readonly string[];
   readonly hostname: string;
   readonly pid: number;

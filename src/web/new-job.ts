@@ -17,7 +17,7 @@ const AHEAD_MAX_MS = 366 * DAY_MS;
 export function checkKind(registry: KindRegistry, kind: string, caller: Caller): void {
   const spec = registry.get(kind);
   if (!spec) {
-    const known = registry.names("public");
+    const known = registry.names("general");
     const hint = didYouMean(kind, known) ?? `known are ${known.join(", ")}`;
     throw new HttpProblem(
       "unknown-job-type",

@@ -109,11 +109,11 @@ export type BackfillPayload = Static<typeof backfillPayload>;
 
 /** The kinds that only AlgoBrain has; those of any system are in runtime/handler/system-kinds. */
 export const WORKLOAD_KINDS: readonly KindSpec[] = [
-  { kind: "index", lane: "public", payload: indexPayload },
-  { kind: "identity", lane: "public", payload: identityPayload },
-  { kind: "score", lane: "public", payload: scorePayload },
-  { kind: "ingest", lane: "public", payload: ingestPayload },
-  { kind: "sync", lane: "public", payload: syncPayload },
-  { kind: "repair", lane: "public", payload: repairPayload },
-  { kind: "backfill", lane: "public", payload: backfillPayload },
+  { kind: "index", lane: "general", payload: indexPayload },
+  { kind: "identity", lane: "general", payload: identityPayload },
+  { kind: "score", lane: "general", payload: scorePayload },
+  { kind: "ingest", lane: "general", payload: ingestPayload },
+  { kind: "sync", lane: "general", payload: syncPayload },
+  { kind: "repair", lane: "general", payload: repairPayload },
+  { kind: "backfill", lane: "general", payload: backfillPayload },
 ];

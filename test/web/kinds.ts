@@ -12,7 +12,7 @@ const PAYLOADS: Partial<Record<string, KindSpec["payload"]>> = {
 };
 
 const specs = PUBLIC_KINDS.map(
-  (kind): KindSpec => ({ kind, lane: "public", payload: PAYLOADS[kind] ?? Type.Object({}) }),
+  (kind): KindSpec => ({ kind, lane: "general", payload: PAYLOADS[kind] ?? Type.Object({}) }),
 );
 
 export const testKinds = new KindRegistry([...specs, ...INTERNAL_KIND_SPECS]);

@@ -41,9 +41,9 @@ export const maintenancePayload = Type.Object(
 export type MaintenancePayload = Static<typeof maintenancePayload>;
 
 export const SYSTEM_KINDS: readonly KindSpec[] = [
-  { kind: "gc", lane: "public", payload: gcPayload },
-  { kind: "alert", lane: "public", payload: alertPayload },
-  { kind: "export", lane: "public", payload: exportPayload },
-  { kind: "audit", lane: "public", payload: auditPayload },
-  { kind: "maintenance", lane: "public", payload: maintenancePayload },
+  { kind: "gc", lane: "general", payload: gcPayload },
+  { kind: "alert", lane: "general", payload: alertPayload },
+  { kind: "export", lane: "general", payload: exportPayload },
+  { kind: "audit", lane: "general", payload: auditPayload },
+  { kind: "maintenance", lane: "general", payload: maintenancePayload },
 ];

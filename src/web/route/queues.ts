@@ -76,7 +76,7 @@ function queueOf(request: FastifyRequest, deps: WebDeps): string {
   }
   if (spec) return name;
   const hint =
-    didYouMean(name, deps.registry.names("public")) ?? "GET /api/queue/stats lists them.";
+    didYouMean(name, deps.registry.names("general")) ?? "GET /api/queue/stats lists them.";
   throw new HttpProblem(
     "not-found",
     `There is no queue ${JSON.stringify(name.slice(0, 40))}; ${hint}`,

@@ -53,7 +53,7 @@ async function runWorker(): Promise<void> {
     db,
     databaseUrl,
     databaseSsl: false,
-    registry: new KindRegistry([{ kind: "index", lane: "public", payload: Type.Object({}) }]),
+    registry: new KindRegistry([{ kind: "index", lane: "general", payload: Type.Object({}) }]),
     handlers: [index],
     policy,
     lane: "general",

@@ -89,7 +89,7 @@ export function registryOf(kinds: readonly Pick<TestKind, "kind" | "payload">[])
   return new KindRegistry(
     kinds.map(({ kind, payload }) => ({
       kind,
-      lane: "public",
+      lane: "general",
       payload: payload ?? Type.Object({}),
     })),
   );
