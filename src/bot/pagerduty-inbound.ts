@@ -3,6 +3,7 @@ import type { Automation } from "../policy/policy.js";
 import type { Sql } from "../store/database.js";
 import { type AutomationOutcome, submitAutomation } from "../store/submit-automation.js";
 import { type InboundEvent, type Settled, settleOnce } from "./inbound-event.js";
+import { operatorChannel } from "./operator-channel.js";
 import { ACTED_ON, type PagerDutyEventBody } from "./pagerduty-event.js";
 
 const ACTOR = "service:pagerduty";
@@ -39,7 +40,7 @@ async function decide(tx: Sql, event: InboundEvent): Promise<Settled> {
     now: context.now(),
     incidentId: incident.incidentId,
     inboundId: inbound.id,
-    chat: operatorChannel(event),
+    chat: operatorChannel(policy.routes),
   });
   return settledAs(automation, outcome);
 }
@@ -74,14 +75,4 @@ function settledAs(automation: Automation, outcome: AutomationOutcome): Settled 
         outcome: `${automation.name} holds ${automation.runbook} back: ${outcome.sentence}`,
       };
   }
-}
-
-/** Where the on-call engineers read: the first Slack receiver for words of the runtime. */
-function operatorChannel({ policy }: InboundEvent) {
-  const { runtimeReceivers, receivers } = policy().routes;
-  for (const name of runtimeReceivers.operator) {
-    const receiver = receivers[name];
-    if (receiver?.kind === "slack") return { channel: receiver.channel, ts: null };
-  }
-  return undefined;
 }

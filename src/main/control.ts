@@ -8,17 +8,21 @@ import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
 import { createEvaluateAlertsTick } from "../runtime/tick/evaluate-alerts.js";
 import { recoverDeadWorkersStep } from "../runtime/tick/recover-dead-workers.js";
 import { runSchedulesStep } from "../runtime/tick/run-schedules.js";
+import { stallAbandonedRunsTick } from "../runtime/tick/stall-abandoned-runs.js";
+import { createAlertAutomation } from "./alert-automation.js";
 import type { Foundation } from "./foundation.js";
+import { loadRunbooks } from "./runbooks.js";
 
 /** A dead worker is found this much after its lease, at most. */
 const CYCLE_MS = 1_000;
 const LEASE_MS = 10_000;
 
-export function startControl(
+export async function startControl(
   foundation: Foundation,
   samplesEveryMs: number | undefined,
-): { stop(): Promise<void> } {
+): Promise<{ stop(): Promise<void> }> {
   const { db, policy, log, config } = foundation;
+  const registry = await loadRunbooks();
   const sources = [
     jobsSource(db),
     databaseSource({ sql: db, policy, otherProcesses: 1 }),
@@ -36,7 +40,11 @@ export function startControl(
         sources,
         ...(samplesEveryMs ? { everyMs: samplesEveryMs } : {}),
       }),
-      createEvaluateAlertsTick(foundation),
+      createEvaluateAlertsTick({
+        ...foundation,
+        onTransitions: createAlertAutomation({ ...foundation, registry }),
+      }),
+      stallAbandonedRunsTick(foundation),
     ],
   });
   orchestrator.start();

@@ -1,0 +1,118 @@
+/**
+ * Runbooks that an alert starts by itself: a transition into a level that an automation names asks for its
+ * runbook, under the same guards as an incident does. Automation that cannot act says so and silences no alert.
+ */
+import type { Transition } from "../alert/state.js";
+import { errorMessage } from "../base/fault.js";
+import type { Logger } from "../base/log.js";
+import { operatorChannel } from "../bot/operator-channel.js";
+import type { Automation, PolicySet } from "../policy/policy.js";
+import type { RunbookRegistry } from "../runbook/registry.js";
+import type { RuntimeNotify, RuntimeWord } from "../runtime/runtime-word.js";
+import type { EvaluateAlertsDeps } from "../runtime/tick/evaluate-alerts.js";
+import type { Sql } from "../store/database.js";
+import { withSavepoint } from "../store/savepoint.js";
+import { type AutomationOutcome, submitAutomation } from "../store/submit-automation.js";
+
+export interface AlertAutomationDeps {
+  readonly registry: RunbookRegistry;
+  readonly policy: () => PolicySet;
+  readonly notify: RuntimeNotify;
+  readonly log: Logger;
+}
+
+/** Getting worse starts something; a downgrade is on its way out by itself. */
+const ENTERS_LEVEL: readonly Transition["kind"][] = ["fired", "upgraded"];
+
+export function createAlertAutomation(
+  deps: AlertAutomationDeps,
+): NonNullable<EvaluateAlertsDeps["onTransitions"]> {
+  return async (tx, transitions, now) => {
+    for (const transition of transitions) {
+      if (!ENTERS_LEVEL.includes(transition.kind)) continue;
+      for (const automation of deps.policy().automation) {
+        if (isMeantFor(automation, transition)) await start(tx, deps, automation, transition, now);
+      }
+    }
+  };
+}
+
+export function isMeantFor(
+  { when }: Pick<Automation, "when">,
+  { level }: Pick<Transition, "level">,
+): boolean {
+  return when.on === "alert" && when.level === level;
+}
+
+async function start(
+  tx: Sql,
+  deps: AlertAutomationDeps,
+  automation: Automation,
+  transition: Transition,
+  now: Date,
+): Promise<void> {
+  const sentence = await ask(tx, deps, automation, transition, now);
+  if (sentence !== null) await deps.notify(tx, wordOfHeld(automation, transition, sentence));
+}
+
+/** Null when nobody needs to be told; else why no runbook was started. */
+async function ask(
+  tx: Sql,
+  { registry, policy, log }: AlertAutomationDeps,
+  automation: Automation,
+  transition: Transition,
+  now: Date,
+): Promise<string | null> {
+  const set = policy();
+  const role = set.access.serviceRoles.policy;
+  try {
+    const outcome = await withSavepoint(tx, () =>
+      submitAutomation(tx, {
+        ...{ registry, policy: set, automation, now },
+        actor: { name: `policy:${automation.name}`, role, door: "policy" },
+        alertLevel: transition.level,
+        chat: operatorChannel(set.routes),
+      }),
+    );
+    return sentenceOf(outcome);
+  } catch (error) {
+    // The alert and its page stand in the same transaction: they must not fall with the automation.
+    log.error("automation.failed", { automation: automation.name, error: errorMessage(error) });
+    return `it failed: ${errorMessage(error)}`;
+  }
+}
+
+function sentenceOf(outcome: AutomationOutcome): string | null {
+  switch (outcome.outcome) {
+    case "queued":
+    case "already-running":
+      return null;
+    case "refused":
+      return outcome.sentence;
+    case "held":
+      // Many instances fire at once: the run that is at work is for all of them.
+      return outcome.reason === "already-running" ? null : outcome.sentence;
+  }
+}
+
+function wordOfHeld(
+  automation: Automation,
+  { rule, instance, level, severity }: Transition,
+  sentence: string,
+): RuntimeWord {
+  return {
+    audience: "operator",
+    severity,
+    dedupKey: `algobrain/automation/${automation.name}`,
+    source: `algobrain/${rule}`,
+    message: {
+      tone: "warning",
+      title: `No runbook was started for ${rule}: a person is needed`,
+      fields: [
+        { label: "Automation", value: `${automation.name} → ${automation.runbook}` },
+        { label: "Why not", value: sentence },
+      ],
+    },
+    details: { automation: automation.name, runbook: automation.runbook, rule, instance, level },
+  };
+}

@@ -1,0 +1,36 @@
+/** Finds runs whose job ended without them, so that none says "running" for ever and people learn of it. */
+import type { Database } from "../../store/database.js";
+import { stallAbandonedRuns } from "../../store/runs.js";
+import type { RuntimeNotify, RuntimeWord } from "../runtime-word.js";
+import type { Tick } from "../ticker.js";
+
+const EVERY_MS = 60_000;
+
+export function stallAbandonedRunsTick(deps: {
+  readonly db: Database;
+  readonly notify: RuntimeNotify;
+}): Tick {
+  return {
+    name: "stall-abandoned-runs",
+    everyMs: EVERY_MS,
+    run: () =>
+      deps.db.transaction(async (tx) => {
+        for (const id of await stallAbandonedRuns(tx)) await deps.notify(tx, wordOfStalled(id));
+      }),
+  };
+}
+
+function wordOfStalled(runId: string): RuntimeWord {
+  return {
+    audience: "operator",
+    severity: "sev3",
+    dedupKey: `algobrain/${runId}/stalled`,
+    source: `algobrain/${runId}`,
+    message: {
+      tone: "bad",
+      title: `${runId} is stalled: its job ended before it did`,
+      text: "What its last step did is not known: look before you repeat it.",
+    },
+    details: { run_id: runId },
+  };
+}
