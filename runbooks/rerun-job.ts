@@ -1,9 +1,7 @@
 /** Runs a job again, guarded and audited, and follows it to its end (RB-27, HB-op-17, X-01). */
 import { MINUTE_MS } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
-import { defineRunbook, JobId, jobSeq, Type } from "../src/runbook/define.js";
-
-const RETRYABLE: readonly string[] = ["failed", "quarantined", "cancelled"];
+import { defineRunbook, JobId, jobSeq, mayRerun, Type } from "../src/runbook/define.js";
 
 export default defineRunbook({
   name: "rerun-job",
@@ -33,8 +31,7 @@ export default defineRunbook({
     const seq = jobSeq(params.job);
     const job = await runtime.job(seq);
     if (!job) throw fault.refused("JOB_UNKNOWN", `there is no job-${seq}`);
-    const isForced = params.force && job.status === "running";
-    if (!RETRYABLE.includes(job.status) && !isForced)
+    if (!mayRerun(job.status, params.force))
       throw fault.refused(
         "JOB_NOT_RETRYABLE",
         `${job.id} is ${job.status}, and only a failed, quarantined or cancelled job can be run again`,

@@ -12,13 +12,6 @@ export const JOB_STATUSES = [
 ] as const;
 export type JobStatus = (typeof JOB_STATUSES)[number];
 
-export const FINAL_STATUSES: readonly JobStatus[] = [
-  "completed",
-  "failed",
-  "quarantined",
-  "cancelled",
-];
-
 /** HB-db-07: 10 is high, 1 is low, larger runs first. */
 export const PRIORITY_DEFAULT = 5;
 

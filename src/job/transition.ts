@@ -2,7 +2,6 @@
  * The legal moves of a job, in one table. The store's statements carry the same conditions; the
  * runtime never asks for a move that is not here, and no move leaves a final state without a person.
  */
-import { assert } from "../base/assert.js";
 import type { JobStatus } from "./job.js";
 
 export type MoveName =
@@ -50,14 +49,6 @@ export const MOVES: readonly Move[] = [
 ];
 
 const byName = new Map(MOVES.map((move) => [move.name, move]));
-
-/** The status after the move; an assertion when the move is not legal from here. */
-export function statusAfter(name: MoveName, from: JobStatus): JobStatus {
-  const move = byName.get(name);
-  assert(move !== undefined, `no move is called "${name}"`);
-  assert(move.from.includes(from), `no move "${name}" from status ${from}`);
-  return move.to;
-}
 
 export function mayMove(name: MoveName, from: JobStatus): boolean {
   return byName.get(name)?.from.includes(from) ?? false;

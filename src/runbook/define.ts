@@ -4,8 +4,9 @@
  */
 import { type Static, type TObject, Type } from "typebox";
 import type { Json, JsonObject } from "../base/json.js";
-import { parseJobId } from "../job/job.js";
+import { type JobStatus, parseJobId } from "../job/job.js";
 import { PUBLIC_KINDS } from "../job/kinds.js";
+import { mayMove } from "../job/transition.js";
 import type { MessageTable } from "../message/message.js";
 import type { Danger } from "../policy/policy.js";
 import type { RuntimeReader, RuntimeWriter, ShellResult } from "./port.js";
@@ -29,6 +30,11 @@ export function jobSeq(text: string): number {
   const seq = parseJobId(text.startsWith("job-") ? text : `job-${text}`);
   if (seq === null) throw new Error(`"${text}" passed the schema and is no job id`);
   return seq;
+}
+
+/** Whether a job in this status may be run again (X-01); a running one only with force. */
+export function mayRerun(status: JobStatus, force: boolean): boolean {
+  return mayMove("requeue", status) || (force && mayMove("reset", status));
 }
 
 /** What would happen, before anything does: this is what people read and, one day, approve. */

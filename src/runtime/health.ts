@@ -6,8 +6,9 @@ import type { Clock } from "../base/clock.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { Database } from "../store/database.js";
 import { readPolicyDigest } from "../store/policies.js";
-import { countAliveWorkers, readRuntimeAges } from "../store/runtime-samples.js";
+import { readRuntimeAges } from "../store/runtime-samples.js";
 import { readSafeMode } from "../store/safe-mode.js";
+import { countAliveWorkers } from "../store/workers.js";
 import type { Drift } from "./policy-overrides.js";
 import { EVALUATOR_LEASE } from "./tick/evaluate-alerts.js";
 

@@ -5,9 +5,10 @@
 import type { JsonObject } from "../base/json.js";
 import type { SchemaFinding } from "../base/schema.js";
 import type { Job, JobStatus } from "../job/job.js";
+import { mayMove } from "../job/transition.js";
 import { appendAudit } from "./audit.js";
 import type { Database, Sql } from "./database.js";
-import { JOB_COLUMNS, type JobRow, toJob } from "./job-row.js";
+import { JOB_COLUMNS } from "./job-columns.js";
 
 export interface RetryResult {
   /** All but `retried` changed nothing. */
@@ -24,8 +25,6 @@ export interface RetryRequest {
   readonly force?: boolean | undefined;
 }
 
-const RETRYABLE: readonly JobStatus[] = ["failed", "quarantined", "cancelled"];
-
 /** A job whose unique key has gone to a younger one meanwhile gives the key up. */
 const RESET = `
 UPDATE public.jobs SET status = 'pending', attempts = 0, error = NULL, result = NULL, scheduled_at = now(),
@@ -40,11 +39,11 @@ export async function retryJob(db: Database, request: RetryRequest): Promise<Ret
   return db.transaction(async (tx) => {
     const before = await lockJob(tx, seq);
     if (!before) return { outcome: "not-found" };
-    const forced = before.status === "running" && force;
-    if (!forced && !RETRYABLE.includes(before.status)) {
+    const forced = force && mayMove("reset", before.status);
+    if (!forced && !mayMove("requeue", before.status)) {
       return { outcome: refusalOf(before.status), job: before };
     }
-    const { rows } = await tx.query<JobRow>(RESET, [seq]);
+    const { rows } = await tx.query<Job>(RESET, [seq]);
     await wakeWorkers(tx);
     await appendAudit(tx, {
       actor,
@@ -52,7 +51,7 @@ export async function retryJob(db: Database, request: RetryRequest): Promise<Ret
       target: before.id,
       details: { ...factsBefore(before), reason: reason ?? null, forced },
     });
-    return { outcome: "retried", job: toJob(rows[0]!) };
+    return { outcome: "retried", job: rows[0]! };
   });
 }
 
@@ -77,7 +76,7 @@ export async function cancelJob(
     if (!before) return { outcome: "not-found" };
     if (before.status === "cancelled") return { outcome: "already-cancelled", job: before };
     if (before.status === "completed") return { outcome: "completed", job: before };
-    const { rows } = await tx.query<JobRow>(
+    const { rows } = await tx.query<Job>(
       `UPDATE public.jobs SET status = 'cancelled', error = $2, completed_at = now(), worker_id = NULL, fence = fence + 1
        WHERE seq = $1 RETURNING ${JOB_COLUMNS}`,
       [seq, `cancelled by ${actor}: ${reason}`],
@@ -89,7 +88,7 @@ export async function cancelJob(
       target: before.id,
       details: { ...factsBefore(before), reason },
     });
-    return { outcome: "cancelled", job: toJob(rows[0]!) };
+    return { outcome: "cancelled", job: rows[0]! };
   });
 }
 
@@ -122,7 +121,7 @@ export async function correctPayload(
     }
     const findings = check(before.kind, payload);
     if (findings.length > 0) return { outcome: "invalid", job: before, findings };
-    const { rows } = await tx.query<JobRow>(
+    const { rows } = await tx.query<Job>(
       `UPDATE public.jobs SET payload = $2, fence = fence + 1 WHERE seq = $1 RETURNING ${JOB_COLUMNS}`,
       [seq, JSON.stringify(payload)],
     );
@@ -132,16 +131,16 @@ export async function correctPayload(
       target: before.id,
       details: { before: before.payload, after: payload },
     });
-    return { outcome: "corrected", job: toJob(rows[0]!) };
+    return { outcome: "corrected", job: rows[0]! };
   });
 }
 
 async function lockJob(tx: Sql, seq: number): Promise<Job | null> {
-  const { rows } = await tx.query<JobRow>(
+  const { rows } = await tx.query<Job>(
     `SELECT ${JOB_COLUMNS} FROM public.jobs WHERE seq = $1 FOR UPDATE`,
     [seq],
   );
-  return rows[0] ? toJob(rows[0]) : null;
+  return rows[0] ?? null;
 }
 
 /** The hint of plain SQL and of enqueue, for moves that bring their own fence. */

@@ -7,7 +7,7 @@ import type { Json } from "../base/json.js";
 import type { HeldJob } from "../job/job.js";
 import { INTERNAL_KINDS } from "../job/kinds.js";
 import type { Database, Sql } from "./database.js";
-import { HELD_COLUMNS, type HeldRow, toHeldJob } from "./job-row.js";
+import { HELD_COLUMNS } from "./job-columns.js";
 
 export interface ClaimOptions {
   readonly workerId: string;
@@ -63,9 +63,9 @@ WITH running AS (
   UPDATE public.jobs SET status = 'running', worker_id = $8, fence = fence + 1, started_at = now(),
     attempts = attempts + 1, attempts_total = attempts_total + 1
   FROM chosen WHERE jobs.seq = chosen.seq AND jobs.status = 'pending'
-  RETURNING ${HELD_COLUMNS}
+  RETURNING ${HELD_COLUMNS}, jobs.priority, jobs.scheduled_at
 )
-SELECT * FROM claimed ORDER BY priority DESC, scheduled_at, seq`;
+SELECT seq, id, kind, payload, attempt, fence, "crashCount", "createdAt" FROM claimed ORDER BY priority DESC, scheduled_at, seq`;
 
 /**
  * Takes due jobs, larger priority first, then longest due. Honours pauses, safe mode, slots, and both
@@ -86,10 +86,10 @@ export async function claimJobs(db: Database, options: ClaimOptions): Promise<He
     options.now ?? null,
   ];
   const limited = options.globalCap !== null || open.some(({ globalMax }) => globalMax !== null);
-  if (!limited) return (await db.query<HeldRow>(CLAIM, values)).rows.map(toHeldJob);
+  if (!limited) return (await db.query<HeldJob>(CLAIM, values)).rows;
   return db.transaction(async (tx) => {
     await tx.query(CLAIM_LOCK);
-    return (await tx.query<HeldRow>(CLAIM, values)).rows.map(toHeldJob);
+    return (await tx.query<HeldJob>(CLAIM, values)).rows;
   });
 }
 

@@ -5,7 +5,7 @@ import { type Job, type JobStatus, PRIORITY_DEFAULT } from "../job/job.js";
 import { type AuditEntry, readAuditOfTarget } from "./audit.js";
 import type { Sql } from "./database.js";
 import { type HealingEntry, readHealingOfJob } from "./healing.js";
-import { JOB_COLUMNS, type JobRow, toJob } from "./job-row.js";
+import { JOB_COLUMNS } from "./job-columns.js";
 
 export interface NewJob {
   readonly kind: string;
@@ -94,11 +94,11 @@ function toInput(job: NewJob): object {
 }
 
 export async function readJob(sql: Sql, seq: number): Promise<Job | null> {
-  const { rows } = await sql.query<JobRow>(
+  const { rows } = await sql.query<Job>(
     `SELECT ${JOB_COLUMNS} FROM public.jobs WHERE jobs.seq = $1`,
     [seq],
   );
-  return rows[0] ? toJob(rows[0]) : null;
+  return rows[0] ?? null;
 }
 
 export interface JobFilter {
@@ -111,14 +111,14 @@ export interface JobFilter {
 
 /** Newest first. */
 export async function listJobs(sql: Sql, filter: JobFilter): Promise<Job[]> {
-  const { rows } = await sql.query<JobRow>(
+  const { rows } = await sql.query<Job>(
     `SELECT ${JOB_COLUMNS} FROM public.jobs
      WHERE ($1::text IS NULL OR jobs.status = $1) AND ($2::text IS NULL OR jobs.job_type = $2)
        AND ($3::bigint IS NULL OR jobs.seq < $3)
      ORDER BY jobs.seq DESC LIMIT $4`,
     [filter.status ?? null, filter.kind ?? null, filter.beforeSeq ?? null, filter.limit],
   );
-  return rows.map(toJob);
+  return rows;
 }
 
 /** What healing and people did to a job, oldest first. Outlives the job (X-07). */

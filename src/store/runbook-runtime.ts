@@ -9,11 +9,13 @@ import type {
   RuntimeReader,
   RuntimeWriter,
 } from "../runbook/port.js";
+import { readAuditOfTarget } from "./audit.js";
 import type { Database, Sql } from "./database.js";
 import { retryJob } from "./job-actions.js";
 import { listPauses, pauseQueue, resumeQueue } from "./pauses.js";
 import { queueDepth } from "./queue-stats.js";
 import { readSafeMode } from "./safe-mode.js";
+import { countClaimingWorkers } from "./workers.js";
 
 export function createRuntimeReader(
   sql: Sql,
@@ -26,7 +28,7 @@ export function createRuntimeReader(
     auditOf: (target, limit) => readAudit(sql, target, limit),
     queues: () => readQueues(sql),
     pauses: () => listPauses(sql),
-    liveWorkers: () => countLiveWorkers(sql, options.workerDeadAfterMs),
+    liveWorkers: () => countClaimingWorkers(sql, options.workerDeadAfterMs, PUBLIC_KINDS),
     startedSince: (kind, since) => countStarted(sql, kind, since),
     safeMode: async () => {
       const { active, reason } = await readSafeMode(sql);
@@ -85,12 +87,8 @@ async function readHealing(
 }
 
 async function readAudit(sql: Sql, target: string, limit: number): Promise<AuditView[]> {
-  const { rows } = await sql.query<AuditView>(
-    `SELECT created_at AS at, actor, action FROM public.audit_log WHERE target = $1
-     ORDER BY created_at DESC, seq DESC LIMIT $2`,
-    [target, limit],
-  );
-  return rows;
+  const entries = await readAuditOfTarget(sql, target, limit);
+  return entries.reverse().map(({ createdAt: at, actor, action }) => ({ at, actor, action }));
 }
 
 /** Every status has a partial index of its own; completed and cancelled jobs, the many, are not touched. */
@@ -117,15 +115,6 @@ async function readQueues(sql: Sql): Promise<QueueView[]> {
       oldestPendingMs: depth && depth.due > 0 ? depth.oldestDueMs : null,
     };
   });
-}
-
-async function countLiveWorkers(sql: Sql, deadAfterMs: number): Promise<number> {
-  const { rows } = await sql.query<{ count: number }>(
-    `SELECT count(*)::int AS count FROM public.workers
-     WHERE status = 'alive' AND last_heartbeat > now() - $1 * interval '1 ms' AND kinds && $2::text[]`,
-    [deadAfterMs, PUBLIC_KINDS],
-  );
-  return rows[0]!.count;
 }
 
 async function countStarted(sql: Sql, kind: string, since: Date): Promise<number> {

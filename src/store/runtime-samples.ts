@@ -70,16 +70,6 @@ export async function readConnections(sql: Sql): Promise<Connections> {
   return rows[0]!;
 }
 
-/** Worker processes that beat within this time. */
-export async function countAliveWorkers(sql: Sql, deadAfterMs: number): Promise<number> {
-  const { rows } = await sql.query<{ count: number }>(
-    `SELECT count(*)::int AS count FROM public.workers
-     WHERE status IN ('alive', 'draining') AND last_heartbeat > now() - $1 * interval '1 ms'`,
-    [deadAfterMs],
-  );
-  return rows[0]!.count;
-}
-
 export interface RuntimeAges {
   /** Since the time that the orchestrator's newest heartbeat holds; null when there never was one. */
   readonly heartbeatMs: number | null;

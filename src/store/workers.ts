@@ -2,7 +2,7 @@
 import type { HeldJob } from "../job/job.js";
 import type { Lane } from "../job/kinds.js";
 import type { Sql } from "./database.js";
-import { HELD_COLUMNS, type HeldRow, toHeldJob } from "./job-row.js";
+import { HELD_COLUMNS } from "./job-columns.js";
 
 export type WorkerStatus = "alive" | "draining" | "stopped" | "dead";
 
@@ -84,6 +84,30 @@ export async function listDeadWorkers(sql: Sql, deadAfterMs: number): Promise<Wo
   return rows;
 }
 
+/** Worker processes that beat within this time. */
+export async function countAliveWorkers(sql: Sql, deadAfterMs: number): Promise<number> {
+  const { rows } = await sql.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM public.workers
+     WHERE status IN ('alive', 'draining') AND last_heartbeat > now() - $1 * interval '1 ms'`,
+    [deadAfterMs],
+  );
+  return rows[0]!.count;
+}
+
+/** Of those, the ones that take new jobs of any of these kinds. */
+export async function countClaimingWorkers(
+  sql: Sql,
+  deadAfterMs: number,
+  kinds: readonly string[],
+): Promise<number> {
+  const { rows } = await sql.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM public.workers
+     WHERE status = 'alive' AND last_heartbeat > now() - $1 * interval '1 ms' AND kinds && $2::text[]`,
+    [deadAfterMs, kinds],
+  );
+  return rows[0]!.count;
+}
+
 /**
  * Takes the running jobs of a worker out of its hands: a late finish of it changes nothing any more.
  * They stay `running`, held by the caller, who settles each in the same transaction as healing decides.
@@ -103,10 +127,10 @@ export async function takeOrphanedJobs(tx: Sql, olderThanMs: number): Promise<He
 }
 
 async function take(tx: Sql, condition: string, values: readonly unknown[]): Promise<HeldJob[]> {
-  const { rows } = await tx.query<HeldRow>(
+  const { rows } = await tx.query<HeldJob>(
     `UPDATE public.jobs SET fence = fence + 1, crash_count = crash_count + 1
      WHERE jobs.status = 'running' AND ${condition} RETURNING ${HELD_COLUMNS}`,
     values,
   );
-  return rows.map(toHeldJob);
+  return rows;
 }

@@ -1,7 +1,8 @@
 /** Connections: of our pools against what they may open, and of the server against its maximum. */
 import type { PolicySet } from "../../policy/policy.js";
 import type { Sql } from "../../store/database.js";
-import { countAliveWorkers, readConnections } from "../../store/runtime-samples.js";
+import { readConnections } from "../../store/runtime-samples.js";
+import { countAliveWorkers } from "../../store/workers.js";
 import { gauge, type SampleSource } from "./source.js";
 
 export interface DatabaseSourceOptions {

@@ -1,0 +1,8 @@
+/** The columns of `jobs`, under the names of the two shapes that code works with: `Job` and `HeldJob`. */
+
+export const JOB_COLUMNS = `jobs.seq, jobs.id, jobs.job_type AS kind, jobs.payload, jobs.status, jobs.priority,
+  jobs.attempts, jobs.error, jobs.result, jobs.scheduled_at AS "scheduledAt", jobs.created_at AS "createdAt",
+  jobs.started_at AS "startedAt", jobs.completed_at AS "completedAt", jobs.worker_id AS "workerId"`;
+
+export const HELD_COLUMNS = `jobs.seq, jobs.id, jobs.job_type AS kind, jobs.payload, jobs.attempts AS attempt,
+  jobs.fence, jobs.crash_count AS "crashCount", jobs.created_at AS "createdAt"`;
