@@ -7,7 +7,7 @@ import { faultOfStatus, sendHttp } from "./http.js";
 const SYSTEM = "WEBHOOK";
 const TIMEOUT_MS = 5_000;
 
-/** At least once: receivers dedup by `dedup_key` and `action`. 12 a minute and 3 tries are the outbox's (AM-cfg-05). */
+/** At least once: receivers dedup by `dedup_key` and `action`. How often and how long is the outbox's. */
 export function createWebhookNotifier(options: { readonly timeoutMs?: number } = {}): Notifier {
   return {
     kind: "webhook",

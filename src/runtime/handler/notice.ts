@@ -37,8 +37,6 @@ const TURN_RETRY_MS = 1_000;
 const EXPIRES_AFTER_MS = DAY_MS;
 /** Our own retries of a passing failure: about 2, 4, 8 s … and at most a minute apart. */
 const BACKOFF = { baseMs: 1_000, capMs: MINUTE_MS, jitter: 0.2 };
-/** AM-cfg-05: a webhook is tried three times. Pages and channels are tried until they expire. */
-const WEBHOOK_TRIES_MAX = 3;
 
 export function createNoticeHandler(deps: NoticeHandlerDeps): JobHandler {
   return {
@@ -139,7 +137,7 @@ async function send(
   } catch (thrown) {
     // A stop of this process says nothing about the receiver.
     if (context.signal.aborted) throw thrown;
-    return afterFailure(deps, context, notice, way.receiver, toFault(thrown));
+    return afterFailure(deps, context, notice, toFault(thrown));
   }
 }
 
@@ -148,15 +146,13 @@ async function afterFailure(
   deps: NoticeHandlerDeps,
   context: JobContext,
   notice: Notice,
-  receiver: Receiver,
   failure: Fault,
 ): Promise<JsonObject> {
   const error = `${failure.code}: ${failure.message}`;
   const tries = notice.attempts + 1;
   const tried = failure.kind !== "waiting";
   const isHopeless = failure.kind === "data" || failure.kind === "refused";
-  const isTiring = tried && receiver.kind === "webhook" && tries >= WEBHOOK_TRIES_MAX;
-  if (isHopeless || isTiring) return bury(deps, context, notice, error);
+  if (isHopeless) return bury(deps, context, notice, error);
   await markNoticeFailed(deps.db, notice.id, { error, tried });
   const retryAfterMs = failure.retryAfterMs ?? backoffMs(BACKOFF, tries, Math.random());
   const attempt = notice.attempts + Number(tried);
