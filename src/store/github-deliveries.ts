@@ -1,7 +1,7 @@
 /** GitHub deliveries: a row first, then a job (design 3, decision 8). Headers, and so secrets, are not stored. */
 import type { JsonObject } from "../base/json.js";
 import type { Sql } from "./database.js";
-import { enqueueJob } from "./jobs.js";
+import { recordForJob, recordIgnored } from "./inbound.js";
 
 export interface GithubDelivery {
   /** `X-GitHub-Delivery`: the same on a redelivery. */
@@ -9,6 +9,10 @@ export interface GithubDelivery {
   /** `X-GitHub-Event`, e.g. `push`. */
   readonly eventType: string;
   readonly body: JsonObject;
+}
+
+export interface StoredDelivery extends GithubDelivery {
+  readonly receivedAt: Date;
 }
 
 export type DeliveryOutcome =
@@ -23,30 +27,42 @@ export type DeliveryOutcome =
 export async function recordGithubDelivery(
   tx: Sql,
   delivery: GithubDelivery,
-  options: { readonly ingest: boolean; readonly priority?: number },
+  options: { readonly ingest: boolean },
 ): Promise<DeliveryOutcome> {
-  const { rows } = await tx.query<{ id: number }>(
-    `INSERT INTO control.inbound (source, delivery_id, event_type, body, status, outcome, handled_at)
-     VALUES ('github', $1, $2, $3::jsonb, $4, $5, CASE WHEN $4 = 'ignored' THEN now() END)
-     ON CONFLICT (source, delivery_id) DO NOTHING
-     RETURNING id`,
-    [
-      delivery.deliveryId,
-      delivery.eventType,
-      JSON.stringify(delivery.body),
-      options.ingest ? "received" : "ignored",
-      options.ingest ? null : "nothing to ingest",
-    ],
-  );
-  const [row] = rows;
-  if (!row) return { outcome: "duplicate" };
-  if (!options.ingest) return { outcome: "ignored" };
-  const job = await enqueueJob(tx, {
+  const event = { source: "github", ...delivery } as const;
+  if (!options.ingest) {
+    const isNew = await recordIgnored(tx, event, "nothing to ingest");
+    return { outcome: isNew ? "ignored" : "duplicate" };
+  }
+  const recorded = await recordForJob(tx, event, () => ({
     kind: "ingest",
     payload: { delivery_id: delivery.deliveryId },
     requestedBy: "github",
-    ...(options.priority === undefined ? {} : { priority: options.priority }),
-  });
-  await tx.query("UPDATE control.inbound SET job_seq = $2 WHERE id = $1", [row.id, job.seq]);
-  return { outcome: "accepted", jobId: job.id };
+  }));
+  return recorded ? { outcome: "accepted", jobId: recorded.jobId } : { outcome: "duplicate" };
+}
+
+/** What the door stored under this delivery id; null when it never came, or was removed. */
+export async function findGithubDelivery(
+  sql: Sql,
+  deliveryId: string,
+): Promise<StoredDelivery | null> {
+  const { rows } = await sql.query<StoredDelivery>(
+    `SELECT delivery_id AS "deliveryId", event_type AS "eventType", body, received_at AS "receivedAt"
+     FROM control.inbound WHERE source = 'github' AND delivery_id = $1`,
+    [deliveryId],
+  );
+  return rows[0] ?? null;
+}
+
+export async function settleGithubDelivery(
+  sql: Sql,
+  deliveryId: string,
+  outcome: string,
+): Promise<void> {
+  await sql.query(
+    `UPDATE control.inbound SET status = 'handled', outcome = $2, handled_at = now()
+     WHERE source = 'github' AND delivery_id = $1 AND status = 'received'`,
+    [deliveryId, outcome],
+  );
 }

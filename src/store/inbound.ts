@@ -1,7 +1,7 @@
 /** Events from outside: a row and the job that will act on it, before they are acknowledged. */
 import type { JsonObject } from "../base/json.js";
 import type { Sql } from "./database.js";
-import { enqueueJob } from "./jobs.js";
+import { enqueueJob, type NewJob } from "./jobs.js";
 
 export type InboundSource = "slack" | "pagerduty" | "github";
 
@@ -26,25 +26,41 @@ export async function recordInbound(
   tx: Sql,
   event: NewInbound,
 ): Promise<{ id: number; fresh: boolean }> {
+  const recorded = await recordForJob(tx, event, (id) => ({
+    kind: "inbound",
+    payload: { inbound_id: id },
+  }));
+  return recorded
+    ? { id: recorded.id, fresh: true }
+    : { id: await readId(tx, event), fresh: false };
+}
+
+/** The same with another job to act on it. Null for a repeat: then nothing was written. */
+export async function recordForJob(
+  tx: Sql,
+  event: NewInbound,
+  jobFor: (id: number) => NewJob,
+): Promise<{ id: number; jobId: string } | null> {
   const { rows } = await tx.query<{ id: number }>(
     `INSERT INTO control.inbound (source, delivery_id, event_type, body) VALUES ($1, $2, $3, $4)
      ON CONFLICT (source, delivery_id) DO NOTHING RETURNING id`,
     [event.source, event.deliveryId, event.eventType, event.body],
   );
-  const fresh = rows[0];
-  if (!fresh) return { id: await readId(tx, event), fresh: false };
-  const job = await enqueueJob(tx, { kind: "inbound", payload: { inbound_id: fresh.id } });
-  await tx.query("UPDATE control.inbound SET job_seq = $2 WHERE id = $1", [fresh.id, job.seq]);
-  return { id: fresh.id, fresh: true };
+  const [row] = rows;
+  if (!row) return null;
+  const job = await enqueueJob(tx, jobFor(row.id));
+  await tx.query("UPDATE control.inbound SET job_seq = $2 WHERE id = $1", [row.id, job.seq]);
+  return { id: row.id, jobId: job.id };
 }
 
-/** Keeps what nobody acts on: the record is whole, and a repeat changes nothing. */
-export async function recordIgnored(tx: Sql, event: NewInbound, why: string): Promise<void> {
-  await tx.query(
+/** Keeps what nobody acts on, so that the record is whole. False for a repeat. */
+export async function recordIgnored(tx: Sql, event: NewInbound, why: string): Promise<boolean> {
+  const { rowCount } = await tx.query(
     `INSERT INTO control.inbound (source, delivery_id, event_type, body, status, outcome, handled_at)
      VALUES ($1, $2, $3, $4, 'ignored', $5, now()) ON CONFLICT (source, delivery_id) DO NOTHING`,
     [event.source, event.deliveryId, event.eventType, event.body, why],
   );
+  return rowCount > 0;
 }
 
 async function readId(sql: Sql, event: NewInbound): Promise<number> {

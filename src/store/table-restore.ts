@@ -1,11 +1,11 @@
 /** Puts a dump of table-dump.ts into an empty database: checked before it is touched; the rows come whole or not at all. */
-import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fault } from "../base/fault.js";
+import { errorMessage, fault } from "../base/fault.js";
 import type { Database, Sql } from "./database.js";
+import { sha256OfFile } from "./file-digest.js";
 import { migrate } from "./migrate.js";
 import type { MigrationFiles } from "./migration-files.js";
 import { type DumpedTable, type DumpManifest, MANIFEST_NAME, quote } from "./table-dump.js";
@@ -39,17 +39,13 @@ async function readManifest(folder: string): Promise<DumpManifest> {
     const manifest = JSON.parse(await readFile(file, "utf8")) as DumpManifest;
     if (manifest.format === 1) return manifest;
   } catch (error) {
-    throw refused(`cannot read ${file}: ${error instanceof Error ? error.message : error}`);
+    throw refused(`cannot read ${file}: ${errorMessage(error)}`);
   }
   throw refused(`${file} is not a manifest of format 1`);
 }
 
 async function checkSum(folder: string, table: DumpedTable): Promise<void> {
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(join(folder, table.file))) {
-    hash.update(chunk as Buffer);
-  }
-  if (hash.digest("hex") !== table.sha256) {
+  if ((await sha256OfFile(join(folder, table.file))) !== table.sha256) {
     throw refused(`${table.file} is not as it was written: its SHA-256 does not fit the manifest`);
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { addEvent, findGithubDelivery, settleGithubDelivery } from "../../src/store/events.js";
+import { addEvent } from "../../src/store/events.js";
+import { findGithubDelivery, settleGithubDelivery } from "../../src/store/github-deliveries.js";
 import { withDatabase } from "../support/database.js";
 
 describe("events", () => {

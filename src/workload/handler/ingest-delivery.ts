@@ -5,12 +5,12 @@
 import { fault } from "../../base/fault.js";
 import type { JobContext, JobHandler } from "../../job/port.js";
 import type { Database, Sql } from "../../store/database.js";
+import { addEvent } from "../../store/events.js";
 import {
-  addEvent,
-  type Delivery,
   findGithubDelivery,
+  type StoredDelivery,
   settleGithubDelivery,
-} from "../../store/events.js";
+} from "../../store/github-deliveries.js";
 import { enqueueJob } from "../../store/jobs.js";
 import { findRepo } from "../../store/repos.js";
 import { syncJob } from "../follow-up.js";
@@ -32,7 +32,7 @@ export function createIngestHandler(deps: { readonly db: Database }): JobHandler
   };
 }
 
-async function ingest(tx: Sql, delivery: Delivery, { job }: JobContext) {
+async function ingest(tx: Sql, delivery: StoredDelivery, { job }: JobContext) {
   const repoId = eventRepoId(delivery.body);
   const added = await addEvent(tx, {
     deliveryId: delivery.deliveryId,
