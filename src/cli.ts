@@ -1,20 +1,29 @@
 /** The bin: finds the command, and turns what happens into an exit code (0 ok, 1 findings or failure, 2 usage). */
-import { userInfo } from "node:os";
-import { dirname, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { didYouMean } from "./base/similar.js";
 import { auditCommand } from "./cli/audit.js";
-import { type Command, type CommandIo, EXIT_OK, EXIT_USAGE, runCommand } from "./cli/command.js";
+import {
+  type Command,
+  type CommandIo,
+  EXIT_OK,
+  EXIT_USAGE,
+  formsOf,
+  runCommand,
+} from "./cli/command.js";
 import { databaseCommand } from "./cli/database.js";
 import { gamedayCommand } from "./cli/gameday.js";
-import { indexCommand, jobsCommand } from "./cli/jobs.js";
+import { indexCommand } from "./cli/index-folder.js";
+import { jobsCommand } from "./cli/jobs.js";
 import { policyCommand } from "./cli/policy.js";
+import { processIo } from "./cli/process-io.js";
 import { runbookCommand } from "./cli/runbook.js";
 import { serveCommand } from "./cli/serve.js";
 import { synthCommand } from "./cli/synth.js";
+import { formatTable } from "./cli/table.js";
 import { tokenCommand } from "./cli/token.js";
 
-export const COMMANDS: readonly Command[] = [
+const COMMANDS: readonly Command[] = [
   serveCommand,
   gamedayCommand,
   indexCommand,
@@ -27,65 +36,59 @@ export const COMMANDS: readonly Command[] = [
   auditCommand,
 ];
 
+const HELP = ["help", "--help", "-h"];
+const VERSION = ["version", "--version", "-v"];
+
 /** Runs one command line; never throws for what a person typed. */
-export async function runCli(args: readonly string[]): Promise<number> {
-  const io = processIo();
+export async function runCli(
+  args: readonly string[],
+  io: CommandIo = processIo(process.env),
+): Promise<number> {
   const [name, ...rest] = args;
-  if (name === undefined || name === "help" || name === "--help" || name === "-h") return help(io);
-  const command = COMMANDS.find((known) => known.name === name);
-  if (!command) {
-    const hint =
-      didYouMean(
-        name,
-        COMMANDS.map((known) => known.name),
-      ) ?? "see: algobrain help";
-    io.err(`unknown command "${name}" (${hint})`);
-    return EXIT_USAGE;
-  }
-  if (rest.includes("--help")) return usage(command, io);
+  if (name === undefined || (HELP.includes(name) && rest.length === 0)) return helpOnAll(io);
+  if (VERSION.includes(name)) return version(io);
+  const wantsHelp = HELP.includes(name) || rest.some((word) => HELP.slice(1).includes(word));
+  const typed = HELP.includes(name) ? rest[0]! : name;
+  const command = COMMANDS.find((known) => known.name === typed);
+  if (!command) return unknownCommand(typed, io);
+  if (wantsHelp) return helpOn(command, HELP.includes(name) ? rest.slice(1) : rest, io);
   return runCommand(command, rest, io);
 }
 
-function help(io: CommandIo): number {
-  io.out("algobrain: the control plane. Commands:");
-  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
-  for (const { name, summary } of COMMANDS) io.out(`  ${name.padEnd(width)}  ${summary}`);
+function unknownCommand(typed: string, io: CommandIo): number {
+  const names = COMMANDS.map(({ name }) => name);
+  io.err(`unknown command "${typed}" (${didYouMean(typed, names) ?? "see: algobrain help"})`);
+  return EXIT_USAGE;
+}
+
+function helpOnAll(io: CommandIo): number {
+  io.out("algobrain: the control plane of one service, on one machine or many");
+  io.out("");
+  const forms = COMMANDS.flatMap((command) => command.forms);
+  const rows = forms.map(({ usage, does }) => [withoutOptions(usage), does]);
+  for (const line of formatTable(["command", "does"], rows)) io.out(line);
+  io.out("");
   io.out(
-    "Exit codes: 0 ok, 1 findings or failure, 2 usage. `algobrain COMMAND --help` shows its forms.",
+    "algobrain COMMAND --help shows the options. Exit codes: 0 ok, 1 findings or failure, 2 usage.",
   );
   return EXIT_OK;
 }
 
-function usage(command: Command, io: CommandIo): number {
-  io.out(command.summary);
-  for (const line of command.usage) io.out(`  algobrain ${line}`);
+/** `jobs list`, `db rollback NAME`: what to type, without what may be added. */
+function withoutOptions(usage: string): string {
+  return usage.replace(/ \[?--.*$/, "");
+}
+
+function helpOn(command: Command, args: readonly string[], io: CommandIo): number {
+  for (const { usage, does } of formsOf(command, args)) {
+    io.out(`algobrain ${usage}`);
+    io.out(`    ${does}`);
+  }
   return EXIT_OK;
 }
 
-function processIo(): CommandIo {
-  return {
-    out: (line) => process.stdout.write(`${line}\n`),
-    err: (line) => process.stderr.write(`${line}\n`),
-    env: process.env,
-    packageRoot: packageRoot(),
-    cwd: process.cwd(),
-    isTerminal: process.stdout.isTTY === true,
-    actor: `cli:${userName()}`,
-  };
-}
-
-/** From `src/cli.ts` under a loader, from `dist/src/cli.js` otherwise. */
-function packageRoot(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const parent = resolve(here, "..");
-  return parent.endsWith("dist") ? resolve(parent, "..") : parent;
-}
-
-/** A user id without a name is normal in containers. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? "unknown");
-  }
+async function version(io: CommandIo): Promise<number> {
+  const text = await readFile(join(io.packageRoot, "package.json"), "utf8");
+  io.out((JSON.parse(text) as { version: string }).version);
+  return EXIT_OK;
 }

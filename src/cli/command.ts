@@ -1,6 +1,7 @@
-/** What every command of the bin is: a name, a usage line, and a function that returns an exit code. */
-import { type ParseArgsConfig, parseArgs } from "node:util";
+/** What every command of the bin is: a name, its forms, and a function that returns an exit code. */
 import { errorMessage, Fault } from "../base/fault.js";
+import { didYouMean } from "../base/similar.js";
+import { UsageError } from "./arguments.js";
 
 export const EXIT_OK = 0;
 /** Findings or failure. */
@@ -10,41 +11,57 @@ export const EXIT_USAGE = 2;
 export interface CommandIo {
   out(line: string): void;
   err(line: string): void;
+  /** How far long work is: one redrawn line on a terminal, a plain line on standard error elsewhere. */
+  progress(line: string): void;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where the product's own files are: policies, runbooks, migrations. */
   readonly packageRoot: string;
   readonly cwd: string;
-  /** True when a person looks at standard output: progress may redraw a line. */
-  readonly isTerminal: boolean;
   /** The person at the terminal, for the audit: `cli:<user>`. */
   readonly actor: string;
 }
 
+/** One way to call a command. */
+export interface Form {
+  /** After the bin's name: `jobs show ID [--json]`. */
+  readonly usage: string;
+  readonly does: string;
+}
+
 export interface Command {
   readonly name: string;
-  /** After the bin's name: `jobs show ID [--json]`. */
-  readonly usage: readonly string[];
-  readonly summary: string;
+  readonly forms: readonly Form[];
   run(args: readonly string[], io: CommandIo): Promise<number>;
 }
 
-/** Asked wrongly: the message and the usage are shown, the exit code is 2. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
+/** `show` of `jobs`. */
+export interface Verb extends Form {
+  /** Without the verb itself. */
+  run(args: readonly string[], io: CommandIo): Promise<number>;
 }
 
-type Options = NonNullable<ParseArgsConfig["options"]>;
-
-/** `parseArgs` of Node with its refusals as UsageErrors. */
-export function parseCommandLine<O extends Options>(args: readonly string[], options: O) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
-  } catch (error) {
-    throw new UsageError(errorMessage(error).split(". To specify")[0]);
-  }
+export function commandOfVerbs(name: string, verbs: Readonly<Record<string, Verb>>): Command {
+  const known = Object.keys(verbs);
+  return {
+    name,
+    forms: Object.values(verbs),
+    run: async ([word, ...args], io) => {
+      if (word === undefined) throw new UsageError(`expected one of ${known.join(", ")}`);
+      const verb = Object.hasOwn(verbs, word) ? verbs[word] : undefined;
+      if (verb) return verb.run(args, io);
+      const hint = didYouMean(word, known) ?? `expected one of ${known.join(", ")}`;
+      throw new UsageError(`unknown command "${name} ${word}" (${hint})`);
+    },
+  };
 }
 
-/** Runs a command and turns what it throws into one clear sentence and an exit code. */
+/** Those of the verb that was typed; all when it is none. */
+export function formsOf({ name, forms }: Command, args: readonly string[]): readonly Form[] {
+  const ofVerb = forms.filter(({ usage }) => `${usage} `.startsWith(`${name} ${args[0]} `));
+  return ofVerb.length > 0 ? ofVerb : forms;
+}
+
+/** Runs a command and turns what it throws into clear sentences and an exit code. Never throws. */
 export async function runCommand(
   command: Command,
   args: readonly string[],
@@ -55,7 +72,7 @@ export async function runCommand(
   } catch (error) {
     if (error instanceof UsageError) {
       io.err(`${command.name}: ${error.message}`);
-      for (const line of command.usage) io.err(`usage: algobrain ${line}`);
+      for (const { usage } of formsOf(command, args)) io.err(`usage: algobrain ${usage}`);
       return EXIT_USAGE;
     }
     io.err(`${command.name}: ${errorMessage(error)}`);

@@ -20,6 +20,7 @@ const LIST_MAX = 200;
 
 const addVerb: Verb = {
   usage: "jobs add TYPE [JSON]",
+  does: "enqueue a job, and print its id",
   run: async (args, io) => {
     const { operands } = parseCommandLine(args, {}, ["TYPE", "[JSON]"]);
     const [kind, text = "{}"] = operands;
@@ -40,6 +41,7 @@ const addVerb: Verb = {
 
 const listVerb: Verb = {
   usage: "jobs list [--status STATUS] [--type TYPE] [--limit 20] [--json]",
+  does: "what ran, what runs, what failed, newest first",
   run: async (args, io) => {
     const { values } = parseCommandLine(args, {
       status: { type: "string" },
@@ -59,6 +61,7 @@ const listVerb: Verb = {
 
 const showVerb: Verb = {
   usage: "jobs show ID [--json]",
+  does: "one job: payload, error, healing, who did what to it",
   run: async (args, io) => {
     const { values, operands } = parseCommandLine(args, { json: { type: "boolean" } }, ["ID"]);
     const seq = seqOf(operands[0]);
@@ -78,6 +81,7 @@ const showVerb: Verb = {
 
 const retryVerb: Verb = {
   usage: "jobs retry ID [--reason TEXT] [--force]",
+  does: "run a failed, quarantined or cancelled job again",
   run: async (args, io) => {
     const { values, operands } = parseCommandLine(
       args,
@@ -100,7 +104,7 @@ const retryVerb: Verb = {
   },
 };
 
-export const jobsCommand = commandOfVerbs("jobs", "what ran, what runs, what failed; add, retry", {
+export const jobsCommand = commandOfVerbs("jobs", {
   list: listVerb,
   show: showVerb,
   add: addVerb,
@@ -139,7 +143,7 @@ function parsePayload(text: string): JsonObject {
 }
 
 function refuseUnknownKind(registry: KindRegistry, kind: string): void {
-  if (registry.names("public").includes(kind)) return;
+  if (registry.names("general").includes(kind)) return;
   const isInternal = INTERNAL_KINDS.some((internal) => internal === kind);
   const hint = isInternal
     ? "the runtime makes these itself; to start a runbook: algobrain runbook run NAME"

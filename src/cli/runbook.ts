@@ -1,151 +1,164 @@
 /** `runbook list | show | run`: asks like every other door, then follows the run to its end. */
-import { systemClock } from "../base/clock.js";
 import { fault } from "../base/fault.js";
 import { readPublished } from "../main/policy.js";
 import { loadRunbooks } from "../main/runbooks.js";
-import { toPlain } from "../message/plain.js";
 import type { PolicySet } from "../policy/policy.js";
 import { readArguments } from "../runbook/arguments.js";
 import type { Runbook } from "../runbook/define.js";
 import type { RegisteredRunbook, RunbookRegistry } from "../runbook/registry.js";
-import { isFinal, type Run } from "../runbook/run.js";
-import { endingMessage } from "../runbook/telling.js";
+import { checkRequest } from "../runbook/request.js";
 import { loadDirectory, readPolicyDirectory } from "../runtime/policy-source.js";
-import type { Database } from "../store/database.js";
-import { readSteps } from "../store/run-steps.js";
-import { readRun } from "../store/runs.js";
 import { submitRun } from "../store/submit-run.js";
-import { listWorkers } from "../store/workers.js";
-import { type Command, type CommandIo, EXIT_FAILED, EXIT_OK, UsageError } from "./command.js";
+import { parseCommandLine, UsageError } from "./arguments.js";
+import { type CommandIo, commandOfVerbs, EXIT_OK, type Verb } from "./command.js";
+import { followRun } from "./follow-run.js";
+import { nobodyWorks } from "./liveness.js";
 import { withDatabase } from "./settings.js";
 import { formatTable } from "./table.js";
 
-const FOLLOW_MS = 200;
+const DANGERS: Readonly<Record<Runbook["danger"], string>> = {
+  R: "only reads",
+  V: "can be undone",
+  D: "cannot be undone",
+};
 
-export const runbookCommand: Command = {
-  name: "runbook",
-  usage: [
-    "runbook list [--json]",
-    "runbook show NAME",
-    "runbook run NAME [VALUE…] [--param value…] [--dry-run]",
-  ],
-  summary: "list runbooks, show one, run one and follow it",
-  async run(args, io) {
-    const [verb, name, ...rest] = args;
-    const registry = await loadRunbooks();
-    if (verb === "list") return list(registry, args.includes("--json"), io);
-    if (verb !== "show" && verb !== "run")
-      throw new UsageError(`unknown command "runbook ${verb ?? ""}"`.trim());
-    if (name === undefined) throw new UsageError("expected the name of a runbook");
-    const entry = registry.find(name);
-    if (!entry) {
-      const hint = registry.hintFor(name) ?? "see: algobrain runbook list";
-      throw new UsageError(`unknown runbook "${name}" (${hint})`);
+const listVerb: Verb = {
+  usage: "runbook list [--json]",
+  does: "the runbooks that may be run",
+  run: async (args, io) => {
+    const { values } = parseCommandLine(args, { json: { type: "boolean" } });
+    const policy = await shippedPolicy(io);
+    const built = (await loadRunbooks()).list().map(({ runbook }) => runbook);
+    const statuses = Object.values(policy.runbooks);
+    const planned = statuses.filter((status) => status === "planned").length;
+    if (values.json) {
+      io.out(JSON.stringify({ runbooks: built.map(facts), planned }));
+      return EXIT_OK;
     }
-    return verb === "show" ? show(entry.runbook, io) : start(registry, entry, rest, io);
+    const rows = built.map(({ name, danger, title }) => [name, DANGERS[danger], title]);
+    for (const line of formatTable(["runbook", "danger", "does"], rows)) io.out(line);
+    io.out(`${built.length} built, ${planned} planned (runbooks/catalogue.yaml)`);
+    return EXIT_OK;
   },
 };
 
-async function list(registry: RunbookRegistry, json: boolean, io: CommandIo): Promise<number> {
-  const policy = await shippedPolicy(io);
-  const built = registry.list().map(({ runbook }) => runbook);
-  const planned = Object.entries(policy.runbooks).filter(
-    ([, status]) => status === "planned",
-  ).length;
-  if (json) {
-    const runbooks = built.map(({ name, title, danger, aliases }) => ({
-      name,
-      title,
-      danger,
-      aliases,
-    }));
-    io.out(JSON.stringify({ runbooks, planned }));
+const showVerb: Verb = {
+  usage: "runbook show NAME [--json]",
+  does: "what one does, its parameters and steps",
+  run: async (args, io) => {
+    const { values, operands } = parseCommandLine(args, { json: { type: "boolean" } }, ["NAME"]);
+    const { runbook } = findRunbook(await loadRunbooks(), operands[0]);
+    if (values.json) {
+      const { params, steps } = runbook;
+      io.out(JSON.stringify({ ...facts(runbook), params, steps: steps.map(({ name }) => name) }));
+    } else for (const line of describeRunbook(runbook)) io.out(line);
     return EXIT_OK;
-  }
-  const rows = built.map(({ name, danger, title }) => [name, danger, title]);
-  for (const line of formatTable(["runbook", "danger", "does"], rows)) io.out(line);
-  io.out(`${built.length} built, ${planned} planned (runbooks/catalogue.yaml)`);
-  return EXIT_OK;
+  },
+};
+
+const runVerb: Verb = {
+  usage: "runbook run NAME [VALUE…] [--PARAMETER VALUE…] [--dry-run]",
+  does: "run one and follow it to its end",
+  run: async ([name, ...words], io) => {
+    if (name === undefined || name === "") throw new UsageError("NAME is missing");
+    const registry = await loadRunbooks();
+    const entry = findRunbook(registry, name);
+    const typed = readArguments(entry.runbook, words);
+    if (!typed.ok) throw wrongCall(typed.problems, entry.runbook);
+    const checked = checkRequest(registry, { runbook: entry.runbook.name, ...typed.value });
+    if (!checked.ok) throw wrongCall(checked.problems, entry.runbook);
+    return start(registry, entry, typed.value, io);
+  },
+};
+
+export const runbookCommand = commandOfVerbs("runbook", {
+  list: listVerb,
+  show: showVerb,
+  run: runVerb,
+});
+
+function facts({ name, title, danger, aliases }: Runbook) {
+  return { name, title, danger, aliases };
 }
 
 async function shippedPolicy(io: CommandIo): Promise<PolicySet> {
   const checked = loadDirectory(await readPolicyDirectory("policies", io), "local");
-  if (!checked.ok)
-    throw fault.refused("POLICY_INVALID", "the policies are invalid", {
-      hint: "see: algobrain policy check",
-    });
-  return checked.value;
+  if (checked.ok) return checked.value;
+  throw fault.refused("POLICY_INVALID", "the policies are invalid", {
+    hint: "see: algobrain policy check",
+  });
 }
 
-function show(runbook: Runbook, io: CommandIo): number {
-  io.out(`${runbook.name} (${runbook.danger}): ${runbook.title}`);
-  const rows = Object.entries(runbook.params.properties).map(([name, schema]) => {
-    const { description = "", default: preset } = schema as {
-      description?: string;
-      default?: unknown;
-    };
-    const needed = runbook.params.required?.includes(name)
-      ? "needed"
-      : `default ${JSON.stringify(preset ?? null)}`;
-    return [name, needed, description];
+function findRunbook(registry: RunbookRegistry, name: string): RegisteredRunbook {
+  const entry = registry.find(name);
+  if (entry) return entry;
+  const hint = registry.hintFor(name) ?? "see: algobrain runbook list";
+  throw new UsageError(`unknown runbook "${name.slice(0, 60)}" (${hint})`);
+}
+
+function describeRunbook(runbook: Runbook): string[] {
+  const { name, title, danger, aliases, params, steps, verify } = runbook;
+  const rows = Object.entries(params.properties).map(([parameter, schema]) => {
+    const { description = "", default: preset } = schema as Described;
+    const isNeeded = preset === undefined && params.required?.includes(parameter);
+    const may = preset === undefined ? "may be left out" : `default ${JSON.stringify(preset)}`;
+    return [`  ${parameter}`, isNeeded ? "needed" : may, description];
   });
-  if (rows.length > 0)
-    for (const line of formatTable(["parameter", "", "means"], rows)) io.out(line);
-  io.out("steps:");
-  for (const step of runbook.steps) io.out(`  ${step.name}`);
-  if (runbook.verify) io.out("  verify: success is decided by looking, not by the steps ending");
-  return EXIT_OK;
+  return [
+    `${name}: ${title}`,
+    `danger: ${DANGERS[danger]}${aliases.length > 0 ? `; short: ${aliases.join(", ")}` : ""}`,
+    ...(rows.length > 0 ? formatTable(["parameter", "", "means"], rows) : ["no parameters"]),
+    "steps:",
+    ...steps.map((step) => `  ${step.name}`),
+    ...(verify ? ["  verify: success is decided by looking, not by the steps ending"] : []),
+    callOf(runbook),
+  ];
+}
+
+interface Described {
+  readonly description?: string;
+  readonly default?: unknown;
+}
+
+/** How it is called here; the same words work behind /algobrain. */
+function callOf({ name, positional, params }: Runbook): string {
+  const words = positional.map((one) => {
+    const { default: preset } = params.properties[one] as Described;
+    const isNeeded = preset === undefined && params.required?.includes(one);
+    return isNeeded ? one.toUpperCase() : `[${one.toUpperCase()}]`;
+  });
+  return ["call: algobrain runbook run", name, ...words, "[--dry-run]"].join(" ");
+}
+
+function wrongCall(problems: readonly string[], runbook: Runbook): UsageError {
+  return new UsageError(`${problems.join("; ")}\n${callOf(runbook)}`);
 }
 
 async function start(
   registry: RunbookRegistry,
-  entry: RegisteredRunbook,
-  words: readonly string[],
+  { runbook }: RegisteredRunbook,
+  asked: { readonly params: Readonly<Record<string, string>>; readonly dryRun: boolean },
   io: CommandIo,
 ): Promise<number> {
-  const typed = readArguments(entry.runbook, words);
-  if (!typed.ok) throw new UsageError(typed.problems.join("; "));
   return withDatabase(io, async (db) => {
     const { set: policy } = await readPublished(db);
+    const why = await nobodyWorks(db, "runbook");
+    if (why !== null) {
+      // Not queued: what acts must not act hours later, when nobody thinks of it any more.
+      throw fault.refused("RUNTIME_NOT_ALIVE", `nothing was asked for, because ${why}`);
+    }
     const submitted = await submitRun(db, {
       registry,
       access: policy.access,
       // Whoever holds the database holds everything in it: the role says no more than that.
       actor: { name: io.actor, role: "admin", door: "cli" },
-      runbook: entry.runbook.name,
-      ...typed.value,
+      runbook: runbook.name,
+      ...asked,
     });
-    if (submitted.outcome === "refused") throw fault.refused("RUN_REFUSED", submitted.sentence);
-    if (submitted.outcome === "already-running")
-      io.out(`${submitted.run.id} does the same at this moment`);
-    return follow(db, submitted.run, entry.runbook, io);
+    if (submitted.outcome === "refused")
+      throw fault.refused("RUN_REFUSED", `refused: ${submitted.sentence}`);
+    const { run, outcome } = submitted;
+    io.out(outcome === "queued" ? `${run.id} queued` : `${run.id} does the same at this moment`);
+    return followRun(db, run, runbook, io);
   });
-}
-
-async function follow(db: Database, run: Run, runbook: Runbook, io: CommandIo): Promise<number> {
-  const workers = await listWorkers(db);
-  if (!workers.some(({ status, kinds }) => status === "alive" && kinds.includes("runbook"))) {
-    io.out(`${run.id} is queued: no worker is alive to run it (start the runtime with npm start)`);
-    return EXIT_FAILED;
-  }
-  const told = new Set<string>();
-  for (;;) {
-    const now = await readRun(db, run.id);
-    if (!now) throw fault.critical("RUN_VANISHED", `${run.id} is no longer in the database`);
-    for (const step of await readSteps(db, now.seq)) {
-      const line = `${step.phase.padEnd(6)} ${step.name}: ${step.status}`;
-      if (!told.has(line)) io.out(line);
-      told.add(line);
-    }
-    if (isFinal(now.status)) return finish(now, runbook, io);
-    await systemClock.sleep(FOLLOW_MS);
-  }
-}
-
-function finish(run: Run, runbook: Runbook, io: CommandIo): number {
-  const { status, outcome, output } = run;
-  if (!isFinal(status)) return EXIT_FAILED;
-  const message = endingMessage(run, { status, outcome: outcome ?? status, output }, runbook);
-  for (const line of toPlain(message).split("\n")) io.out(line);
-  return status === "succeeded" ? EXIT_OK : EXIT_FAILED;
 }

@@ -2,40 +2,39 @@
 import { systemClock } from "../base/clock.js";
 import { INTERNAL_KINDS, LANES, type Lane, PUBLIC_KINDS } from "../job/kinds.js";
 import { ROLES_SERVED, type Runtime, type ServedRole, startRuntime } from "../main.js";
-import {
-  type Command,
-  type CommandIo,
-  EXIT_FAILED,
-  EXIT_OK,
-  parseCommandLine,
-  UsageError,
-} from "./command.js";
+import { oneOf, parseCommandLine, UsageError } from "./arguments.js";
+import { type Command, type CommandIo, EXIT_FAILED, EXIT_OK } from "./command.js";
 import { readableLine } from "./readable-log.js";
 import { openConfig } from "./settings.js";
 
+const PORT_MAX = 65_535;
+
 export const serveCommand: Command = {
   name: "serve",
-  usage: ["serve [--role all|api|orchestrator|worker] [--kinds index,score] [--port 3001]"],
-  summary: "run the service on this machine (what npm start calls)",
+  forms: [
+    {
+      usage: "serve [--role all|api|orchestrator|worker] [--kinds index,score] [--port 3001]",
+      does: "run the service on this machine (what npm start calls)",
+    },
+  ],
   async run(args, io) {
-    const { positionals, values } = parseCommandLine(args, {
+    const { values } = parseCommandLine(args, {
       role: { type: "string", default: "all" },
       lane: { type: "string" },
       kinds: { type: "string" },
       port: { type: "string" },
     });
-    if (positionals.length > 0) throw new UsageError(`unexpected "${positionals[0]}"`);
     const role = oneOf("--role", values.role, ROLES_SERVED);
     const kinds = values.kinds === undefined ? null : readKinds(values.kinds);
     const lane = laneOf(values.lane, role, kinds);
+    checkPort(values.port);
     return serve({ role, lane, kinds }, values.port, io);
   },
 };
 
-function oneOf<T extends string>(option: string, value: string, known: readonly T[]): T {
-  const found = known.find((one) => one === value);
-  if (found) return found;
-  throw new UsageError(`${option}: found "${value}", expected ${known.join(", ")}`);
+function checkPort(text: string | undefined): void {
+  if (text === undefined || (/^\d{1,5}$/.test(text) && Number(text) <= PORT_MAX)) return;
+  throw new UsageError(`--port: found "${text}", expected a whole number from 0 to ${PORT_MAX}`);
 }
 
 function readKinds(text: string): string[] {

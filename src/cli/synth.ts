@@ -3,30 +3,32 @@ import { resolve } from "node:path";
 import { errorMessage, fault } from "../base/fault.js";
 import { formatProblem } from "../base/problem.js";
 import type { PolicySet } from "../policy/policy.js";
+import type { SourceFile } from "../policy/source.js";
 import { loadDirectory, readPolicyDirectory } from "../runtime/policy-source.js";
-import {
-  type Command,
-  type CommandIo,
-  EXIT_FAILED,
-  EXIT_OK,
-  parseCommandLine,
-  UsageError,
-} from "./command.js";
+import { oneOf, parseCommandLine } from "./arguments.js";
+import { type Command, type CommandIo, EXIT_FAILED, EXIT_OK } from "./command.js";
 import { formatTable } from "./table.js";
 
 export const synthCommand: Command = {
   name: "synth",
-  usage: ["synth [--env production] [--policies DIR] [--out cdktf.out] [--json]"],
-  summary: "write Terraform JSON for an environment",
+  forms: [
+    {
+      usage: "synth [--env production] [--policies DIR] [--out cdktf.out] [--json]",
+      does: "write Terraform JSON for an environment",
+    },
+  ],
   async run(args, io) {
-    const { positionals, values } = parseCommandLine(args, {
+    const { values } = parseCommandLine(args, {
       env: { type: "string", default: "production" },
       policies: { type: "string", default: "policies" },
       out: { type: "string", default: "cdktf.out" },
       json: { type: "boolean" },
     });
-    if (positionals.length > 0) throw new UsageError(`unexpected "${positionals[0]}"`);
-    const checked = loadDirectory(await readPolicyDirectory(values.policies, io), values.env);
+    const directory = await readPolicyDirectory(values.policies, io);
+    const checked = loadDirectory(
+      directory,
+      oneOf("--env", values.env, environmentsOf(directory.files)),
+    );
     if (!checked.ok) {
       for (const problem of checked.problems) io.err(formatProblem(problem));
       return EXIT_FAILED;
@@ -35,12 +37,19 @@ export const synthCommand: Command = {
   },
 };
 
+/** Those that the folder has a file for; the policies alone are `local`. */
+function environmentsOf(files: readonly SourceFile[]): string[] {
+  const names = files.map(({ path }) => /\/environments\/([\w-]+)\.yaml$/.exec(path)?.[1]);
+  return ["local", ...new Set(names.filter((name) => name !== undefined))].sort();
+}
+
 async function synthesizeTo(
   policy: PolicySet,
   outDir: string,
   json: boolean,
   io: CommandIo,
 ): Promise<number> {
+  io.progress(`synthesizing ${policy.environment}`);
   const { synthesize } = await loadStacks();
   const { stacks, leftOut } = await synthesize({ policy, outDir });
   if (json) {

@@ -3,20 +3,24 @@ import { systemClock } from "../base/clock.js";
 import { parseDuration } from "../base/duration.js";
 import { ROLES, type Role } from "../policy/policy.js";
 import { signToken } from "../web/token.js";
-import { type Command, EXIT_OK, parseCommandLine, UsageError } from "./command.js";
+import { oneOf, parseCommandLine, UsageError } from "./arguments.js";
+import { type Command, EXIT_OK } from "./command.js";
 import { openConfig } from "./settings.js";
 
 export const tokenCommand: Command = {
   name: "token",
-  usage: ["token --role viewer|operator|admin [--ttl 1h] [--subject NAME]"],
-  summary: "print a token for the API",
+  forms: [
+    {
+      usage: "token --role viewer|operator|admin [--ttl 1h] [--subject NAME]",
+      does: "print a token for the API",
+    },
+  ],
   async run(args, io) {
-    const { positionals, values } = parseCommandLine(args, {
+    const { values } = parseCommandLine(args, {
       role: { type: "string" },
       ttl: { type: "string", default: "1h" },
       subject: { type: "string" },
     });
-    if (positionals.length > 0) throw new UsageError(`unexpected "${positionals[0]}"`);
     const ttlMs = parseDuration(values.ttl);
     if (ttlMs === null || ttlMs === 0) {
       throw new UsageError(`--ttl: found "${values.ttl}", expected a duration such as 1h or 30m`);
@@ -34,8 +38,6 @@ export const tokenCommand: Command = {
 };
 
 function asRole(text: string | undefined): Role {
-  const role = ROLES.find((known) => known === text);
-  if (role) return role;
-  const found = text === undefined ? "is missing" : `found "${text}"`;
-  throw new UsageError(`--role ${found}, expected ${ROLES.join(", ")}`);
+  if (text === undefined) throw new UsageError(`--role is missing, expected ${ROLES.join(", ")}`);
+  return oneOf("--role", text, ROLES);
 }

@@ -54,7 +54,7 @@ export async function backupDatabase(request: BackupRequest): Promise<Backup> {
     await rm(path, { recursive: true, force: true });
     throw error;
   }
-  return { path, method: "tables", restoreWith: `algobrain db restore ${path}` };
+  return { path, method: "tables", restoreWith: `algobrain db restore ${path} --into URL` };
 }
 
 /** An older pg_dump refuses a newer server. */
