@@ -24,8 +24,6 @@ export interface SlackOptions {
 export interface Slack {
   readonly chat: Chat;
   readonly notifier: Notifier;
-  /** Who we are to Slack. Throws a Fault when the token is not good. */
-  whoAmI(signal: AbortSignal): Promise<{ team: string; user: string }>;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -44,10 +42,6 @@ export function createSlack(options: SlackOptions): Slack {
   return {
     chat,
     notifier: { kind: "slack", deliver: (delivery, signal) => deliver(chat, delivery, signal) },
-    whoAmI: async (signal) => {
-      const answer = await call(options, signal, "auth.test", {});
-      return { team: textOf(answer.team_id, ""), user: textOf(answer.user_id, "") };
-    },
   };
 }
 

@@ -85,11 +85,6 @@ export function toSlack(message: Message): SlackMessage {
   return { text, blocks };
 }
 
-/** The `action` of a button that came back from Slack, whose action_id must be unique in its message. */
-export function actionOf(actionId: string): string {
-  return actionId.replace(/#\d+$/, "");
-}
-
 /** Characters that are left for the whole message. */
 class Budget {
   #left: number;
@@ -175,6 +170,7 @@ function actionBlocks(actions: readonly MessageAction[], budget: Budget): SlackB
     return {
       type: "button",
       text: plainText(action.label.trim() || action.action, SLACK_LIMITS.buttonText, budget),
+      // Slack wants it to be unique in its message.
       action_id: i === 0 ? action.action : `${action.action}#${i}`,
       value,
       ...(action.style ? { style: action.style } : {}),

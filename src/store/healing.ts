@@ -63,19 +63,6 @@ export async function fillHealingOutcome(
   return rowCount;
 }
 
-/** Newest first. */
-export async function recentHealing(
-  sql: Sql,
-  options: { windowMs: number; limit: number },
-): Promise<HealingEntry[]> {
-  const { rows } = await sql.query<HealingEntry>(
-    `SELECT ${HEALING_COLUMNS} FROM public.healdec_log
-     WHERE created_at > now() - $1 * interval '1 ms' ORDER BY created_at DESC, seq DESC LIMIT $2`,
-    [options.windowMs, options.limit],
-  );
-  return rows;
-}
-
 /** Oldest first. */
 export async function readHealingOfJob(
   sql: Sql,

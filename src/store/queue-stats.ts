@@ -57,11 +57,3 @@ export async function queueDepth(sql: Sql): Promise<QueueDepth[]> {
   );
   return rows;
 }
-
-/** Settles that came too late and changed nothing, by kind. */
-export async function lateSettles(sql: Sql): Promise<{ kind: string; count: number }[]> {
-  const { rows } = await sql.query<{ kind: string; count: number }>(
-    "SELECT job_type AS kind, count FROM control.late_settle ORDER BY job_type",
-  );
-  return rows;
-}

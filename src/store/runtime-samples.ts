@@ -79,18 +79,21 @@ export interface RuntimeAges {
   readonly evaluatorMs: number | null;
 }
 
+/** Both are part of every round, so they stand for it. */
+export const HEARTBEAT_METRIC = "algobrain.orchestrator.heartbeat";
+const COLLECTED_METRIC = "algobrain.workers.alive";
+
 /** How old the runtime's signs of life are, by the database's clock. Three index look-ups. */
 export async function readRuntimeAges(sql: Sql, evaluatorLease: string): Promise<RuntimeAges> {
   const { rows } = await sql.query<RuntimeAges>(
-    `SELECT (extract(epoch FROM now() - ${newest("algobrain.orchestrator.heartbeat")}) * 1000)::float8 AS "heartbeatMs",
-       (extract(epoch FROM now() - ${newest("algobrain.workers.alive")}) * 1000)::float8 AS "samplesMs",
+    `SELECT (extract(epoch FROM now() - ${newest(HEARTBEAT_METRIC)}) * 1000)::float8 AS "heartbeatMs",
+       (extract(epoch FROM now() - ${newest(COLLECTED_METRIC)}) * 1000)::float8 AS "samplesMs",
        (SELECT extract(epoch FROM now() - beat_at) * 1000 FROM control.lease WHERE name = $1)::float8 AS "evaluatorMs"`,
     [evaluatorLease],
   );
   return rows[0]!;
 }
 
-/** `algobrain.workers.alive` is part of every collection, so it stands for all of them. */
 function newest(metric: string): string {
   return `(SELECT max(at) FROM control.sample WHERE series_id =
             (SELECT id FROM control.series WHERE metric = '${metric}' AND labels = '{}'))`;

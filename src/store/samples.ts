@@ -2,7 +2,8 @@
 import type { Point, Series } from "../alert/series.js";
 import type { Sql } from "./database.js";
 
-export interface NewSample {
+export interface Sample {
+  /** A name of metrics.yaml. */
   readonly metric: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly at: Date;
@@ -14,7 +15,7 @@ export interface NewSample {
  * One statement; series that are new are made by the way. The same moment again replaces the value.
  * Known series are looked up first: an insert that conflicts would burn a number of the identity each time.
  */
-export async function insertSamples(sql: Sql, samples: readonly NewSample[]): Promise<void> {
+export async function insertSamples(sql: Sql, samples: readonly Sample[]): Promise<void> {
   const finite = samples.filter(({ value }) => Number.isFinite(value));
   if (finite.length === 0) return;
   await sql.query(
@@ -79,18 +80,6 @@ export async function readWindows(
     [wanted.map(({ metric }) => metric), wanted.map(({ from }) => from.toISOString()), to],
   );
   return rows.map(toSeries);
-}
-
-/** The samples of one metric in (from, to] whose labels include `where`. */
-export async function readWindow(
-  sql: Sql,
-  metric: string,
-  where: Readonly<Record<string, string>>,
-  window: { readonly from: Date; readonly to: Date },
-): Promise<Series[]> {
-  const series = await readWindows(sql, [{ metric, from: window.from }], window.to);
-  const labels = Object.entries(where);
-  return series.filter((one) => labels.every(([name, value]) => one.labels[name] === value));
 }
 
 /** The newest sample of each series of these metrics at or before `to`, however old. */

@@ -2,12 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { charactersIn, slackRefusal } from "../../src/adapter/stand-in/slack-limits.js";
 import type { Message } from "../../src/message/message.js";
-import {
-  actionOf,
-  SLACK_LIMITS,
-  type SlackBlock,
-  toSlack,
-} from "../../src/message/slack-blocks.js";
+import { SLACK_LIMITS, type SlackBlock, toSlack } from "../../src/message/slack-blocks.js";
 
 const MESSAGE: Message = {
   tone: "bad",
@@ -110,10 +105,6 @@ describe("a message for Slack", () => {
       },
       { type: "context", elements: [{ type: "mrkdwn", text: "AR-06" }] },
     ]);
-  });
-
-  test("a button is recognised when it comes back", () => {
-    expect([actionOf("approve"), actionOf("approve#1")]).toEqual(["approve", "approve"]);
   });
 
   test("long output keeps its end, where the reason stands", () => {

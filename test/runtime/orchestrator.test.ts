@@ -7,10 +7,11 @@ import {
   createOrchestrator,
   type Orchestrator,
 } from "../../src/runtime/orchestrator.js";
-import { beatStep, HEARTBEAT_METRIC } from "../../src/runtime/tick/beat.js";
+import { beatStep } from "../../src/runtime/tick/beat.js";
 import type { Tick } from "../../src/runtime/ticker.js";
 import type { Database } from "../../src/store/database.js";
 import { readLease } from "../../src/store/lease.js";
+import { HEARTBEAT_METRIC } from "../../src/store/runtime-samples.js";
 import { withDatabase } from "../support/database.js";
 import { until } from "../support/until.js";
 

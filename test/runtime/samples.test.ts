@@ -1,14 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { silentLogger } from "../../src/base/log.js";
 import { PUBLIC_KINDS } from "../../src/job/kinds.js";
-import { apiSource, cacheSource } from "../../src/runtime/sample/api.js";
+import { apiSource } from "../../src/runtime/sample/api.js";
 import { databaseSource } from "../../src/runtime/sample/database.js";
 import { hostSource } from "../../src/runtime/sample/host.js";
 import { jobsSource } from "../../src/runtime/sample/jobs.js";
-import type { Sample, SampleSource } from "../../src/runtime/sample/source.js";
+import type { SampleSource } from "../../src/runtime/sample/source.js";
 import { collectSamplesTick } from "../../src/runtime/tick/collect-samples.js";
 import { logHealing } from "../../src/store/healing.js";
 import { enqueueJobs } from "../../src/store/jobs.js";
+import type { Sample } from "../../src/store/samples.js";
 import { registerWorker } from "../../src/store/workers.js";
 import { withDatabase } from "../support/database.js";
 import { makePolicy } from "./support/policy.js";
@@ -88,8 +89,6 @@ describe("samples of the rest", () => {
   it("are missing, not zero, where nothing was asked", async () => {
     const nothing = { p95Ms: null, errorRate: null, requests: 0 };
     expect(await apiSource(() => nothing).collect(now)).toEqual([]);
-    expect(await cacheSource(() => null).collect(now)).toEqual([]);
-    expect(find(await cacheSource(() => 0.5).collect(now), "algobrain.cache.hit_rate")).toBe(0.5);
   });
 
   it("are stored though one source is broken", async () => {
@@ -100,13 +99,13 @@ describe("samples of the rest", () => {
           throw new Error("no such sensor");
         },
       };
-      const sources = [broken, cacheSource(() => 0.9)];
+      const sources = [broken, apiSource(() => ({ p95Ms: 12, errorRate: null, requests: 1 }))];
       const tick = collectSamplesTick({ db, log: silentLogger, sources });
       await tick.run(now, new AbortController().signal);
       const { rows } = await db.query(
         "SELECT metric, value FROM control.sample JOIN control.series ON id = series_id",
       );
-      expect(rows).toEqual([{ metric: "algobrain.cache.hit_rate", value: 0.9 }]);
+      expect(rows).toEqual([{ metric: "algobrain.api.latency_p95_ms", value: 12 }]);
     });
   });
 });

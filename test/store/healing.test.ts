@@ -4,8 +4,8 @@ import {
   logHealing,
   type NewHealingEntry,
   readHealingOfJob,
-  recentHealing,
 } from "../../src/store/healing.js";
+import { createRuntimeReader } from "../../src/store/runbook-runtime.js";
 import { withDatabase } from "../support/database.js";
 
 const retry: NewHealingEntry = {
@@ -22,7 +22,7 @@ test("an action is logged with its outcome open (HB-heal-09, X-17)", () =>
   withDatabase(async (db) => {
     const { seq, id } = await logHealing(db, retry);
     expect(id).toBe(`log-${seq}`);
-    expect(await recentHealing(db, { windowMs: 60_000, limit: 10 })).toEqual([
+    expect(await readHealingOfJob(db, retry.jobId)).toEqual([
       { ...retry, seq, id, success: null, createdAt: expect.any(Date) },
     ]);
   }));
@@ -54,8 +54,9 @@ test("recent actions come newest first, inside the window and the limit", () =>
     await db.query(
       "UPDATE healdec_log SET created_at = now() - interval '2 hours' WHERE attempt_number = 1",
     );
-    const numbers = async (windowMs: number, limit: number) =>
-      (await recentHealing(db, { windowMs, limit })).map(({ attemptNumber }) => attemptNumber);
+    const reader = createRuntimeReader(db, { workerDeadAfterMs: 15_000 });
+    const numbers = async (sinceMs: number, limit: number) =>
+      (await reader.healing({ sinceMs, limit })).map(({ attempt }) => attempt);
     expect(await numbers(3_600_000, 10)).toEqual([3, 2]);
     expect(await numbers(3_600_000, 1)).toEqual([3]);
     expect(await numbers(86_400_000, 10)).toEqual([3, 2, 1]);

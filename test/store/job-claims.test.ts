@@ -13,11 +13,15 @@ import {
 } from "../../src/store/job-claims.js";
 import { enqueueJob, enqueueJobs, readJob } from "../../src/store/jobs.js";
 import { pauseQueue, resumeQueue } from "../../src/store/pauses.js";
-import { lateSettles } from "../../src/store/queue-stats.js";
 import { enterSafeMode, exitSafeMode } from "../../src/store/safe-mode.js";
 import { withDatabase } from "../support/database.js";
 
 const WORKER = "general-worker-1";
+
+async function lateSettles(db: Database) {
+  const { rows } = await db.query("SELECT job_type AS kind, count FROM control.late_settle");
+  return rows;
+}
 
 function claim(db: Database, options: Partial<ClaimOptions> = {}): Promise<HeldJob[]> {
   return claimJobs(db, {

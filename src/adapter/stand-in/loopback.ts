@@ -7,7 +7,6 @@ export interface LoopbackRequest {
   readonly method: string;
   /** Path without query. */
   readonly path: string;
-  readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
@@ -53,7 +52,6 @@ export async function startLoopback(
       const request: LoopbackRequest = {
         method: incoming.method ?? "GET",
         path: url.pathname,
-        query: url.searchParams,
         headers: incoming.headers,
         body: Buffer.concat(chunks).toString("utf8"),
       };

@@ -24,10 +24,6 @@ export interface StandInSlack {
   readonly url: string;
   /** In the order they were posted, edited in place. */
   readonly messages: readonly SlackPost[];
-  /** What was sent to response URLs, in order. */
-  readonly responses: readonly unknown[];
-  /** A new one, good for five answers, as Slack puts into commands and interactions. */
-  responseUrl(): string;
   /** 429 with Retry-After for the next calls. */
   rateLimit(retryAfterS: number, calls?: number): void;
   misbehave(...next: readonly Misbehaviour[]): void;
@@ -41,28 +37,12 @@ export interface StandInSlackOptions {
   readonly channels?: readonly string[];
 }
 
-const TEAM = "T0STANDIN";
-const BOT = "U0STANDIN";
-const RESPONSES_MAX = 5;
-
 export async function startStandInSlack(options: StandInSlackOptions): Promise<StandInSlack> {
   const messages: SlackPost[] = [];
-  const responses: unknown[] = [];
-  const usesLeft = new Map<string, number>();
-  const loopback = await startLoopback((request) =>
-    request.path.startsWith("/response/")
-      ? respond(request, usesLeft, responses)
-      : callMethod(request, options, messages),
-  );
+  const loopback = await startLoopback((request) => callMethod(request, options, messages));
   return {
     url: `${loopback.url}/api/`,
     messages,
-    responses,
-    responseUrl: () => {
-      const path = `/response/${usesLeft.size + 1}`;
-      usesLeft.set(path, RESPONSES_MAX);
-      return `${loopback.url}${path}`;
-    },
     rateLimit: (retryAfterS, calls = 1) =>
       loopback.misbehave(...Array.from({ length: calls }, () => tooMany(retryAfterS))),
     misbehave: loopback.misbehave,
@@ -78,18 +58,6 @@ function tooMany(retryAfterS: number): Misbehaviour {
   };
 }
 
-function respond(
-  request: LoopbackRequest,
-  usesLeft: Map<string, number>,
-  responses: unknown[],
-): LoopbackAnswer {
-  const left = usesLeft.get(request.path) ?? 0;
-  if (left === 0) return { status: 404, body: "used_url" };
-  usesLeft.set(request.path, left - 1);
-  responses.push(JSON.parse(request.body));
-  return { status: 200, body: "ok" };
-}
-
 function callMethod(
   request: LoopbackRequest,
   options: StandInSlackOptions,
@@ -98,8 +66,6 @@ function callMethod(
   const args = argumentsOf(request);
   if (tokenOf(request, args) !== options.token) return refuse("invalid_auth");
   switch (request.path) {
-    case "/api/auth.test":
-      return accept({ team_id: TEAM, user_id: BOT, team: "stand-in", user: "algobrain" });
     case "/api/chat.postMessage":
       return post(args, options, messages);
     case "/api/chat.update":

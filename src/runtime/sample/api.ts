@@ -1,4 +1,4 @@
-/** Speed and failures of the API, and how often the cache helps (HB-met-03, -05, -07). */
+/** Speed and failures of the API (HB-met-03, HB-met-07). */
 import type { ApiStats } from "../api-stats.js";
 import { gauge, type SampleSource } from "./source.js";
 
@@ -12,13 +12,5 @@ export function apiSource(apiStats: () => ApiStats): SampleSource {
         ...gauge("algobrain.api.error_rate", errorRate, now),
       ];
     },
-  };
-}
-
-/** `hitRate` is a fraction 0–1, null when nothing was read. */
-export function cacheSource(hitRate: () => number | null): SampleSource {
-  return {
-    name: "cache",
-    collect: async (now) => gauge("algobrain.cache.hit_rate", hitRate(), now),
   };
 }

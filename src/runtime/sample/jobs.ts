@@ -6,7 +6,8 @@ import {
   readKindLoad,
   readKindOutcomes,
 } from "../../store/runtime-samples.js";
-import { gauge, type Sample, type SampleSource } from "./source.js";
+import type { Sample } from "../../store/samples.js";
+import { gauge, type SampleSource } from "./source.js";
 
 /** Rates are of jobs that ended within this time. */
 const WINDOW_MS = 300_000;

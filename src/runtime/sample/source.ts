@@ -1,11 +1,5 @@
 /** Where samples come from. A source that fails gives none: the alerts' `noData` says what that means. */
-export interface Sample {
-  /** A name of metrics.yaml. */
-  readonly metric: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly at: Date;
-  readonly value: number;
-}
+import type { Sample } from "../../store/samples.js";
 
 export interface SampleSource {
   readonly name: string;

@@ -1,9 +1,8 @@
 /** The orchestrator's heartbeat: the last step of a cycle in which all before it succeeded (X-61). */
 import type { Database } from "../../store/database.js";
+import { HEARTBEAT_METRIC } from "../../store/runtime-samples.js";
 import { insertSamples } from "../../store/samples.js";
 import type { CycleStep } from "../orchestrator.js";
-
-export const HEARTBEAT_METRIC = "algobrain.orchestrator.heartbeat";
 
 /** Its value is the time itself, in epoch seconds. Who leads is in `control.lease`. */
 export function beatStep(db: Database): CycleStep {

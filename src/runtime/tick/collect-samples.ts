@@ -2,12 +2,12 @@
 import { errorMessage } from "../../base/fault.js";
 import type { Logger } from "../../base/log.js";
 import type { Database } from "../../store/database.js";
-import { insertSamples } from "../../store/samples.js";
-import type { Sample, SampleSource } from "../sample/source.js";
+import { insertSamples, type Sample } from "../../store/samples.js";
+import type { SampleSource } from "../sample/source.js";
 import type { Tick } from "../ticker.js";
 
 /** A collection interval that three missed ones make stale (AR-36). */
-export const SAMPLES_EVERY_MS = 15_000;
+const SAMPLES_EVERY_MS = 15_000;
 
 export function collectSamplesTick(deps: {
   readonly db: Database;
