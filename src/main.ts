@@ -144,7 +144,9 @@ async function readPolicy(
 ): Promise<PolicyInForce> {
   const db = openPool(options.config, databaseUrl, options.role, 1, log);
   try {
-    return files === null ? await readPublished(db) : await prepare(options, db, files, log);
+    return await (files === null
+      ? awaitPolicy(options, db, log)
+      : prepare(options, db, files, log));
   } finally {
     await db.close();
   }

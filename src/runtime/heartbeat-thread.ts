@@ -13,9 +13,11 @@ import {
 
 /** Two beats may be lost before anyone worries. */
 const BEATS_PER_LEASE = 4;
-/** The parent is looked at more often than the database: orphans end within a second. */
+/** The parent is looked at more often than the database. */
 const STEP_MAX_MS = 500;
 const LAST_WORDS_MS = 300;
+/** An orphan still holds its lease: it may give its jobs back before it goes. */
+const GIVE_BACK_MS = 2_500;
 
 assert(parentPort !== null, "heartbeat-thread runs as a thread");
 const port = parentPort;
@@ -40,7 +42,7 @@ async function beatUntilStopped(): Promise<void> {
   let lastBeatMs = performance.now();
   let nextMs = 0;
   while (!stopped.signal.aborted) {
-    if (orphaned()) return die("its supervisor is gone");
+    if (orphaned()) return die("its supervisor is gone", GIVE_BACK_MS);
     if (performance.now() >= nextMs) {
       // Others count from when the beat was written, so we count from before it was sent.
       const sentMs = performance.now();
@@ -80,9 +82,9 @@ async function pause(): Promise<void> {
 }
 
 /** Whatever the main thread is doing, it must not go on: others may run its jobs by now. */
-async function die(why: string): Promise<void> {
+async function die(why: string, graceMs = LAST_WORDS_MS): Promise<void> {
   say({ kind: "lost", why });
-  await sleep(LAST_WORDS_MS);
+  await sleep(graceMs);
   process.kill(process.pid, "SIGKILL");
 }
 

@@ -18,7 +18,7 @@ export interface HeartbeatOptions {
   readonly parentPid: number | null;
 }
 
-/** What the thread tells. After `lost` the process has `LAST_WORDS_MS` to say so, then it is killed. */
+/** What the thread tells. After `lost` the process has a moment to say so (an orphan: to give its jobs back), then it is killed. */
 export type HeartbeatMessage =
   | { readonly kind: "beating" }
   | { readonly kind: "lost"; readonly why: string };

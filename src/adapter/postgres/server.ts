@@ -94,11 +94,12 @@ export async function findRunning(server: Server): Promise<Running | null> {
 /**
  * Starts the server in a session of its own, so that Ctrl-C in the terminal does not reach it.
  * It is our child (so it leaves no zombie where nobody else reaps), but does not keep our process alive.
+ * Without a port it takes a free one.
  */
-export async function start(server: Server): Promise<Running> {
+export async function start(server: Server, port?: number): Promise<Running> {
   await keepLogSmall(server);
   for (let attempt = 1; attempt <= START_ATTEMPTS_MAX; attempt++) {
-    const child = await spawnServer(server, await freePort());
+    const child = await spawnServer(server, port ?? (await freePort()));
     let ended = false;
     child.once("exit", () => {
       ended = true;
@@ -178,7 +179,7 @@ async function waitForAnswer(
 }
 
 /** True when a living server has these files, ready or not. Where nobody tells the names of processes, its number counts. */
-async function isHeld(server: Server): Promise<boolean> {
+export async function isHeld(server: Server): Promise<boolean> {
   const { pid } = await readPidFile(server);
   if (!pid || !isAlive(pid)) return false;
   const command = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(

@@ -1,0 +1,214 @@
+/** The bar of the service: 1,000 real jobs, every process of it killed in turn, and nothing is lost. */
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/base/clock.js";
+import { type Database, openDatabase } from "../../src/store/database.js";
+import { readIndexEvidence } from "../../src/store/evidence.js";
+import { enqueueJob, enqueueJobs } from "../../src/store/jobs.js";
+import { makeRepository, withFolder } from "../support/git-repository.js";
+import { isAlive, type ReadyService, startService, stopService } from "../support/service.js";
+import { findServer, withHome } from "../support/service-home.js";
+import { until } from "../support/until.js";
+
+const JOBS = 1_000;
+const BOUND_MS = 90_000;
+const DAY_MS = 86_400_000;
+
+interface Ground {
+  readonly home: string;
+  readonly db: Database;
+  readonly repoId: string;
+  /** The service of this moment. */
+  readonly service: () => ReadyService;
+  /** As a platform does it: the same command again. */
+  readonly restart: () => Promise<void>;
+}
+
+/** The program on its embedded database, with one small repository indexed. */
+async function withGround(test: (ground: Ground) => Promise<void>): Promise<void> {
+  await withHome((home) =>
+    withFolder(async (folder) => {
+      let service = await startService({ home });
+      const db = openDatabase({
+        url: findServer(home)!.url,
+        poolMax: 3,
+        applicationName: "test",
+        ssl: false,
+      });
+      try {
+        const repoId = await indexRepository(db, folder);
+        await test({
+          ...{ home, db, repoId },
+          service: () => service,
+          restart: async () => {
+            service = await startService({ home });
+          },
+        });
+      } finally {
+        await db.close();
+        await stopService(service);
+      }
+    }),
+  );
+}
+
+async function indexRepository(db: Database, folder: string): Promise<string> {
+  const path = await makeRepository(join(folder, "widgets"), [
+    { author: "Ada Lovelace <ada@example.org>", at: "2026-01-05T09:00:00Z" },
+    { author: "Bob Stone <bob@example.org>", at: "2026-02-05T09:00:00Z" },
+  ]);
+  await enqueueJob(db, { kind: "index", payload: { path } });
+  const evidence = await until(async () => {
+    const seen = await readIndexEvidence(db, path);
+    return seen && seen.people === 2 && seen.score !== null && seen;
+  }, "the repository is indexed");
+  return evidence.repoId;
+}
+
+/** The score of the repository on each of the last days: real reading, calculating and writing. */
+async function enqueueScores(db: Database, repoId: string): Promise<void> {
+  const today = systemClock.now().getTime();
+  const jobs = Array.from({ length: JOBS }, (_, day) => ({
+    kind: "score",
+    payload: { repo_id: repoId, as_of: new Date(today - day * DAY_MS).toISOString().slice(0, 10) },
+  }));
+  await enqueueJobs(db, jobs);
+}
+
+/** Tolerates the moments in which the database itself is away. */
+function ask<Row extends object>(db: Database, sql: string, values: unknown[] = []) {
+  return until(
+    () =>
+      db.query<Row>(sql, values).then(
+        ({ rows }) => rows,
+        () => null,
+      ),
+    `an answer to ${sql}`,
+  );
+}
+
+async function passed(db: Database, count: number): Promise<void> {
+  await until(
+    async () => {
+      const [row] = await ask<{ count: number }>(
+        db,
+        "SELECT count(*) AS count FROM jobs WHERE job_type = 'score' AND status = 'completed'",
+      );
+      return row!.count >= count;
+    },
+    `${count} jobs are completed`,
+    BOUND_MS,
+  );
+}
+
+/** Kills a worker of the lane; a general one in the midst of its jobs. Returns its number. */
+async function killWorker(db: Database, lane: "general" | "internal"): Promise<string> {
+  const victim = await until(async () => {
+    const rows = await ask<{ id: string; pid: number }>(
+      db,
+      `SELECT id, pid FROM workers w WHERE status = 'alive' AND id LIKE $1 || '-%'
+         AND ($1 = 'internal' OR EXISTS (SELECT FROM jobs WHERE worker_id = w.id AND status = 'running'))
+       ORDER BY process_number`,
+      [lane],
+    );
+    return rows.find(({ pid }) => isAlive(pid));
+  }, `a ${lane} worker that can be killed`);
+  process.kill(victim.pid, "SIGKILL");
+  return victim.id.split("-").at(-1)!;
+}
+
+/** The supervisor, orchestrator and API in one. Its workers must not outlive it. */
+async function killMain({ db, service, restart }: Ground): Promise<void> {
+  const children = await ask<{ pid: number }>(db, "SELECT pid FROM workers WHERE status = 'alive'");
+  expect(children.length).toBeGreaterThanOrEqual(3);
+  const former = service();
+  former.kill("SIGKILL");
+  await former.allGone;
+  expect(children.filter(({ pid }) => isAlive(pid))).toEqual([]);
+  await restart();
+}
+
+/** It comes back at its place, through the service itself. */
+async function killDatabase({ home }: Ground): Promise<void> {
+  const { pid, port } = findServer(home)!;
+  process.kill(pid, "SIGKILL");
+  const revived = await until(() => {
+    const server = findServer(home);
+    return server?.pid !== pid && server;
+  }, "the database is up again");
+  expect(revived.port).toBe(port);
+}
+
+interface JobFacts {
+  readonly status: string;
+  readonly attempts: number;
+  readonly crash_count: number;
+  readonly healed: number;
+  readonly crashes: number;
+}
+
+/** Each job beside what healing wrote about it. */
+function readLedger(db: Database): Promise<JobFacts[]> {
+  return ask<JobFacts>(
+    db,
+    `SELECT j.status, j.attempts, j.crash_count, count(h.id) AS healed,
+            count(h.id) FILTER (WHERE h.failure_type = 'crash') AS crashes
+     FROM jobs j LEFT JOIN healdec_log h ON h.job_id = j.id
+     WHERE j.job_type = 'score' GROUP BY j.seq`,
+  );
+}
+
+describe("1,000 real jobs while every process of the service is killed in turn", () => {
+  it("complete, each once, with every crash in healdec_log and nothing left behind", async () => {
+    await withGround(async (ground) => {
+      const { db, repoId, service } = ground;
+      const startedMs = performance.now();
+      await enqueueScores(db, repoId);
+      const killed: string[] = [];
+      await passed(db, 100);
+      killed.push(await killWorker(db, "general"));
+      await passed(db, 200);
+      killed.push(await killWorker(db, "general"));
+      await passed(db, 300);
+      await killWorker(db, "internal");
+      await passed(db, 400);
+      await killMain(ground);
+      await passed(db, 600);
+      await killDatabase(ground);
+      await passed(db, JOBS);
+      expect(performance.now() - startedMs).toBeLessThan(BOUND_MS);
+
+      const ledger = await readLedger(db);
+      expect(ledger.filter(({ status }) => status !== "completed")).toEqual([]);
+      // A job that was given back by a worker whose supervisor died burnt no attempt, and is no failure.
+      expect(ledger.filter(({ attempts, healed }) => attempts !== 1 + healed)).toEqual([]);
+      expect(ledger.filter((job) => job.crash_count !== job.crashes || job.crashes > 1)).toEqual(
+        [],
+      );
+      const healed = await ask<{ worker_id: string; failure_type: string; success: boolean }>(
+        db,
+        "SELECT DISTINCT worker_id, failure_type, success FROM healdec_log",
+      );
+      expect(healed.filter(({ success }) => !success)).toEqual([]);
+      const crashed = healed.filter(({ failure_type }) => failure_type === "crash");
+      expect(crashed.map(({ worker_id }) => worker_id)).toEqual(
+        expect.arrayContaining(killed.map((number) => `score-worker-${number}`)),
+      );
+      expect(await ask(db, "SELECT count(DISTINCT parts ->> 'asOf') AS days FROM scores")).toEqual([
+        { days: JOBS },
+      ]);
+      expect(
+        await ask(db, "SELECT id FROM jobs WHERE status IN ('running', 'quarantined')"),
+      ).toEqual([]);
+
+      const health = await fetch(`${service().url}/health`);
+      expect([health.status, await health.json()]).toMatchObject([200, { status: "healthy" }]);
+      const pids = (await ask<{ pid: number }>(db, "SELECT pid FROM workers")).map(
+        ({ pid }) => pid,
+      );
+      service().kill("SIGTERM");
+      await service().allGone;
+      expect(pids.filter(isAlive)).toEqual([]);
+    });
+  }, 150_000);
+});
