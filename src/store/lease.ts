@@ -4,17 +4,6 @@
  */
 import type { Sql } from "./database.js";
 
-export interface Lease {
-  readonly name: string;
-  readonly holder: string;
-  readonly fence: number;
-  readonly expiresAt: Date;
-  /** When the holder last took or kept it. */
-  readonly beatAt: Date;
-  /** By the database's clock, negative once expired. */
-  readonly remainingMs: number;
-}
-
 /** Null while somebody else holds it. Whoever takes it gets a larger fence than anyone before. */
 export async function takeLease(
   sql: Sql,
@@ -60,14 +49,4 @@ export async function dropLease(
     [lease.name, lease.holder, lease.fence],
   );
   return rowCount === 1;
-}
-
-export async function readLease(sql: Sql, name: string): Promise<Lease | null> {
-  const { rows } = await sql.query<Lease>(
-    `SELECT name, holder, fence, expires_at AS "expiresAt", beat_at AS "beatAt",
-       (extract(epoch FROM expires_at - now()) * 1000)::float8 AS "remainingMs"
-     FROM control.lease WHERE name = $1`,
-    [name],
-  );
-  return rows[0] ?? null;
 }

@@ -162,22 +162,3 @@ export async function isNoticeTold(
   );
   return rows.length > 0;
 }
-
-export interface NoticeCounts {
-  readonly pending: number;
-  readonly dead: number;
-  /** Seconds that the oldest pending one waits; null when none does. */
-  readonly oldestPendingAgeS: number | null;
-}
-
-/** For metrics, the dashboard and the alert about undelivered alerts (AR-35). */
-export async function countNotices(sql: Sql): Promise<NoticeCounts> {
-  const { rows } = await sql.query<NoticeCounts>(
-    `SELECT count(*) FILTER (WHERE status = 'pending') AS pending,
-       count(*) FILTER (WHERE status = 'dead') AS dead,
-       extract(epoch FROM now() - min(created_at) FILTER (WHERE status = 'pending'))::float8
-         AS "oldestPendingAgeS"
-     FROM control.notice WHERE status <> 'sent'`,
-  );
-  return rows[0]!;
-}

@@ -50,12 +50,36 @@ export interface Replayed {
 
 /** Ticks each `rule.everyMs` from `fromMs` (0) to `toMs`, both included. */
 export function replay(input: Replay): Replayed {
-  let state = input.state ?? {};
-  const transitions: Transition[] = [];
-  for (let ms = input.fromMs ?? 0; ms <= input.toMs; ms += input.rule.everyMs) {
+  const { rule, state = {}, fromMs = 0, toMs, metrics = {} } = input;
+  const ticks: Tick[] = [];
+  for (let ms = fromMs; ms <= toMs; ms += rule.everyMs) {
     const now = at(ms);
-    const readings = readSignal({ ...input, metrics: input.metrics ?? {}, now });
-    const step = stepRule({ rule: input.rule, state, readings, now });
+    ticks.push({ now, readings: readSignal({ rule, series: input.series, metrics, now }) });
+  }
+  return walk(rule, state, ticks);
+}
+
+/** Ticks with given values (null: no data), one instance, one tick each `rule.everyMs`. */
+export function feed(
+  rule: AlertRule,
+  values: readonly (number | null)[],
+  options: { state?: RuleState; fromTick?: number } = {},
+): Replayed {
+  const { state = {}, fromTick = 0 } = options;
+  const ticks = values.map((value, i): Tick => {
+    const readings = [{ instance: "all", labels: {}, value }];
+    return { now: at((fromTick + i) * rule.everyMs), readings };
+  });
+  return walk(rule, state, ticks);
+}
+
+type Tick = Pick<Parameters<typeof stepRule>[0], "now" | "readings">;
+
+function walk(rule: AlertRule, from: RuleState, ticks: readonly Tick[]): Replayed {
+  let state = from;
+  const transitions: Transition[] = [];
+  for (const tick of ticks) {
+    const step = stepRule({ rule, state, ...tick });
     // As a restart between any two ticks would leave it.
     state = JSON.parse(JSON.stringify(step.state)) as RuleState;
     transitions.push(...step.transitions);
@@ -65,22 +89,4 @@ export function replay(input: Replay): Replayed {
 
 function tell(transition: Transition): string {
   return `${transition.kind}@${(transition.at - START) / SECOND}`;
-}
-
-/** Ticks with given values (null: no data), one instance, one tick each `rule.everyMs`. */
-export function feed(
-  rule: AlertRule,
-  values: readonly (number | null)[],
-  options: { state?: RuleState; fromTick?: number } = {},
-): Replayed {
-  let state = options.state ?? {};
-  const transitions: Transition[] = [];
-  for (const [i, value] of values.entries()) {
-    const now = at(((options.fromTick ?? 0) + i) * rule.everyMs);
-    const readings = [{ instance: "all", labels: {}, value }];
-    const step = stepRule({ rule, state, readings, now });
-    state = JSON.parse(JSON.stringify(step.state)) as RuleState;
-    transitions.push(...step.transitions);
-  }
-  return { state, transitions, story: transitions.map(tell) };
 }

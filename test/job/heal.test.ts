@@ -1,20 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { type Fault, fault } from "../../src/base/fault.js";
 import { decideHealing, type HealingInput, type HealingRules } from "../../src/job/heal.js";
+import { makePolicy } from "../support/make-policy.js";
 
 const now = new Date("2026-01-28T12:00:00.000Z");
-const healing: HealingRules = {
-  enabled: true,
-  backoff: { baseMs: 1_000, capMs: 300_000, jitter: 0.1 },
-  strategies: {
-    transient: "retry",
-    crash: "restart",
-    data: "quarantine",
-    partial: "rollback",
-    critical: "escalate",
-  },
-  crashMax: 3,
-};
+const { healing } = makePolicy();
 
 interface Case {
   readonly says: string;

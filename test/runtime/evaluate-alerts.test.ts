@@ -9,10 +9,10 @@ import {
 } from "../../src/runtime/tick/evaluate-alerts.js";
 import { listActiveAlerts, listAlertHistory } from "../../src/store/alerts.js";
 import type { Database } from "../../src/store/database.js";
-import { readLease } from "../../src/store/lease.js";
 import { listNotices } from "../../src/store/notices.js";
 import { insertSamples } from "../../src/store/samples.js";
 import { withDatabase } from "../support/database.js";
+import { readLease } from "../support/lease.js";
 import { makeLevel, makeMetric, makePolicy, makeRule } from "../support/make-policy.js";
 
 const START = 1_700_000_040_000;

@@ -11,6 +11,7 @@ import type { Database } from "../../src/store/database.js";
 import { enqueueNotice, listNotices, type NewNotice, readNotice } from "../../src/store/notices.js";
 import { faultOf } from "../contract/delivery.js";
 import { withDatabase } from "../support/database.js";
+import { makeNotice } from "../support/make-notice.js";
 import { makePolicy } from "../support/make-policy.js";
 
 const RECEIVERS: Readonly<Record<string, Receiver>> = {
@@ -72,17 +73,7 @@ function contextOf(id: number, signal = new AbortController().signal): JobContex
 }
 
 function enqueue(db: Database, overrides: Partial<NewNotice> = {}): Promise<number> {
-  return enqueueNotice(db, {
-    receiver: "ops",
-    dedupKey: "algobrain/queue-depth-high/all",
-    action: "trigger",
-    severity: "sev2",
-    source: "algobrain/queue-depth-high",
-    message: { tone: "bad", title: "Queue depth high" },
-    details: { value: 1523 },
-    reason: "first-notification",
-    ...overrides,
-  });
+  return enqueueNotice(db, makeNotice(overrides));
 }
 
 const handler = (db: Database, notifiers = new Map<Receiver["kind"], Notifier>(ALL)) =>

@@ -10,9 +10,9 @@ import {
 import { beatStep } from "../../src/runtime/tick/beat.js";
 import type { Tick } from "../../src/runtime/ticker.js";
 import type { Database } from "../../src/store/database.js";
-import { readLease } from "../../src/store/lease.js";
 import { HEARTBEAT_METRIC } from "../../src/store/runtime-samples.js";
 import { withDatabase } from "../support/database.js";
+import { readLease } from "../support/lease.js";
 import { until } from "../support/until.js";
 
 interface Wishes {

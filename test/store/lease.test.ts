@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import type { Database } from "../../src/store/database.js";
-import { dropLease, keepLease, readLease, takeLease } from "../../src/store/lease.js";
+import { dropLease, keepLease, takeLease } from "../../src/store/lease.js";
 import { withDatabase } from "../support/database.js";
+import { readLease } from "../support/lease.js";
 
 const take = (db: Database, holder: string, ttlMs = 60_000) =>
   takeLease(db, { name: "orchestrator", holder, ttlMs });

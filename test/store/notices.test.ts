@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Database, Sql } from "../../src/store/database.js";
 import {
-  countNotices,
   enqueueNotice,
   hasEarlierNotice,
   isNoticeTold,
@@ -10,27 +9,16 @@ import {
   markNoticeDead,
   markNoticeFailed,
   markNoticeSent,
-  type NewNotice,
   readNotice,
 } from "../../src/store/notices.js";
 import { withDatabase } from "../support/database.js";
+import { makeNotice } from "../support/make-notice.js";
 
 const NOW = new Date("2026-01-28T03:00:00.000Z");
 const EARLIER = new Date(NOW.getTime() - 1);
 
-const make = (overrides: Partial<NewNotice> = {}): NewNotice => ({
-  receiver: "ops",
-  dedupKey: "algobrain/queue-depth-high/all",
-  action: "trigger",
-  severity: "sev2",
-  source: "algobrain/queue-depth-high",
-  message: { tone: "bad", title: "Queue depth high" },
-  details: { value: 1523 },
-  reason: "first-notification",
-  ...overrides,
-});
-const enqueue = (sql: Sql, overrides: Partial<NewNotice> = {}) =>
-  enqueueNotice(sql, make(overrides));
+const enqueue = (sql: Sql, overrides: Parameters<typeof makeNotice>[0] = {}) =>
+  enqueueNotice(sql, makeNotice(overrides));
 const jobsOf = async (db: Database) =>
   (await db.query("SELECT job_type, payload, priority FROM jobs ORDER BY seq")).rows;
 
@@ -39,7 +27,7 @@ describe("enqueue", () => {
     withDatabase(async (db) => {
       const id = await db.transaction((tx) => enqueue(tx));
       expect(await readNotice(db, id)).toMatchObject({
-        ...make(),
+        ...makeNotice(),
         id,
         status: "pending",
         attempts: 0,
@@ -142,7 +130,7 @@ describe("order and limits", () => {
 
   test("a trouble is told while it is pending, and for a while after it was sent", () =>
     withDatabase(async (db) => {
-      const notice = make();
+      const notice = makeNotice();
       expect(await isNoticeTold(db, notice, EARLIER)).toBe(false);
       const id = await enqueue(db);
       expect(await isNoticeTold(db, notice, EARLIER)).toBe(true);
@@ -153,7 +141,7 @@ describe("order and limits", () => {
 
   test("a trouble that was taken back is news again, however soon", () =>
     withDatabase(async (db) => {
-      const notice = make();
+      const notice = makeNotice();
       await markNoticeSent(db, await enqueue(db), { reference: null, at: NOW });
       await enqueue(db, { receiver: "other", action: "resolve" });
       expect(await isNoticeTold(db, notice, EARLIER)).toBe(true);
@@ -161,16 +149,5 @@ describe("order and limits", () => {
       expect(await isNoticeTold(db, notice, EARLIER)).toBe(false);
       await enqueue(db);
       expect(await isNoticeTold(db, notice, EARLIER)).toBe(true);
-    }));
-
-  test("what is undelivered is counted with the age of its oldest", () =>
-    withDatabase(async (db) => {
-      expect(await countNotices(db)).toEqual({ pending: 0, dead: 0, oldestPendingAgeS: null });
-      await markNoticeDead(db, await enqueue(db), "refused");
-      await markNoticeSent(db, await enqueue(db), { reference: null, at: NOW });
-      await enqueue(db);
-      const counts = await countNotices(db);
-      expect(counts).toMatchObject({ pending: 1, dead: 1 });
-      expect(counts.oldestPendingAgeS).toBeGreaterThanOrEqual(0);
     }));
 });
