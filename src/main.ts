@@ -28,8 +28,7 @@ import type { Database } from "./store/database.js";
 import { migrate } from "./store/migrate.js";
 import { readMigrationFiles } from "./store/migration-files.js";
 
-export const ROLES_SERVED = ["all", "api", "orchestrator", "worker"] as const;
-export type ServedRole = (typeof ROLES_SERVED)[number];
+export type ServedRole = "all" | "api" | "orchestrator" | "worker";
 
 export interface RuntimeOptions {
   readonly config: Config;

@@ -1,5 +1,4 @@
 /** `gameday`: breaks things on purpose in a private instance, and shows the loop closing. */
-import { runGameDay } from "../gameday/game-day.js";
 import { parseCommandLine } from "./arguments.js";
 import { type Command, EXIT_FAILED, EXIT_OK } from "./command.js";
 
@@ -16,6 +15,8 @@ export const gamedayCommand: Command = {
       json: { type: "boolean" },
       logs: { type: "string" },
     });
+    // Only here, as in serve: it loads the whole runtime.
+    const { runGameDay } = await import("../gameday/game-day.js");
     const told = values.json === true ? () => {} : io.out;
     const report = await runGameDay({ ...io, out: told, logFile: values.logs ?? null });
     if (values.json) io.out(JSON.stringify(report));

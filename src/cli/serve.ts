@@ -1,13 +1,14 @@
 /** `serve`: runs the service until a signal; says where it is and what to try next. */
 import { systemClock } from "../base/clock.js";
 import { INTERNAL_KINDS, LANES, type Lane, PUBLIC_KINDS } from "../job/kinds.js";
-import { ROLES_SERVED, type Runtime, type ServedRole, startRuntime } from "../main.js";
+import type { Runtime, ServedRole } from "../main.js";
 import { oneOf, parseCommandLine, UsageError } from "./arguments.js";
 import { type Command, type CommandIo, EXIT_FAILED, EXIT_OK } from "./command.js";
 import { readableLine } from "./readable-log.js";
 import { openConfig } from "./settings.js";
 
 const PORT_MAX = 65_535;
+const ROLES: readonly ServedRole[] = ["all", "api", "orchestrator", "worker"];
 
 export const serveCommand: Command = {
   name: "serve",
@@ -24,7 +25,7 @@ export const serveCommand: Command = {
       kinds: { type: "string" },
       port: { type: "string" },
     });
-    const role = oneOf("--role", values.role, ROLES_SERVED);
+    const role = oneOf("--role", values.role, ROLES);
     const kinds = values.kinds === undefined ? null : readKinds(values.kinds);
     const lane = laneOf(values.lane, role, kinds);
     checkPort(values.port);
@@ -67,6 +68,8 @@ async function serve(served: Served, port: string | undefined, io: CommandIo): P
   const config = await openConfig({ ...io, env });
   const ended = endOfService();
   const readable = process.stderr.isTTY === true;
+  // Only here: the other commands need not wait for the whole of it to load.
+  const { startRuntime } = await import("../main.js");
   const runtime = await startRuntime({
     ...served,
     config,

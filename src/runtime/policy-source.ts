@@ -1,7 +1,7 @@
 /** Reads policy files from a directory: the only place where they touch the disk. */
 import type { Stats } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
-import { basename, dirname, isAbsolute, join, relative, resolve } from "node:path";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { fault } from "../base/fault.js";
 import type { Checked, Problem } from "../base/problem.js";
 import { checkPolicies, loadPolicySet } from "../policy/bundle.js";
@@ -39,7 +39,7 @@ export async function readPolicyDirectory(
   const shown = (path: string) => {
     const real =
       path === CATALOGUE_PATH ? catalogue : join(folder, path.slice(ROOT_NAME.length + 1));
-    return real === null ? path : shortest(where.cwd, real);
+    return real === null ? path : asTyped(real, directory, where.cwd);
   };
   return { files: files.filter((file) => file !== null), shown };
 }
@@ -55,8 +55,15 @@ export function checkDirectory(directory: PolicyDirectory): Problem[] {
   return relocate(directory, checkPolicies(directory.files));
 }
 
+/** Sentences name other files too. */
+const NAMED_FILE = /(?<![\w./-])policies\/[\w./-]*\w/g;
+
 function relocate(directory: PolicyDirectory, problems: readonly Problem[]): Problem[] {
-  return problems.map((problem) => ({ ...problem, file: directory.shown(problem.file) }));
+  const retold = (text: string) => text.replaceAll(NAMED_FILE, (path) => directory.shown(path));
+  return problems.map(({ file, line, column, message, hint }) => ({
+    ...{ file: directory.shown(file), line, column, message: retold(message) },
+    ...(hint === undefined ? {} : { hint: retold(hint) }),
+  }));
 }
 
 async function findFolder(
@@ -90,9 +97,11 @@ async function readSource(real: string, path: string): Promise<SourceFile | null
   return found.isFile() ? { path, text: await readFile(real, "utf8") } : null;
 }
 
-function shortest(cwd: string, path: string): string {
+/** From here, unless that climbs out to where the person did not climb. */
+function asTyped(path: string, directory: string, cwd: string): string {
   const fromHere = relative(cwd, path);
-  return fromHere.startsWith("..") && !basename(cwd).startsWith("..") ? path : fromHere;
+  const climbs = (way: string) => way.split(/[\\/]/)[0] === "..";
+  return climbs(fromHere) && !climbs(directory) ? path : fromHere || ".";
 }
 
 async function statIfThere(path: string): Promise<Stats | null> {

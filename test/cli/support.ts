@@ -1,0 +1,81 @@
+/** Command lines, in this process or in one of their own, and what they answered. */
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
+import type { CommandIo } from "../../src/cli/command.js";
+import { runCli } from "../../src/cli.js";
+
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+const BIN = `${ROOT}/bin/algobrain.js`;
+/** Nothing that a person asks for by mistake may take longer. */
+const BIN_TIMEOUT_MS = 25_000;
+
+export interface Answer {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface Setting {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+}
+
+/** The real program in a process of its own; fails the test when it shows a stack trace. */
+export async function bin(args: readonly string[], setting: Setting = {}): Promise<Answer> {
+  const answer = await new Promise<Answer>((resolve) => {
+    execFile(
+      process.execPath,
+      [BIN, ...args],
+      {
+        cwd: setting.cwd ?? ROOT,
+        env: { PATH: process.env.PATH, HOME: process.env.HOME, ...setting.env },
+        timeout: BIN_TIMEOUT_MS,
+        killSignal: "SIGKILL",
+      },
+      (error, out, err) => {
+        const code = error === null ? 0 : error.code;
+        resolve({ code: typeof code === "number" ? code : null, out, err });
+      },
+    );
+  });
+  refuseStackTrace(answer);
+  return answer;
+}
+
+/** The same in this process: for tables of many command lines. */
+export async function cli(args: readonly string[], setting: Setting = {}): Promise<Answer> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const io: CommandIo = {
+    out: (line) => out.push(line),
+    err: (line) => err.push(line),
+    progress: () => {},
+    env: setting.env ?? {},
+    packageRoot: ROOT,
+    cwd: setting.cwd ?? ROOT,
+    actor: "cli:test",
+  };
+  const code = await runCli(args, io);
+  const answer = { code, out: text(out), err: text(err) };
+  refuseStackTrace(answer);
+  return answer;
+}
+
+function text(lines: readonly string[]): string {
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function refuseStackTrace({ out, err }: Answer): void {
+  for (const said of [out, err]) expect(said).not.toMatch(/^\s+at .+:\d+:\d+\)?$|node:internal/m);
+}
+
+/** Every row has its columns where the head has them. */
+export function expectAligned(table: string): void {
+  const [head = "", rule = "", ...rows] = table.trimEnd().split("\n");
+  expect(rule).toMatch(/^─+( {2}─+)*$/);
+  const starts = [...rule.matchAll(/─+/g)].map(({ index }) => index);
+  for (const row of [head, ...rows])
+    for (const start of starts.slice(1))
+      if (row.length > start) expect(row.slice(start - 2, start), row).toBe("  ");
+}

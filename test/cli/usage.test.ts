@@ -1,0 +1,191 @@
+/** What is asked wrongly: exit code 2, one sentence that says what would do, and the form that was meant. */
+import { describe, expect, test } from "vitest";
+import { cli } from "./support.js";
+
+const USAGES = {
+  serve: "serve [--role all|api|orchestrator|worker] [--kinds index,score] [--port 3001]",
+  gameday: "gameday [--json] [--logs FILE]",
+  list: "jobs list [--status STATUS] [--type TYPE] [--limit 20] [--json]",
+  show: "jobs show ID [--json]",
+  add: "jobs add TYPE [JSON]",
+  retry: "jobs retry ID [--reason TEXT] [--force]",
+  run: "runbook run NAME [VALUE…] [--PARAMETER VALUE…] [--dry-run]",
+  rollback: "db rollback NAME",
+  migrate: "db migrate [--dry-run]",
+  restore: "db restore PATH --into URL|embedded",
+  synth: "synth [--env production] [--policies DIR] [--out cdktf.out] [--json]",
+  token: "token --role viewer|operator|admin [--ttl 1h] [--subject NAME]",
+};
+
+const STATUSES = "pending, running, completed, failed, quarantined, cancelled";
+const TYPES = /types are index, identity, score, ingest,/;
+
+/** The words → the sentence → the forms that are shown. */
+const CASES: readonly (readonly [string, string | RegExp, readonly string[]])[] = [
+  ["serve now", 'serve: unexpected "now"', [USAGES.serve]],
+  [
+    "serve --role boss",
+    'serve: --role: found "boss", expected all, api, orchestrator, worker',
+    [USAGES.serve],
+  ],
+  [
+    "serve --role workr",
+    'expected all, api, orchestrator, worker (did you mean "worker"?)',
+    [USAGES.serve],
+  ],
+  ["serve --port x", '--port: found "x", expected a whole number from 0 to 65535', [USAGES.serve]],
+  ["serve --port 65536", '--port: found "65536", expected', [USAGES.serve]],
+  ["serve --port", "--port needs a value after it", [USAGES.serve]],
+  ["serve --kinds index", "--lane and --kinds go with --role worker", [USAGES.serve]],
+  ["serve --role worker --kinds indx", '(did you mean "index"?)', [USAGES.serve]],
+  ["gameday x", 'gameday: unexpected "x"', [USAGES.gameday]],
+  ["gameday --jsn", 'unknown option "--jsn" (did you mean "--json"?)', [USAGES.gameday]],
+  ["index", "index: PATH is missing", ["index PATH"]],
+  ["index a b", 'index: unexpected "b"', ["index PATH"]],
+  ["index --all", 'unknown option "--all" (known are none)', ["index PATH"]],
+  [
+    "jobs",
+    "jobs: expected one of list, show, add, retry",
+    [USAGES.list, USAGES.show, USAGES.add, USAGES.retry],
+  ],
+  [
+    "jobs shwo job-1",
+    'unknown command "jobs shwo" (did you mean "show"?)',
+    [USAGES.list, USAGES.show, USAGES.add, USAGES.retry],
+  ],
+  [
+    "jobs __proto__",
+    'unknown command "jobs __proto__" (expected one of list',
+    Object.values(USAGES).slice(2, 6),
+  ],
+  ["jobs list job-1", 'unexpected "job-1"', [USAGES.list]],
+  ["jobs list --limit 0", '--limit: found "0", expected 1 to 200', [USAGES.list]],
+  ["jobs list --limit 1e2", '--limit: found "1e2", expected 1 to 200', [USAGES.list]],
+  ["jobs list --limit --json", "--limit needs a value after it", [USAGES.list]],
+  ["jobs list --json=yes", "--json takes no value", [USAGES.list]],
+  ["jobs list --status faled", `expected ${STATUSES} (did you mean "failed"?)`, [USAGES.list]],
+  ["jobs list --type scor", '(did you mean "score"?)', [USAGES.list]],
+  ["jobs list --force", 'unknown option "--force"', [USAGES.list]],
+  ["jobs show", "jobs: ID is missing", [USAGES.show]],
+  ["jobs show 7", 'found "7", expected a job id such as job-123', [USAGES.show]],
+  ["jobs show job-0", 'found "job-0", expected a job id such as job-123', [USAGES.show]],
+  ["jobs show job-99999999999999999999", "expected a job id such as job-123", [USAGES.show]],
+  ["jobs retry job-1;drop", "expected a job id such as job-123", [USAGES.retry]],
+  ["jobs retry job-1 --reason", "--reason needs a value after it", [USAGES.retry]],
+  ["jobs add", "jobs: TYPE is missing", [USAGES.add]],
+  ["jobs add scor", 'unknown job type "scor" (did you mean "score"?)', [USAGES.add]],
+  ["jobs add frobnicate", TYPES, [USAGES.add]],
+  ["jobs add runbook", "to start a runbook: algobrain runbook run NAME", [USAGES.add]],
+  ["jobs add score [1]", "payload: found [1], expected a JSON object such as", [USAGES.add]],
+  ["jobs add score {", "payload: found {, expected a JSON object such as", [USAGES.add]],
+  [
+    "runbook",
+    "runbook: expected one of list, show, run",
+    ["runbook list [--json]", "runbook show NAME [--json]", USAGES.run],
+  ],
+  ["runbook run", "runbook: NAME is missing", [USAGES.run]],
+  ["runbook run reun-job", 'unknown runbook "reun-job" (did you mean "rerun-job"?)', [USAGES.run]],
+  ["runbook show frobnicate", "(see: algobrain runbook list)", ["runbook show NAME [--json]"]],
+  [
+    "runbook run rerun-job",
+    'rerun-job needs "job": a job id such as job-123\ncall: algobrain runbook run rerun-job JOB',
+    [USAGES.run],
+  ],
+  [
+    "runbook run rerun-job seven",
+    '"job": found "seven", expected a job id such as job-123',
+    [USAGES.run],
+  ],
+  ["runbook run rerun-job --jbo job-1", 'no parameter "jbo", did you mean "job"?', [USAGES.run]],
+  ["runbook run rerun-job --job", "--job needs a value after it", [USAGES.run]],
+  ["policy", "policy: expected one of check", ["policy check [DIR] [--json]"]],
+  ["policy chek", '(did you mean "check"?)', ["policy check [DIR] [--json]"]],
+  ["policy check a b", 'unexpected "b"', ["policy check [DIR] [--json]"]],
+  ["synth production", 'unexpected "production"', [USAGES.synth]],
+  [
+    "synth --env prod",
+    '--env: found "prod", expected local, production, staging (did you mean "production"?)',
+    [USAGES.synth],
+  ],
+  ["token", "token: --role is missing, expected viewer, operator, admin", [USAGES.token]],
+  ["token --role root", '--role: found "root", expected viewer, operator, admin', [USAGES.token]],
+  ["token --role admin --ttl 5", '--ttl: found "5", expected a duration such as', [USAGES.token]],
+  ["token --role admin --ttl 0s", '--ttl: found "0s", expected a duration such as', [USAGES.token]],
+  ["db url now", 'unexpected "now"', ["db url"]],
+  ["db migrate 006", 'unexpected "006"', [USAGES.migrate]],
+  ["db migrate --dryrun", '(did you mean "--dry-run"?)', [USAGES.migrate]],
+  ["db rollback", "db: NAME is missing", [USAGES.rollback]],
+  ["db restore x", '--into is missing: name the empty database, or "embedded"', [USAGES.restore]],
+  ["db restore x --into y", "expected a URL that starts with postgresql://", [USAGES.restore]],
+  ["audit", "audit: expected one of verify", ["audit verify [--json]"]],
+  ["audit verfy", '(did you mean "verify"?)', ["audit verify [--json]"]],
+];
+
+describe("asked wrongly", () => {
+  test.each(CASES)("%s", async (words, sentence, usages) => {
+    const { code, out, err } = await cli(words.split(" "));
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    if (typeof sentence === "string") expect(err).toContain(sentence);
+    else expect(err).toMatch(sentence);
+    const shown = err.split("\n").filter((line) => line.startsWith("usage: "));
+    expect(shown).toEqual(usages.map((usage) => `usage: algobrain ${usage}`));
+  });
+
+  test.each([
+    [["jobs", "show", ""], "found nothing where ID was expected"],
+    [["index", ""], "found nothing where PATH was expected"],
+    [["policy", "check", ""], "found nothing where [DIR] was expected"],
+    [["synth", "--policies", ""], "--policies: found nothing, expected a value"],
+    [["jobs", "list", "--status="], "--status: found nothing, expected a value"],
+  ])("a word that turned out empty, as of an unset variable: %j", async (args, sentence) => {
+    const { code, err } = await cli(args);
+    expect(code).toBe(2);
+    expect(err).toContain(sentence);
+  });
+
+  test.each([
+    ["polcy", 'unknown command "polcy" (did you mean "policy"?)'],
+    ["job", 'unknown command "job" (did you mean "jobs"?)'],
+    ["frobnicate", 'unknown command "frobnicate" (see: algobrain help)'],
+    ["--frob", 'unknown command "--frob" (see: algobrain help)'],
+  ])("a command that nobody knows: %s", async (word, sentence) => {
+    expect(await cli([word])).toEqual({ code: 2, out: "", err: `${sentence}\n` });
+  });
+});
+
+describe("help", () => {
+  test.each([[[]], [["help"]], [["--help"]], [["-h"]]])("%j lists every form", async (args) => {
+    const { code, out, err } = await cli(args);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    for (const form of ["jobs show ID", "runbook run NAME", "db backup [ENV]", "audit verify"])
+      expect(out).toMatch(new RegExp(`^${form.replace(/[[\]]/g, "\\$&")} .*\\w`, "m"));
+    expect(out).toContain("Exit codes: 0 ok, 1 findings or failure, 2 usage");
+  });
+
+  test.each([[["jobs", "--help"]], [["jobs", "-h"]], [["help", "jobs"]]])(
+    "%j shows the forms with their options",
+    async (args) => {
+      const { code, out } = await cli(args);
+      expect(code).toBe(0);
+      for (const usage of [USAGES.list, USAGES.show, USAGES.add, USAGES.retry])
+        expect(out).toContain(`algobrain ${usage}\n    `);
+    },
+  );
+
+  test.each([[["jobs", "retry", "--help"]], [["help", "jobs", "retry"]]])(
+    "%j shows the one form",
+    async (args) => {
+      const { code, out } = await cli(args);
+      expect(code).toBe(0);
+      expect(out.split("\n")[0]).toBe(`algobrain ${USAGES.retry}`);
+      expect(out.match(/^algobrain /gm)).toHaveLength(1);
+    },
+  );
+
+  test("the version is that of the package", async () => {
+    expect(await cli(["--version"])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    });
+  });
+});
