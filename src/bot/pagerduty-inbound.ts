@@ -1,9 +1,10 @@
 /** An incident was triggered: find the automation that is meant for it, and ask for its runbook under its guards. */
 import type { Automation } from "../policy/policy.js";
+import { isMeantFor } from "../runbook/automation.js";
+import { operatorChannel } from "../runbook/operator-channel.js";
 import type { Sql } from "../store/database.js";
 import { type AutomationOutcome, submitAutomation } from "../store/submit-automation.js";
 import { type InboundEvent, type Settled, settleOnce } from "./inbound-event.js";
-import { operatorChannel } from "./operator-channel.js";
 import { ACTED_ON, type PagerDutyEventBody } from "./pagerduty-event.js";
 
 const ACTOR = "service:pagerduty";
@@ -29,7 +30,9 @@ async function decide(tx: Sql, event: InboundEvent): Promise<Settled> {
   const incident = inbound.body as PagerDutyEventBody;
   if (inbound.eventType !== ACTED_ON || incident.incidentId === "")
     return { status: "ignored", outcome: `${inbound.eventType} starts nothing` };
-  const automation = policy.automation.find((it) => isMeantFor(it, incident));
+  const automation = policy.automation.find((it) =>
+    isMeantFor(it, { on: "incident", ...incident }),
+  );
   if (!automation)
     return { status: "ignored", outcome: "no automation is meant for this incident" };
   const outcome = await submitAutomation(tx, {
@@ -43,21 +46,6 @@ async function decide(tx: Sql, event: InboundEvent): Promise<Settled> {
     chat: operatorChannel(policy.routes),
   });
   return settledAs(automation, outcome);
-}
-
-/** Every condition that is given must hold. */
-export function isMeantFor(
-  { when }: Pick<Automation, "when">,
-  incident: { readonly title: string; readonly incidentKey: string | null },
-): boolean {
-  if (when.on !== "incident") return false;
-  const { titleIncludes, dedupKeyPrefix } = when;
-  if (titleIncludes === null && dedupKeyPrefix === null) return false;
-  const title = incident.title.toLowerCase();
-  return (
-    (titleIncludes === null || title.includes(titleIncludes.toLowerCase())) &&
-    (dedupKeyPrefix === null || (incident.incidentKey ?? "").startsWith(dedupKeyPrefix))
-  );
 }
 
 function settledAs(automation: Automation, outcome: AutomationOutcome): Settled {

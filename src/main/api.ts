@@ -6,6 +6,7 @@ import { leaveSafeMode } from "../runtime/leave-safe-mode.js";
 import { apiSource } from "../runtime/sample/api.js";
 import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
 import { runTicks } from "../runtime/ticker.js";
+import type { WebDeps } from "../web/deps.js";
 import { createServer } from "../web/server.js";
 import type { Foundation } from "./foundation.js";
 import { createRegistry } from "./kinds.js";
@@ -39,15 +40,14 @@ export async function startApi(
   await app.listen({ host: config.http.host, port: config.http.port });
   const stopped = new AbortController();
   const source = apiSource(metrics.apiStats);
-  const every = samplesEveryMs ? { everyMs: samplesEveryMs } : {};
   const sampling = runTicks(
-    [collectSamplesTick({ db, log, sources: [source], ...every })],
+    [collectSamplesTick({ db, log, sources: [source], everyMs: samplesEveryMs })],
     foundation,
     stopped.signal,
   );
   const { port } = app.server.address() as AddressInfo;
   return {
-    url: `http://${config.http.host.includes(":") ? `[${config.http.host}]` : config.http.host}:${port}`,
+    url: `http://${inUrl(config.http.host)}:${port}`,
     stop: async () => {
       await app.close();
       stopped.abort();
@@ -56,12 +56,17 @@ export async function startApi(
   };
 }
 
-async function openDoors(
-  foundation: Foundation,
-): Promise<Parameters<typeof createServer>[0]["doors"]> {
+/** An IPv6 address stands in brackets. */
+function inUrl(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}
+
+async function openDoors(foundation: Foundation): Promise<WebDeps["doors"]> {
   const { config, db, clock, log } = foundation;
   const deps = {
-    ...{ db, clock, log },
+    db,
+    clock,
+    log,
     registry: await loadRunbooks(),
     slackSigningSecret: config.slack.signingSecret,
     pagerdutySecrets: config.pagerduty.webhookSecrets,

@@ -1,4 +1,5 @@
 /** The part that leads: recovery of dead workers, schedules, samples, alerts. Two of them are normal: one leads. */
+import { createAlertAutomation } from "../runtime/alert-automation.js";
 import { createOrchestrator } from "../runtime/orchestrator.js";
 import { databaseSource } from "../runtime/sample/database.js";
 import { hostSource } from "../runtime/sample/host.js";
@@ -9,7 +10,6 @@ import { createEvaluateAlertsTick } from "../runtime/tick/evaluate-alerts.js";
 import { recoverDeadWorkersStep } from "../runtime/tick/recover-dead-workers.js";
 import { runSchedulesStep } from "../runtime/tick/run-schedules.js";
 import { stallAbandonedRunsTick } from "../runtime/tick/stall-abandoned-runs.js";
-import { createAlertAutomation } from "./alert-automation.js";
 import type { Foundation } from "./foundation.js";
 import { loadRunbooks } from "./runbooks.js";
 
@@ -34,12 +34,7 @@ export async function startControl(
     everyMs: CYCLE_MS,
     cycle: [recoverDeadWorkersStep(foundation), runSchedulesStep(foundation), beatStep(db)],
     ticks: [
-      collectSamplesTick({
-        db,
-        log,
-        sources,
-        ...(samplesEveryMs ? { everyMs: samplesEveryMs } : {}),
-      }),
+      collectSamplesTick({ db, log, sources, everyMs: samplesEveryMs }),
       createEvaluateAlertsTick({
         ...foundation,
         onTransitions: createAlertAutomation({ ...foundation, registry }),

@@ -14,11 +14,11 @@ import type { RuntimeNotify } from "../runtime/runtime-word.js";
 import type { Tick } from "../runtime/ticker.js";
 import type { WatchdogOptions } from "../runtime/watchdog.js";
 import { watchdogTick } from "../runtime/watchdog.js";
+import { wordOfWatchdog } from "../runtime/watchdog-word.js";
 import { type Database, openDatabase } from "../store/database.js";
 import { queueStats } from "../store/queue-stats.js";
 import type { PolicyInForce } from "./policy.js";
 import { unusedSettings } from "./unused-settings.js";
-import { wordOfWatchdog } from "./watchdog-word.js";
 
 export interface Foundation {
   readonly config: Config;

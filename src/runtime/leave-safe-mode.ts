@@ -3,7 +3,7 @@ import type { Database } from "../store/database.js";
 import { type BrokenInvariant, findBrokenInvariants } from "../store/invariants.js";
 import { exitSafeMode, readSafeMode } from "../store/safe-mode.js";
 import type { Emit } from "./events.js";
-import { type RuntimeNotify, SAFE_MODE_KEY } from "./runtime-word.js";
+import { type RuntimeNotify, type RuntimeWord, SAFE_MODE_KEY } from "./runtime-word.js";
 
 export interface LeaveSafeModeDeps {
   readonly db: Database;
@@ -42,13 +42,13 @@ export async function leaveSafeMode(
   return { outcome: left ? "left" : "was-off" };
 }
 
-function wordOfExit(by: string, reason: string): Parameters<RuntimeNotify>[1] {
+function wordOfExit(by: string, reason: string): RuntimeWord {
   return {
     audience: "critical",
     severity: "sev1",
     action: "resolve",
-    dedupKey: SAFE_MODE_KEY,
-    source: "algobrain/safe-mode",
+    key: SAFE_MODE_KEY,
+    place: "safe-mode",
     message: {
       tone: "good",
       title: `Safe mode is off: ${by} ended it`,

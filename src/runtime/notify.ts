@@ -14,16 +14,15 @@ export function createRuntimeNotify(deps: {
 }): RuntimeNotify {
   return async (sql, word) => {
     const since = new Date(deps.now().getTime() - ONCE_PER_MS);
-    const { audience, severity, dedupKey, source, message, details } = word;
-    for (const receiver of deps.policy().routes.runtimeReceivers[audience]) {
+    const { audience, key, place, action = "trigger", ...said } = word;
+    const { system, routes } = deps.policy();
+    for (const receiver of routes.runtimeReceivers[audience]) {
       const notice: NewNotice = {
+        ...said,
         receiver,
-        dedupKey,
-        action: word.action ?? "trigger",
-        severity,
-        source,
-        message,
-        details,
+        action,
+        dedupKey: `${system}/${key}`,
+        source: `${system}/${place}`,
         reason: "runtime-word",
       };
       if (await isNoticeTold(sql, notice, since)) continue;

@@ -12,10 +12,10 @@ export interface RuntimeWord {
   readonly severity: Severity;
   /** Default `trigger`; `resolve` takes the same key back. */
   readonly action?: "trigger" | "resolve";
-  /** The same trouble has the same key: it is told once. */
-  readonly dedupKey: string;
-  /** Where it happened, e.g. `algobrain/job-123`. */
-  readonly source: string;
+  /** The same trouble has the same key: it is told once. The system stands before it abroad. */
+  readonly key: string;
+  /** Where in the system it happened, e.g. `job-123`. */
+  readonly place: string;
   readonly message: Message;
   readonly details: JsonObject;
 }
@@ -24,7 +24,7 @@ export interface RuntimeWord {
 export type RuntimeNotify = (sql: Sql, word: RuntimeWord) => Promise<void>;
 
 /** One trouble, however many jobs enter it; leaving it takes the same key back. */
-export const SAFE_MODE_KEY = "algobrain/safe-mode";
+export const SAFE_MODE_KEY = "safe-mode";
 
 /** A quarantined job waits for a person; a critical failure wakes one (HB-heal-03, HB-heal-05). */
 export function wordOfDecision(job: HeldJob, decision: HealingDecision): RuntimeWord {
@@ -32,8 +32,8 @@ export function wordOfDecision(job: HeldJob, decision: HealingDecision): Runtime
   return {
     audience: critical ? "critical" : "operator",
     severity: critical ? "sev1" : "sev3",
-    dedupKey: critical ? SAFE_MODE_KEY : `algobrain/${job.id}/${decision.settle.move}`,
-    source: `algobrain/${job.id}`,
+    key: critical ? SAFE_MODE_KEY : `${job.id}/${decision.settle.move}`,
+    place: job.id,
     message: critical ? criticalMessage(job, decision) : asideMessage(job, decision),
     details: {
       job_id: job.id,

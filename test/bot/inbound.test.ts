@@ -2,7 +2,6 @@
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/base/json.js";
 import { createInboundHandler } from "../../src/bot/inbound.js";
-import { isMeantFor } from "../../src/bot/pagerduty-inbound.js";
 import type { Automation, PolicySet } from "../../src/policy/policy.js";
 import type { Database } from "../../src/store/database.js";
 import { type NewInbound, recordInbound } from "../../src/store/inbound.js";
@@ -268,21 +267,3 @@ describe("an incident", () => {
       });
     }));
 });
-
-test.each<[string | null, string | null, boolean]>([
-  ["queue", null, true],
-  ["DEPTH", null, true],
-  ["disk", null, false],
-  [null, "algobrain/queue", true],
-  [null, "queue", false],
-  ["queue", "algobrain/", true],
-  ["queue", "other/", false],
-  [null, null, false],
-])(
-  "an automation for title %j and key %j is meant for the incident: %s",
-  (titleIncludes, dedupKeyPrefix, meant) => {
-    const when = { on: "incident", titleIncludes, dedupKeyPrefix } as const;
-    const found = { title: "Queue depth high", incidentKey: "algobrain/queue-depth-high" };
-    expect(isMeantFor({ when }, found)).toBe(meant);
-  },
-);

@@ -87,9 +87,7 @@ describe("healing with real rows", () => {
       expect(await readHealingOfJob(db, id)).toMatchObject([
         { failureType: "data", strategy: "quarantine", success: true, operatorNotified: true },
       ]);
-      expect(worker.words).toMatchObject([
-        { audience: "operator", dedupKey: `algobrain/${id}/quarantine` },
-      ]);
+      expect(worker.words).toMatchObject([{ audience: "operator", key: `${id}/quarantine` }]);
 
       // HB-sql-09: an operator's plain SQL.
       await db.query(

@@ -262,8 +262,8 @@ describe("words of the runtime", () => {
   const word = {
     audience: "critical" as const,
     severity: "sev1" as const,
-    dedupKey: "algobrain/safe-mode",
-    source: "algobrain/job-7",
+    key: "safe-mode",
+    place: "job-7",
     message: { tone: "bad" as const, title: "safe mode is on" },
     details: { job_id: "job-7" },
   };
@@ -275,7 +275,7 @@ describe("words of the runtime", () => {
       const notify = createRuntimeNotify({ policy: () => POLICY, now: () => now });
       await db.transaction((tx) => notify(tx, word));
       expect(await toldTo(db)).toEqual(["ops", "pagerduty"]);
-      await notify(db, { ...word, audience: "operator", dedupKey: "algobrain/job-7/quarantine" });
+      await notify(db, { ...word, audience: "operator", key: "job-7/quarantine" });
       expect(await toldTo(db)).toEqual(["ops", "ops", "pagerduty"]);
     }));
 

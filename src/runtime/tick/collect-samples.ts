@@ -14,7 +14,7 @@ export function collectSamplesTick(deps: {
   readonly log: Logger;
   readonly sources: readonly SampleSource[];
   /** Default 15 s. */
-  readonly everyMs?: number;
+  readonly everyMs?: number | undefined;
 }): Tick {
   return {
     name: "collect-samples",

@@ -1,10 +1,11 @@
 /** Finds runs whose job ended without them, so that none says "running" for ever and people learn of it. */
+import { MINUTE_MS } from "../../base/duration.js";
 import type { Database } from "../../store/database.js";
 import { stallAbandonedRuns } from "../../store/runs.js";
 import type { RuntimeNotify, RuntimeWord } from "../runtime-word.js";
 import type { Tick } from "../ticker.js";
 
-const EVERY_MS = 60_000;
+const EVERY_MS = MINUTE_MS;
 
 export function stallAbandonedRunsTick(deps: {
   readonly db: Database;
@@ -24,8 +25,8 @@ function wordOfStalled(runId: string): RuntimeWord {
   return {
     audience: "operator",
     severity: "sev3",
-    dedupKey: `algobrain/${runId}/stalled`,
-    source: `algobrain/${runId}`,
+    key: `${runId}/stalled`,
+    place: runId,
     message: {
       tone: "bad",
       title: `${runId} is stalled: its job ended before it did`,

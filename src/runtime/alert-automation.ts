@@ -5,14 +5,15 @@
 import type { Transition } from "../alert/state.js";
 import { errorMessage } from "../base/fault.js";
 import type { Logger } from "../base/log.js";
-import { operatorChannel } from "../bot/operator-channel.js";
 import type { Automation, PolicySet } from "../policy/policy.js";
+import { isMeantFor } from "../runbook/automation.js";
+import { operatorChannel } from "../runbook/operator-channel.js";
 import type { RunbookRegistry } from "../runbook/registry.js";
-import type { RuntimeNotify, RuntimeWord } from "../runtime/runtime-word.js";
-import type { EvaluateAlertsDeps } from "../runtime/tick/evaluate-alerts.js";
 import type { Sql } from "../store/database.js";
 import { withSavepoint } from "../store/savepoint.js";
 import { type AutomationOutcome, submitAutomation } from "../store/submit-automation.js";
+import type { RuntimeNotify, RuntimeWord } from "./runtime-word.js";
+import type { EvaluateAlertsDeps } from "./tick/evaluate-alerts.js";
 
 export interface AlertAutomationDeps {
   readonly registry: RunbookRegistry;
@@ -31,17 +32,11 @@ export function createAlertAutomation(
     for (const transition of transitions) {
       if (!ENTERS_LEVEL.includes(transition.kind)) continue;
       for (const automation of deps.policy().automation) {
-        if (isMeantFor(automation, transition)) await start(tx, deps, automation, transition, now);
+        const cause = { on: "alert", level: transition.level } as const;
+        if (isMeantFor(automation, cause)) await start(tx, deps, automation, transition, now);
       }
     }
   };
-}
-
-export function isMeantFor(
-  { when }: Pick<Automation, "when">,
-  { level }: Pick<Transition, "level">,
-): boolean {
-  return when.on === "alert" && when.level === level;
 }
 
 async function start(
@@ -103,8 +98,8 @@ function wordOfHeld(
   return {
     audience: "operator",
     severity,
-    dedupKey: `algobrain/automation/${automation.name}`,
-    source: `algobrain/${rule}`,
+    key: `automation/${automation.name}`,
+    place: rule,
     message: {
       tone: "warning",
       title: `No runbook was started for ${rule}: a person is needed`,

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { Transition } from "../../src/alert/state.js";
 import { silentLogger } from "../../src/base/log.js";
-import { createAlertAutomation } from "../../src/main/alert-automation.js";
 import type { AccessRule, Automation, PolicySet } from "../../src/policy/policy.js";
+import { createAlertAutomation } from "../../src/runtime/alert-automation.js";
 import { createRuntimeNotify } from "../../src/runtime/notify.js";
 import { listAudit } from "../../src/store/audit.js";
 import { listNotices } from "../../src/store/notices.js";

@@ -1,8 +1,8 @@
 /** What the watchdog saw, as words for people. The key is that of the rule it stands for, so both fold into one incident. */
 import { WHOLE } from "../alert/instance.js";
 import { formatAge } from "../base/duration.js";
-import type { RuntimeWord } from "../runtime/runtime-word.js";
-import type { WatchdogReport } from "../runtime/watchdog.js";
+import type { RuntimeWord } from "./runtime-word.js";
+import type { WatchdogReport } from "./watchdog.js";
 
 export function wordOfWatchdog({ check, action, ageMs }: WatchdogReport): RuntimeWord {
   const age = ageMs === null ? "never seen" : `${formatAge(ageMs)} ago`;
@@ -11,8 +11,8 @@ export function wordOfWatchdog({ check, action, ageMs }: WatchdogReport): Runtim
     audience: "critical",
     severity: check.severity,
     action,
-    dedupKey: `algobrain/${check.name}/${WHOLE}`,
-    source: "algobrain/watchdog",
+    key: `${check.name}/${WHOLE}`,
+    place: "watchdog",
     message: {
       tone: over ? "good" : "bad",
       title: over ? `Over: ${check.summary}` : check.summary,
