@@ -3,9 +3,9 @@
  * handlers (workload/payloads, runtime/handler/system-kinds); all of them make one registry in main.
  */
 import { type Static, Type } from "typebox";
+import { closed } from "../base/schema.js";
 import type { KindSpec } from "./kinds.js";
 
-const closed = { additionalProperties: false } as const;
 const rowId = (description: string) => Type.Integer({ minimum: 1, description });
 
 /** A run of a runbook that was asked for and stored. */

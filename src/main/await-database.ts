@@ -1,7 +1,8 @@
 /** A worker that starts while the database is away waits for it: dying and being started again would only be noise. */
 import type { Clock } from "../base/clock.js";
-import { Fault } from "../base/fault.js";
+import { errorMessage } from "../base/fault.js";
 import type { Logger } from "../base/log.js";
+import { isDatabaseAway } from "../store/database.js";
 
 const RETRY_MS = 500;
 
@@ -16,17 +17,10 @@ export async function whenDatabaseAnswers<T>(
     try {
       return await ask();
     } catch (error) {
-      if (!isAway(error) || ending.aborted) throw error;
-      if (!told) log.warn("database.awaited", { error: error.message });
+      if (!isDatabaseAway(error) || ending.aborted) throw error;
+      if (!told) log.warn("database.awaited", { error: errorMessage(error) });
       told = true;
     }
     await clock.sleep(RETRY_MS, ending);
   }
-}
-
-function isAway(error: unknown): error is Fault {
-  return (
-    error instanceof Fault &&
-    (error.code === "DATABASE_UNAVAILABLE" || error.code === "DATABASE_POOL_EXHAUSTED")
-  );
 }

@@ -6,7 +6,7 @@ import type { Database, Sql } from "../store/database.js";
 import { fillHealingOutcome, logHealing } from "../store/healing.js";
 import { failJob, rescheduleJob } from "../store/job-claims.js";
 import { enterSafeMode } from "../store/safe-mode.js";
-import type { Emit } from "./events.js";
+import { type Emit, ofJob } from "./events.js";
 import { type RuntimeNotify, wordOfDecision } from "./runtime-word.js";
 
 export interface CarryOutDeps {
@@ -69,12 +69,7 @@ function move(tx: Sql, job: HeldJob, settle: Settle): Promise<boolean> {
 /** The events of a decision that was committed, or of a job that was lost. */
 export function tell(decided: Decided, moved: boolean, emit: Emit): void {
   const { job, decision, workerId } = decided;
-  const about = {
-    job_id: job.id,
-    job_type: job.kind,
-    worker_id: workerId,
-    attempt: job.attempt,
-  };
+  const about = ofJob(job, workerId);
   if (!moved) {
     emit({ event: "job.lost", ...about });
     return;

@@ -3,8 +3,10 @@
  * metrics subscribe to the same events (HB-log-02, HB-log-03 name the fields).
  */
 import type { LogFields, Logger, LogLevel } from "../base/log.js";
+import type { HeldJob } from "../job/job.js";
 
-interface OfJob {
+/** What every event about a job says. */
+export interface OfJob {
   readonly job_id: string;
   readonly job_type: string;
   /** `<kind>-worker-<process number>` (design 8.11). */
@@ -106,6 +108,10 @@ export function createEmit(log: Logger, ...listeners: readonly Emit[]): Emit {
     log[LEVELS[event]](event, fields satisfies LogFields);
     for (const listen of listeners) listen(happened);
   };
+}
+
+export function ofJob(job: HeldJob, workerId: string): OfJob {
+  return { job_id: job.id, job_type: job.kind, worker_id: workerId, attempt: job.attempt };
 }
 
 /** How a worker process is named in logs and in healdec_log for one kind of job (design 8.11). */

@@ -2,6 +2,7 @@
 import { errorMessage } from "../base/fault.js";
 import type { HeldJob } from "../job/job.js";
 import type { StopReason } from "../job/outcome.js";
+import { ofJob } from "./events.js";
 import { executeJob } from "./execute.js";
 import type { KindRules } from "./kind-rules.js";
 import { type SettleDeps, settleJob } from "./settle.js";
@@ -38,14 +39,8 @@ export class RunningJobs {
     this.stop([job.seq], "lost");
     const { slots, emit, workerIdOf, clock } = this.#deps;
     slots.take(job.kind);
-    emit({
-      event: "job.claimed",
-      job_id: job.id,
-      job_type: job.kind,
-      worker_id: workerIdOf(job.kind),
-      attempt: job.attempt,
-      waited_ms: clock.now().getTime() - job.createdAt.getTime(),
-    });
+    const waited_ms = clock.now().getTime() - job.createdAt.getTime();
+    emit({ event: "job.claimed", ...ofJob(job, workerIdOf(job.kind)), waited_ms });
     const running: Running = { job, stop: new StopSwitch(), executing: true, settled: null };
     this.#running.add(running);
     running.settled = this.#follow(running);

@@ -2,6 +2,7 @@
 import { assert, unreachable } from "../base/assert.js";
 import type { Clock } from "../base/clock.js";
 import { Fault, fault } from "../base/fault.js";
+import type { Json } from "../base/json.js";
 import { decideHealing } from "../job/heal.js";
 import type { HeldJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
@@ -13,6 +14,7 @@ import { fillHealingOutcome } from "../store/healing.js";
 import { completeJob, releaseJob } from "../store/job-claims.js";
 import { type CarryOutDeps, carryOutNow } from "./carry-out.js";
 import { type Completions, isRefusal } from "./completions.js";
+import { type OfJob, ofJob } from "./events.js";
 import { contextOf, type ExecuteDeps, type Execution } from "./execute.js";
 import { afterRollback, rollBack } from "./rollback.js";
 import { StopSwitch } from "./stop-switch.js";
@@ -78,11 +80,7 @@ async function settleOnce(settling: Settling, deps: SettleDeps): Promise<void> {
   }
 }
 
-async function complete(
-  settling: Settling,
-  result: Parameters<typeof completeJob>[2],
-  deps: SettleDeps,
-): Promise<void> {
+async function complete(settling: Settling, result: Json, deps: SettleDeps): Promise<void> {
   const { job } = settling.execution;
   const moved = await (job.attempt === 1 && !settling.execution.declared.any
     ? deps.completions.complete(job, result)
@@ -96,11 +94,7 @@ async function complete(
 }
 
 /** The healing before this try has helped, and nothing is left to undo. */
-function completeHealed(
-  job: HeldJob,
-  result: Parameters<typeof completeJob>[2],
-  db: Database,
-): Promise<boolean> {
+function completeHealed(job: HeldJob, result: Json, db: Database): Promise<boolean> {
   return db.transaction(async (tx) => {
     if (!(await completeJob(tx, job, result))) return false;
     await fillHealingOutcome(tx, job.seq, true);
@@ -148,11 +142,6 @@ async function release(settling: Settling, deps: SettleDeps): Promise<void> {
   deps.emit({ event: moved ? "job.released" : "job.lost", ...about(job, deps) });
 }
 
-function about(job: HeldJob, deps: SettleDeps) {
-  return {
-    job_id: job.id,
-    job_type: job.kind,
-    worker_id: deps.workerIdOf(job.kind),
-    attempt: job.attempt,
-  };
+function about(job: HeldJob, deps: SettleDeps): OfJob {
+  return ofJob(job, deps.workerIdOf(job.kind));
 }

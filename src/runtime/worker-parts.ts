@@ -2,7 +2,7 @@
 import { SAFE_MODE_KINDS } from "../job/kinds.js";
 import { declareCompensation } from "../store/compensations.js";
 import { claimJobs } from "../store/job-claims.js";
-import { ClaimLoop } from "./claim-loop.js";
+import { ClaimLoop, type ClaimLoopDeps } from "./claim-loop.js";
 import { Completions } from "./completions.js";
 import { kindWorkerId } from "./events.js";
 import { type Heartbeat, startHeartbeat } from "./heartbeat.js";
@@ -38,7 +38,7 @@ export function claimLoop(
   workerId: string,
   kinds: readonly string[],
   slots: Slots,
-  start: ConstructorParameters<typeof ClaimLoop>[0]["start"],
+  start: ClaimLoopDeps["start"],
 ): ClaimLoop {
   return new ClaimLoop({
     clock: options.clock,

@@ -2,14 +2,14 @@
  * A backup of the database, named for environment and time (HB-cli-04): by pg_dump where one of the
  * server's version or newer is found, else as files of our tables (design 8.13).
  */
-import { createHash } from "node:crypto";
-import { createReadStream, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { HOUR_MS } from "../base/duration.js";
 import { fault } from "../base/fault.js";
 import type { Shell } from "../runbook/port.js";
 import type { Database } from "./database.js";
+import { sha256OfFile } from "./file-digest.js";
 import { dumpTables } from "./table-dump.js";
 
 export interface BackupRequest {
@@ -83,9 +83,7 @@ async function byPgDump(request: BackupRequest, path: string): Promise<Backup> {
       `pg_dump ended by ${result.endedBy} with ${result.exitCode}: ${result.stderr.trim()}`,
     );
   }
-  const hash = createHash("sha256");
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
-  await writeFile(`${path}.sha256`, `${hash.digest("hex")}  ${path.split("/").at(-1)}\n`);
+  await writeFile(`${path}.sha256`, `${await sha256OfFile(path)}  ${basename(path)}\n`);
   return { path, method: "pg_dump", restoreWith: `pg_restore --dbname=EMPTY_DATABASE ${path}` };
 }
 

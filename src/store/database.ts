@@ -165,9 +165,10 @@ export function toDatabaseFault(error: unknown): Fault {
   );
 }
 
-/** The SQLSTATE behind a Fault, e.g. `23505` for a broken unique index; null when there is none. */
-export function sqlState(error: unknown): string | null {
-  if (!(error instanceof Fault)) return null;
-  const state = error.details.sqlstate;
-  return typeof state === "string" ? state : null;
+/** Nobody answers, or nobody has a session for us: it passes by itself, and nothing is wrong with the statement. */
+export function isDatabaseAway(error: unknown): boolean {
+  return (
+    error instanceof Fault &&
+    (error.code === "DATABASE_UNAVAILABLE" || error.code === "DATABASE_POOL_EXHAUSTED")
+  );
 }

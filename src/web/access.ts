@@ -76,12 +76,6 @@ export function accessOf(method: string, url: string): RouteAccess {
   return access;
 }
 
-const RANK: Readonly<Record<Role, number>> = { viewer: 1, operator: 2, admin: 3 };
-
-export function isAtLeast(role: Role, needed: Role): boolean {
-  return RANK[role] >= RANK[needed];
-}
-
 /** EP-02: operators feed the index; everything that repairs, deletes or exports takes an admin. */
 const OPERATOR_KINDS: readonly string[] = ["index", "score", "identity"];
 

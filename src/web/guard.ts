@@ -4,8 +4,9 @@
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { MINUTE_MS } from "../base/duration.js";
+import { isAtLeast } from "../policy/policy.js";
 import { readSafeMode } from "../store/safe-mode.js";
-import { isAtLeast, type RouteAccess } from "./access.js";
+import type { RouteAccess } from "./access.js";
 import { isInside } from "./address.js";
 import type { WebDeps } from "./deps.js";
 import { HttpProblem } from "./problem.js";
@@ -42,7 +43,7 @@ export function guardRequests(app: FastifyInstance, deps: WebDeps): void {
         if (state.isExceeded) throw tooMany(state.max, state.ttlInSeconds);
       }
     }
-    authorize(request, access, verdict);
+    requireRole(request, access, verdict);
     if (access?.inSafeMode === "refused") await refuseInSafeMode(deps);
   });
 }
@@ -66,7 +67,7 @@ async function readToken(request: FastifyRequest, deps: WebDeps): Promise<Header
   return verifyToken(token, deps.config.jwtSecrets, deps.clock.now());
 }
 
-function authorize(
+function requireRole(
   request: FastifyRequest,
   access: RouteAccess | undefined,
   verdict: HeaderVerdict | null,

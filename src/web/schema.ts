@@ -1,11 +1,11 @@
 /** Shapes of what the API takes and gives, for the checks and for OpenAPI. Names are the handbook's columns. */
 import { Type } from "typebox";
 import type { JsonObject } from "../base/json.js";
+import { closed } from "../base/schema.js";
 import { JOB_STATUSES, type JobStatus } from "../job/job.js";
 import { PUBLIC_KINDS } from "../job/kinds.js";
 import { SEVERITIES } from "../policy/policy.js";
 
-const strict = { additionalProperties: false } as const;
 const Time = Type.String({ format: "date-time" });
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
   Type.Union([schema, Type.Null()]);
@@ -25,10 +25,10 @@ export const ProblemSchema = Type.Object(
     detail: Type.String(),
     instance: Type.String(),
     errors: Type.Optional(
-      Type.Array(Type.Object({ pointer: Type.String(), message: Type.String() }, strict)),
+      Type.Array(Type.Object({ pointer: Type.String(), message: Type.String() }, closed)),
     ),
   },
-  strict,
+  closed,
 );
 
 export const NewJobSchema = Type.Object(
@@ -42,7 +42,7 @@ export const NewJobSchema = Type.Object(
       Type.String({ maxLength: 40, description: "not before this time, ISO 8601 with a zone" }),
     ),
   },
-  strict,
+  closed,
 );
 
 export const JobSchema = Type.Object({
@@ -81,18 +81,18 @@ export const JobQuerySchema = Type.Object(
     limit: Type.Optional(Limit),
     before: Type.Optional(Type.String({ pattern: "^job-[1-9]\\d{0,14}$" })),
   },
-  strict,
+  closed,
 );
 
 const Reason = Type.String({ minLength: 1, maxLength: 500 });
 
 export const RetrySchema = Nullable(
-  Type.Object({ reason: Type.Optional(Reason), force: Type.Optional(Type.Boolean()) }, strict),
+  Type.Object({ reason: Type.Optional(Reason), force: Type.Optional(Type.Boolean()) }, closed),
 );
-export const CancelSchema = Nullable(Type.Object({ reason: Type.Optional(Reason) }, strict));
+export const CancelSchema = Nullable(Type.Object({ reason: Type.Optional(Reason) }, closed));
 export const LeaveSafeModeSchema = Type.Object(
   { reason: Reason, force: Type.Optional(Type.Boolean()) },
-  strict,
+  closed,
 );
 export const SafeModeLeftSchema = Type.Object({
   active: Type.Boolean(),
@@ -105,10 +105,10 @@ export const PauseSchema = Type.Object(
       Type.String({ maxLength: 20, examples: ["30m"], description: "such as 90s, 30m, 4h, 1d" }),
     ),
   },
-  strict,
+  closed,
 );
 
-export const LimitQuerySchema = Type.Object({ limit: Type.Optional(Limit) }, strict);
+export const LimitQuerySchema = Type.Object({ limit: Type.Optional(Limit) }, closed);
 
 export const QueueStatsSchema = Type.Object({
   queues: Type.Array(

@@ -1,9 +1,8 @@
 /** Any thrown value as an HTTP problem: our faults, Fastify's errors, and the unexpected, which tells nothing. */
 import { Fault } from "../base/fault.js";
+import { isDatabaseAway } from "../store/database.js";
 import { HttpProblem, type ProblemCode } from "./problem.js";
 
-/** Faults that mean "the database is away", not "we are wrong". */
-const DATABASE_AWAY: readonly string[] = ["DATABASE_UNAVAILABLE", "DATABASE_POOL_EXHAUSTED"];
 const DATABASE_RETRY_AFTER_S = 5;
 const BUSY_RETRY_AFTER_S = 1;
 
@@ -30,7 +29,7 @@ export function toProblem(thrown: unknown): HttpProblem {
 }
 
 function fromFault(fault: Fault): HttpProblem {
-  if (DATABASE_AWAY.includes(fault.code)) {
+  if (isDatabaseAway(fault)) {
     return new HttpProblem(
       "database-unavailable",
       "The database does not answer; nothing was changed that you were not told of. Try again shortly.",

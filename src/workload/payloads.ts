@@ -1,11 +1,11 @@
 /**
  * What AlgoBrain's own kinds of jobs are asked with. Every door checks these, and the worker once more:
- * an operator's plain SQL passes no door (X-64). Unknown keys are refused: a typing error is not a wish.
+ * an operator's plain SQL passes no door (X-64).
  */
 import { type Static, Type } from "typebox";
+import { closed } from "../base/schema.js";
 import type { KindSpec } from "../job/kinds.js";
 
-const closed = { additionalProperties: false } as const;
 const rowId = (description: string) => Type.String({ minLength: 1, maxLength: 200, description });
 const day = (description: string) =>
   Type.String({ pattern: "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$", description });

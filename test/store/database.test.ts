@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { fault } from "../../src/base/fault.js";
-import { openDatabase, sqlState } from "../../src/store/database.js";
+import { openDatabase } from "../../src/store/database.js";
 import { withDatabase } from "../support/database.js";
 import { until } from "../support/until.js";
 
@@ -27,7 +27,7 @@ test("a transaction keeps all or nothing, and its connection is usable afterward
       await tx.query(insert("r1"));
     });
     const error = await half.catch((thrown: unknown) => thrown);
-    expect(sqlState(error)).toBe("23505");
+    expect(error).toMatchObject({ details: { sqlstate: "23505" } });
     const { rows } = await db.query("SELECT id FROM repos ORDER BY id");
     expect(rows).toEqual([{ id: "r1" }, { id: "r2" }]);
   }));

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { PUBLIC_KINDS } from "../../src/job/kinds.js";
 import type { AccessRule } from "../../src/policy/policy.js";
-import { ACCESS, accessOf, isAtLeast, mayRetry, roleToPost } from "../../src/web/access.js";
+import { isAtLeast } from "../../src/policy/policy.js";
+import { ACCESS, accessOf, mayRetry, roleToPost } from "../../src/web/access.js";
 import { makePolicy } from "../support/make-policy.js";
 
 const rule = (overrides: Partial<AccessRule>): AccessRule => ({

@@ -1,7 +1,8 @@
 /** What metrics.yaml and alerts/*.yaml may say. */
 import { Type } from "typebox";
+import { closed } from "../../base/schema.js";
 import { SEVERITIES, UNITS } from "../policy.js";
-import { byName, closed, Duration, PATTERNS, Whole } from "./form.js";
+import { byName, Duration, PATTERNS, Whole } from "./form.js";
 
 export const MetricsFile = byName(
   Type.Object(

@@ -1,8 +1,7 @@
 /** The vocabulary that the schemas share: closed maps, names, durations, and the patterns behind them. */
 import { Type } from "typebox";
 import type { JsonObject } from "../../base/json.js";
-
-export const closed = { additionalProperties: false } as const;
+import { closed } from "../../base/schema.js";
 
 /** Patterns and what a person should read when one does not match (`check/shape.ts`). */
 export const PATTERNS = {

@@ -1,7 +1,8 @@
 /** What routes.yaml, access.yaml, automation.yaml and the runbook catalogue may say. */
 import { Type } from "typebox";
+import { closed } from "../../base/schema.js";
 import { DOORS, ROLES } from "../policy.js";
-import { byName, closed, Duration, Name, PATTERNS, Params, Whole } from "./form.js";
+import { byName, Duration, Name, PATTERNS, Params, Whole } from "./form.js";
 
 export const RoutesFile = Type.Object(
   {

@@ -1,10 +1,9 @@
-/** What the kinds of jobs that any system has are asked with. Unknown keys are refused: a typing error is not a wish. */
+/** What the kinds of jobs that any system has are asked with */
 import { type Static, Type } from "typebox";
+import { closed } from "../../base/schema.js";
 import type { KindSpec } from "../../job/kinds.js";
 import { SEVERITIES } from "../../policy/policy.js";
 import { EXPORT_ENTITIES } from "../../store/export-rows.js";
-
-const closed = { additionalProperties: false } as const;
 
 /** HB-api-12: `{}` deletes what retention says; a dry run counts it by the same predicate. */
 export const gcPayload = Type.Object({ dry_run: Type.Optional(Type.Boolean()) }, closed);
