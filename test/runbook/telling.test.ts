@@ -1,5 +1,6 @@
 /** What people are told of a run, also when the place to tell it is down. */
 import { describe, expect, test } from "vitest";
+import type { Chat } from "../../src/runbook/port.js";
 import { readRun } from "../../src/store/runs.js";
 import { withDatabase } from "../support/database.js";
 import {
@@ -10,6 +11,7 @@ import {
   queueRun,
   workOn,
 } from "../support/runbook-world.js";
+import { until } from "../support/until.js";
 
 describe("telling", () => {
   const chatPlace = { chat: { channel: "ops", ts: null } };
@@ -82,6 +84,33 @@ describe("telling", () => {
       await workOn({ db, registry, chat }, id);
       expect(ranCount).toBe(1);
       expect(chat.posts.map(({ message }) => message.title)).toEqual([`${id} succeeded: fix`]);
+    }));
+
+  test("a Slack that takes its time holds up neither the run nor its end", () =>
+    withDatabase(async (db) => {
+      const registry = makeRegistry(makeRunbook("fix"));
+      const remembering = makeChat();
+      let answer = () => {};
+      const slack = new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+      const chat: Chat = {
+        ...remembering,
+        post: async (...posting) => {
+          await slack;
+          return remembering.post(...posting);
+        },
+      };
+      const id = await queueRun(db, registry, "fix", chatPlace);
+      const worked = workOn({ db, registry, chat }, id);
+      await until(
+        async () => (await readRun(db, id))?.status === "succeeded",
+        "the run ended before Slack answered",
+      );
+      answer();
+      await worked;
+      expect(remembering.posts).toHaveLength(1);
+      expect(remembering.updates.at(-1)?.message.title).toBe(`${id} succeeded: fix`);
     }));
 
   test("after a day without Slack the run's job gives up on telling", () =>

@@ -48,10 +48,16 @@ export class RunTeller {
     this.#context = context;
   }
 
-  async started(run: Run): Promise<void> {
+  /** Does not wait for it: a Slack that takes its time must not hold up what heals. */
+  started(run: Run): void {
     this.#run = run;
+    this.#edit = this.#tellStart(run);
+  }
+
+  async #tellStart(run: Run): Promise<void> {
     await this.#courteously(() => this.#show(progressMessage(run, [])));
     await this.#courteously(() => this.#note("started", startNote(run)));
+    this.#edit = null;
   }
 
   async waiting(line: string): Promise<void> {

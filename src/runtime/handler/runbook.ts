@@ -48,9 +48,13 @@ export function createRunbookHandler(deps: RunbookHandlerDeps): JobHandler {
       const runbook = deps.registry.find(asked.runbook)?.runbook ?? null;
       const teller = new RunTeller(deps, asked, runbook, context);
       // An ended run comes here again when people could not be told: telling is all that is left.
-      const ended = isFinal(asked.status) ? asked : await work(deps, context, asked, teller);
-      await teller.ended(ended, endingOf(ended));
-      return { run_id: id, status: ended.status, outcome: ended.outcome } satisfies Json;
+      try {
+        const ended = isFinal(asked.status) ? asked : await work(deps, context, asked, teller);
+        await teller.ended(ended, endingOf(ended));
+        return { run_id: id, status: ended.status, outcome: ended.outcome } satisfies Json;
+      } finally {
+        await teller.settle();
+      }
     },
   };
 }
@@ -68,7 +72,7 @@ async function work(
   const taken = await takeRun(deps, asked, runbook.locks(asked.params));
   if ("target" in taken) return waitForTargets(deps, context, asked, runbook, taken, teller);
   context.log.info("run.started", { run_id: taken.id, runbook: taken.runbook, actor: taken.actor });
-  await teller.started(taken);
+  teller.started(taken);
   const ending = await execute(deps, context, taken, runbook, teller);
   return finish(deps, context, taken, ending);
 }
@@ -163,7 +167,6 @@ async function execute(
     return await executeRun(run, runbook, ports, supervision.signal);
   } finally {
     await supervision.stop();
-    await teller.settle();
   }
 }
 
