@@ -27,6 +27,10 @@ export class ClaimLoop {
   readonly #wake: Wake;
   /** Kinds whose last claim took every free slot: when one is free again, there may be more. */
   #hungry = new Set<string>();
+  /** When jobs that this process put back are due: they are not waited for until the next poll. */
+  #dueMs: number[] = [];
+  /** Of the wait under way. */
+  #wakeMs = 0;
   #pauseMs: number;
 
   constructor(deps: ClaimLoopDeps) {
@@ -38,6 +42,12 @@ export class ClaimLoop {
   /** There may be jobs. */
   hint(): void {
     this.#wake.hint();
+  }
+
+  /** There will be jobs then. */
+  hintAt(at: Date): void {
+    this.#dueMs.push(at.getTime());
+    if (at.getTime() < this.#wakeMs) this.#wake.hint();
   }
 
   slotFree(kind: string): void {
@@ -53,10 +63,22 @@ export class ClaimLoop {
       if (claimed >= CLAIM_MAX) continue;
       this.#pauseMs =
         claimed > 0 ? this.#pauseMinMs : Math.min(this.#pauseMs * 2, this.#deps.pollMaxMs);
-      const hinted = await this.#wake.wait(this.#pauseMs);
+      const hinted = await this.#wait();
       if (hinted) this.#pauseMs = this.#pauseMinMs;
     }
     stopped.removeEventListener("abort", end);
+  }
+
+  /** True when there may be jobs: somebody said so, or one of ours is due. */
+  async #wait(): Promise<boolean> {
+    const { clock } = this.#deps;
+    const nowMs = clock.now().getTime();
+    const next = Math.min(...this.#dueMs);
+    this.#wakeMs = Math.min(nowMs + this.#pauseMs, Math.max(next, nowMs));
+    const hinted = await this.#wake.wait(this.#wakeMs - nowMs);
+    const wokenMs = clock.now().getTime();
+    this.#dueMs = this.#dueMs.filter((due) => due > wokenMs);
+    return hinted || next <= wokenMs;
   }
 
   get #pauseMinMs(): number {

@@ -7,6 +7,7 @@ import { errorMessage } from "../base/fault.js";
 import { releaseForgottenJobs } from "../store/forgotten-jobs.js";
 import { heldJobsLost } from "../store/job-claims.js";
 import { markWorker, registerWorker } from "../store/workers.js";
+import type { Emit } from "./events.js";
 import type { Heartbeat } from "./heartbeat.js";
 import { type JobHints, listenForJobs } from "./job-hints.js";
 import { parentLink } from "./parent-link.js";
@@ -87,7 +88,11 @@ class WorkerLife {
     this.#heartbeat = beat(options, registered.id);
     const slots = new Slots();
     const loop = claimLoop(options, registered.id, kinds, slots, (job) => this.#jobs.start(job));
-    this.#jobs = runningJobs(options, registered.processNumber, slots, (kind) =>
+    const emit: Emit = (event) => {
+      options.emit(event);
+      if (event.event === "job.rescheduled") loop.hintAt(new Date(event.at));
+    };
+    this.#jobs = runningJobs({ ...options, emit }, registered.processNumber, slots, (kind) =>
       loop.slotFree(kind),
     );
     this.#hints = listenForJobs(options, () => loop.hint());

@@ -124,13 +124,14 @@ WITH wanted AS (
     completed_at = CASE WHEN w.status = 'pending' THEN NULL ELSE now() END
   FROM wanted w JOIN mine USING (seq)
   WHERE jobs.seq = w.seq AND jobs.fence = w.fence AND jobs.status = 'running'
-  RETURNING jobs.seq
+  -- Due again at once, or as good as that: the time is the caller's, and clocks differ.
+  RETURNING jobs.seq, jobs.status = 'pending' AND jobs.scheduled_at < clock_timestamp() + interval '100 ms' AS due
 ), late AS (
   INSERT INTO control.late_settle (job_type, count)
   SELECT kind, count(*) FROM wanted WHERE seq NOT IN (SELECT seq FROM moved) GROUP BY kind
   ON CONFLICT (job_type) DO UPDATE SET count = late_settle.count + excluded.count, last_at = now()
 )
-SELECT seq FROM moved`;
+SELECT seq, CASE WHEN due THEN pg_notify('algobrain_job', '')::text END AS hint FROM moved`;
 
 /**
  * Many at once, in one statement. Returns the numbers of the jobs that moved; the others were no longer
