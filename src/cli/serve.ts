@@ -2,6 +2,7 @@
 import { systemClock } from "../base/clock.js";
 import { INTERNAL_KINDS, LANES, type Lane, PUBLIC_KINDS } from "../job/kinds.js";
 import type { Runtime, ServedRole } from "../main.js";
+import { withLocalSecrets } from "../runtime/local-secrets.js";
 import { oneOf, parseCommandLine, UsageError } from "./arguments.js";
 import { type Command, type CommandIo, EXIT_FAILED, EXIT_OK } from "./command.js";
 import { readableLine } from "./readable-log.js";
@@ -65,7 +66,7 @@ interface Served {
 
 async function serve(served: Served, port: string | undefined, io: CommandIo): Promise<number> {
   const env = port === undefined ? io.env : { ...io.env, PORT: port };
-  const config = await openConfig({ ...io, env });
+  const config = await withLocalSecrets(await openConfig({ ...io, env }));
   const ended = endOfService();
   const readable = process.stderr.isTTY === true;
   // Only here: the other commands need not wait for the whole of it to load.

@@ -4,7 +4,6 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from "../adapter/embedde
 import { Fault, fault } from "../base/fault.js";
 import { silentLogger } from "../base/log.js";
 import { type Config, readConfig } from "../runtime/config.js";
-import { withLocalSecrets } from "../runtime/local-secrets.js";
 import { type Database, openDatabase } from "../store/database.js";
 import { migrate } from "../store/migrate.js";
 import {
@@ -25,7 +24,7 @@ export async function openConfig(io: CommandIo): Promise<Config> {
   }
   for (const warning of read.warnings) io.err(`warning: ${warning}`);
   const home = isAbsolute(read.value.home) ? read.value.home : resolve(io.cwd, read.value.home);
-  return withLocalSecrets({ ...read.value, home });
+  return { ...read.value, home };
 }
 
 /** Lends the URL; an embedded server that had to be started for this is stopped again. */

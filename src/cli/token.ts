@@ -2,6 +2,7 @@
 import { systemClock } from "../base/clock.js";
 import { parseDuration } from "../base/duration.js";
 import { ROLES, type Role } from "../policy/policy.js";
+import { withLocalSecrets } from "../runtime/local-secrets.js";
 import { signToken } from "../web/token.js";
 import { oneOf, parseCommandLine, UsageError } from "./arguments.js";
 import { type Command, EXIT_OK } from "./command.js";
@@ -25,14 +26,11 @@ export const tokenCommand: Command = {
     if (ttlMs === null || ttlMs === 0) {
       throw new UsageError(`--ttl: found "${values.ttl}", expected a duration such as 1h or 30m`);
     }
-    const config = await openConfig(io);
-    const request = {
-      subject: values.subject ?? io.actor,
-      role: asRole(values.role),
-      ttlMs,
-      now: systemClock.now(),
-    };
-    io.out(await signToken(request, config.auth.jwtSecrets ?? []));
+    const role = asRole(values.role);
+    const { auth } = await withLocalSecrets(await openConfig(io));
+    const subject = values.subject ?? io.actor;
+    const request = { subject, role, ttlMs, now: systemClock.now() };
+    io.out(await signToken(request, auth.jwtSecrets ?? []));
     return EXIT_OK;
   },
 };

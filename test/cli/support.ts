@@ -6,7 +6,7 @@ import type { CommandIo } from "../../src/cli/command.js";
 import { runCli } from "../../src/cli.js";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
-const BIN = `${ROOT}/bin/algobrain.js`;
+export const BIN = `${ROOT}/bin/algobrain.js`;
 /** Nothing that a person asks for by mistake may take longer. */
 const BIN_TIMEOUT_MS = 25_000;
 
@@ -22,22 +22,28 @@ export interface Setting {
 }
 
 /** The real program in a process of its own; fails the test when it shows a stack trace. */
-export async function bin(args: readonly string[], setting: Setting = {}): Promise<Answer> {
+export function bin(args: readonly string[], setting: Setting = {}): Promise<Answer> {
+  return program(process.execPath, [BIN, ...args], setting);
+}
+
+/** Any program, as a person at a terminal starts it. */
+export async function program(
+  file: string,
+  args: readonly string[],
+  setting: Setting = {},
+): Promise<Answer> {
+  const options = {
+    cwd: setting.cwd ?? ROOT,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...setting.env },
+    timeout: BIN_TIMEOUT_MS,
+    killSignal: "SIGKILL",
+    maxBuffer: 16 * 1_048_576,
+  } as const;
   const answer = await new Promise<Answer>((resolve) => {
-    execFile(
-      process.execPath,
-      [BIN, ...args],
-      {
-        cwd: setting.cwd ?? ROOT,
-        env: { PATH: process.env.PATH, HOME: process.env.HOME, ...setting.env },
-        timeout: BIN_TIMEOUT_MS,
-        killSignal: "SIGKILL",
-      },
-      (error, out, err) => {
-        const code = error === null ? 0 : error.code;
-        resolve({ code: typeof code === "number" ? code : null, out, err });
-      },
-    );
+    execFile(file, [...args], options, (error, out, err) => {
+      const code = error === null ? 0 : error.code;
+      resolve({ code: typeof code === "number" ? code : null, out, err });
+    });
   });
   refuseStackTrace(answer);
   return answer;
