@@ -23,7 +23,7 @@ import { synthCommand } from "./cli/synth.js";
 import { formatTable } from "./cli/table.js";
 import { tokenCommand } from "./cli/token.js";
 
-const COMMANDS: readonly Command[] = [
+export const COMMANDS: readonly Command[] = [
   serveCommand,
   gamedayCommand,
   indexCommand,

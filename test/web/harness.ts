@@ -1,6 +1,8 @@
 /** The real server on a real database, without a socket: requests are injected. */
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from "fastify";
 import { systemClock } from "../../src/base/clock.js";
+import { HOUR_MS } from "../../src/base/duration.js";
+import { fault } from "../../src/base/fault.js";
 import { silentLogger } from "../../src/base/log.js";
 import type { Role } from "../../src/policy/policy.js";
 import type { Database } from "../../src/store/database.js";
@@ -13,7 +15,6 @@ import { testKinds } from "./kinds.js";
 
 export const SECRET = "a-secret-for-tests-that-is-long-enough";
 export const GITHUB_SECRET = "It's a Secret to Everybody";
-const HOUR_MS = 3_600_000;
 
 export interface Api {
   readonly app: FastifyInstance;
@@ -52,6 +53,29 @@ export function makeDeps(db: Database, overrides: Overrides = {}): WebDeps {
       ...overrides.config,
     },
   };
+}
+
+const unreachable = () =>
+  Promise.reject(fault.transient("DATABASE_UNAVAILABLE", "connect ECONNREFUSED 10.1.2.3:5432"));
+
+export const noDatabase: Database = {
+  query: unreachable,
+  transaction: unreachable,
+  connect: unreachable,
+  close: async () => {},
+};
+
+/** For what needs no database: a server alone. */
+export async function withServer(
+  test: (app: FastifyInstance) => Promise<void>,
+  overrides: Overrides = {},
+): Promise<void> {
+  const app = await createServer(makeDeps(noDatabase, overrides));
+  try {
+    await test(app);
+  } finally {
+    await app.close();
+  }
 }
 
 export async function withApi(
