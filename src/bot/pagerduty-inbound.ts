@@ -3,6 +3,7 @@ import type { Automation } from "../policy/policy.js";
 import { isMeantFor } from "../runbook/automation.js";
 import { operatorChannel } from "../runbook/operator-channel.js";
 import type { Sql } from "../store/database.js";
+import { isIncidentResolved } from "../store/inbound.js";
 import { type AutomationOutcome, submitAutomation } from "../store/submit-automation.js";
 import { type InboundEvent, type Settled, settleOnce } from "./inbound-event.js";
 import { ACTED_ON, type PagerDutyEventBody } from "./pagerduty-event.js";
@@ -35,6 +36,8 @@ async function decide(tx: Sql, event: InboundEvent): Promise<Settled> {
   );
   if (!automation)
     return { status: "ignored", outcome: "no automation is meant for this incident" };
+  if (await isIncidentResolved(tx, incident.incidentId))
+    return { status: "ignored", outcome: "the incident was resolved before its trigger came" };
   const outcome = await submitAutomation(tx, {
     registry,
     policy,

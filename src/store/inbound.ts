@@ -81,6 +81,16 @@ export async function readInbound(sql: Sql, id: number): Promise<Inbound | null>
   return rows[0] ?? null;
 }
 
+/** Whether PagerDuty said that the incident is resolved: its trigger may still be on the way. */
+export async function isIncidentResolved(sql: Sql, incidentId: string): Promise<boolean> {
+  const { rows } = await sql.query(
+    `SELECT FROM control.inbound WHERE source = 'pagerduty' AND body->>'incidentId' = $1
+       AND event_type = 'incident.resolved' LIMIT 1`,
+    [incidentId],
+  );
+  return rows.length > 0;
+}
+
 /** Says what became of it. False when that was said before: then the caller's transaction must be given up. */
 export async function settleInbound(
   tx: Sql,
