@@ -1,31 +1,23 @@
 /** `db …` and the handbook's scripts (HB-cli-01…04), by the real program in a checkout of its own, where files may be added. */
-import { chmod, cp, mkdtemp, readdir, realpath, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Database } from "../../src/store/database.js";
 import { createEmptyDatabase, type TestDatabase, withDatabase } from "../support/database.js";
-import { type Answer, bin, cli, program, ROOT } from "./support.js";
+import { type Answer, bin, cli, lendCheckout, program } from "./support.js";
 
 const ADD_SCORE = `ALTER TABLE scores ADD COLUMN security_score INTEGER;
 CREATE INDEX idx_scores_security ON scores(security_score);
 `;
 const FILE_006 = "006_add_security_score";
 
-/** As after `git clone` and `npm ci`. */
-async function copyCheckout(): Promise<string> {
-  const copy = await realpath(await mkdtemp(join(tmpdir(), "algobrain-checkout-")));
-  for (const part of ["bin", "dist", "scripts/db", "src/db", "package.json"])
-    await cp(join(ROOT, part), join(copy, part), { recursive: true });
-  await symlink(join(ROOT, "node_modules"), join(copy, "node_modules"));
-  return copy;
-}
-
 let checkout: string;
+let giveBack: () => Promise<void>;
 beforeAll(async () => {
-  checkout = await copyCheckout();
+  ({ folder: checkout, giveBack } = await lendCheckout());
 });
-afterAll(() => rm(checkout, { recursive: true, force: true }));
+afterAll(() => giveBack());
 
 async function withEmpty(work: (database: TestDatabase) => Promise<void>): Promise<void> {
   const database = await createEmptyDatabase();

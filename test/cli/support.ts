@@ -1,5 +1,8 @@
 /** Command lines, in this process or in one of their own, and what they answered. */
 import { execFile } from "node:child_process";
+import { cp, mkdtemp, realpath, rm, symlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import type { CommandIo } from "../../src/cli/command.js";
@@ -74,6 +77,20 @@ function text(lines: readonly string[]): string {
 
 function refuseStackTrace({ out, err }: Answer): void {
   for (const said of [out, err]) expect(said).not.toMatch(/^\s+at .+:\d+:\d+\)?$|node:internal/m);
+}
+
+export interface Checkout {
+  readonly folder: string;
+  readonly giveBack: () => Promise<void>;
+}
+
+/** As after `git clone` and `npm ci`, for tests that add a migration. */
+export async function lendCheckout(): Promise<Checkout> {
+  const folder = await realpath(await mkdtemp(join(tmpdir(), "algobrain-checkout-")));
+  for (const part of ["bin", "dist", "scripts/db", "src/db", "package.json"])
+    await cp(join(ROOT, part), join(folder, part), { recursive: true });
+  await symlink(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  return { folder, giveBack: () => rm(folder, { recursive: true, force: true }) };
 }
 
 /** Every row has its columns where the head has them. */
