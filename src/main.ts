@@ -22,6 +22,7 @@ import { startWorkers } from "./main/workers.js";
 import type { PolicySet } from "./policy/policy.js";
 import type { Config } from "./runtime/config.js";
 import { HEARTBEAT_CONNECTIONS } from "./runtime/heartbeat.js";
+import { ensureHome } from "./runtime/home.js";
 import { parentLink } from "./runtime/parent-link.js";
 import { runTicks } from "./runtime/ticker.js";
 import type { Database } from "./store/database.js";
@@ -120,6 +121,7 @@ async function openServer(options: RuntimeOptions, log: Logger, opened: (() => P
   if (config.database.url !== null) {
     return { databaseUrl: config.database.url, database: describeUrl(config.database.url) };
   }
+  await ensureHome(config.home);
   const disposable = options.disposableDatabase === true;
   const server = await startEmbeddedPostgres({ home: config.home, log, disposable });
   opened.push(server.stop);

@@ -4,6 +4,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from "../adapter/embedde
 import { Fault, fault } from "../base/fault.js";
 import { silentLogger } from "../base/log.js";
 import { type Config, readConfig } from "../runtime/config.js";
+import { ensureHome } from "../runtime/home.js";
 import { type Database, openDatabase } from "../store/database.js";
 import { migrate } from "../store/migrate.js";
 import {
@@ -33,6 +34,7 @@ export async function withDatabaseUrl<T>(
   work: (url: string, embedded: EmbeddedPostgres | null) => Promise<T>,
 ): Promise<T> {
   if (config.database.url !== null) return work(config.database.url, null);
+  await ensureHome(config.home);
   const server = await startEmbeddedPostgres({ home: config.home, log: silentLogger });
   try {
     return await work(server.url, server);

@@ -1,5 +1,6 @@
 /** The HTTP side: the API, the signed doors, health and metrics, and the samples that only this process can take. */
 import type { AddressInfo } from "node:net";
+import { errorMessage, fault } from "../base/fault.js";
 import { routes as botRoutes } from "../bot/routes.js";
 import { readHealth } from "../runtime/health.js";
 import { leaveSafeMode } from "../runtime/leave-safe-mode.js";
@@ -37,7 +38,7 @@ export async function startApi(
     leaveSafeMode: (request) => leaveSafeMode(foundation, request),
     doors: await openDoors(foundation),
   });
-  await app.listen({ host: config.http.host, port: config.http.port });
+  await listen(app, config.http);
   const stopped = new AbortController();
   const source = apiSource(metrics.apiStats);
   const sampling = runTicks(
@@ -54,6 +55,28 @@ export async function startApi(
       await sampling;
     },
   };
+}
+
+/** Throws a refused Fault when the address is not to be had: the commonest mistake of a second start. */
+async function listen(
+  app: Awaited<ReturnType<typeof createServer>>,
+  { host, port }: Foundation["config"]["http"],
+): Promise<void> {
+  try {
+    await app.listen({ host, port });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EADDRINUSE") {
+      throw fault.refused("PORT_TAKEN", `another process listens on ${inUrl(host)}:${port}`, {
+        hint: "stop it, or choose another port with --port or PORT",
+      });
+    }
+    throw fault.refused(
+      "ADDRESS_UNUSABLE",
+      `cannot listen on ${inUrl(host)}:${port}: ${errorMessage(error)}`,
+      { hint: "HOST is an address of this machine, and ports below 1024 may need more rights" },
+    );
+  }
 }
 
 /** An IPv6 address stands in brackets. */

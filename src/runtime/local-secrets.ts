@@ -3,11 +3,12 @@
  * only. Staging and production bring their own (design section 6).
  */
 import { randomBytes } from "node:crypto";
-import { chmod, link, mkdir, open, readFile, rm } from "node:fs/promises";
+import { chmod, link, open, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fault } from "../base/fault.js";
 import { isJsonObject } from "../base/json.js";
 import type { Config } from "./config.js";
+import { ensureHome } from "./home.js";
 
 const FILE = "secrets.json";
 const MODE = 0o600;
@@ -27,9 +28,9 @@ export async function withLocalSecrets(config: Config): Promise<Config> {
 /** base64url: no newline, no symbol that a URL or a shell would change. */
 async function localJwtSecret(home: string): Promise<string> {
   const path = join(home, FILE);
+  await ensureHome(home);
   const kept = await readSecret(path);
   if (kept !== null) return kept;
-  await mkdir(home, { recursive: true });
   await writeOnce(path, { jwtSecret: randomBytes(JWT_SECRET_BYTES).toString("base64url") });
   const made = await readSecret(path);
   if (made === null) throw unreadable(path);

@@ -11,6 +11,7 @@ import {
 } from "../../src/adapter/embedded-postgres.js";
 import { type LogFields, silentLogger } from "../../src/base/log.js";
 import { openDatabase } from "../../src/store/database.js";
+import { until } from "../support/until.js";
 
 let home: string;
 let events: { event: string; fields: LogFields }[];
@@ -178,8 +179,20 @@ describe("the embedded server", () => {
     process.kill(Number(events[0]!.fields.pid), "SIGKILL");
     await withServer(home, async ({ url }) => {
       expect(await ask(url, "SELECT * FROM kept")).toEqual([]);
+      await first.stop();
     });
   });
+
+  test("is started again at its place by who uses it, when it was killed", () =>
+    withServer(home, async ({ url }) => {
+      process.kill(Number(events[0]!.fields.pid), "SIGKILL");
+      await until(() => events.length === 2, "it is started again");
+      expect(events[1]).toMatchObject({
+        event: "embedded-postgres.started",
+        fields: { port: Number(new URL(url).port) },
+      });
+      expect(await ask(url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
+    }));
 
   test("of another major version is refused in one sentence", async () => {
     const first = await startEmbeddedPostgres({ home, log, disposable: true });

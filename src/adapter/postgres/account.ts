@@ -36,13 +36,18 @@ export function runAs(
   };
   return new Promise((resolve) => {
     const child = execFile(program, args, options, (error, stdout, stderr) => {
-      const said = `${stderr}${stdout}`.trim().replaceAll(/\s*\n\s*/g, "; ");
-      resolve({ ok: error === null, stdout, complaint: said || (error?.message ?? "") });
+      resolve({ ok: error === null, stdout, complaint: complaintOf(`${stderr}${stdout}`, error) });
     });
     // A program that ends without reading its input is judged by its exit code.
     child.stdin?.on("error", () => {});
     child.stdin?.end(input);
   });
+}
+
+/** The line that says what went wrong, among all that a program says while it cleans up. */
+function complaintOf(said: string, error: Error | null): string {
+  const [, loud] = /(?:PANIC|FATAL|ERROR|error):\s*(.+)/.exec(said) ?? [];
+  return loud ?? (said.trim().replaceAll(/\s*\n\s*/g, "; ") || (error?.message ?? ""));
 }
 
 /** Throws a Fault `EMBEDDED_DATABASE_ACCOUNT` when root finds no account `postgres` and cannot make one. */
