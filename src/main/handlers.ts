@@ -8,9 +8,9 @@ import type { Notify } from "../runtime/handler/alert.js";
 import { createNoticeHandler } from "../runtime/handler/notice.js";
 import { createRunbookHandler } from "../runtime/handler/runbook.js";
 import { createSystemHandlers } from "../runtime/handler/system.js";
-import { createWorkload } from "../workload/workload.js";
 import type { Foundation } from "./foundation.js";
 import type { Ports } from "./ports.js";
+import { WORKLOAD } from "./workload.js";
 
 export function createHandlers(
   foundation: Foundation,
@@ -20,7 +20,7 @@ export function createHandlers(
   const { db, policy, clock, config } = foundation;
   const shared = { db, policy, clock, registry, ...ports };
   return [
-    ...createWorkload({ db, git: ports.git }),
+    ...WORKLOAD.createHandlers({ db, git: ports.git }),
     ...createSystemHandlers({
       db,
       policy,

@@ -2,8 +2,8 @@
 import { KindRegistry } from "../job/kinds.js";
 import { INTERNAL_KIND_SPECS } from "../job/payloads.js";
 import { SYSTEM_KINDS } from "../runtime/handler/system-kinds.js";
-import { WORKLOAD_KINDS } from "../workload/payloads.js";
+import { WORKLOAD } from "./workload.js";
 
 export function createRegistry(): KindRegistry {
-  return new KindRegistry([...INTERNAL_KIND_SPECS, ...SYSTEM_KINDS, ...WORKLOAD_KINDS]);
+  return new KindRegistry([...INTERNAL_KIND_SPECS, ...SYSTEM_KINDS, ...WORKLOAD.kinds]);
 }

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import {
   CORE_HABITS,
   findBreaches,
+  findHandedOn,
   findIndexFiles,
   findInText,
   findLength,
@@ -28,6 +29,10 @@ describe("core rooms", () => {
 describe("everywhere", () => {
   test.each(HABITS)("$rule", (habit) => {
     expect(formatFindings(files.flatMap((file) => findBreaches(file, habit)))).toBe("");
+  });
+
+  test("no file hands on what it imported", () => {
+    expect(formatFindings(files.flatMap(findHandedOn))).toBe("");
   });
 
   test("files stay short enough to have one noun", () => {
@@ -61,6 +66,10 @@ describe("the habits find what they are for", () => {
     ["src/store/a.ts", 'export * from "./b.js";'],
     ["src/store/a.ts", 'export { x } from "./b.js";'],
     ["src/store/a.ts", "export default 1;"],
+    ["src/store/a.ts", 'const pg = require("pg");'],
+    ["src/store/a.ts", 'import pg = require("pg");'],
+    ["src/job/a.ts", "const x = await import(path);"],
+    ["src/job/a.ts", "const x = await import(`../store/$" + "{name}.js`);"],
     ["src/store/a.ts", "let x: any = 1;"],
     ["src/store/a.ts", "const x = y as any;"],
     ["src/store/a.ts", "const x: Record<string, any> = {};"],
@@ -85,6 +94,15 @@ describe("the habits find what they are for", () => {
   ])("%s is fine: %s", (path, text) => {
     expect(breaches(path, text)).toEqual([]);
   });
+
+  test.each(["export { a };", "export type { a };", "export const b = a;", "export type B = a;"])(
+    "an imported name that is handed on: %s",
+    (line) => {
+      const text = `import { a, type c } from "./b.js";\n${line}`;
+      expect(findHandedOn(sourceFile("src/store/a.ts", text))).toHaveLength(1);
+      expect(findHandedOn(sourceFile("src/store/a.ts", "export const b = a;"))).toEqual([]);
+    },
+  );
 
   test("reminders and silenced checks are found in comments", () => {
     const word = "TO" + "DO";

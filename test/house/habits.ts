@@ -66,6 +66,20 @@ export const HABITS: readonly Habit[] = [
     pattern: /\bexport\s+(?:type\s+)?(?:\*|\{[^}]*\})\s*(?:as\s+\w+\s*)?from\b/g,
   },
   {
+    rule: "modules are imported by import",
+    instead: "use an import with a literal path, so that the rules about rooms can read it",
+    where: /^(src|stacks|runbooks|test)\//,
+    pattern: /\brequire\s*\(|\bcreateRequire\b/g,
+  },
+  {
+    rule: "a late import names its module",
+    instead: "write the path as a literal, so that the rules about rooms can read it",
+    where: PRODUCT,
+    // Runbooks beside the program, stacks that may not be installed, the package of this platform.
+    except: /^src\/(main\/runbooks|cli\/synth|adapter\/postgres\/program)\.ts$/,
+    pattern: /\bimport\s*\(\s*(?!["'])/g,
+  },
+  {
     rule: "no default exports",
     instead: "export by name (only runbooks/*.ts export a default, for the registry)",
     where: /^(src|stacks|test)\//,
@@ -93,6 +107,40 @@ export const HABITS: readonly Habit[] = [
       /\bcatch\s*(?:\(\w*\)\s*)?\{\s*\}|\.catch\(\s*\(\w*\)\s*=>\s*(?:\{\s*\}|undefined|null)\s*\)/g,
   },
 ];
+
+/** The one door of runbooks into the house: what they need of other rooms is handed out there. */
+const HANDS_OUT = /^src\/runbook\/define\.ts$/;
+const IMPORTED = /\bimport\s+(?:type\s+)?\{([^}]*)\}/g;
+const HANDED_ON =
+  /\bexport\s+(?:type\s+)?(?:\{([^}]*)\}(?!\s*from)|(?:const|type)\s+\w+(?:\s*:[^=;]+)?\s*=\s*(\w+)\s*;)/g;
+
+/** A barrel by other means: an imported name that is exported again. */
+export function findHandedOn(file: SourceFile): HouseFinding[] {
+  if (HANDS_OUT.test(file.path)) return [];
+  const imported = new Set([...file.code.matchAll(IMPORTED)].flatMap(([, names]) => listed(names)));
+  return [...file.code.matchAll(HANDED_ON)]
+    .filter(([, names, alias]) => [...listed(names), alias ?? ""].some((one) => imported.has(one)))
+    .map(({ index }) => ({
+      path: file.path,
+      line: lineAt(file.text, index),
+      rule: "a file exports its own names only (no barrels)",
+      instead: "import the file that owns the name",
+    }));
+}
+
+/** Names in braces, by the name they have inside this file. */
+function listed(names: string | undefined): string[] {
+  return (names ?? "")
+    .split(",")
+    .map((name) =>
+      name
+        .trim()
+        .replace(/^type\s+/, "")
+        .split(/\s+as\s+/),
+    )
+    .flatMap((parts) => parts)
+    .filter((name) => name !== "");
+}
 
 /** Modules by which a core room would reach outside. */
 const OUTSIDE =

@@ -54,6 +54,11 @@ describe("the rules find what they are for", () => {
   test.each([
     ["a core room that reads the store", "src/alert/a.ts", 'import { q } from "../store/jobs.js";'],
     ["a type that points up", "src/base/a.ts", 'import type { P } from "../policy/policy.js";'],
+    [
+      "the workload past its plug",
+      "src/main/kinds.ts",
+      'import { K } from "../workload/payloads.js";',
+    ],
     ["rooms of one level", "src/web/a.ts", 'import { x } from "../bot/b.js";'],
     [
       "an import that is spread over lines",
