@@ -52,7 +52,11 @@ export async function beatWorker(sql: Sql, id: string): Promise<boolean> {
 }
 
 /** False when it already had a final status: `dead` and `stopped` are never left. */
-export async function markWorker(sql: Sql, id: string, status: WorkerStatus): Promise<boolean> {
+export async function markWorker(
+  sql: Sql,
+  id: string,
+  status: Exclude<WorkerStatus, "alive">,
+): Promise<boolean> {
   const { rowCount } = await sql.query(
     `UPDATE public.workers SET status = $2,
        stopped_at = CASE WHEN $2 IN ('stopped', 'dead') THEN now() END

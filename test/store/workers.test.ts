@@ -67,7 +67,7 @@ describe("a worker process", () => {
       expect(await markWorker(db, id, "draining")).toBe(true);
       expect(await beatWorker(db, id)).toBe(true);
       expect(await markWorker(db, id, "dead")).toBe(true);
-      expect(await markWorker(db, id, "alive")).toBe(false);
+      expect(await markWorker(db, id, "draining")).toBe(false);
       expect(await beatWorker(db, id)).toBe(false);
       expect(await beatWorker(db, "general-worker-4711")).toBe(false);
     }));

@@ -1,0 +1,271 @@
+/** Every move of every machine as the code makes it: a row in a state, the call, and whether it moved. */
+import type { HeldJob } from "../../src/job/job.js";
+import type { StepKey, StepStatus } from "../../src/runbook/run.js";
+import type { Database } from "../../src/store/database.js";
+import { settleInbound } from "../../src/store/inbound.js";
+import { cancelJob, retryJob } from "../../src/store/job-actions.js";
+import {
+  claimJobs,
+  completeJob,
+  failJob,
+  releaseJob,
+  rescheduleJob,
+} from "../../src/store/job-claims.js";
+import { readJob } from "../../src/store/jobs.js";
+import { markNoticeDead, markNoticeFailed, markNoticeSent } from "../../src/store/notices.js";
+import { beginStep, finishStep } from "../../src/store/run-steps.js";
+import {
+  cancelRun,
+  finishRun,
+  readRun,
+  stallAbandonedRuns,
+  startRun,
+} from "../../src/store/runs.js";
+import { markWorker, registerWorker } from "../../src/store/workers.js";
+
+/** True when it moved, false when it was refused, null when the call made another move than the one meant. */
+type Try = (db: Database, key: number, from: string) => Promise<boolean | null>;
+
+export interface Machine {
+  readonly table: string;
+  readonly keyColumn: string;
+  /** Besides those of the check constraint: `–` for a row that is not there yet. */
+  readonly nothing?: boolean;
+  put(db: Database, status: string): Promise<number>;
+  /** More than one way where a move has several ends. */
+  readonly moves: Readonly<Record<string, readonly Try[]>>;
+}
+
+async function insert(db: Database, text: string, values: readonly unknown[]): Promise<number> {
+  const { rows } = await db.query<{ key: number }>(`${text} AS key`, values);
+  return rows[0]!.key;
+}
+
+async function holdOf(db: Database, seq: number): Promise<HeldJob> {
+  const job = (await readJob(db, seq))!;
+  const { rows } = await db.query<{ fence: number }>("SELECT fence FROM jobs WHERE seq = $1", [
+    seq,
+  ]);
+  return { ...job, attempt: job.attempts, fence: rows[0]!.fence, crashCount: 0 };
+}
+
+const by = { actor: "house", reason: "to see whether it moves" };
+
+const job: Machine = {
+  table: "public.jobs",
+  keyColumn: "seq",
+  // A kind of its own, so that a claim can mean this job alone.
+  put: (db, status) =>
+    insert(
+      db,
+      `INSERT INTO jobs (job_type, status) VALUES ('kind-' || gen_random_uuid(), $1) RETURNING seq`,
+      [status],
+    ),
+  moves: {
+    claim: [
+      async (db, seq) => {
+        const { kind } = (await readJob(db, seq))!;
+        const claimed = await claimJobs(db, {
+          workerId: "general-worker-1",
+          kinds: [{ kind, free: 1, globalMax: null }],
+          max: 1,
+          globalCap: null,
+          safeModeKinds: [],
+        });
+        return claimed.length === 1;
+      },
+    ],
+    complete: [async (db, seq) => completeJob(db, await holdOf(db, seq), null)],
+    fail: [async (db, seq) => failJob(db, await holdOf(db, seq), { status: "failed", error: "E" })],
+    quarantine: [
+      async (db, seq) => failJob(db, await holdOf(db, seq), { status: "quarantined", error: "E" }),
+    ],
+    reschedule: [
+      async (db, seq) =>
+        rescheduleJob(db, await holdOf(db, seq), {
+          at: new Date(0),
+          error: "E",
+          burnAttempt: true,
+        }),
+    ],
+    release: [async (db, seq) => releaseJob(db, await holdOf(db, seq))],
+    cancel: [async (db, seq) => (await cancelJob(db, { seq, ...by })).outcome === "cancelled"],
+    requeue: [async (db, seq) => (await retryJob(db, { seq, ...by })).outcome === "retried"],
+    reset: [
+      async (db, seq, from) => {
+        const { outcome } = await retryJob(db, { seq, ...by, force: true });
+        if (outcome !== "retried") return false;
+        return from === "running" ? true : null;
+      },
+    ],
+  },
+};
+
+const putRun = async (db: Database, status: string) => {
+  const ended = await job.put(db, "completed");
+  return insert(
+    db,
+    `INSERT INTO control.run (runbook, actor, role, door, content_hash, status, job_seq)
+     VALUES ('fix', 'ann', 'operator', 'cli', 'h', $1, $2) RETURNING seq`,
+    [status, ended],
+  );
+};
+const runOf = async (db: Database, seq: number) => (await readRun(db, `run-${seq}`))!;
+const finishAs =
+  (status: "succeeded" | "failed" | "stalled" | "cancelled"): Try =>
+  async (db, seq) => {
+    const run = await runOf(db, seq);
+    return db.transaction((tx) => finishRun(tx, run, { status, outcome: "so", output: null }));
+  };
+
+const run: Machine = {
+  table: "control.run",
+  keyColumn: "seq",
+  put: putRun,
+  moves: {
+    start: [async (db, seq) => (await startRun(db, `run-${seq}`)) !== null],
+    finish: [finishAs("succeeded"), finishAs("failed"), finishAs("stalled"), finishAs("cancelled")],
+    cancel: [(db, seq) => db.transaction((tx) => cancelRun(tx, { id: `run-${seq}`, ...by }))],
+    stall: [
+      (db, seq) =>
+        db.transaction(async (tx) => (await stallAbandonedRuns(tx)).includes(`run-${seq}`)),
+    ],
+  },
+};
+
+const stepIn = (phase: StepKey["phase"]): StepKey => ({ phase, ordinal: 0, name: "do it" });
+
+/** Both phases get the same row: one acts, one only looks. */
+async function putStep(db: Database, status: string): Promise<number> {
+  const seq = await putRun(db, "running");
+  for (const phase of status === "–" ? [] : ["act", "verify"]) {
+    await db.query(
+      `INSERT INTO control.run_step (run_seq, phase, ordinal, name, status) VALUES ($1, $2, 0, 'do it', $3)`,
+      [seq, phase, status],
+    );
+  }
+  return seq;
+}
+
+const beginIn =
+  (phase: StepKey["phase"]): Try =>
+  async (db, seq) => {
+    const held = await runOf(db, seq);
+    return beginStep(db, held, stepIn(phase)).then(
+      () => true,
+      () => false,
+    );
+  };
+const endStep =
+  (status: Exclude<StepStatus, "running">): Try =>
+  async (db, seq) => {
+    const held = await runOf(db, seq);
+    return finishStep(db, held, stepIn("act"), { status, output: "" }).then(
+      () => true,
+      () => false,
+    );
+  };
+
+const step: Machine = {
+  table: "control.run_step",
+  keyColumn: "phase = 'act' AND run_seq",
+  nothing: true,
+  put: putStep,
+  moves: {
+    begin: [beginIn("act")],
+    finish: [endStep("succeeded"), endStep("failed"), endStep("indeterminate")],
+  },
+};
+
+const look: Machine = {
+  ...step,
+  keyColumn: "phase = 'verify' AND run_seq",
+  moves: {
+    "look-again": [
+      async (db, seq, from) => {
+        const moved = await beginIn("verify")(db, seq, from);
+        return from === "–" || from === "running" ? null : moved;
+      },
+    ],
+  },
+};
+
+const noticeHas = async (db: Database, id: number, error: string) => {
+  const { rowCount } = await db.query(
+    "SELECT FROM control.notice WHERE id = $1 AND last_error = $2",
+    [id, error],
+  );
+  return rowCount === 1;
+};
+
+const notice: Machine = {
+  table: "control.notice",
+  keyColumn: "id",
+  put: (db, status) =>
+    insert(
+      db,
+      `INSERT INTO control.notice (receiver, dedup_key, action, severity, source, message, reason, status)
+       VALUES ('ops', 'k', 'trigger', 'sev3', 's', '{}', 'r', $1) RETURNING id`,
+      [status],
+    ),
+  moves: {
+    send: [(db, id) => markNoticeSent(db, id, { reference: null, at: new Date(0) })],
+    fail: [
+      async (db, id) => {
+        await markNoticeFailed(db, id, { error: "tried", tried: true });
+        return noticeHas(db, id, "tried");
+      },
+    ],
+    bury: [
+      async (db, id) => {
+        await markNoticeDead(db, id, "buried");
+        return noticeHas(db, id, "buried");
+      },
+    ],
+  },
+};
+
+const markAs =
+  (status: "draining" | "stopped" | "dead"): Try =>
+  (db, number) =>
+    markWorker(db, `general-worker-${number}`, status);
+
+const worker: Machine = {
+  table: "public.workers",
+  keyColumn: "process_number",
+  put: async (db, status) => {
+    const made = { lane: "general", kinds: [], hostname: "h", pid: 1 } as const;
+    const { id, processNumber } = await registerWorker(db, made);
+    await db.query("UPDATE workers SET status = $2 WHERE id = $1", [id, status]);
+    return processNumber;
+  },
+  moves: { drain: [markAs("draining")], stop: [markAs("stopped")], die: [markAs("dead")] },
+};
+
+const settleAs =
+  (status: "handled" | "ignored" | "refused"): Try =>
+  (db, id) =>
+    settleInbound(db, id, { status, outcome: "so" });
+
+const inbound: Machine = {
+  table: "control.inbound",
+  keyColumn: "id",
+  put: (db, status) =>
+    insert(
+      db,
+      `INSERT INTO control.inbound (source, delivery_id, event_type, body, status)
+       VALUES ('slack', gen_random_uuid()::text, 'e', '{}', $1) RETURNING id`,
+      [status],
+    ),
+  moves: { settle: [settleAs("handled"), settleAs("ignored"), settleAs("refused")] },
+};
+
+/** By the section of docs/states.md that speaks of them; a section may need more than one. */
+export const MACHINES: Readonly<Record<string, readonly Machine[]>> = {
+  job: [job],
+  run: [run],
+  step: [step, look],
+  notice: [notice],
+  worker: [worker],
+  inbound: [inbound],
+};
