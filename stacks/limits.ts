@@ -3,24 +3,8 @@
  * provider's code. Terraform would find them at apply, in the middle of a change (gitops-iac.md A5).
  */
 import { isJsonObject, type Json, type JsonObject } from "../src/base/json.js";
+import { fargateMemory, LOG_DAYS } from "../src/policy/aws-limits.js";
 import { elementsOf, type StackFinding } from "./schema-check.js";
-
-const RETENTION_DAYS = [
-  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288,
-  3653,
-];
-
-/** Fargate: memory in MiB, by cpu units: least, most, step. */
-const FARGATE_MEMORY: Readonly<Record<number, readonly [number, number, number]>> = {
-  512: [1024, 4096, 1024],
-  1024: [2048, 8192, 1024],
-  2048: [4096, 16_384, 1024],
-  4096: [8192, 30_720, 1024],
-  8192: [16_384, 61_440, 4096],
-  16384: [32_768, 122_880, 8192],
-};
-/** The smallest size is a list, not a range. */
-const FARGATE_SMALLEST = { cpu: 256, memoryMiB: [512, 1024, 2048] };
 
 const HOUR_S = 3_600;
 const DAY_S = 86_400;
@@ -47,8 +31,8 @@ export function checkLimits(document: JsonObject): StackFinding[] {
 
 function logRetention({ retention_in_days }: JsonObject): string[] {
   const days = numberOf(retention_in_days);
-  if (days === null || RETENTION_DAYS.includes(days)) return [];
-  return [`keeps logs for ${days} days; CloudWatch takes only ${RETENTION_DAYS.join(", ")}`];
+  if (days === null || LOG_DAYS.includes(days)) return [];
+  return [`keeps logs for ${days} days; CloudWatch takes only ${LOG_DAYS.join(", ")}`];
 }
 
 function alarmWindow(body: JsonObject): string[] {
@@ -109,12 +93,7 @@ function task(body: JsonObject): string[] {
 
 function fargateSize(cpu: number | null, memoryMiB: number | null): string[] {
   if (cpu === null || memoryMiB === null) return [];
-  if (cpu === FARGATE_SMALLEST.cpu && FARGATE_SMALLEST.memoryMiB.includes(memoryMiB)) return [];
-  const range = FARGATE_MEMORY[cpu];
-  if (range !== undefined) {
-    const [least, most, step] = range;
-    if (memoryMiB >= least && memoryMiB <= most && memoryMiB % step === 0) return [];
-  }
+  if (fargateMemory(cpu).includes(memoryMiB)) return [];
   return [`has ${cpu} cpu units and ${memoryMiB} MiB, which Fargate does not offer together`];
 }
 

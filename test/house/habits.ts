@@ -132,13 +132,12 @@ export function findHandedOn(file: SourceFile): HouseFinding[] {
 function listed(names: string | undefined): string[] {
   return (names ?? "")
     .split(",")
-    .map((name) =>
+    .flatMap((name) =>
       name
         .trim()
         .replace(/^type\s+/, "")
         .split(/\s+as\s+/),
     )
-    .flatMap((parts) => parts)
     .filter((name) => name !== "");
 }
 

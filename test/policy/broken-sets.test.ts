@@ -79,6 +79,13 @@ const CASES: readonly (readonly [string, string, string, string, readonly string
     ["found 1024, expected 2048 to 8192 with cpu 1024"],
   ],
   [
+    "a size of memory between two that are offered",
+    `${SYSTEM}/infrastructure.yaml`,
+    "cpu: 1024, memoryMiB: 2048",
+    "cpu: 1024, memoryMiB: ¦2500",
+    ["found 2500, expected one of 2048, 3072, 4096, 5120, 6144, 7168, 8192 with cpu 1024"],
+  ],
+  [
     "a region in words",
     `${SYSTEM}/infrastructure.yaml`,
     "us-east-1",

@@ -1,5 +1,6 @@
 /** Numbers that must fit one another: bounds, capacity, and what AWS accepts. */
 import type { Problem } from "../../base/problem.js";
+import { FARGATE_CPUS, fargateMemory, LOG_DAYS } from "../aws-limits.js";
 import {
   descend,
   durationOf,
@@ -153,38 +154,20 @@ function checkConnections(tree: PolicyTree): Problem[] {
       ];
 }
 
-/** What Fargate offers: CPU units → least and most memory in MiB. */
-const FARGATE_MEMORY: Readonly<Record<number, readonly [number, number]>> = {
-  256: [512, 2048],
-  512: [1024, 4096],
-  1024: [2048, 8192],
-  2048: [4096, 16_384],
-  4096: [8192, 30_720],
-  8192: [16_384, 61_440],
-  16384: [32_768, 122_880],
-};
-
 function checkSizes(tree: PolicyTree): Problem[] {
   return entriesOf(descend(tree.get("infrastructure"), "services")).flatMap(([, entry]) => {
     const [cpu, memory] = [descend(entry.node, "cpu"), descend(entry.node, "memoryMiB")];
     const [units, size] = [numberOf(cpu), numberOf(memory)];
     if (!cpu || units === undefined) return [];
-    const range = FARGATE_MEMORY[units];
-    if (!range)
-      return [
-        problemAt(
-          cpu.place,
-          `found ${units}, expected one of ${Object.keys(FARGATE_MEMORY).join(", ")}`,
-        ),
-      ];
-    return memory && size !== undefined && (size < range[0] || size > range[1])
-      ? [
-          problemAt(
-            memory.place,
-            `found ${size}, expected ${range[0]} to ${range[1]} with cpu ${units}`,
-          ),
-        ]
-      : [];
+    const sizes = fargateMemory(units);
+    if (sizes.length === 0)
+      return [problemAt(cpu.place, `found ${units}, expected one of ${FARGATE_CPUS.join(", ")}`)];
+    if (!memory || size === undefined || sizes.includes(size)) return [];
+    const expected =
+      size < sizes[0]! || size > sizes.at(-1)!
+        ? `${sizes[0]} to ${sizes.at(-1)}`
+        : `one of ${sizes.join(", ")}`;
+    return [problemAt(memory.place, `found ${size}, expected ${expected} with cpu ${units}`)];
   });
 }
 
@@ -198,12 +181,6 @@ function checkHealing(tree: PolicyTree): Problem[] {
   const backoff = descend(tree.get("healing"), "backoff");
   return checkAtMost(descend(backoff, "base"), descend(backoff, "cap"), "cap");
 }
-
-/** The only numbers of days that CloudWatch Logs takes. */
-const LOG_DAYS = [
-  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288,
-  3653,
-];
 
 function checkLogDays(tree: PolicyTree): Problem[] {
   const node = descend(tree.get("retention"), "logs_retention_days");
