@@ -50,3 +50,11 @@ export async function dropLease(
   );
   return rowCount === 1;
 }
+
+export async function isLeaseHeld(sql: Sql, name: string): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    "SELECT FROM control.lease WHERE name = $1 AND expires_at > now()",
+    [name],
+  );
+  return rowCount === 1;
+}

@@ -22,6 +22,8 @@ export interface Answer {
 export interface Setting {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** For what is meant to take its time. */
+  readonly timeoutMs?: number;
 }
 
 /** The real program in a process of its own; fails the test when it shows a stack trace. */
@@ -38,7 +40,7 @@ export async function program(
   const options = {
     cwd: setting.cwd ?? ROOT,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...setting.env },
-    timeout: BIN_TIMEOUT_MS,
+    timeout: setting.timeoutMs ?? BIN_TIMEOUT_MS,
     killSignal: "SIGKILL",
     maxBuffer: 16 * 1_048_576,
   } as const;

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Database } from "../../src/store/database.js";
-import { dropLease, keepLease, takeLease } from "../../src/store/lease.js";
+import { dropLease, isLeaseHeld, keepLease, takeLease } from "../../src/store/lease.js";
 import { withDatabase } from "../support/database.js";
 import { readLease } from "../support/lease.js";
 
@@ -41,7 +41,9 @@ test("a dropped lease is free at once, and its fence still grows", () =>
   withDatabase(async (db) => {
     const { fence } = (await take(db, "a"))!;
     expect(await take(db, "b")).toBeNull();
+    expect(await isLeaseHeld(db, "orchestrator")).toBe(true);
     expect(await dropLease(db, { name: "orchestrator", holder: "a", fence })).toBe(true);
+    expect(await isLeaseHeld(db, "orchestrator")).toBe(false);
     expect(await take(db, "b")).toEqual({ fence: fence + 1 });
   }));
 
