@@ -14,7 +14,7 @@ import {
 import { type StandInSlack, startStandInSlack } from "../../src/adapter/stand-in/slack.js";
 import { type StandInWebhook, startStandInWebhook } from "../../src/adapter/stand-in/webhook.js";
 import { systemClock } from "../../src/base/clock.js";
-import { type Runtime, startRuntime } from "../../src/main.js";
+import type { Runtime, startRuntime } from "../../src/main.js";
 import type { PolicySet, Role } from "../../src/policy/policy.js";
 import { readConfig } from "../../src/runtime/config.js";
 import type { Database } from "../../src/store/database.js";
@@ -147,7 +147,12 @@ async function untilWorkersAreUp(url: string): Promise<void> {
   );
 }
 
-function run(
+/** As its worker processes do, from dist: a run that is asked for in one process is executed in another, by the same file. */
+async function loadMain(): Promise<{ startRuntime: typeof startRuntime }> {
+  return import(new URL("../../dist/src/main.js", import.meta.url).href);
+}
+
+async function run(
   options: LiveOptions,
   env: Readonly<Record<string, string | undefined>>,
   log: FileHandle,
@@ -155,7 +160,8 @@ function run(
 ): Promise<Runtime> {
   const read = readConfig(env);
   if (!read.ok) throw new Error(read.problems.map(({ message }) => message).join("; "));
-  return startRuntime({
+  const main = await loadMain();
+  return main.startRuntime({
     ...{ config: read.value, env, childLog: log.fd, packageRoot: PACKAGE_ROOT, cwd: PACKAGE_ROOT },
     ...{ role: "all", lane: null, kinds: null },
     writeLog: (line) => void log.write(`${line}\n`),
