@@ -55,7 +55,7 @@ function textsOf(value: Json | undefined, at: string): { at: string; text: strin
 }
 
 /** The insides of all `${…}`; `$${` is a plain dollar sign. */
-export function expressionsOf(text: string): { expressions: string[]; closed: boolean } {
+function expressionsOf(text: string): { expressions: string[]; closed: boolean } {
   const expressions: string[] = [];
   let from = text.indexOf("${");
   while (from !== -1) {

@@ -139,7 +139,7 @@ export const CREDENTIAL_RETRY_MS = 60_000;
 const RATE_LIMIT_DEFAULT_MS = 30_000;
 
 /** Retry-After in seconds or as a date (measured by the answer's own clock), else PagerDuty's ratelimit-reset. */
-export function retryAfterMsOf(headers: Headers): number {
+function retryAfterMsOf(headers: Headers): number {
   const text = headers.get("retry-after") ?? headers.get("ratelimit-reset");
   if (text === null) return RATE_LIMIT_DEFAULT_MS;
   if (/^\d+(\.\d+)?$/.test(text.trim())) return Number(text) * 1_000;

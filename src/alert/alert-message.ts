@@ -102,7 +102,7 @@ function unitOf({ rule, policy }: AlertNews): Unit {
 }
 
 /** Four digits are enough for a phone at night; a ratio stays the fraction that the policy writes. */
-export function formatValue(value: number, unit: Unit): string {
+function formatValue(value: number, unit: Unit): string {
   const short = String(Number(value.toPrecision(4)));
   switch (unit) {
     case "ms":

@@ -18,7 +18,7 @@ export type Tick =
 const EQUAL_WITHIN = 1e-9;
 
 /** NaN never breaches. */
-export function breaches(value: number, op: Comparison, threshold: number): boolean {
+function breaches(value: number, op: Comparison, threshold: number): boolean {
   const slack = Math.abs(threshold) * EQUAL_WITHIN;
   switch (op) {
     case ">":

@@ -6,7 +6,7 @@ import type { AlertRule } from "../policy/policy.js";
 import { type InstanceState, levelIndex, type Told } from "./state.js";
 
 /** We speak. */
-export const SPOKEN_REASONS = [
+const SPOKEN_REASONS = [
   "first-notification",
   "upgraded",
   "downgraded",
@@ -16,7 +16,7 @@ export const SPOKEN_REASONS = [
   "rule-removed",
 ] as const;
 /** We do not. */
-export const WITHHELD_REASONS = [
+const WITHHELD_REASONS = [
   "nothing-changed",
   "no-receiver",
   "cooldown",

@@ -45,7 +45,7 @@ const BRIDGED_TICKS = 4;
 const LOOKBACK_MIN_MS = MINUTE_MS;
 
 /** How old a sample may be and still stand for "now", in milliseconds. */
-export function lookbackMs(rule: AlertRule): number {
+function lookbackMs(rule: AlertRule): number {
   return Math.max(BRIDGED_TICKS * rule.everyMs, LOOKBACK_MIN_MS);
 }
 

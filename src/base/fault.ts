@@ -4,7 +4,7 @@
  * (come back at a time, no attempt burnt: X-16) and `refused` (asked wrongly: answer the asker)
  * never reach `healdec_log`.
  */
-export const HEALING_FAULT_KINDS = ["transient", "crash", "data", "partial", "critical"] as const;
+const HEALING_FAULT_KINDS = ["transient", "crash", "data", "partial", "critical"] as const;
 export type HealingFaultKind = (typeof HEALING_FAULT_KINDS)[number];
 /** What the healing engine does about one of them (HB-heal-01…05). */
 export const HEALING_STRATEGIES = [

@@ -3,7 +3,7 @@ import type { AlertRule, Automation, PolicySet } from "../policy/policy.js";
 
 export const GAME_DAY_PERSON = { team: "T0GAMEDAY", user: "U0GAMEDAY" } as const;
 export const QUEUE_DEPTH_RULE = "queue-depth-high";
-export const BACKLOG_LIMIT = 40;
+const BACKLOG_LIMIT = 40;
 
 const TICK_MS = 1_000;
 const WINDOW_MS = 3_000;

@@ -17,7 +17,7 @@ export interface Claim {
   readonly tookMs: number;
 }
 
-export class ClaimFailed extends Error {
+class ClaimFailed extends Error {
   override readonly name = "ClaimFailed";
 }
 

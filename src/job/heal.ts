@@ -233,7 +233,7 @@ function actionOf(
 }
 
 /** `CODE: sentence`: the code is what people search for. */
-export function errorText(fault: Fault): string {
+function errorText(fault: Fault): string {
   // A text column cannot hold U+0000.
   return `${fault.code}: ${fault.message}`.replaceAll("\u0000", "").slice(0, ERROR_LENGTH_MAX);
 }

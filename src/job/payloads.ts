@@ -9,24 +9,18 @@ import type { KindSpec } from "./kinds.js";
 const rowId = (description: string) => Type.Integer({ minimum: 1, description });
 
 /** A run of a runbook that was asked for and stored. */
-export const runbookPayload = Type.Object(
+const runbookPayload = Type.Object(
   { run_id: Type.String({ pattern: "^run-[1-9][0-9]*$" }) },
   closed,
 );
 export type RunbookPayload = Static<typeof runbookPayload>;
 
 /** A notice in the outbox. */
-export const noticePayload = Type.Object(
-  { notice_id: rowId("id of a row in control.notice") },
-  closed,
-);
+const noticePayload = Type.Object({ notice_id: rowId("id of a row in control.notice") }, closed);
 export type NoticePayload = Static<typeof noticePayload>;
 
 /** An event from outside that a door has stored and acknowledged. */
-export const inboundPayload = Type.Object(
-  { inbound_id: rowId("id of a row in control.inbound") },
-  closed,
-);
+const inboundPayload = Type.Object({ inbound_id: rowId("id of a row in control.inbound") }, closed);
 export type InboundPayload = Static<typeof inboundPayload>;
 
 export const INTERNAL_KIND_SPECS: readonly KindSpec[] = [

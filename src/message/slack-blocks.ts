@@ -191,7 +191,7 @@ function contextBlocks(footer: string | undefined, budget: Budget): SlackBlock[]
 const ENTITY: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
 
 /** After this nothing in the text can mention a channel, a person, or look like our own link. */
-export function escapeSlack(text: string): string {
+function escapeSlack(text: string): string {
   return text.replace(/[&<>]/g, (char) => ENTITY[char]!);
 }
 

@@ -23,7 +23,7 @@ import {
 } from "./tree.js";
 
 /** The environment of one machine: the common files, nothing laid over them. */
-export const LOCAL_ENVIRONMENT = "local";
+const LOCAL_ENVIRONMENT = "local";
 
 interface ParsedFile {
   readonly path: string;

@@ -56,7 +56,7 @@ export interface Run {
   readonly endedAt: Date | null;
 }
 
-export const PHASES = ["plan", "act", "verify", "undo"] as const;
+const PHASES = ["plan", "act", "verify", "undo"] as const;
 export type Phase = (typeof PHASES)[number];
 export type StepStatus = "running" | "succeeded" | "failed" | "indeterminate";
 

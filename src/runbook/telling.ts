@@ -15,7 +15,7 @@ const TONES: Readonly<Record<RunStatus, MessageTone>> = {
 const TEXT_MAX = 2_500;
 
 /** `rerun-job job=job-7`, as it could be typed again. */
-export function describeCall(run: Pick<Run, "runbook" | "params">): string {
+function describeCall(run: Pick<Run, "runbook" | "params">): string {
   const params = Object.entries(run.params).map(([name, value]) => {
     const text = typeof value === "string" ? value : JSON.stringify(value);
     return `${name}=${/\s/.test(text) ? `"${text}"` : text}`;

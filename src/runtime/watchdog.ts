@@ -26,7 +26,7 @@ export interface WatchdogCheck {
   readonly forMs: number;
 }
 
-export const WATCHDOG_CHECKS: readonly WatchdogCheck[] = [
+const WATCHDOG_CHECKS: readonly WatchdogCheck[] = [
   {
     id: "AR-05",
     name: "orchestrator-down",

@@ -15,7 +15,7 @@ export const RETAINED_ENTITIES = [
 export type RetainedEntity = (typeof RETAINED_ENTITIES)[number];
 
 /** A statement deletes no more than this, so that it never holds locks for long. */
-export const RETENTION_BATCH_ROWS = 1_000;
+const RETENTION_BATCH_ROWS = 1_000;
 
 interface RetentionRule {
   readonly table: string;

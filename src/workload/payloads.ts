@@ -11,7 +11,7 @@ const day = (description: string) =>
   Type.String({ pattern: "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$", description });
 
 /** An organisation (HB-api-03), or a folder of Git repositories on this machine. */
-export const indexPayload = Type.Object(
+const indexPayload = Type.Object(
   {
     org_id: Type.Optional(rowId("id of the organisation on GitHub")),
     org_name: Type.Optional(rowId("its name on GitHub")),
@@ -38,11 +38,11 @@ export const indexPayload = Type.Object(
 export type IndexPayload = Static<typeof indexPayload>;
 
 /** HB-wrk-03. */
-export const identityPayload = Type.Object({ repo_id: rowId("id of a row in repos") }, closed);
+const identityPayload = Type.Object({ repo_id: rowId("id of a row in repos") }, closed);
 export type IdentityPayload = Static<typeof identityPayload>;
 
 /** HB-wrk-04. Without `as_of`, the score speaks of the day on which the job was created. */
-export const scorePayload = Type.Object(
+const scorePayload = Type.Object(
   {
     repo_id: rowId("id of a row in repos"),
     as_of: Type.Optional(day("the day, UTC, that the score speaks of: yyyy-mm-dd")),
@@ -52,17 +52,14 @@ export const scorePayload = Type.Object(
 export type ScorePayload = Static<typeof scorePayload>;
 
 /** HB-wrk-05: a delivery that the webhook door has stored. */
-export const ingestPayload = Type.Object(
+const ingestPayload = Type.Object(
   { delivery_id: rowId("X-GitHub-Delivery of a stored delivery") },
   closed,
 );
 export type IngestPayload = Static<typeof ingestPayload>;
 
 /** HB-wrk-06. Without `repo_id`: every repository with a copy on this machine. */
-export const syncPayload = Type.Object(
-  { repo_id: Type.Optional(rowId("id of a row in repos")) },
-  closed,
-);
+const syncPayload = Type.Object({ repo_id: Type.Optional(rowId("id of a row in repos")) }, closed);
 export type SyncPayload = Static<typeof syncPayload>;
 
 const repairOf = (type: string, properties: Parameters<typeof Type.Object>[0] = {}) =>
@@ -78,7 +75,7 @@ export type RepairPayload =
   | { readonly repair_type: "rebuild_indexes" };
 
 /** HB-wrk-10. */
-export const repairPayload = Type.Unsafe<RepairPayload>({
+const repairPayload = Type.Unsafe<RepairPayload>({
   type: "object",
   required: ["repair_type"],
   discriminator: { propertyName: "repair_type" },
@@ -97,7 +94,7 @@ export const repairPayload = Type.Unsafe<RepairPayload>({
 });
 
 /** HB-wrk-11. */
-export const backfillPayload = Type.Object(
+const backfillPayload = Type.Object(
   {
     entity: Type.Enum(["scores"]),
     start_date: day("first day, included: yyyy-mm-dd"),

@@ -121,7 +121,7 @@ export function cloudWatchAlarm(
  * The published series of a selector: what the catalogue says, else the metric's name in capitals
  * (`algobrain.api.error_rate` is `ApiErrorRate`).
  */
-export function cloudWatchSeries(selector: Selector, context: CloudWatchContext): CloudWatchSeries {
+function cloudWatchSeries(selector: Selector, context: CloudWatchContext): CloudWatchSeries {
   const given = context.metrics[selector.metric]?.cloudwatch;
   const [, ...words] = selector.metric.split(/[._]/);
   return {

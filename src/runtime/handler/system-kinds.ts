@@ -6,11 +6,11 @@ import { SEVERITIES } from "../../policy/policy.js";
 import { EXPORT_ENTITIES } from "../../store/export-rows.js";
 
 /** HB-api-12: `{}` deletes what retention says; a dry run counts it by the same predicate. */
-export const gcPayload = Type.Object({ dry_run: Type.Optional(Type.Boolean()) }, closed);
+const gcPayload = Type.Object({ dry_run: Type.Optional(Type.Boolean()) }, closed);
 export type GcPayload = Static<typeof gcPayload>;
 
 /** HB-wrk-08: a word to people, to see that it arrives. */
-export const alertPayload = Type.Object(
+const alertPayload = Type.Object(
   {
     title: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
     text: Type.Optional(Type.String({ maxLength: 4_000 })),
@@ -28,12 +28,12 @@ export const alertPayload = Type.Object(
 );
 export type AlertPayload = Static<typeof alertPayload>;
 
-export const exportPayload = Type.Object({ entity: Type.Enum(EXPORT_ENTITIES) }, closed);
+const exportPayload = Type.Object({ entity: Type.Enum(EXPORT_ENTITIES) }, closed);
 export type ExportPayload = Static<typeof exportPayload>;
 
-export const auditPayload = Type.Object({}, closed);
+const auditPayload = Type.Object({}, closed);
 
-export const maintenancePayload = Type.Object(
+const maintenancePayload = Type.Object(
   { task: Type.Optional(Type.Enum(["vacuum", "analyze"])) },
   closed,
 );

@@ -85,7 +85,7 @@ export async function withWorker(
   }
 }
 
-export function registryOf(kinds: readonly Pick<TestKind, "kind" | "payload">[]): KindRegistry {
+function registryOf(kinds: readonly Pick<TestKind, "kind" | "payload">[]): KindRegistry {
   return new KindRegistry(
     kinds.map(({ kind, payload }) => ({
       kind,
