@@ -10,12 +10,10 @@ import type { CommitRecord, Git, GitRepository } from "../job/port.js";
 import type { Shell } from "../runbook/port.js";
 import { findGitDir, type GitCall, runGit, streamGit } from "./git-command.js";
 
-export interface GitOptions {
-  /** Milliseconds for one short command. */
-  readonly commandTimeoutMs?: number;
-  /** Milliseconds for the walk over a whole history. */
-  readonly walkTimeoutMs?: number;
-}
+/** One short command. */
+const COMMAND_TIMEOUT_MS = 30_000;
+/** The walk over a whole history. */
+const WALK_TIMEOUT_MS = 15 * MINUTE_MS;
 
 /** One commit a line; what an author may write freely comes last, and NUL can be in none of it. */
 const COMMIT_FORMAT = [
@@ -31,22 +29,20 @@ const CO_AUTHORS_MAX = 100;
 /** Enough for any release history; tags by the hundred thousand exist, too. */
 const TAGS_MAX = 1_000;
 
-export function createGit(shell: Shell, options: GitOptions = {}): Git {
-  const commandTimeoutMs = options.commandTimeoutMs ?? 30_000;
-  const walkTimeoutMs = options.walkTimeoutMs ?? 15 * MINUTE_MS;
+export function createGit(shell: Shell): Git {
   const open = async (path: string, signal: AbortSignal): Promise<GitCall> => {
     const gitDir = await findGitDir(path);
     if (gitDir === null)
       throw fault.data("GIT_REPOSITORY_MISSING", `there is no Git repository at ${path}`, {
         hint: "index the folder again: what is gone is then marked as archived",
       });
-    return { shell, gitDir, signal, timeoutMs: commandTimeoutMs };
+    return { shell, gitDir, signal, timeoutMs: COMMAND_TIMEOUT_MS };
   };
   return {
     listRepositories: (path, signal) => listRepositories(path, (at) => open(at, signal)),
     head: async (path, signal) => readHead(await open(path, signal)),
     async *commits(path, range, signal) {
-      yield* readCommits({ ...(await open(path, signal)), timeoutMs: walkTimeoutMs }, range);
+      yield* readCommits({ ...(await open(path, signal)), timeoutMs: WALK_TIMEOUT_MS }, range);
     },
     tags: async (path, signal) => readTags(await open(path, signal)),
   };

@@ -19,8 +19,6 @@ export interface ShellSetup {
   readonly redact: Redact;
   /** PATH of every child. Default: the usual places of a Unix system. */
   readonly path?: string | undefined;
-  /** HOME of every child. Default: that of the user who runs us. */
-  readonly home?: string | undefined;
 }
 
 const PATH_DEFAULT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -154,7 +152,7 @@ function zxOptions(setup: ShellSetup, options: ShellOptions): Partial<Options> {
     cwd: options.cwd ?? process.cwd(),
     env: {
       PATH: setup.path ?? PATH_DEFAULT,
-      HOME: setup.home ?? homedir(),
+      HOME: homedir(),
       LANG: "C.UTF-8",
       // Without it, a bash behind /bin/sh may take us for a remote login and read ~/.bashrc.
       SHLVL: "1",

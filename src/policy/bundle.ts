@@ -32,17 +32,15 @@ interface ParsedFile {
 }
 
 /**
- * The policies of one system in one environment.
+ * The policies of the only system there is, in one environment.
  * @param files every file for which `isPolicyFile` holds, paths from the root of the repository
  * @param environment `local`, or the name of a file in `environments/`
- * @param system the folder below `policies/`; by default the only one there is
  */
 export function loadPolicySet(
   files: readonly SourceFile[],
   environment: string,
-  system: string = onlySystem(files),
 ): Checked<PolicySet> {
-  return loadParsed(parseAll(files), environment, system);
+  return loadParsed(parseAll(files), environment, onlySystem(files));
 }
 
 /** Every system in every environment: what `policy check` says. Empty when all is well. */

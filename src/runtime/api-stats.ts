@@ -1,5 +1,6 @@
 /** The API's own speed and failures over the last minutes, for samples (HB-met-03, HB-met-07). */
 import type { Clock } from "../base/clock.js";
+import { MINUTE_MS } from "../base/duration.js";
 
 export interface ApiStats {
   /** Milliseconds; null without requests. */
@@ -21,17 +22,17 @@ interface Observed {
  */
 const ON_PURPOSE: readonly string[] = ["safe-mode", "not-configured"];
 
+/** As long as the samples of the API speak of. */
+const WINDOW_MS = MINUTE_MS;
 /** Beyond this many requests in the window the oldest leave: the figure stays one of recent traffic. */
 const KEPT_MAX = 10_000;
 
 export class ApiStatsWindow {
   readonly #clock: Clock;
-  readonly #windowMs: number;
   #observed: Observed[] = [];
 
-  constructor(clock: Clock, windowMs = 60_000) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#windowMs = windowMs;
   }
 
   observe(answer: {
@@ -48,7 +49,7 @@ export class ApiStatsWindow {
   }
 
   read(): ApiStats {
-    const oldestMs = this.#clock.now().getTime() - this.#windowMs;
+    const oldestMs = this.#clock.now().getTime() - WINDOW_MS;
     this.#observed = this.#observed.filter(({ atMs }) => atMs > oldestMs);
     const count = this.#observed.length;
     if (count === 0) return { p95Ms: null, errorRate: null, requests: 0 };

@@ -62,25 +62,22 @@ export interface WatchdogOptions {
   readonly holder: string;
   /** Writes a notice; called by one process for each trouble and for its end. */
   readonly report: (report: WatchdogReport) => Promise<void>;
-  readonly checks?: readonly WatchdogCheck[];
-  /** Default 5 s. */
-  readonly everyMs?: number;
 }
 
+const LOOK_EVERY_MS = 5_000;
 /** Processes notice the same change within one interval; the first to claim it tells it. */
 const CLAIM_MS = 30_000;
 
 /** A tick for `runTicks`, without any lease. */
 export function watchdogTick(options: WatchdogOptions): Tick {
-  const checks = options.checks ?? WATCHDOG_CHECKS;
   const startedAt = options.clock.now();
   let states = new Map<string, WatchState>();
   return {
     name: "watchdog",
-    everyMs: options.everyMs ?? 5_000,
+    everyMs: LOOK_EVERY_MS,
     run: async (now) => {
       const ages = await readRuntimeAges(options.db, EVALUATOR_LEASE);
-      for (const check of checks) {
+      for (const check of WATCHDOG_CHECKS) {
         const uptimeMs = now.getTime() - startedAt.getTime();
         const before = states.get(check.id) ?? CALM;
         // What was never seen counts from our start: a new system is not yet a broken one.

@@ -23,8 +23,6 @@ export interface ClaimOptions {
   readonly globalCap: number | null;
   /** Public kinds that safe mode lets through; internal kinds always pass. */
   readonly safeModeKinds: readonly string[];
-  /** Only for tests; default is the database's clock. */
-  readonly now?: Date | undefined;
 }
 
 /** Claims that must count running rows wait for each other: a count is only true while nobody else counts. */
@@ -46,7 +44,7 @@ WITH running AS (
   SELECT job.seq, job.priority, job.scheduled_at, open.internal
   FROM open CROSS JOIN LATERAL (
     SELECT seq, priority, scheduled_at FROM public.jobs
-    WHERE status = 'pending' AND job_type = open.kind AND scheduled_at <= coalesce($9, now())
+    WHERE status = 'pending' AND job_type = open.kind AND scheduled_at <= now()
     ORDER BY priority DESC, scheduled_at, seq
     LIMIT greatest(open.room, 0)
     FOR UPDATE SKIP LOCKED
@@ -83,7 +81,6 @@ export async function claimJobs(db: Database, options: ClaimOptions): Promise<He
     INTERNAL_KINDS,
     options.safeModeKinds,
     options.workerId,
-    options.now ?? null,
   ];
   const limited = options.globalCap !== null || open.some(({ globalMax }) => globalMax !== null);
   if (!limited) return (await db.query<HeldJob>(CLAIM, values)).rows;

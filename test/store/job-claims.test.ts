@@ -84,7 +84,8 @@ describe("a claim", () => {
         scheduledAt: new Date(Date.now() + 3_600_000),
       });
       expect(await claim(db)).toEqual([]);
-      expect(await claim(db, { now: new Date(Date.now() + 3_700_000) })).toHaveLength(1);
+      await db.query("UPDATE jobs SET scheduled_at = now()");
+      expect(await claim(db)).toHaveLength(1);
     }));
 
   test("takes no more of a kind than this process has slots", () =>
