@@ -35,7 +35,11 @@ export interface DatabaseOptions {
   readonly ssl: boolean;
   /** Milliseconds to wait for a free connection before a transient fault `DATABASE_POOL_EXHAUSTED`. */
   readonly connectTimeoutMs?: number;
-  /** Milliseconds a statement may take; 0 for none. */
+  /**
+   * Milliseconds a statement may take; 0 for none. A server that cannot even say so, since it hangs or the
+   * network swallows what it says, is given up after twice the time, or 5 s more; but not in a session,
+   * whose owner may have asked the server for more.
+   */
   readonly statementTimeoutMs?: number;
   /** Told of errors on idle connections (a server restart): never thrown. */
   readonly onIdleError?: (error: Error) => void;
@@ -49,21 +53,27 @@ const types = {
       : pg.types.getTypeParser(oid, format as "text"),
 };
 
+const STATEMENT_TIMEOUT_MS = 60_000;
+const SILENCE_MAX_MS = 5_000;
+
 export function openDatabase(options: DatabaseOptions): Database {
+  const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.poolMax,
     application_name: options.applicationName,
     ssl: options.ssl ? { rejectUnauthorized: true } : false,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
-    statement_timeout: options.statementTimeoutMs ?? 60_000,
+    statement_timeout: statementTimeoutMs,
     options: "-c search_path=public,control",
     types,
   });
   pool.on("error", (error) => options.onIdleError?.(error));
+  // 0 is none here too.
+  const giveUpMs = statementTimeoutMs + Math.min(statementTimeoutMs, SILENCE_MAX_MS);
   return {
-    query: (text, values) => run(pool, text, values),
-    transaction: (work) => inTransaction(pool, work),
+    query: (text, values) => run(pool, text, values, giveUpMs),
+    transaction: (work) => inTransaction(pool, work, giveUpMs),
     connect: (work) => withSession(pool, work),
     close: () => pool.end(),
   };
@@ -73,9 +83,15 @@ async function run<Row extends object>(
   client: pg.Pool | pg.PoolClient,
   text: string,
   values: readonly unknown[] = [],
+  giveUpMs = 0,
 ): Promise<QueryResult<Row>> {
   try {
-    const result = await client.query<Row>(text, [...values]);
+    const query: pg.QueryConfig & { readonly query_timeout: number } = {
+      text,
+      values: [...values],
+      query_timeout: giveUpMs,
+    };
+    const result = await client.query<Row>(query);
     // A text of several statements gives a list of results; nobody asks for their rows.
     return { rows: result.rows ?? [], rowCount: result.rowCount ?? 0 };
   } catch (error) {
@@ -91,7 +107,11 @@ async function lend(pool: pg.Pool): Promise<pg.PoolClient> {
   }
 }
 
-async function inTransaction<T>(pool: pg.Pool, work: (tx: Sql) => Promise<T>): Promise<T> {
+async function inTransaction<T>(
+  pool: pg.Pool,
+  work: (tx: Sql) => Promise<T>,
+  giveUpMs: number,
+): Promise<T> {
   const client = await lend(pool);
   let broken: Error | undefined;
   const noteError = (error: Error) => {
@@ -99,12 +119,12 @@ async function inTransaction<T>(pool: pg.Pool, work: (tx: Sql) => Promise<T>): P
   };
   client.on("error", noteError);
   try {
-    await run(client, "BEGIN");
-    const value = await work({ query: (text, values) => run(client, text, values) });
-    await run(client, "COMMIT");
+    await run(client, "BEGIN", [], giveUpMs);
+    const value = await work({ query: (text, values) => run(client, text, values, giveUpMs) });
+    await run(client, "COMMIT", [], giveUpMs);
     return value;
   } catch (error) {
-    await client.query("ROLLBACK").catch((rollbackError: Error) => {
+    await run(client, "ROLLBACK", [], giveUpMs).catch((rollbackError: Error) => {
       broken = rollbackError;
     });
     throw error;

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { fault } from "../../src/base/fault.js";
 import { openDatabase } from "../../src/store/database.js";
@@ -71,6 +73,33 @@ test("a statement that takes too long is ended, by name", () =>
       expect((await hasty.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
     } finally {
       await hasty.close();
+    }
+  }));
+
+test("a server that says nothing any more is given up, and the next statement gets through", () =>
+  withDatabase(async (_db, url) => {
+    const { hostname, port } = new URL(url);
+    const lines: { far: Socket; near: Socket }[] = [];
+    const swallower = createServer((near) => {
+      const far = connect(Number(port), hostname);
+      lines.push({ far, near });
+      near.pipe(far).pipe(near);
+      near.once("close", () => far.destroy());
+    }).listen(0, "127.0.0.1");
+    await once(swallower, "listening");
+    const by = new URL(url);
+    by.port = String((swallower.address() as AddressInfo).port);
+    const patient = openDatabase({ ...options, url: by.href, poolMax: 1, statementTimeoutMs: 200 });
+    try {
+      await patient.query("SELECT 1");
+      for (const { far, near } of lines) far.unpipe(near);
+      await expect(patient.query("SELECT 1")).rejects.toMatchObject({
+        code: "DATABASE_UNAVAILABLE",
+      });
+      expect((await patient.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+    } finally {
+      await patient.close();
+      swallower.close();
     }
   }));
 
