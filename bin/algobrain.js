@@ -9,24 +9,25 @@ function whyNot() {
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1]))
     return `this is Node ${process.versions.node}, and ${NODE_MIN.join(".")} or newer is needed`;
-  if (!existsSync(program)) return "it is not built yet: run `npm ci` in the checkout";
+  if (!existsSync(program)) return 'it is not built yet: run "npm ci" in the checkout';
   return null;
 }
 
-async function load() {
+async function main() {
+  const refusal = whyNot();
+  if (refusal !== null) return refuse(refusal);
   try {
-    return await import(program.href);
+    const { runCli } = await import(program.href);
+    return await runCli(process.argv.slice(2));
   } catch (error) {
     if (error.code !== "ERR_MODULE_NOT_FOUND") throw error;
-    return null;
+    return refuse(`a part of it is missing: run "npm ci" in the checkout (${error.message})`);
   }
 }
 
-const refusal = whyNot();
-const cli = refusal === null ? await load() : null;
-if (cli !== null) process.exitCode = await cli.runCli(process.argv.slice(2));
-else {
-  const sentence = refusal ?? "a part of it is missing: run `npm ci` in the checkout";
+function refuse(sentence) {
   process.stderr.write(`algobrain: ${sentence}\n`);
-  process.exitCode = 1;
+  return 1;
 }
+
+process.exitCode = await main();

@@ -1,5 +1,5 @@
 /** `synth`: Terraform JSON from policies, without the CDKTF CLI. */
-import { resolve } from "node:path";
+import { isAbsolute, relative, resolve } from "node:path";
 import { errorMessage, fault } from "../base/fault.js";
 import { formatProblem } from "../base/problem.js";
 import type { PolicySet } from "../policy/policy.js";
@@ -33,7 +33,7 @@ export const synthCommand: Command = {
       for (const problem of checked.problems) io.err(formatProblem(problem));
       return EXIT_FAILED;
     }
-    return synthesizeTo(checked.value, resolve(io.cwd, values.out), values.json === true, io);
+    return synthesizeTo(checked.value, values.out, values.json === true, io);
   },
 };
 
@@ -45,18 +45,23 @@ function environmentsOf(files: readonly SourceFile[]): string[] {
 
 async function synthesizeTo(
   policy: PolicySet,
-  outDir: string,
+  out: string,
   json: boolean,
   io: CommandIo,
 ): Promise<number> {
   io.progress(`synthesizing ${policy.environment}`);
   const { synthesize } = await loadStacks();
-  const { stacks, leftOut } = await synthesize({ policy, outDir });
+  const { stacks, leftOut } = await synthesize({ policy, outDir: resolve(io.cwd, out) });
   if (json) {
     io.out(JSON.stringify({ stacks, leftOut }));
     return EXIT_OK;
   }
-  const rows = stacks.map(({ name, resourceCount, file }) => [name, String(resourceCount), file]);
+  const shown = (file: string) => (isAbsolute(out) ? file : relative(io.cwd, file));
+  const rows = stacks.map(({ name, resourceCount, file }) => [
+    name,
+    String(resourceCount),
+    shown(file),
+  ]);
   for (const line of formatTable(["stack", "resources", "file"], rows)) io.out(line);
   for (const { level, reason } of leftOut) io.out(`${level} is not a CloudWatch alarm: ${reason}`);
   return EXIT_OK;

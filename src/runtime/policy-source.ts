@@ -11,6 +11,9 @@ import type { SourceFile } from "../policy/source.js";
 
 /** What `policies/` is called inside the policy room, whatever the directory's own name. */
 const ROOT_NAME = "policies";
+/** Of these every policy directory has at least one, however broken it is. */
+const ROOT_FILES = ["access.yaml", "automation.yaml", "routes.yaml"];
+const HINT = "name the folder that holds access.yaml and algobrain/";
 
 export interface PolicyDirectory {
   readonly files: readonly SourceFile[];
@@ -76,11 +79,24 @@ async function findFolder(
   ];
   for (const candidate of candidates) {
     const found = await statIfThere(candidate);
-    if (found?.isDirectory()) return candidate;
+    if (!found?.isDirectory()) continue;
+    await refuseOtherFolder(candidate, directory);
+    return candidate;
   }
   throw fault.refused("POLICY_DIRECTORY_MISSING", `no policy directory "${directory}" here`, {
-    hint: "name the folder that holds access.yaml and algobrain/",
+    hint: HINT,
   });
+}
+
+/** Before all of it is read: a slip of the finger may name a whole disk. */
+async function refuseOtherFolder(folder: string, typed: string): Promise<void> {
+  const names = await readdir(folder);
+  if (ROOT_FILES.some((name) => names.includes(name))) return;
+  throw fault.refused(
+    "POLICY_DIRECTORY_MISSING",
+    `"${typed}" holds no policies: found none of ${ROOT_FILES.join(", ")} in it`,
+    { hint: HINT },
+  );
 }
 
 async function findCatalogue(folder: string, packageRoot: string): Promise<string | null> {

@@ -289,8 +289,14 @@ describe("a folder that cannot be read", () => {
   test.each([
     ["nowhere", 'no policy directory "nowhere" here'],
     ["file", 'no policy directory "file" here'],
+    ["/", '"/" holds no policies: found none of access.yaml, automation.yaml, routes.yaml in it'],
+    [
+      "folder",
+      '"folder" holds no policies: found none of access.yaml, automation.yaml, routes.yaml in it',
+    ],
   ])("%s", async (name, sentence) => {
     await writeFile(join(work, "file"), "");
+    await mkdir(join(work, "folder"), { recursive: true });
     const { code, err, out } = await cli(["policy", "check", name], { cwd: work });
     expect({ code, out }).toEqual({ code: 1, out: "" });
     expect(err).toBe(
