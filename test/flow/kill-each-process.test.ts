@@ -1,105 +1,20 @@
 /** The bar of the service: 1,000 real jobs, every process of it killed in turn, and nothing is lost. */
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { systemClock } from "../../src/base/clock.js";
-import { type Database, openDatabase } from "../../src/store/database.js";
-import { readIndexEvidence } from "../../src/store/evidence.js";
-import { enqueueJob, enqueueJobs } from "../../src/store/jobs.js";
-import { makeRepository, withFolder } from "../support/git-repository.js";
-import { isAlive, type ReadyService, startService, stopService } from "../support/service.js";
-import { findServer, withHome } from "../support/service-home.js";
+import type { Database } from "../../src/store/database.js";
+import { isAlive } from "../support/service.js";
+import {
+  allDone,
+  ask,
+  enqueueScores,
+  type Ground,
+  passed,
+  withGround,
+} from "../support/service-ground.js";
+import { findServer } from "../support/service-home.js";
 import { until } from "../support/until.js";
 
 const JOBS = 1_000;
 const BOUND_MS = 90_000;
-const DAY_MS = 86_400_000;
-
-interface Ground {
-  readonly home: string;
-  readonly db: Database;
-  readonly repoId: string;
-  /** The service of this moment. */
-  readonly service: () => ReadyService;
-  /** As a platform does it: the same command again. */
-  readonly restart: () => Promise<void>;
-}
-
-/** The program on its embedded database, with one small repository indexed. */
-async function withGround(test: (ground: Ground) => Promise<void>): Promise<void> {
-  await withHome((home) =>
-    withFolder(async (folder) => {
-      let service = await startService({ home });
-      const db = openDatabase({
-        url: findServer(home)!.url,
-        poolMax: 3,
-        applicationName: "test",
-        ssl: false,
-      });
-      try {
-        const repoId = await indexRepository(db, folder);
-        await test({
-          ...{ home, db, repoId },
-          service: () => service,
-          restart: async () => {
-            service = await startService({ home });
-          },
-        });
-      } finally {
-        await db.close();
-        await stopService(service);
-      }
-    }),
-  );
-}
-
-async function indexRepository(db: Database, folder: string): Promise<string> {
-  const path = await makeRepository(join(folder, "widgets"), [
-    { author: "Ada Lovelace <ada@example.org>", at: "2026-01-05T09:00:00Z" },
-    { author: "Bob Stone <bob@example.org>", at: "2026-02-05T09:00:00Z" },
-  ]);
-  await enqueueJob(db, { kind: "index", payload: { path } });
-  const evidence = await until(async () => {
-    const seen = await readIndexEvidence(db, path);
-    return seen && seen.people === 2 && seen.score !== null && seen;
-  }, "the repository is indexed");
-  return evidence.repoId;
-}
-
-/** The score of the repository on each of the last days: real reading, calculating and writing. */
-async function enqueueScores(db: Database, repoId: string): Promise<void> {
-  const today = systemClock.now().getTime();
-  const jobs = Array.from({ length: JOBS }, (_, day) => ({
-    kind: "score",
-    payload: { repo_id: repoId, as_of: new Date(today - day * DAY_MS).toISOString().slice(0, 10) },
-  }));
-  await enqueueJobs(db, jobs);
-}
-
-/** Tolerates the moments in which the database itself is away. */
-function ask<Row extends object>(db: Database, sql: string, values: unknown[] = []) {
-  return until(
-    () =>
-      db.query<Row>(sql, values).then(
-        ({ rows }) => rows,
-        () => null,
-      ),
-    `an answer to ${sql}`,
-  );
-}
-
-async function passed(db: Database, count: number): Promise<void> {
-  await until(
-    async () => {
-      const [row] = await ask<{ count: number }>(
-        db,
-        "SELECT count(*) AS count FROM jobs WHERE job_type = 'score' AND status = 'completed'",
-      );
-      return row!.count >= count;
-    },
-    `${count} jobs are completed`,
-    BOUND_MS,
-  );
-}
 
 /** Kills a worker of the lane; a general one in the midst of its jobs. Returns its number. */
 async function killWorker(db: Database, lane: "general" | "internal"): Promise<string> {
@@ -163,7 +78,7 @@ describe("1,000 real jobs while every process of the service is killed in turn",
     await withGround(async (ground) => {
       const { db, repoId, service } = ground;
       const startedMs = performance.now();
-      await enqueueScores(db, repoId);
+      await enqueueScores(db, repoId, JOBS);
       const killed: string[] = [];
       await passed(db, 100);
       killed.push(await killWorker(db, "general"));
@@ -175,7 +90,7 @@ describe("1,000 real jobs while every process of the service is killed in turn",
       await killMain(ground);
       await passed(db, 600);
       await killDatabase(ground);
-      await passed(db, JOBS);
+      await allDone(db);
       expect(performance.now() - startedMs).toBeLessThan(BOUND_MS);
 
       const ledger = await readLedger(db);

@@ -1,0 +1,117 @@
+/** The database goes away under load, in three ways; the service comes back by itself. */
+import { describe, expect, it, vi } from "vitest";
+import type { Database } from "../../src/store/database.js";
+import { openDatabase } from "../../src/store/database.js";
+import { isAlive, type ReadyService } from "../support/service.js";
+import {
+  allDone,
+  ask,
+  enqueueScores,
+  type Ground,
+  passed,
+  withGround,
+} from "../support/service-ground.js";
+import { findServer } from "../support/service-home.js";
+import { until } from "../support/until.js";
+
+vi.setConfig({ testTimeout: 120_000 });
+
+const JOBS = 150;
+/** Lines about jobs grow with the jobs; the rest is what an outage costs. */
+const OUTAGE_LINES_MAX = 200;
+
+async function healthOf(service: ReadyService): Promise<number> {
+  return (await fetch(`${service.url}/health`)).status;
+}
+
+function linesOfOutage({ log }: ReadyService): string[] {
+  return log
+    .map(({ event }) => String(event))
+    .filter((event) => !/^(job|healdec|request)\./.test(event));
+}
+
+/** Every job once, whatever healing had to do for it, and nothing is running any more. */
+async function expectAllDone(db: Database): Promise<void> {
+  await allDone(db);
+  const jobs = await ask<{ status: string; attempts: number; healed: number }>(
+    db,
+    `SELECT status, attempts, (SELECT count(*) FROM healdec_log h WHERE h.job_id = j.id) AS healed
+     FROM jobs j WHERE job_type = 'score'`,
+  );
+  expect(jobs.filter(({ status }) => status !== "completed")).toEqual([]);
+  expect(jobs.filter(({ attempts, healed }) => attempts !== 1 + healed)).toEqual([]);
+}
+
+async function expectRecovery({ db, service }: Ground): Promise<void> {
+  await until(async () => (await healthOf(service())) === 200, "the service is healthy", 60_000);
+  await expectAllDone(db);
+  const lines = linesOfOutage(service());
+  expect(lines.length, lines.join(" ")).toBeLessThan(OUTAGE_LINES_MAX);
+}
+
+/** Stops all processes of the server where they stand; whoever asks hears nothing. */
+async function hang(ground: Ground): Promise<() => void> {
+  const pids = await serverProcesses(ground);
+  signalAll(pids, "SIGSTOP");
+  return () => signalAll(pids, "SIGCONT");
+}
+
+/** A session may have ended by then. */
+function signalAll(pids: readonly number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) if (isAlive(pid)) process.kill(pid, signal);
+}
+
+async function serverProcesses({ home }: Ground): Promise<number[]> {
+  const { url, pid } = findServer(home)!;
+  const db = openDatabase({ url, poolMax: 1, applicationName: "test", ssl: false });
+  try {
+    const { rows } = await db.query<{ pid: number }>("SELECT pid FROM pg_stat_activity");
+    return [pid, ...rows.map((row) => row.pid)];
+  } finally {
+    await db.close();
+  }
+}
+
+describe("the database under 150 running jobs", () => {
+  it("is shut down: /health says 503, then it is started again, and no process of ours dies", () =>
+    withGround(async (ground) => {
+      const { home, db, repoId, service } = ground;
+      await enqueueScores(db, repoId, JOBS);
+      await passed(db, 20);
+      const diedBefore = service().logged("process.died").length;
+      process.kill(findServer(home)!.pid, "SIGINT");
+      await until(async () => (await healthOf(service())) === 503, "the service is unhealthy");
+      await expectRecovery(ground);
+      expect(service().logged("process.died")).toHaveLength(diedBefore);
+    }));
+
+  it("ends all its sessions again and again, and no process of ours dies", () =>
+    withGround(async (ground) => {
+      const { db, repoId, service } = ground;
+      await enqueueScores(db, repoId, JOBS);
+      for (const count of [10, 30, 50, 70, 90, 110]) {
+        await passed(db, count);
+        await ask(
+          db,
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        );
+      }
+      await expectRecovery(ground);
+      expect(service().logged("process.died")).toEqual([]);
+    }));
+
+  it("hangs without a word: workers end when their lease does, and new ones go on", () =>
+    withGround(async (ground) => {
+      const { db, repoId, service } = ground;
+      await enqueueScores(db, repoId, JOBS);
+      await passed(db, 20);
+      const goOn = await hang(ground);
+      try {
+        await until(() => service().logged("process.died").length >= 3, "the workers end", 40_000);
+        expect(await healthOf(service())).toBe(503);
+      } finally {
+        goOn();
+      }
+      await expectRecovery(ground);
+    }));
+});
