@@ -9,6 +9,7 @@ import swagger from "@fastify/swagger";
 import Fastify, { type FastifyInstance } from "fastify";
 import { accessOf } from "./access.js";
 import { acceptJson } from "./body.js";
+import { endConnections } from "./closing.js";
 import type { WebDeps } from "./deps.js";
 import { guardDoors } from "./door-guard.js";
 import { answerErrors, refuseBrokenHttp, sendProblem } from "./error-reply.js";
@@ -49,6 +50,7 @@ export async function createServer(deps: WebDeps): Promise<FastifyInstance> {
   acceptJson(app);
   answerErrors(app, deps.log);
   attachAccess(app);
+  endConnections(app, deps.clock);
   await app.register(cors, corsOptions(deps.config.corsOrigins));
   await app.register(rateLimit, { global: false });
   await app.register(swagger, OPENAPI);
