@@ -22,6 +22,18 @@ interface Observed {
  */
 const ON_PURPOSE: readonly string[] = ["safe-mode", "not-configured"];
 
+/**
+ * Asked often and answered quickly, probes would hide slow and failing answers; and a 503 that reports ill
+ * health is an answer.
+ */
+const PROBES: readonly string[] = [
+  "/health",
+  "/api/health",
+  "/health/live",
+  "/metrics",
+  "/api/about/metrics/prometheus",
+];
+
 /** As long as the samples of the API speak of. */
 const WINDOW_MS = MINUTE_MS;
 /** Beyond this many requests in the window the oldest leave: the figure stays one of recent traffic. */
@@ -36,12 +48,15 @@ export class ApiStatsWindow {
   }
 
   observe(answer: {
+    /** The route's pattern. */
+    readonly route: string;
     readonly status: number;
     /** Code of the problem document; null when the answer was none. */
     readonly problem: string | null;
     readonly durationMs: number;
   }): void {
-    const { status, problem, durationMs } = answer;
+    const { route, status, problem, durationMs } = answer;
+    if (PROBES.includes(route)) return;
     const failed = status >= 500 && !ON_PURPOSE.includes(problem ?? "");
     this.#observed.push({ atMs: this.#clock.now().getTime(), durationMs, failed });
     // Trimming in halves keeps the cost of one request constant on average.

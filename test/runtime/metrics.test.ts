@@ -66,10 +66,15 @@ describe("api stats", () => {
   it("give the 95th percentile and the share of 5xx of the last minute", () => {
     const { clock, advance } = clockAt(1_000_000);
     const window = new ApiStatsWindow(clock);
-    window.observe({ status: 500, problem: "internal", durationMs: 9_999 });
+    window.observe({ route: "/api/v1/jobs", status: 500, problem: "internal", durationMs: 9_999 });
     advance(60_000);
     for (let i = 1; i <= 100; i++)
-      window.observe({ status: i <= 5 ? 503 : 404, problem: null, durationMs: i });
+      window.observe({
+        route: "/api/v1/jobs",
+        status: i <= 5 ? 503 : 404,
+        problem: null,
+        durationMs: i,
+      });
     expect(window.read()).toEqual({ p95Ms: 95, errorRate: 0.05, requests: 100 });
   });
 
@@ -81,8 +86,17 @@ describe("api stats", () => {
     "a 503 that says %s is an error rate of %i: a refusal on purpose is no failure",
     (problem, rate) => {
       const window = new ApiStatsWindow(clockAt(0).clock);
-      window.observe({ status: 503, problem, durationMs: 1 });
+      window.observe({ route: "/api/v1/jobs", status: 503, problem, durationMs: 1 });
       expect(window.read()).toMatchObject({ errorRate: rate, requests: 1 });
+    },
+  );
+
+  it.each(["/health", "/health/live", "/metrics"])(
+    "say nothing of %s: who watches is no user, and a report of ill health is no failed answer",
+    (route) => {
+      const window = new ApiStatsWindow(clockAt(0).clock);
+      window.observe({ route, status: 503, problem: null, durationMs: 1 });
+      expect(window.read().requests).toBe(0);
     },
   );
 });
