@@ -5,6 +5,7 @@
 import { startEmbeddedPostgres } from "./adapter/embedded-postgres.js";
 import { systemClock } from "./base/clock.js";
 import type { Logger } from "./base/log.js";
+import { type Close, openInOrder } from "./base/open-in-order.js";
 import type { Lane } from "./job/kinds.js";
 import { startApi } from "./main/api.js";
 import { whenDatabaseAnswers } from "./main/await-database.js";
@@ -71,28 +72,14 @@ const GENERAL_WORKERS = 2;
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const role = options.lane === null ? options.role : `worker-${options.lane}`;
   const log = createProcessLog(options.config, options.writeLog, role);
-  const opened: (() => Promise<void>)[] = [];
-  let closing: Promise<void> | undefined;
-  const stop = () => {
-    closing ??= closeAll(opened);
-    return closing;
-  };
-  try {
-    return { ...(await open(options, log, opened)), stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-}
-
-async function closeAll(opened: (() => Promise<void>)[]): Promise<void> {
-  for (const close of opened.reverse()) await close();
+  const { close: stop, ...runtime } = await openInOrder((opened) => open(options, log, opened));
+  return { ...runtime, stop };
 }
 
 async function open(
   options: RuntimeOptions,
   log: Logger,
-  opened: (() => Promise<void>)[],
+  opened: Close[],
 ): Promise<Omit<Runtime, "stop">> {
   const { config } = options;
   // First, so that an invalid policy starts nothing at all.
@@ -116,7 +103,7 @@ function poolMax({ config, lane }: RuntimeOptions, policy: PolicySet): number {
   return lane === null ? size : size - HEARTBEAT_CONNECTIONS;
 }
 
-async function openServer(options: RuntimeOptions, log: Logger, opened: (() => Promise<void>)[]) {
+async function openServer(options: RuntimeOptions, log: Logger, opened: Close[]) {
   const { config } = options;
   if (config.database.url !== null) {
     return { databaseUrl: config.database.url, database: describeUrl(config.database.url) };
@@ -184,7 +171,7 @@ function awaitPolicy(
 async function openParts(
   options: RuntimeOptions,
   foundation: Foundation,
-  opened: (() => Promise<void>)[],
+  opened: Close[],
 ): Promise<string | null> {
   const { role } = options;
   const watching = new AbortController();

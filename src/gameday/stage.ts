@@ -7,6 +7,7 @@ import { type StandInPagerDuty, startStandInPagerDuty } from "../adapter/stand-i
 import { type StandInSlack, startStandInSlack } from "../adapter/stand-in/slack.js";
 import { assert } from "../base/assert.js";
 import { fault } from "../base/fault.js";
+import { type Close, openInOrder } from "../base/open-in-order.js";
 import { type Runtime, startRuntime } from "../main.js";
 import { type Config, readConfig } from "../runtime/config.js";
 import { withLocalSecrets } from "../runtime/local-secrets.js";
@@ -51,23 +52,11 @@ interface Secrets {
 const SAMPLES_EVERY_MS = 1_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 
-export async function setStage(options: StageOptions): Promise<Stage> {
-  const opened: (() => Promise<void>)[] = [];
-  const close = async () => {
-    for (const end of opened.splice(0).reverse()) await end();
-  };
-  try {
-    return { ...(await build(options, opened)), close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+export function setStage(options: StageOptions): Promise<Stage> {
+  return openInOrder((opened) => build(options, opened));
 }
 
-async function build(
-  options: StageOptions,
-  opened: (() => Promise<void>)[],
-): Promise<Omit<Stage, "close">> {
+async function build(options: StageOptions, opened: Close[]): Promise<Omit<Stage, "close">> {
   const folder = await mkdtemp(join(tmpdir(), "algobrain-gameday-"));
   opened.push(() => rm(folder, { recursive: true, force: true }));
   const secrets = makeSecrets();

@@ -146,14 +146,7 @@ class TreeBuilder {
       case EVENT_ID.MAPPING:
         return this.#map(this.#source.place(event.start));
       default:
-        return {
-          kind: "scalar",
-          place: fallback,
-          value: null,
-          text: "",
-          quoted: false,
-          refused: true,
-        };
+        return nothingAt(fallback, true);
     }
   }
 
@@ -188,15 +181,7 @@ class TreeBuilder {
   }
 
   #scalar(event: Extract<Event, { type: typeof EVENT_ID.SCALAR }>, fallback: Place): ScalarNode {
-    if (event.valueStart === -1)
-      return {
-        kind: "scalar",
-        place: fallback,
-        value: null,
-        text: "",
-        quoted: false,
-        refused: false,
-      };
+    if (event.valueStart === -1) return nothingAt(fallback, false);
     const text = getScalarValue(this.#source.text, event);
     const quoted = event.style !== SCALAR_STYLE.PLAIN;
     const mark =
@@ -214,6 +199,10 @@ class TreeBuilder {
       refused: refusal !== null,
     };
   }
+}
+
+function nothingAt(place: Place, refused: boolean): ScalarNode {
+  return { kind: "scalar", place, value: null, text: "", quoted: false, refused };
 }
 
 function notKeysAndValues({ kind, place }: Node): Problem {

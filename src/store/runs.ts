@@ -15,18 +15,22 @@ const RUN_COLUMNS = `run.seq, run.id, run.runbook, run.params, run.actor, run.ro
   run.automation, run.incident_id AS "incidentId", run.alert_level AS "alertLevel", run.chat, run.fence,
   run.requested_at AS "requestedAt", run.started_at AS "startedAt", run.ended_at AS "endedAt"`;
 
-export interface NewRun {
-  readonly runbook: string;
-  readonly params: JsonObject;
-  readonly actor: Actor;
-  readonly contentHash: string;
-  readonly dryRun: boolean;
+/** Why a run was asked for, and where its message is to be. */
+export interface RunOrigin {
   readonly reason?: string | undefined;
   readonly automation?: string | undefined;
   readonly incidentId?: string | undefined;
   readonly alertLevel?: string | undefined;
   readonly inboundId?: number | undefined;
   readonly chat?: ChatPlace | undefined;
+}
+
+export interface NewRun extends RunOrigin {
+  readonly runbook: string;
+  readonly params: JsonObject;
+  readonly actor: Actor;
+  readonly contentHash: string;
+  readonly dryRun: boolean;
 }
 
 /** The run, the job that executes it, and the audit row: together, in the caller's transaction. */

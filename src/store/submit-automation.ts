@@ -3,22 +3,17 @@ import type { Automation, PolicySet } from "../policy/policy.js";
 import type { Actor } from "../runbook/authorize.js";
 import { type GuardReason, judgeAutomation } from "../runbook/guard.js";
 import type { RunbookRegistry } from "../runbook/registry.js";
-import type { ChatPlace } from "../runbook/run.js";
 import { appendAudit } from "./audit.js";
 import type { Sql } from "./database.js";
-import { readAutomationHistory, stallAbandonedRuns } from "./runs.js";
+import { type RunOrigin, readAutomationHistory, stallAbandonedRuns } from "./runs.js";
 import { type Submitted, submitRunWithin } from "./submit-run.js";
 
-export interface AutomationSubmission {
+export interface AutomationSubmission extends Omit<RunOrigin, "automation" | "reason"> {
   readonly registry: RunbookRegistry;
   readonly policy: Pick<PolicySet, "access" | "runbooks">;
   readonly automation: Automation;
   readonly actor: Actor;
   readonly now: Date;
-  readonly incidentId?: string | undefined;
-  readonly alertLevel?: string | undefined;
-  readonly inboundId?: number | undefined;
-  readonly chat?: ChatPlace | undefined;
 }
 
 export type AutomationOutcome =

@@ -1,15 +1,9 @@
 /** The use case behind every door that takes a job from a person: the job and its audit entry, or neither. */
-import type { JsonObject } from "../base/json.js";
 import { appendAudit } from "./audit.js";
 import type { Database } from "./database.js";
-import { type Enqueued, enqueueJob } from "./jobs.js";
+import { type Enqueued, enqueueJob, type NewJob } from "./jobs.js";
 
-export interface JobSubmission {
-  readonly kind: string;
-  readonly payload: JsonObject;
-  readonly priority?: number | undefined;
-  readonly scheduledAt?: Date | undefined;
-  readonly uniqueKey?: string | undefined;
+export interface JobSubmission extends Omit<NewJob, "parentSeq" | "requestedBy"> {
   /** `cli:ana`, `api:ana@example.com`. */
   readonly actor: string;
 }

@@ -7,12 +7,12 @@ import type { Access } from "../policy/policy.js";
 import { type Actor, type AuthorizeReason, authorize } from "../runbook/authorize.js";
 import type { RunbookRegistry } from "../runbook/registry.js";
 import { type CheckedRequest, checkRequest } from "../runbook/request.js";
-import type { ChatPlace, Run } from "../runbook/run.js";
+import type { Run } from "../runbook/run.js";
 import { appendAudit } from "./audit.js";
 import type { Database, Sql } from "./database.js";
-import { findOpenTwin, requestRun, stallAbandonedRuns } from "./runs.js";
+import { findOpenTwin, type RunOrigin, requestRun, stallAbandonedRuns } from "./runs.js";
 
-export interface RunSubmission {
+export interface RunSubmission extends RunOrigin {
   readonly registry: RunbookRegistry;
   readonly access: Access;
   readonly actor: Actor;
@@ -21,12 +21,6 @@ export interface RunSubmission {
   /** JSON values, or the text that a person typed. */
   readonly params: Readonly<Record<string, unknown>>;
   readonly dryRun: boolean;
-  readonly reason?: string | undefined;
-  readonly automation?: string | undefined;
-  readonly incidentId?: string | undefined;
-  readonly alertLevel?: string | undefined;
-  readonly inboundId?: number | undefined;
-  readonly chat?: ChatPlace | undefined;
 }
 
 export type RefusalReason =

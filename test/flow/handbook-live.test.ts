@@ -4,43 +4,30 @@
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { openDatabase } from "../../src/store/database.js";
 import { cli, lendCheckout, program } from "../cli/support.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { makeRepository, withFolder } from "../support/git-repository.js";
+import {
+  CANCEL,
+  DEPTH,
+  FIX_PAYLOAD,
+  QUARANTINED,
+  RESET,
+  RESET_FAILED,
+} from "../support/handbook-sql.js";
+import { lendToFile } from "../support/lend.js";
 import { type ReadyService, startService, stopService } from "../support/service.js";
 import { withHome } from "../support/service-home.js";
 import { until } from "../support/until.js";
 import { holdRepository } from "./held-repository.js";
 
-const RESET = `UPDATE jobs
-SET status = 'pending', attempts = 0, error = NULL, scheduled_at = NOW()
-WHERE id = 'job-123';`;
-const RESET_FAILED = `UPDATE jobs
-SET status = 'pending', attempts = 0, error = NULL, scheduled_at = NOW()
-WHERE job_type = 'index'
-  AND status = 'failed'
-  AND completed_at > NOW() - INTERVAL '24 hours';`;
-const QUARANTINED = `SELECT id, job_type, payload, error, created_at
-FROM jobs
-WHERE status = 'quarantined'
-ORDER BY created_at DESC
-LIMIT 20;`;
-const FIX_PAYLOAD = `UPDATE jobs
-SET payload = jsonb_set(payload, '{repo_id}', '"correct-repo-id"'),
-    status = 'pending', attempts = 0, error = NULL
-WHERE id = 'job-789';`;
-const CANCEL = `UPDATE jobs
-SET status = 'cancelled', error = 'Manually cancelled by operator'
-WHERE id = 'job-789';`;
 const HEALING = `SELECT id, job_id, worker_id, failure_type, strategy, attempt_number, success, created_at
 FROM healdec_log
 WHERE created_at > NOW() - INTERVAL '1 hour'
 ORDER BY created_at DESC
 LIMIT 50;`;
-const DEPTH = `SELECT job_type, COUNT(*) FROM jobs
-WHERE status = 'pending' GROUP BY job_type ORDER BY COUNT(*) DESC;`;
 const INGEST_FIRST =
   "UPDATE jobs SET priority = 10 WHERE job_type = 'ingest' AND status = 'pending';";
 const BACKFILL_LAST =
@@ -102,39 +89,21 @@ async function withService(
   }
 }
 
-let operator: Operator;
-let done: () => void = () => {};
-let lending: Promise<void>;
-beforeAll(async () => {
-  await new Promise<void>((resolve, reject) => {
-    lending = withOperator(async (lent) => {
-      operator = lent;
-      resolve();
-      await new Promise<void>((end) => {
-        done = end;
-      });
-    });
-    lending.catch(reject);
-  });
-}, 120_000);
-afterAll(async () => {
-  done();
-  await lending;
-}, 60_000);
+const operator = lendToFile(withOperator);
 
 /** The next job that is inserted has this number. */
 const number = (seq: number) =>
-  operator.paste(`SELECT setval(pg_get_serial_sequence('jobs', 'seq'), ${seq - 1})`);
+  operator().paste(`SELECT setval(pg_get_serial_sequence('jobs', 'seq'), ${seq - 1})`);
 
 /** HB-sql-12. */
 const enqueue = (kind: string, payload: object) =>
-  operator.paste(
+  operator().paste(
     `INSERT INTO jobs (job_type, payload) VALUES ('${kind}', '${JSON.stringify(payload)}');`,
   );
 
 /** HB-sql-04, -08. */
 async function inspect(id: string): Promise<Record<string, unknown>> {
-  const [job] = await operator.paste(`SELECT * FROM jobs WHERE id = '${id}';`);
+  const [job] = await operator().paste(`SELECT * FROM jobs WHERE id = '${id}';`);
   return job!;
 }
 
@@ -149,7 +118,7 @@ function quiet(): Promise<boolean> {
   return until(
     async () =>
       (
-        await operator.paste(
+        await operator().paste(
           "SELECT FROM jobs WHERE status IN ('pending', 'running') AND job_type <> 'notice'",
         )
       ).length === 0,
@@ -160,7 +129,7 @@ function quiet(): Promise<boolean> {
 
 /** What the audit says of changes by plain SQL, oldest first. */
 async function changes(id: string) {
-  const rows = await operator.paste(
+  const rows = await operator().paste(
     `SELECT details FROM audit_log WHERE target = '${id}' AND action = 'job.changed-by-sql' ORDER BY seq`,
   );
   return rows.map(({ details }) => details);
@@ -169,18 +138,18 @@ async function changes(id: string) {
 describe("job-123", () => {
   test("a minimal enqueue is picked up and run (HB-sql-12)", async () => {
     await number(123);
-    await enqueue("index", { path: operator.widgets });
+    await enqueue("index", { path: operator().widgets });
     expect(await become("job-123", "completed")).toMatchObject({ attempts: 1, error: null });
     await quiet();
-    expect(await operator.paste("SELECT COUNT(*) FROM repos WHERE archived = false;")).toEqual([
+    expect(await operator().paste("SELECT COUNT(*) FROM repos WHERE archived = false;")).toEqual([
       { count: 1 },
     ]);
-    expect(await operator.paste("SELECT score FROM scores")).toHaveLength(1);
+    expect(await operator().paste("SELECT score FROM scores")).toHaveLength(1);
   });
 
   test("completed, it is reset and runs again (HB-sql-05, X-04)", async () => {
     const before = await inspect("job-123");
-    await operator.paste(RESET);
+    await operator().paste(RESET);
     const after = await until(async () => {
       const job = await inspect("job-123");
       return (
@@ -202,13 +171,13 @@ describe("job-123", () => {
   });
 
   test("running, its handler is ended and a fresh one completes it (X-01)", async () => {
-    const held = holdRepository(operator.widgets);
+    const held = holdRepository(operator().widgets);
     try {
-      await operator.paste(RESET);
+      await operator().paste(RESET);
       await held.entered();
       expect(await inspect("job-123")).toMatchObject({ status: "running", completed_at: null });
       held.heal();
-      await operator.paste(RESET);
+      await operator().paste(RESET);
       await held.left();
     } finally {
       held.close();
@@ -218,36 +187,36 @@ describe("job-123", () => {
       ...{ before: { status: "running", attempts: 1 }, after: { status: "pending", attempts: 0 } },
     });
     // A reset is no failure: nothing was healed.
-    expect(await operator.paste(HEALING)).toEqual([]);
-    expect(operator.service.logged("job.lost")).toMatchObject([{ job_id: "job-123" }]);
+    expect(await operator().paste(HEALING)).toEqual([]);
+    expect(operator().service.logged("job.lost")).toMatchObject([{ job_id: "job-123" }]);
     await quiet();
   });
 });
 
 describe("job-789", () => {
   test("quarantined for its payload, it is found, corrected, and completes (HB-sql-07…09, HB-heal-13)", async () => {
-    await operator.paste(
-      `INSERT INTO repos (id, name, location) VALUES ('correct-repo-id', 'correct', '${operator.correct}')`,
+    await operator().paste(
+      `INSERT INTO repos (id, name, location) VALUES ('correct-repo-id', 'correct', '${operator().correct}')`,
     );
     await number(789);
     await enqueue("score", { repo_id: "wrong" });
     await become("job-789", "quarantined");
-    const [listed] = await operator.paste(QUARANTINED);
+    const [listed] = await operator().paste(QUARANTINED);
     expect(listed).toMatchObject({
       ...{ id: "job-789", job_type: "score", payload: { repo_id: "wrong" } },
       error: expect.stringContaining('there is no repository with the id "wrong"'),
     });
-    expect(await operator.paste(HEALING)).toMatchObject([
+    expect(await operator().paste(HEALING)).toMatchObject([
       { job_id: "job-789", failure_type: "data", strategy: "quarantine", attempt_number: 1 },
     ]);
-    await operator.paste(FIX_PAYLOAD);
+    await operator().paste(FIX_PAYLOAD);
     expect(await become("job-789", "completed")).toMatchObject({
       ...{ payload: { repo_id: "correct-repo-id" }, error: null, attempts: 1 },
     });
     expect(
-      await operator.paste("SELECT FROM scores WHERE repo_id = 'correct-repo-id'"),
+      await operator().paste("SELECT FROM scores WHERE repo_id = 'correct-repo-id'"),
     ).toHaveLength(1);
-    expect(await operator.paste(QUARANTINED)).toEqual([]);
+    expect(await operator().paste(QUARANTINED)).toEqual([]);
     expect(await changes("job-789")).toMatchObject([
       {
         before: { payload: { repo_id: "wrong" } },
@@ -257,11 +226,11 @@ describe("job-789", () => {
   });
 
   test("cancelled while it runs, its handler is ended and it never runs again (HB-sql-10, X-79)", async () => {
-    const held = holdRepository(operator.correct);
+    const held = holdRepository(operator().correct);
     try {
-      await operator.paste(FIX_PAYLOAD);
+      await operator().paste(FIX_PAYLOAD);
       await held.entered();
-      await operator.paste(CANCEL);
+      await operator().paste(CANCEL);
       await held.left();
       held.heal();
     } finally {
@@ -284,16 +253,16 @@ describe("job-789", () => {
 });
 
 test("the failed index jobs of a day, and only those, run again (HB-sql-06, X-03)", async () => {
-  const payload = JSON.stringify({ path: operator.widgets });
-  await operator.paste(`INSERT INTO jobs (job_type, payload, status, error, attempts, completed_at) VALUES
+  const payload = JSON.stringify({ path: operator().widgets });
+  await operator().paste(`INSERT INTO jobs (job_type, payload, status, error, attempts, completed_at) VALUES
     ('index', '${payload}', 'failed', 'n1', 5, now() - interval '1 hour'),
     ('index', '${payload}', 'failed', 'n2', 5, now() - interval '23 hours'),
     ('index', '${payload}', 'failed', 'n3', 5, now() - interval '25 hours'),
     ('score', '{"repo_id": "correct-repo-id"}', 'failed', 'n4', 5, now() - interval '1 hour')`);
-  const [first] = await operator.paste("SELECT seq FROM jobs WHERE error = 'n1'");
-  await operator.paste(RESET_FAILED);
+  const [first] = await operator().paste("SELECT seq FROM jobs WHERE error = 'n1'");
+  await operator().paste(RESET_FAILED);
   await quiet();
-  const rows = await operator.paste(
+  const rows = await operator().paste(
     `SELECT status, attempts, error FROM jobs WHERE seq BETWEEN ${first!.seq} AND ${first!.seq} + 3 ORDER BY seq`,
   );
   expect(rows).toEqual([
@@ -305,9 +274,9 @@ test("the failed index jobs of a day, and only those, run again (HB-sql-06, X-03
 });
 
 test("priorities that are pasted while jobs wait decide who is first (HB-sql-18…20, HB-db-07)", async () => {
-  const held = holdRepository(operator.widgets);
+  const held = holdRepository(operator().widgets);
   try {
-    await enqueue("index", { path: operator.widgets });
+    await enqueue("index", { path: operator().widgets });
     await held.entered();
     await enqueue("backfill", {
       entity: "scores",
@@ -316,19 +285,19 @@ test("priorities that are pasted while jobs wait decide who is first (HB-sql-18�
     });
     await enqueue("score", { repo_id: "correct-repo-id", as_of: "2026-06-03" });
     await enqueue("ingest", { delivery_id: "never-came" });
-    expect(await operator.paste(DEPTH)).toEqual(
+    expect(await operator().paste(DEPTH)).toEqual(
       expect.arrayContaining(
         ["backfill", "ingest", "score"].map((job_type) => ({ job_type, count: 1 })),
       ),
     );
-    await operator.paste(INGEST_FIRST);
-    await operator.paste(BACKFILL_LAST);
+    await operator().paste(INGEST_FIRST);
+    await operator().paste(BACKFILL_LAST);
     held.heal();
   } finally {
     held.close();
   }
   await quiet();
-  const rows = await operator.paste(`SELECT job_type, priority FROM jobs
+  const rows = await operator().paste(`SELECT job_type, priority FROM jobs
     WHERE job_type IN ('backfill', 'ingest') OR payload->>'as_of' = '2026-06-03' ORDER BY started_at`);
   expect(rows).toEqual([
     { job_type: "ingest", priority: 10 },
@@ -341,7 +310,7 @@ test("migration 006 comes and goes under the running service (HB-sql-02, -22…2
   const score = async (day: string) => {
     await enqueue("score", { repo_id: "correct-repo-id", as_of: day });
     await quiet();
-    return operator.paste(`SELECT status FROM jobs WHERE payload->>'as_of' = '${day}'`);
+    return operator().paste(`SELECT status FROM jobs WHERE payload->>'as_of' = '${day}'`);
   };
   await withCheckout(async (script, folder) => {
     await writeFile(
@@ -349,18 +318,18 @@ test("migration 006 comes and goes under the running service (HB-sql-02, -22…2
       "ALTER TABLE scores ADD COLUMN security_score INTEGER;\nCREATE INDEX idx_scores_security ON scores(security_score);\n",
     );
     expect((await script("migrate")).out).toBe("applied 006_add_security_score\n");
-    const [newest] = await operator.paste("SELECT * FROM migrations ORDER BY id DESC LIMIT 5;");
+    const [newest] = await operator().paste("SELECT * FROM migrations ORDER BY id DESC LIMIT 5;");
     expect(newest).toMatchObject({ id: 6, name: "006_add_security_score" });
     expect(await score("2026-06-04")).toEqual([{ status: "completed" }]);
-    await operator.paste("UPDATE scores SET security_score = 7");
+    await operator().paste("UPDATE scores SET security_score = 7");
     expect(await script("rollback", "006_add_security_score")).toMatchObject({ code: 0 });
     expect(await score("2026-06-05")).toEqual([{ status: "completed" }]);
-    await expect(operator.paste("SELECT security_score FROM scores")).rejects.toThrow(
+    await expect(operator().paste("SELECT security_score FROM scores")).rejects.toThrow(
       /security_score/,
     );
-    expect(await operator.paste("SELECT * FROM migrations ORDER BY id DESC LIMIT 5;")).toHaveLength(
-      5,
-    );
+    expect(
+      await operator().paste("SELECT * FROM migrations ORDER BY id DESC LIMIT 5;"),
+    ).toHaveLength(5);
   });
 });
 
@@ -371,7 +340,7 @@ async function withCheckout(
   ) => Promise<void>,
 ): Promise<void> {
   const { folder, giveBack } = await lendCheckout();
-  const env = { DATABASE_URL: operator.url };
+  const env = { DATABASE_URL: operator().url };
   try {
     await work(
       (name, ...args) => program(join(folder, "scripts/db", `${name}.sh`), args, { env }),
@@ -383,20 +352,20 @@ async function withCheckout(
 }
 
 test("the statements that only look answer while it runs (HB-sql-01, -14…16, -21)", async () => {
-  const [{ version } = {}] = await operator.paste("SELECT version();");
+  const [{ version } = {}] = await operator().paste("SELECT version();");
   expect(String(version)).toMatch(/^PostgreSQL \d+/);
-  expect(await operator.paste("SELECT 1;")).toHaveLength(1);
-  const unscored = await operator.paste(`SELECT r.id, r.name
+  expect(await operator().paste("SELECT 1;")).toHaveLength(1);
+  const unscored = await operator().paste(`SELECT r.id, r.name
     FROM repos r
     LEFT JOIN scores s ON s.repo_id = r.id AND s.computed_at > NOW() - INTERVAL '7 days'
     WHERE r.archived = false AND s.id IS NULL
     ORDER BY r.id;`);
   expect(unscored).toEqual([]);
-  await operator.paste(`SELECT pid, now() - query_start AS duration, query
+  await operator().paste(`SELECT pid, now() - query_start AS duration, query
     FROM pg_stat_activity
     WHERE state = 'active' AND now() - query_start > interval '5 seconds'
     ORDER BY duration DESC;`);
-  const [progress] = await operator.paste(`SELECT COUNT(*) AS total,
+  const [progress] = await operator().paste(`SELECT COUNT(*) AS total,
     SUM(CASE WHEN status = 'completed' THEN 1 ELSE 0 END) AS completed,
     SUM(CASE WHEN status = 'pending' THEN 1 ELSE 0 END) AS pending,
     SUM(CASE WHEN status = 'failed' THEN 1 ELSE 0 END) AS failed
@@ -406,7 +375,7 @@ test("the statements that only look answer while it runs (HB-sql-01, -14…16, -
 
 test("at the end nothing is lost, every change is in the audit, and its chain holds (X-02)", async () => {
   await quiet();
-  const statuses = await operator.paste(
+  const statuses = await operator().paste(
     "SELECT status, count(*) FROM jobs WHERE job_type <> 'notice' GROUP BY 1",
   );
   expect(statuses.map(({ status }) => status).sort()).toEqual([
@@ -415,11 +384,13 @@ test("at the end nothing is lost, every change is in the audit, and its chain ho
     "failed",
     "quarantined",
   ]);
-  const audited = await operator.paste("SELECT FROM audit_log WHERE action = 'job.changed-by-sql'");
-  expect(audited).toHaveLength(operator.moved());
-  const verified = await cli(["audit", "verify"], { env: { DATABASE_URL: operator.url } });
+  const audited = await operator().paste(
+    "SELECT FROM audit_log WHERE action = 'job.changed-by-sql'",
+  );
+  expect(audited).toHaveLength(operator().moved());
+  const verified = await cli(["audit", "verify"], { env: { DATABASE_URL: operator().url } });
   expect(verified).toMatchObject({ code: 0, out: expect.stringContaining("the chain holds") });
-  expect(operator.service.log.filter(({ level }) => level === "error")).toMatchObject([
+  expect(operator().service.log.filter(({ level }) => level === "error")).toMatchObject([
     { event: "job.quarantined", job_id: "job-789" },
     { event: "job.quarantined", job_type: "ingest" },
   ]);

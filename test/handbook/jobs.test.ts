@@ -3,31 +3,17 @@ import { describe, expect, test } from "vitest";
 import { verifyAudit } from "../../src/store/audit.js";
 import { openDatabase } from "../../src/store/database.js";
 import { claimJobs, completeJob } from "../../src/store/job-claims.js";
+import {
+  CANCEL,
+  DEPTH,
+  FIX_PAYLOAD,
+  QUARANTINED,
+  RESET,
+  RESET_FAILED,
+} from "../support/handbook-sql.js";
 import { onHandbookDatabase, type Psql } from "../support/psql.js";
 
 const INSPECT = "SELECT * FROM jobs WHERE id = 'job-123';";
-const RESET = `UPDATE jobs
-SET status = 'pending', attempts = 0, error = NULL, scheduled_at = NOW()
-WHERE id = 'job-123';`;
-const RESET_FAILED = `UPDATE jobs
-SET status = 'pending', attempts = 0, error = NULL, scheduled_at = NOW()
-WHERE job_type = 'index'
-  AND status = 'failed'
-  AND completed_at > NOW() - INTERVAL '24 hours';`;
-const QUARANTINED = `SELECT id, job_type, payload, error, created_at
-FROM jobs
-WHERE status = 'quarantined'
-ORDER BY created_at DESC
-LIMIT 20;`;
-const FIX_PAYLOAD = `UPDATE jobs
-SET payload = jsonb_set(payload, '{repo_id}', '"correct-repo-id"'),
-    status = 'pending', attempts = 0, error = NULL
-WHERE id = 'job-789';`;
-const CANCEL = `UPDATE jobs
-SET status = 'cancelled', error = 'Manually cancelled by operator'
-WHERE id = 'job-789';`;
-const DEPTH = `SELECT job_type, COUNT(*) FROM jobs
-WHERE status = 'pending' GROUP BY job_type ORDER BY COUNT(*) DESC;`;
 
 /** Puts a job of this number there, as if so many had gone before. */
 async function jobNumbered(psql: Psql, seq: number, columns = ""): Promise<void> {

@@ -14,6 +14,7 @@ import {
 import { type StandInSlack, startStandInSlack } from "../../src/adapter/stand-in/slack.js";
 import { type StandInWebhook, startStandInWebhook } from "../../src/adapter/stand-in/webhook.js";
 import { systemClock } from "../../src/base/clock.js";
+import { type Close, openInOrder } from "../../src/base/open-in-order.js";
 import type { Runtime, startRuntime } from "../../src/main.js";
 import type { PolicySet, Role } from "../../src/policy/policy.js";
 import { readConfig } from "../../src/runtime/config.js";
@@ -67,20 +68,11 @@ export interface LiveOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-export async function startLiveRuntime(options: LiveOptions = {}): Promise<LiveRuntime> {
-  const opened: (() => Promise<void>)[] = [];
-  const close = async () => {
-    for (const end of opened.splice(0).reverse()) await end();
-  };
-  try {
-    return { ...(await open(options, opened)), close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
+export function startLiveRuntime(options: LiveOptions = {}): Promise<LiveRuntime> {
+  return openInOrder((opened) => open(options, opened));
 }
 
-async function open(options: LiveOptions, opened: (() => Promise<void>)[]) {
+async function open(options: LiveOptions, opened: Close[]) {
   const lend = <T extends { close(): Promise<void> }>(thing: T): T => {
     opened.push(() => thing.close());
     return thing;
