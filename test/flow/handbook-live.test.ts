@@ -188,7 +188,8 @@ describe("job-123", () => {
     });
     // A reset is no failure: nothing was healed.
     expect(await operator().paste(HEALING)).toEqual([]);
-    expect(operator().service.logged("job.lost")).toMatchObject([{ job_id: "job-123" }]);
+    const lost = await until(() => operator().service.logged("job.lost")[0], "the log tells it");
+    expect(lost).toMatchObject({ job_id: "job-123" });
     await quiet();
   });
 });
