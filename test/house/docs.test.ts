@@ -66,7 +66,9 @@ describe("docs/events.md", () => {
 });
 
 describe("docs/operating.md", () => {
-  const readers = product.filter(({ path }) => /^src\/(runtime\/(data-)?config|cli)\.ts$/.test(path));
+  const readers = product.filter(({ path }) =>
+    /^src\/(runtime\/(data-)?config|cli)\.ts$/.test(path),
+  );
   const names = readers.flatMap(environmentNames);
   const text = doc("operating.md");
 
@@ -103,7 +105,8 @@ function renderEvents(events: readonly LogEvent[]): string {
     "# Events",
     "",
     "Every log line is one JSON object with `time`, `level`, `event` and the fields below; there are no",
-    "prose-only lines. `…` stands for fields that the place passes on. This table is written from the code:",
+    "prose-only lines. `…` stands for fields that the place passes on; events of a job carry `job_id`, `job_type`,",
+    "`worker_id` and `attempt` (HB-log-02, HB-log-03). This table is written from the code:",
     "`npx vitest run test/house/docs -u`.",
     "",
     "| event | level | fields | said in |",
