@@ -1,9 +1,9 @@
 // Writes policies/schema/*.schema.json, which editors use, from the schemas in src/policy.
-// Run with `npx tsx scripts/schema.mjs`; a test fails while the committed files are not what this writes.
+// Run with `npm run schema`; a test fails while the committed files are not what this writes.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { policySchemas } from "../src/policy/json-schema.ts";
+import { policySchemas } from "../dist/src/policy/json-schema.js";
 
 const folder = join(dirname(dirname(fileURLToPath(import.meta.url))), "policies", "schema");
 mkdirSync(folder, { recursive: true });
