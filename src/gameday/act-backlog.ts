@@ -6,7 +6,7 @@ import { listAlertHistory } from "../store/alerts.js";
 import { readIndexEvidence } from "../store/evidence.js";
 import { enqueueJobs } from "../store/jobs.js";
 import { pauseQueue } from "../store/pauses.js";
-import { queueDepth } from "../store/queue-stats.js";
+import { readQueueDepth } from "../store/queue-stats.js";
 import { listRuns } from "../store/runs.js";
 import { ACTOR } from "./act-index.js";
 import { QUEUE_DEPTH_RULE } from "./overlay.js";
@@ -88,7 +88,8 @@ async function verifyRun({ db, pagerduty }: Stage, timeline: Timeline): Promise<
 
 async function verifyResolved({ db, pagerduty }: Stage, timeline: Timeline): Promise<void> {
   await timeline.verify("the jobs drained", async () => {
-    const waiting = (await queueDepth(db)).find(({ name: kind }) => kind === "score")?.pending ?? 0;
+    const waiting =
+      (await readQueueDepth(db)).find(({ name: kind }) => kind === "score")?.pending ?? 0;
     return waiting === 0 ? `0 of ${JOBS} wait` : null;
   });
   await timeline.verify("samples, not the runbook, resolved the alert", async () => {

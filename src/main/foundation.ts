@@ -16,7 +16,7 @@ import type { WatchdogOptions } from "../runtime/watchdog.js";
 import { watchdogTick } from "../runtime/watchdog.js";
 import { wordOfWatchdog } from "../runtime/watchdog-word.js";
 import { type Database, openDatabase } from "../store/database.js";
-import { queueStats } from "../store/queue-stats.js";
+import { readQueueStats } from "../store/queue-stats.js";
 import type { PolicyInForce } from "./policy.js";
 import { unusedSettings } from "./unused-settings.js";
 
@@ -111,7 +111,7 @@ export function watchdogOf(foundation: Foundation): Tick {
 }
 
 async function readJobGauges(db: Database) {
-  const stats = await queueStats(db);
+  const stats = await readQueueStats(db);
   return stats.flatMap(({ name, waiting, active }) => [
     { jobType: name, status: "pending", count: waiting },
     { jobType: name, status: "running", count: active },

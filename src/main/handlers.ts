@@ -17,8 +17,8 @@ export function createHandlers(
   ports: Ports,
   registry: RunbookRegistry,
 ): JobHandler[] {
-  const { db, policy, clock, config } = foundation;
-  const shared = { db, policy, clock, registry, ...ports };
+  const { db, policy, clock, random, config } = foundation;
+  const shared = { db, policy, clock, random, registry, ...ports };
   return [
     ...WORKLOAD.createHandlers({ db, git: ports.git }),
     ...createSystemHandlers({

@@ -5,7 +5,7 @@
 import { hostname } from "node:os";
 import { errorMessage } from "../base/fault.js";
 import { releaseForgottenJobs } from "../store/forgotten-jobs.js";
-import { heldJobsLost } from "../store/job-claims.js";
+import { findLostJobs } from "../store/job-claims.js";
 import { markWorker, registerWorker } from "../store/workers.js";
 import type { Emit } from "./events.js";
 import type { Heartbeat } from "./heartbeat.js";
@@ -107,7 +107,7 @@ class WorkerLife {
       name: "stop-lost-jobs",
       everyMs: LOST_CHECK_MS,
       run: async () => {
-        const lost = await heldJobsLost(this.#options.db, this.id, this.#jobs.executing());
+        const lost = await findLostJobs(this.#options.db, this.id, this.#jobs.executing());
         this.#jobs.stop(lost, "lost");
       },
     };

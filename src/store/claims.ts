@@ -71,7 +71,7 @@ export async function deleteOrphanedClaims(sql: Sql, limit: number): Promise<num
 }
 
 /** When each repository's history begins, by its claims: nothing can be said about earlier days. */
-export async function firstCommitTimes(sql: Sql): Promise<Map<string, Date>> {
+export async function readFirstCommitTimes(sql: Sql): Promise<Map<string, Date>> {
   const { rows } = await sql.query<{ repoId: string; firstAt: Date }>(
     `SELECT repo_id AS "repoId", min(first_seen_at) AS "firstAt" FROM claims
      WHERE repo_id IS NOT NULL AND first_seen_at IS NOT NULL GROUP BY repo_id`,

@@ -186,7 +186,7 @@ export function releaseJob(sql: Sql, held: HeldJob): Promise<boolean> {
 }
 
 /** The numbers of those that this worker no longer holds: cancelled, reset or healed. Their handlers must be aborted. */
-export async function heldJobsLost(
+export async function findLostJobs(
   sql: Sql,
   workerId: string,
   held: readonly HeldJob[],

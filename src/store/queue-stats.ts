@@ -24,7 +24,7 @@ export interface QueueDepth {
 }
 
 /** The twelve public kinds, empty ones as zeros, and any other that has jobs. */
-export async function queueStats(sql: Sql): Promise<QueueStats[]> {
+export async function readQueueStats(sql: Sql): Promise<QueueStats[]> {
   const { rows } = await sql.query<QueueStats>(
     `SELECT name, coalesce(waiting, 0) AS waiting, coalesce(active, 0) AS active,
        coalesce(completed, 0) AS completed, coalesce(failed, 0) AS failed, coalesce(total, 0) AS total
@@ -45,7 +45,7 @@ export async function queueStats(sql: Sql): Promise<QueueStats[]> {
 }
 
 /** Only kinds with pending jobs, deepest first. */
-export async function queueDepth(sql: Sql): Promise<QueueDepth[]> {
+export async function readQueueDepth(sql: Sql): Promise<QueueDepth[]> {
   const { rows } = await sql.query<QueueDepth>(
     `SELECT job_type AS name, count(*)::int AS pending,
        count(*) FILTER (WHERE scheduled_at <= now())::int AS due,

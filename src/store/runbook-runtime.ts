@@ -13,7 +13,7 @@ import { readAuditOfTarget } from "./audit.js";
 import type { Database, Sql } from "./database.js";
 import { retryJob } from "./job-actions.js";
 import { listPauses, pauseQueue, resumeQueue } from "./pauses.js";
-import { queueDepth } from "./queue-stats.js";
+import { readQueueDepth } from "./queue-stats.js";
 import { readSafeMode } from "./safe-mode.js";
 import { countClaimingWorkers } from "./workers.js";
 
@@ -93,7 +93,7 @@ async function readAudit(sql: Sql, target: string, limit: number): Promise<Audit
 
 /** Every status has a partial index of its own; completed and cancelled jobs, the many, are not touched. */
 async function readQueues(sql: Sql): Promise<QueueView[]> {
-  const depths = await queueDepth(sql);
+  const depths = await readQueueDepth(sql);
   const { rows } = await sql.query<{ kind: string; status: string; count: number }>(
     `SELECT job_type AS kind, status, count(*)::int AS count FROM public.jobs
        WHERE status = 'running' AND job_type = ANY ($1) GROUP BY job_type, status

@@ -77,7 +77,7 @@ function enqueue(db: Database, overrides: Partial<NewNotice> = {}): Promise<numb
 }
 
 const handler = (db: Database, notifiers = new Map<Receiver["kind"], Notifier>(ALL)) =>
-  createNoticeHandler({ db, policy: () => POLICY, notifiers });
+  createNoticeHandler({ db, policy: () => POLICY, notifiers, random: () => 0.5 });
 const send = (db: Database, id: number) => handler(db).run(contextOf(id)) as Promise<JsonObject>;
 const failing = (failure: Fault) => {
   answer = () => Promise.reject(failure);

@@ -6,7 +6,7 @@ import {
 } from "../../src/store/compensations.js";
 import { enqueueJobs } from "../../src/store/jobs.js";
 import { publishPolicy, readPolicyDigest, readPolicyInForce } from "../../src/store/policies.js";
-import { queueDepth, queueStats } from "../../src/store/queue-stats.js";
+import { readQueueDepth, readQueueStats } from "../../src/store/queue-stats.js";
 import { claimScheduleRun, listScheduleRuns, noteScheduledJob } from "../../src/store/schedules.js";
 import { withDatabase } from "../support/database.js";
 
@@ -81,7 +81,7 @@ describe("queue figures", () => {
       );
       await db.query("UPDATE jobs SET status = 'quarantined' WHERE seq = $1", [jobs[2]!.seq]);
       await db.query("UPDATE jobs SET status = 'completed' WHERE seq = $1", [jobs[3]!.seq]);
-      const stats = await queueStats(db);
+      const stats = await readQueueStats(db);
       expect(stats).toHaveLength(13);
       expect(stats[0]).toEqual({
         ...{ name: "index", waiting: 1, active: 0, completed: 1, failed: 1, total: 3 },
@@ -93,7 +93,7 @@ describe("queue figures", () => {
 
   test("of depth count pending and due, with the age of the oldest due", () =>
     withDatabase(async (db) => {
-      expect(await queueDepth(db)).toEqual([]);
+      expect(await readQueueDepth(db)).toEqual([]);
       const in1h = new Date(Date.now() + 3_600_000);
       await enqueueJobs(db, [
         { kind: "score", payload: {}, scheduledAt: new Date(Date.now() - 5_000) },
@@ -101,7 +101,7 @@ describe("queue figures", () => {
         { kind: "index", payload: {}, scheduledAt: in1h },
         { kind: "notice", payload: {} },
       ]);
-      const [score, index] = await queueDepth(db);
+      const [score, index] = await readQueueDepth(db);
       expect(score).toMatchObject({ name: "score", pending: 2, due: 1 });
       expect(score!.oldestDueMs).toBeGreaterThan(4_000);
       expect(index).toEqual({ name: "index", pending: 1, due: 0, oldestDueMs: 0 });

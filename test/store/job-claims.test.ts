@@ -6,7 +6,7 @@ import {
   claimJobs,
   completeJob,
   failJob,
-  heldJobsLost,
+  findLostJobs,
   releaseJob,
   rescheduleJob,
   settleJobs,
@@ -251,7 +251,7 @@ describe("a held job", () => {
       await db.query(
         `UPDATE jobs SET status = 'pending', attempts = 0, error = NULL, scheduled_at = NOW() WHERE id = '${held.id}'`,
       );
-      expect(await heldJobsLost(db, WORKER, [held])).toEqual([held.seq]);
+      expect(await findLostJobs(db, WORKER, [held])).toEqual([held.seq]);
       expect(await completeJob(db, held, "stale")).toBe(false);
       expect(await readJob(db, held.seq)).toMatchObject({ status: "pending", result: null });
 
@@ -310,10 +310,10 @@ test("many settle in one statement, and only the lost ones are left out", () =>
 test("held jobs are lost by cancel and healing, not by time", () =>
   withDatabase(async (db) => {
     const held = await claimOne(db);
-    expect(await heldJobsLost(db, WORKER, [])).toEqual([]);
-    expect(await heldJobsLost(db, WORKER, [held])).toEqual([]);
+    expect(await findLostJobs(db, WORKER, [])).toEqual([]);
+    expect(await findLostJobs(db, WORKER, [held])).toEqual([]);
     await db.query("UPDATE jobs SET payload = '{\"fixed\": true}' WHERE seq = $1", [held.seq]);
-    expect(await heldJobsLost(db, WORKER, [held])).toEqual([]);
+    expect(await findLostJobs(db, WORKER, [held])).toEqual([]);
     await db.query("UPDATE jobs SET status = 'cancelled' WHERE seq = $1", [held.seq]);
-    expect(await heldJobsLost(db, WORKER, [held])).toEqual([held.seq]);
+    expect(await findLostJobs(db, WORKER, [held])).toEqual([held.seq]);
   }));

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Database } from "../../src/store/database.js";
-import { claimJobs, completeJob, failJob, heldJobsLost } from "../../src/store/job-claims.js";
+import { claimJobs, completeJob, failJob, findLostJobs } from "../../src/store/job-claims.js";
 import { enqueueJob, readJob } from "../../src/store/jobs.js";
 import {
   beatWorker,
@@ -82,7 +82,7 @@ describe("the jobs of a dead worker", () => {
       expect(taken).toMatchObject({ seq: held.seq, attempt: 1, crashCount: 1 });
       expect(taken!.fence).toBeGreaterThan(held.fence);
       expect(await completeJob(db, held, "late")).toBe(false);
-      expect(await heldJobsLost(db, id, [held])).toEqual([held.seq]);
+      expect(await findLostJobs(db, id, [held])).toEqual([held.seq]);
       expect(await failJob(db, taken!, { status: "failed", error: "worker died" })).toBe(true);
       expect(await readJob(db, held.seq)).toMatchObject({ status: "failed", result: null });
     }));

@@ -27,6 +27,8 @@ export interface NoticeHandlerDeps {
   readonly policy: () => PolicySet;
   /** By kind of receiver; a kind that is not configured is missing, and its notices wait. */
   readonly notifiers: ReadonlyMap<Receiver["kind"], Notifier>;
+  /** In [0, 1). */
+  readonly random: () => number;
 }
 
 /** A missing token may be set at any time. */
@@ -154,7 +156,7 @@ async function afterFailure(
   const isHopeless = failure.kind === "data" || failure.kind === "refused";
   if (isHopeless) return bury(deps, context, notice, error);
   await markNoticeFailed(deps.db, notice.id, { error, tried });
-  const retryAfterMs = failure.retryAfterMs ?? backoffMs(BACKOFF, tries, Math.random());
+  const retryAfterMs = failure.retryAfterMs ?? backoffMs(BACKOFF, tries, deps.random());
   const attempt = notice.attempts + Number(tried);
   context.log.warn("notice.failed", {
     ...fieldsOf(notice),

@@ -21,7 +21,7 @@ import { createRuntimeReader, createRuntimeWriter } from "../../store/runbook-ru
 import { finishRun, readRun, startRun } from "../../store/runs.js";
 import { type LockHolder, takeTargetLocks } from "../../store/target-locks.js";
 import { superviseRun } from "./run-supervision.js";
-import { RunTeller } from "./run-telling.js";
+import { RunTeller } from "./run-teller.js";
 
 export interface RunbookHandlerDeps {
   readonly db: Database;

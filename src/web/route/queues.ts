@@ -4,7 +4,7 @@ import type { Static } from "typebox";
 import { DAY_MS, parseDuration } from "../../base/duration.js";
 import { didYouMean } from "../../base/similar.js";
 import { listPauses, type Pause, pauseQueue, resumeQueue } from "../../store/pauses.js";
-import { queueStats } from "../../store/queue-stats.js";
+import { readQueueStats } from "../../store/queue-stats.js";
 import type { WebDeps } from "../deps.js";
 import { actorOf } from "../guard.js";
 import { HttpProblem } from "../problem.js";
@@ -50,7 +50,7 @@ export function queueRoutes(app: FastifyInstance, deps: WebDeps): void {
 }
 
 async function readStats({ db }: WebDeps) {
-  const [stats, pauses] = await Promise.all([queueStats(db), listPauses(db)]);
+  const [stats, pauses] = await Promise.all([readQueueStats(db), listPauses(db)]);
   const pauseOf = new Map(pauses.map((pause) => [pause.kind, toPauseDocument(pause)]));
   return { queues: stats.map((queue) => ({ ...queue, pause: pauseOf.get(queue.name) ?? null })) };
 }

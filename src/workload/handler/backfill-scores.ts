@@ -5,7 +5,7 @@
  */
 import { type Fault, fault } from "../../base/fault.js";
 import type { JobContext, JobHandler } from "../../job/port.js";
-import { firstCommitTimes } from "../../store/claims.js";
+import { readFirstCommitTimes } from "../../store/claims.js";
 import type { Database } from "../../store/database.js";
 import { enqueueJobs, type NewJob } from "../../store/jobs.js";
 import { type LocalRepo, listLocalRepos } from "../../store/repos.js";
@@ -55,7 +55,7 @@ async function findMissing(
 ): Promise<NewJob[]> {
   const [firstDay = "", lastDay = ""] = [days[0], days.at(-1)];
   const scored = await listScoredDays(db, { formula: SCORE_FORMULA, firstDay, lastDay });
-  const firstTimes = await firstCommitTimes(db);
+  const firstTimes = await readFirstCommitTimes(db);
   const missing: NewJob[] = [];
   for await (const repo of allLocalRepos(db)) {
     signal.throwIfAborted();
