@@ -110,7 +110,7 @@ export async function markNoticeFailed(
   );
 }
 
-/** Never tried again, and shown: a dead letter is a thing that people were not told. */
+/** Never tried again, and kept: a dead letter is a thing that people were not told. */
 export async function markNoticeDead(sql: Sql, id: number, error: string): Promise<void> {
   await sql.query(
     `UPDATE control.notice SET status = 'dead', last_error = $2 WHERE id = $1 AND status = 'pending'`,

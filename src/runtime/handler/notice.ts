@@ -1,6 +1,6 @@
 /**
  * Sends one notice of the outbox. It goes out once its turn has come (order, tokens per minute, a configured
- * receiver), or becomes a dead letter that is shown. Waiting burns no attempt: an outbox that gives up
+ * receiver), or becomes a dead letter, which is an error in the log. Waiting burns no attempt: an outbox that gives up
  * after a minute would lose the pages of the hour in which the pager is away.
  */
 import type { Delivery, Notifier } from "../../alert/port.js";
@@ -35,7 +35,7 @@ export interface NoticeHandlerDeps {
 const WITHHELD_RETRY_MS = MINUTE_MS;
 /** Behind an older notice of the same trouble. */
 const TURN_RETRY_MS = 1_000;
-/** What is a day old is no news; it is shown as never delivered. */
+/** What is a day old is no news; it is kept as never delivered. */
 const EXPIRES_AFTER_MS = DAY_MS;
 /** Our own retries of a passing failure: about 2, 4, 8 s … and at most a minute apart. */
 const BACKOFF = { baseMs: 1_000, capMs: MINUTE_MS, jitter: 0.2 };
@@ -72,7 +72,7 @@ async function bury(
   return { notice_id: notice.id, status: "dead", error };
 }
 
-/** Nobody is configured who could carry it: it stays in the outbox, is shown there, and is looked at again. */
+/** Nobody is configured who could carry it: it stays in the outbox with the reason, and is looked at again. */
 async function withhold(
   deps: NoticeHandlerDeps,
   context: JobContext,
