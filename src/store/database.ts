@@ -55,6 +55,8 @@ const types = {
 
 const STATEMENT_TIMEOUT_MS = 60_000;
 const SILENCE_MAX_MS = 5_000;
+/** A process that is frozen in the midst of a transaction holds its locks, also those that every claim needs. */
+const IDLE_TRANSACTION_MAX_MS = 5_000;
 
 export function openDatabase(options: DatabaseOptions): Database {
   const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
@@ -65,6 +67,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     ssl: options.ssl ? { rejectUnauthorized: true } : false,
     connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
     statement_timeout: statementTimeoutMs,
+    idle_in_transaction_session_timeout: IDLE_TRANSACTION_MAX_MS,
     options: "-c search_path=public,control",
     types,
   });
@@ -156,8 +159,8 @@ async function withSession<T>(pool: pg.Pool, work: (session: Session) => Promise
   }
 }
 
-/** SQLSTATE classes that pass by themselves: connection loss, shutdown, serialization, deadlock, resources. */
-const TRANSIENT = /^(08|53|57P|40001|40P01|55P03|25006)/;
+/** SQLSTATE classes that pass by themselves: connection loss, shutdown, serialization, deadlock, resources, our own pause. */
+const TRANSIENT = /^(08|53|57P|40001|40P01|55P03|25006|25P03)/;
 
 /**
  * A pg error as a Fault: transient `DATABASE_POOL_EXHAUSTED` and `DATABASE_UNAVAILABLE` pass by themselves;
@@ -177,7 +180,7 @@ export function toDatabaseFault(error: unknown): Fault {
   const passes =
     TRANSIENT.test(code) ||
     /^E[A-Z]+$/.test(code) ||
-    /Connection terminated|timeout/i.test(message);
+    /Connection terminated|not queryable|timeout/i.test(message);
   return fault.transient(
     passes ? "DATABASE_UNAVAILABLE" : "DATABASE_ERROR",
     `database: ${message}`,

@@ -76,6 +76,22 @@ test("a statement that takes too long is ended, by name", () =>
     }
   }));
 
+test("a transaction that is left open is ended, and what it had locked is free", () =>
+  withDatabase(async (db) => {
+    const left = db.transaction(async (tx) => {
+      await tx.query("SELECT pg_advisory_xact_lock(7)");
+      await until(async () => {
+        const { rows } = await db.query<{ free: boolean }>(
+          "SELECT pg_try_advisory_lock(7) AS free",
+        );
+        return rows[0]!.free;
+      }, "the lock is free");
+      await tx.query("SELECT 1");
+    });
+    await expect(left).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
+    expect((await db.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+  }));
+
 test("a server that says nothing any more is given up, and the next statement gets through", () =>
   withDatabase(async (_db, url) => {
     const { hostname, port } = new URL(url);
