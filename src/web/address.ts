@@ -11,7 +11,14 @@ inside.addAddress("::1", "ipv6");
 inside.addSubnet("fc00::", 7, "ipv6");
 
 /** Headers that proxies add: with one of them the peer's address says nothing about the caller. */
-const PROXY_HEADERS = ["x-forwarded-for", "forwarded", "via"] as const;
+const PROXY_HEADERS = [
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-real-ip",
+  "forwarded",
+  "via",
+] as const;
 
 /** A caller on this machine or in the private network, without a proxy between (EP-24). */
 export function isInside(request: FastifyRequest): boolean {

@@ -72,6 +72,15 @@ export function refuseBrokenHttp(error: Error & { code?: string }, socket: Socke
   );
 }
 
+/** For a sender that takes too long: what it asks is not waited for. */
+export function refuseSlowRequest(socket: Socket): void {
+  refuseBrokenHttp(
+    Object.assign(new Error("too slow"), { code: "ERR_HTTP_REQUEST_TIMEOUT" }),
+    socket,
+  );
+  socket.destroySoon();
+}
+
 function brokenHttpCode(code: string | undefined): ProblemCode {
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") return "request-timeout";
   return code === "HPE_HEADER_OVERFLOW" ? "headers-too-large" : "malformed-request";

@@ -55,7 +55,7 @@ export async function createServer(deps: WebDeps): Promise<FastifyInstance> {
   await app.register(rateLimit, { global: false });
   await app.register(swagger, OPENAPI);
   observeRequests(app, deps);
-  guardDoors(app);
+  guardDoors(app, deps.clock);
   guardRequests(app, deps);
   await routes(app, deps);
   await app.ready();

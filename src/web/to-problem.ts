@@ -6,6 +6,9 @@ import { HttpProblem, type ProblemCode } from "./problem.js";
 const DATABASE_RETRY_AFTER_S = 5;
 const BUSY_RETRY_AFTER_S = 1;
 
+/** They quote what was sent, which may be a book. */
+const SENTENCE_MAX = 300;
+
 /** Statuses that Fastify itself answers with, by code of ours. */
 const BY_STATUS: Readonly<Record<number, ProblemCode>> = {
   400: "malformed-request",
@@ -15,6 +18,8 @@ const BY_STATUS: Readonly<Record<number, ProblemCode>> = {
   408: "request-timeout",
   409: "state-conflict",
   413: "body-too-large",
+  // A name in the path that is longer than any of ours.
+  414: "not-found",
   415: "unsupported-media-type",
   429: "rate-limited",
   431: "headers-too-large",
@@ -65,11 +70,10 @@ function fromFastify(error: FastifyError): HttpProblem {
       cause: error,
     });
   }
-  const code = BY_STATUS[error.statusCode];
   // Fastify's sentences about 4xx are about the request and safe to show; those about 5xx are about us.
-  return code && error.statusCode < 500
-    ? new HttpProblem(code, error.message, { cause: error })
-    : internal(error);
+  if (error.statusCode >= 500) return internal(error);
+  const code = BY_STATUS[error.statusCode] ?? "malformed-request";
+  return new HttpProblem(code, error.message.slice(0, SENTENCE_MAX), { cause: error });
 }
 
 function internal(cause: unknown): HttpProblem {

@@ -141,6 +141,7 @@ describe("bad input over HTTP", () => {
     ["an unknown id", "viewer", `${JOBS}/job-4000000000`, {}, 404, "not-found"],
     ["an id beyond numbers", "viewer", `${JOBS}/job-99999999999999999999`, {}, 404, "not-found"],
     ["an id with a path in it", "viewer", `${JOBS}/..%2f..%2fhealth`, {}, 404, "not-found"],
+    ["an id as long as a book", null, `${JOBS}/${"1".repeat(5_000)}`, {}, 404, "not-found"],
     ["an id with NUL", "viewer", `${JOBS}/job-1%00`, {}, 404, "not-found"],
     ["half an escape", "viewer", `${JOBS}/%E0%A4%A`, {}, 400, "malformed-request"],
     ["an unknown route", "admin", "/api/v1/secrets", {}, 404, "not-found"],

@@ -1,6 +1,8 @@
+import { once } from "node:events";
+import { type AddressInfo, connect } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { describe, expect, it } from "vitest";
-import { systemClock } from "../../src/base/clock.js";
+import { type Clock, systemClock } from "../../src/base/clock.js";
 import { createLogger, silentLogger } from "../../src/base/log.js";
 import { routes as botRoutes } from "../../src/bot/routes.js";
 import { RunbookRegistry } from "../../src/runbook/registry.js";
@@ -35,7 +37,9 @@ describe("the signed doors of another room", () => {
     };
     return withServer(
       async (app) => {
-        const held = Array.from({ length: 32 }, () => app.inject(command));
+        const held = Array.from({ length: 32 }, (_, n) =>
+          app.inject({ ...command, remoteAddress: `192.0.2.${n % 4}` }),
+        );
         await until(() => open.length === 32, "all deliveries are in flight");
         const turnedAway = await app.inject(command);
         expect(turnedAway.statusCode).toBe(503);
@@ -48,6 +52,61 @@ describe("the signed doors of another room", () => {
         expect((await next).statusCode).toBe(200);
       },
       { doors },
+    );
+  });
+
+  it("take eight deliveries at once of one caller, so that it cannot shut them for the others", () => {
+    const open: (() => void)[] = [];
+    const doors = (app: FastifyInstance) => {
+      rawBodies(app);
+      app.post("/slack/commands", () => new Promise((resolve) => open.push(() => resolve("ok"))));
+    };
+    return withServer(
+      async (app) => {
+        const held = Array.from({ length: 8 }, () => app.inject(command));
+        await until(() => open.length === 8, "all deliveries are in flight");
+        expect((await app.inject(command)).json()).toMatchObject({ code: "rate-limited" });
+        held.push(app.inject({ ...command, remoteAddress: "192.0.2.7" }));
+        await until(() => open.length === 9, "another caller is let in");
+        for (const release of open) release();
+        for (const reply of await Promise.all(held)) expect(reply.statusCode).toBe(200);
+      },
+      { doors },
+    );
+  });
+
+  it("give the place of who dribbles its body to the next", () => {
+    // Time passes for the deadline alone, and only when it is told to.
+    let pass: (() => void) | null = null;
+    const clock: Clock = {
+      ...systemClock,
+      sleep: (ms, signal) =>
+        ms === 10_000
+          ? new Promise((resolve) => {
+              pass = resolve;
+            })
+          : systemClock.sleep(ms, signal),
+    };
+    const doors = (app: FastifyInstance) => {
+      rawBodies(app);
+      app.post("/slack/commands", async () => "ok");
+    };
+    return withServer(
+      async (app) => {
+        await app.listen({ host: "127.0.0.1", port: 0 });
+        const socket = connect((app.server.address() as AddressInfo).port, "127.0.0.1");
+        let answer = "";
+        socket.setEncoding("utf8").on("data", (chunk) => {
+          answer += chunk;
+        });
+        socket.write("POST /slack/commands HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nteam");
+        const passed = await until(() => pass, "the request has begun");
+        passed();
+        await once(socket, "close");
+        expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+        expect(answer).toContain('"code":"request-timeout"');
+      },
+      { doors, clock },
     );
   });
 

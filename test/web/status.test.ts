@@ -81,8 +81,10 @@ describe("metrics", () => {
 
   it("are not open to the world because a balancer stands inside", () =>
     withServer(async (app) => {
-      const headers = { "x-forwarded-for": "10.0.0.1" };
-      expect((await app.inject({ url: "/metrics", headers })).statusCode).toBe(401);
+      for (const name of ["x-forwarded-for", "x-real-ip", "forwarded", "via"]) {
+        const reply = await app.inject({ url: "/metrics", headers: { [name]: "10.0.0.1" } });
+        expect([name, reply.statusCode]).toEqual([name, 401]);
+      }
     }));
 
   it("count requests by route pattern, never by path", () =>
