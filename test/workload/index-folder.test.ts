@@ -4,8 +4,11 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createGit } from "../../src/adapter/git.js";
 import { createShell } from "../../src/adapter/shell.js";
+import { fault } from "../../src/base/fault.js";
 import type { JsonObject } from "../../src/base/json.js";
+import type { Git } from "../../src/job/port.js";
 import type { Database } from "../../src/store/database.js";
+import { createIndexHandler } from "../../src/workload/handler/index-folder.js";
 import { createWorkload } from "../../src/workload/workload.js";
 import { withDatabase } from "../support/database.js";
 import { addCommits, makeRepository, withFolder } from "../support/git-repository.js";
@@ -99,6 +102,24 @@ describe("index", () => {
         unreadable: { bad: expect.stringContaining("cannot be read as a Git repository") },
       });
       expect(await rowOf(db, "bad")).toMatchObject({ archived: false });
+    }));
+
+  it("goes on past a repository that git cannot read in time", () =>
+    withBoth(async (db, folder) => {
+      await makeRepository(join(folder, "good"), ONE);
+      await makeRepository(join(folder, "stuck"), ONE);
+      const slow: Git = {
+        ...git,
+        head: (path, signal) =>
+          path.endsWith("stuck")
+            ? Promise.reject(fault.transient("GIT_STOPPED", "git did not end by itself (timeout)"))
+            : git.head(path, signal),
+      };
+      const context = makeContext({ payload: { path: folder } });
+      expect(await createIndexHandler({ db, git: slow }).run(context)).toMatchObject({
+        found: 1,
+        unreadable: { stuck: "git did not end by itself (timeout)" },
+      });
     }));
 
   it("takes a single repository as its path", () =>

@@ -65,12 +65,18 @@ async function surveyFolder(git: Git, folder: string, context: JobContext): Prom
     try {
       repos.set(id, describe(id, found, await git.head(found.path, context.signal)));
     } catch (error) {
-      if (!(error instanceof Fault) || error.kind !== "data") throw error;
+      if (!isOfThisRepo(error, context.signal)) throw error;
       unreadable[found.name] = error.message;
       context.log.warn("repo.unreadable", { repo: found.name, code: error.code });
     }
   }
   return { repos: [...repos.values()], unreadable, presentIds };
+}
+
+/** Broken, or so slow that git was ended: one such repository must not keep the others from being read. */
+function isOfThisRepo(error: unknown, signal: AbortSignal): error is Fault {
+  if (!(error instanceof Fault) || signal.aborted) return false;
+  return error.kind === "data" || error.code === "GIT_STOPPED";
 }
 
 function describe(
