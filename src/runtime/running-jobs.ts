@@ -69,20 +69,27 @@ export class RunningJobs {
 
   async #follow(running: Running): Promise<void> {
     const { job, stop } = running;
-    const { clock, slots, rulesOf, onSlotFree, onFatal } = this.#deps;
+    const { clock, rulesOf, onFatal } = this.#deps;
     const startedMs = clock.now().getTime();
     const execution = { job, rules: rulesOf(job.kind), stop, declared: { any: false } };
     const outcome = await executeJob(execution, this.#deps);
-    slots.release(job.kind);
     running.executing = false;
-    onSlotFree(job.kind);
+    // The next may start while the outcome is written; but one at a time is so in the rows too (HB-env-12).
+    const isAlone = execution.rules.concurrency === 1;
+    if (!isAlone) this.#freeSlot(job.kind);
     const durationMs = clock.now().getTime() - startedMs;
     try {
       await settleJob({ execution, outcome, durationMs }, this.#deps);
     } catch (error) {
       onFatal(`${job.id} cannot be settled: ${errorMessage(error)}`);
     } finally {
+      if (isAlone) this.#freeSlot(job.kind);
       this.#running.delete(running);
     }
+  }
+
+  #freeSlot(kind: string): void {
+    this.#deps.slots.release(kind);
+    this.#deps.onSlotFree(kind);
   }
 }
