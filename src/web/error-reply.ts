@@ -57,7 +57,8 @@ export function refuseBrokenHttp(error: Error & { code?: string }, socket: Socke
     socket.destroy();
     return;
   }
-  const problem = new HttpProblem(brokenHttpCode(error.code), "The request is not valid HTTP.");
+  const code = brokenHttpCode(error.code);
+  const problem = new HttpProblem(code, BROKEN[code]);
   const body = JSON.stringify(renderProblem(problem, randomUUID()));
   const { status } = PROBLEMS[problem.code];
   socket.end(
@@ -70,6 +71,8 @@ export function refuseBrokenHttp(error: Error & { code?: string }, socket: Socke
       body,
     ].join("\r\n"),
   );
+  // Ending is only our half: who never hangs up would keep the connection for ever.
+  socket.destroySoon();
 }
 
 /** For a sender that takes too long: what it asks is not waited for. */
@@ -78,10 +81,15 @@ export function refuseSlowRequest(socket: Socket): void {
     Object.assign(new Error("too slow"), { code: "ERR_HTTP_REQUEST_TIMEOUT" }),
     socket,
   );
-  socket.destroySoon();
 }
 
-function brokenHttpCode(code: string | undefined): ProblemCode {
+const BROKEN = {
+  "request-timeout": "The request was not here in time.",
+  "headers-too-large": "The headers are too large.",
+  "malformed-request": "The request is not valid HTTP.",
+} as const satisfies Partial<Record<ProblemCode, string>>;
+
+function brokenHttpCode(code: string | undefined): keyof typeof BROKEN {
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") return "request-timeout";
   return code === "HPE_HEADER_OVERFLOW" ? "headers-too-large" : "malformed-request";
 }

@@ -23,6 +23,8 @@ import { validatorCompiler } from "./validator.js";
 const BODY_MAX_BYTES = 1024 * 1024;
 /** A whole request must have arrived by then: slow senders do not hold connections. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** The headers alone come at once from anyone who means it; Node looks after the slow ones this often. */
+const SLOW_HEADERS = { headersTimeout: 15_000, connectionsCheckingInterval: 5_000 } as const;
 /** A handler that is not done by then answers 503; its statements end by their own deadline. */
 const HANDLER_TIMEOUT_MS = 30_000;
 /** Longer than the idle time of AWS balancers (60 s), so that they close first and never meet a closed door. */
@@ -34,6 +36,7 @@ export async function createServer(deps: WebDeps): Promise<FastifyInstance> {
     logger: false,
     bodyLimit: BODY_MAX_BYTES,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    http: SLOW_HEADERS,
     handlerTimeout: HANDLER_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     forceCloseConnections: "idle",

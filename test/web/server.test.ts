@@ -3,6 +3,7 @@ import { type AddressInfo, connect } from "node:net";
 import type { FastifyInstance } from "fastify";
 import { describe, expect, it } from "vitest";
 import { createServer } from "../../src/web/server.js";
+import { until } from "../support/until.js";
 import { makeDeps, noDatabase, tokenFor, withServer } from "./harness.js";
 
 /** Sends bytes as they are and returns all that comes back. */
@@ -55,6 +56,22 @@ describe("on the wire", () => {
       expect(answer).toMatch(/^HTTP\/1\.1 400 /);
       expect(answer).toContain("application/problem+json");
       expect(answer).toContain('"code":"malformed-request"');
+    }));
+
+  it("a caller that is refused and does not hang up is hung up on", () =>
+    withServer(async (app) => {
+      await app.listen({ host: "127.0.0.1", port: 0 });
+      const { port } = app.server.address() as AddressInfo;
+      const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+      socket.on("error", () => socket.destroy());
+      socket.write("EHLO mail.example\r\n\r\n");
+      await once(socket.resume(), "end");
+      const open = () =>
+        new Promise<number>((resolve, reject) => {
+          app.server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+        });
+      await until(async () => (await open()) === 0, "the server holds no connection", 3_000);
+      socket.destroy();
     }));
 
   it("headers without end are 431", () =>
