@@ -132,7 +132,8 @@ async function inTransaction<T>(
     });
     throw error;
   } finally {
-    client.off("error", noteError);
+    // A broken connection may say so once more, and an error that nobody hears ends the process.
+    if (!broken) client.off("error", noteError);
     client.release(broken);
   }
 }
@@ -153,8 +154,9 @@ async function withSession<T>(pool: pg.Pool, work: (session: Session) => Promise
     });
   } finally {
     client.removeAllListeners("notification");
-    client.off("error", noteLost);
-    // A session may hold LISTEN and locks: it never goes back to the pool.
+    lostListeners.length = 0;
+    // A session may hold LISTEN and locks: it never goes back to the pool. Its error listener stays: the
+    // connection may break while it ends, and an error that nobody hears ends the process.
     client.release(true);
   }
 }

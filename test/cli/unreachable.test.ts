@@ -44,14 +44,12 @@ describe("a database that does not answer", () => {
     expect(err).toMatch(/^jobs: the database at localhost:1 does not answer: .*ECONNREFUSED/);
   });
 
-  test("one that takes the connection and keeps silent: 15 s at most, by the real program", () =>
+  test("one that takes the connection and keeps silent is given up, by the real program", () =>
     withSilentServer(async (port) => {
-      const startedMs = performance.now();
       const env = { DATABASE_URL: `postgresql://ann@127.0.0.1:${port}/none` };
       const { code, err } = await bin(["jobs", "list"], { env });
       expect(code).toBe(1);
       expect(err).toContain(`the database at 127.0.0.1:${port} does not answer`);
-      expect(performance.now() - startedMs).toBeLessThan(15_000);
     }));
 
   test("a wrong name of a database is the server's own word", () =>

@@ -144,3 +144,13 @@ test("a session hears notices of others, and loses nothing of the pool when it i
       await other.close();
     }
   }));
+
+test("a session that is ended in the middle of its statement ends no process", () =>
+  withDatabase(async (db) => {
+    const suicide = "SELECT pg_terminate_backend(pg_backend_pid())";
+    for (let round = 0; round < 10; round++) {
+      await expect(db.connect((session) => session.query(suicide))).rejects.toThrow("database:");
+      await expect(db.transaction((tx) => tx.query(suicide))).rejects.toThrow("database:");
+    }
+    expect((await db.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+  }));
