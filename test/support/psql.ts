@@ -7,6 +7,9 @@ export type Psql = (statement: string) => Promise<Record<string, unknown>[]>;
 
 export async function withPsql(url: string, work: (psql: Psql) => Promise<void>): Promise<void> {
   const client = new pg.Client({ connectionString: url, application_name: "psql" });
+  client.on("error", () => {
+    // A session that was ended from outside: its own statement has said so already.
+  });
   await client.connect();
   try {
     await work(async (statement) => {
