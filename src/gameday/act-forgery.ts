@@ -14,6 +14,13 @@ const WRONG_SECRET = "not the secret that was agreed on";
 
 export const refuseForgeries: Act = async (stage, timeline) => {
   timeline.act("e", "forged requests are refused");
+  // What PagerDuty sent in earnest may still be under way, and would be counted as a change.
+  await timeline.verify("all that was authentic has arrived", () => {
+    const { deliveries } = stage.pagerduty;
+    return deliveries.some(({ status }) => status === "waiting")
+      ? null
+      : `${deliveries.length} webhooks`;
+  });
   const before = await countOutsideRows(stage.db);
   for (const [name, request] of forgeries()) {
     await timeline.verify(`a forged ${name} request is refused`, async () => {
