@@ -7,7 +7,8 @@ import { INTERNAL_KINDS, type KindRegistry, PUBLIC_KINDS } from "../job/kinds.js
 import { createRegistry } from "../main/kinds.js";
 import type { Database } from "../store/database.js";
 import { retryJob } from "../store/job-actions.js";
-import { type JobFilter, listJobs, readJob, readJobHistory } from "../store/jobs.js";
+import { type JobFilter, listJobs } from "../store/job-list.js";
+import { readJob, readJobHistory } from "../store/jobs.js";
 import { submitJob } from "../store/submit-job.js";
 import { oneOf, parseCommandLine, UsageError } from "./arguments.js";
 import { type CommandIo, commandOfVerbs, EXIT_FAILED, EXIT_OK, type Verb } from "./command.js";

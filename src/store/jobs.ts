@@ -1,7 +1,7 @@
-/** Jobs as callers see them: put one in, look at one, list them. Moves are in job-claims and job-actions. */
+/** Jobs as callers see them: put one in, look at one. Moves are in job-claims and job-actions. */
 import { fault } from "../base/fault.js";
 import type { JsonObject } from "../base/json.js";
-import { type Job, type JobStatus, PRIORITY_DEFAULT } from "../job/job.js";
+import { type Job, PRIORITY_DEFAULT } from "../job/job.js";
 import { type AuditEntry, readAuditOfTarget } from "./audit.js";
 import type { Sql } from "./database.js";
 import { type HealingEntry, readHealingOfJob } from "./healing.js";
@@ -99,26 +99,6 @@ export async function readJob(sql: Sql, seq: number): Promise<Job | null> {
     [seq],
   );
   return rows[0] ?? null;
-}
-
-export interface JobFilter {
-  readonly status?: JobStatus | undefined;
-  readonly kind?: string | undefined;
-  readonly limit: number;
-  /** For the next page: the smallest `seq` seen. */
-  readonly beforeSeq?: number | undefined;
-}
-
-/** Newest first. */
-export async function listJobs(sql: Sql, filter: JobFilter): Promise<Job[]> {
-  const { rows } = await sql.query<Job>(
-    `SELECT ${JOB_COLUMNS} FROM public.jobs
-     WHERE ($1::text IS NULL OR jobs.status = $1) AND ($2::text IS NULL OR jobs.job_type = $2)
-       AND ($3::bigint IS NULL OR jobs.seq < $3)
-     ORDER BY jobs.seq DESC LIMIT $4`,
-    [filter.status ?? null, filter.kind ?? null, filter.beforeSeq ?? null, filter.limit],
-  );
-  return rows;
 }
 
 /** What healing and people did to a job, oldest first. Outlives the job (X-07). */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Schedule } from "../../src/policy/policy.js";
 import { decideSchedule, runSchedulesStep } from "../../src/runtime/tick/run-schedules.js";
-import { listJobs } from "../../src/store/jobs.js";
+import { listJobs } from "../../src/store/job-list.js";
 import { listScheduleRuns } from "../../src/store/schedules.js";
 import { withDatabase } from "../support/database.js";
 import { makePolicy } from "./support/policy.js";

@@ -3,13 +3,8 @@ import { fault } from "../../src/base/fault.js";
 import { openDatabase } from "../../src/store/database.js";
 import { logHealing } from "../../src/store/healing.js";
 import { retryJob } from "../../src/store/job-actions.js";
-import {
-  enqueueJob,
-  enqueueJobs,
-  listJobs,
-  readJob,
-  readJobHistory,
-} from "../../src/store/jobs.js";
+import { listJobs } from "../../src/store/job-list.js";
+import { enqueueJob, enqueueJobs, readJob, readJobHistory } from "../../src/store/jobs.js";
 import { withDatabase } from "../support/database.js";
 
 describe("enqueueing", () => {
