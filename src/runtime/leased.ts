@@ -26,8 +26,8 @@ export interface LeasedOptions {
   readonly work: (fence: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** The lease is asked for and kept this often per time to live. */
-const CHECKS_PER_TTL = 3;
+/** The lease is asked for and kept this often per time to live: whoever waits takes it over after 1.2 times of it at most. */
+const CHECKS_PER_TTL = 5;
 
 /** Tries for the lease until `stopped`; works whenever it is ours. Never rejects. */
 export async function runLeased(options: LeasedOptions, stopped: AbortSignal): Promise<void> {
