@@ -7,7 +7,13 @@ export interface JobContext {
   readonly job: HeldJob;
   /** Aborted on time-out, cancellation, lost lease and shutdown. Pass it to every outside call. */
   readonly signal: AbortSignal;
+  /** Lines of info, warn and error are also kept with the attempt, within bounds. */
   readonly log: Logger;
+  /**
+   * How far it came, for a person who waits: 0 to 1, and a word such as "430 of 1000". Call it as often as
+   * you like: only the newest is written, once a second.
+   */
+  progress?(fraction: number, note?: string): void;
   now(): Date;
   /**
    * Declares, before the act, how it is undone: a `partial` fault runs the declared compensations
@@ -61,4 +67,41 @@ export interface Git {
   ): AsyncIterable<CommitRecord>;
   /** Tags with their dates, newest first. */
   tags(path: string, signal: AbortSignal): Promise<{ name: string; at: Date }[]>;
+}
+
+/** Reads since the counting began; with Redis those of all processes. */
+export interface CacheReads {
+  readonly hits: number;
+  /** Reads of a cache that did not answer are among them. */
+  readonly misses: number;
+}
+
+export interface CacheStats extends CacheReads {
+  readonly store: "redis" | "memory";
+  readonly keys: number;
+  /** False: there are more keys than one look goes through; `keys` and `oldestAt` are of the first part. */
+  readonly complete: boolean;
+  /** When the oldest entry was stored; null without entries. */
+  readonly oldestAt: Date | null;
+  /** Bytes in use; null when the store does not tell. */
+  readonly memoryBytes: number | null;
+}
+
+/**
+ * What may be forgotten at any moment (HB-wrk-17). No call throws or waits longer than its bound: a cache that
+ * does not answer is a miss, and the caller reads the source.
+ */
+export interface Cache {
+  /** Null: never stored, expired, or no answer. */
+  get(key: string): Promise<JsonObject | null>;
+  /** False: it was not kept. */
+  set(key: string, value: JsonObject, ttlMs: number): Promise<boolean>;
+  /** What cannot be reached stays until it expires: a caller must be able to live with it for that long. */
+  delete(...keys: string[]): Promise<void>;
+  /** In steps, so that nobody else waits (X-05). How many are gone; null when not all of the store was reached. */
+  deleteByPrefix(prefix: string): Promise<number | null>;
+  /** Cheap enough for every sample. Null: no answer. */
+  reads(): Promise<CacheReads | null>;
+  /** Looks at every key: for people. Null: no answer. */
+  stats(): Promise<CacheStats | null>;
 }

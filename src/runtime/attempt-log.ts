@@ -1,0 +1,219 @@
+/**
+ * Gathers what the handlers of this process tell of their attempts, and writes it many at once: a
+ * running attempt's news within a second, an ended one's at once. A job that succeeds and says nothing
+ * costs nothing; what cannot be written never fails a job, and is bounded while it waits.
+ */
+import type { Clock } from "../base/clock.js";
+import { errorMessage } from "../base/fault.js";
+import type { LogFields, Logger } from "../base/log.js";
+import type { Redact } from "../base/redact.js";
+import type { HeldJob } from "../job/job.js";
+import type { Outcome } from "../job/outcome.js";
+import type { JobContext } from "../job/port.js";
+import type { Sql } from "../store/database.js";
+import { type AttemptEnd, type LineLevel, writeAttempts } from "../store/job-attempts.js";
+import { AttemptReport, errorOf } from "./attempt-report.js";
+import { isRefusal } from "./completions.js";
+
+export interface AttemptLogDeps {
+  readonly db: Sql;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly redact: Redact;
+  /** `<kind>-worker-<process number>`. */
+  readonly workerIdOf: (kind: string) => string;
+}
+
+/** A running attempt's news is never older than this, and never written more often. */
+const FLUSH_MS = 1_000;
+/** How long the end of a job, or of the process, waits for what its attempt told. */
+const END_WAIT_MS = 1_000;
+/** In one statement. */
+const BATCH_REPORTS = 200;
+/** Over all attempts, while the database is away: some tens of megabytes at the worst. */
+const WAITING_LINES_MAX = 20_000;
+const WAITING_REPORTS_MAX = 4_000;
+
+export class AttemptLog {
+  readonly #deps: AttemptLogDeps;
+  /** By the very object that was claimed: two attempts at one job are two. */
+  readonly #reports = new WeakMap<HeldJob, AttemptReport>();
+  /** With news that may wait for the next flush, oldest first. */
+  readonly #running = new Set<AttemptReport>();
+  /** To be written now. */
+  readonly #due = new Set<AttemptReport>();
+  readonly #stopped = new AbortController();
+  #waiting: Promise<void> | null = null;
+  #writing: Promise<void> | null = null;
+  #lines = 0;
+  #dropped = 0;
+
+  constructor(deps: AttemptLogDeps) {
+    this.#deps = deps;
+  }
+
+  /** For the handler of this job. Nothing is made before it says something. */
+  contextFor(job: HeldJob): Required<Pick<JobContext, "log" | "progress">> {
+    const { clock, log } = this.#deps;
+    const startedAt = clock.now();
+    let made: Logger | null = null;
+    const keep: Keep = (level, event, fields) => {
+      const report = this.#reportOf(job, startedAt);
+      if (report.line(level, clock.now(), event, fields)) this.#lines++;
+      this.#note(report);
+    };
+    return {
+      get log() {
+        const fields = { job_id: job.id, job_type: job.kind, attempt: job.attempt };
+        made ??= keepingLogger(log.child(fields), keep);
+        return made;
+      },
+      progress: (fraction, note) => {
+        const report = this.#reportOf(job, startedAt);
+        report.progress(fraction, note);
+        this.#note(report);
+      },
+    };
+  }
+
+  /**
+   * Before the job's row moves. Undefined when there is nothing to write; else it resolves when all that
+   * the attempt told is written, or after a second. It never rejects.
+   */
+  ended(job: HeldJob, outcome: Outcome, durationMs: number): Promise<void> | undefined {
+    const failed = outcome.verdict === "faulted" && outcome.fault.kind !== "waiting";
+    if (!failed && !this.#reports.has(job)) return undefined;
+    const { clock, redact } = this.#deps;
+    const at = clock.now();
+    const report = this.#reportOf(job, new Date(at.getTime() - durationMs));
+    const error = outcome.verdict === "faulted" ? errorOf(outcome.fault, redact) : null;
+    report.end({ at, outcome: endOf(outcome), error });
+    this.#due.add(report);
+    return this.#atMost(END_WAIT_MS, this.#write());
+  }
+
+  /** Writes all that waits. Resolves also when it could not: then it waits on. */
+  flush(): Promise<void> {
+    for (const report of this.#running) this.#due.add(report);
+    this.#running.clear();
+    return this.#write();
+  }
+
+  /** The last flush; afterwards nothing is written by itself. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#atMost(END_WAIT_MS, this.flush());
+  }
+
+  #reportOf(job: HeldJob, startedAt: Date): AttemptReport {
+    const known = this.#reports.get(job);
+    if (known !== undefined) return known;
+    const { workerIdOf, redact } = this.#deps;
+    const report = new AttemptReport({ job, workerId: workerIdOf(job.kind), startedAt }, redact);
+    this.#reports.set(job, report);
+    return report;
+  }
+
+  #note(report: AttemptReport): void {
+    this.#running.add(report);
+    this.#bound();
+    this.#flushLater();
+  }
+
+  #flushLater(): void {
+    if (this.#waiting !== null || this.#stopped.signal.aborted) return;
+    this.#waiting = this.#deps.clock.sleep(FLUSH_MS, this.#stopped.signal).then(async () => {
+      await this.flush();
+      this.#waiting = null;
+      if (this.#running.size > 0) this.#flushLater();
+    });
+  }
+
+  /** One statement at a time; what has ended meanwhile goes into the next. */
+  #write(): Promise<void> {
+    if (this.#due.size === 0) return Promise.resolve();
+    this.#writing ??= this.#writeAll();
+    return this.#writing;
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#due.size > 0) {
+      const batch = [...this.#due].slice(0, BATCH_REPORTS);
+      for (const report of batch) this.#due.delete(report);
+      if (await this.#writeBatch(batch)) continue;
+      // Again with the next flush, all of them together.
+      for (const report of [...batch, ...this.#due]) this.#running.add(report);
+      this.#due.clear();
+      this.#bound();
+      this.#flushLater();
+    }
+    this.#writing = null;
+  }
+
+  /** False when it is to be tried again. */
+  async #writeBatch(batch: readonly AttemptReport[]): Promise<boolean> {
+    const news = batch.map((report) => report.news());
+    try {
+      await writeAttempts(this.#deps.db, news);
+    } catch (error) {
+      if (!isRefusal(error)) return false;
+      this.#dropped += batch.length;
+      this.#deps.log.error("attempts.refused", { error: errorMessage(error) });
+    }
+    for (const [i, report] of batch.entries()) this.#lines -= report.written(news[i]!);
+    this.#tellDropped();
+    return true;
+  }
+
+  /** The oldest lines give way first, and are counted; then the oldest attempts. */
+  #bound(): void {
+    for (const report of this.#running) {
+      if (this.#lines <= WAITING_LINES_MAX) break;
+      while (this.#lines > WAITING_LINES_MAX && report.dropOldestLine()) this.#lines--;
+    }
+    for (const report of this.#running) {
+      if (this.#running.size <= WAITING_REPORTS_MAX) break;
+      this.#running.delete(report);
+      while (report.dropOldestLine()) this.#lines--;
+      this.#dropped++;
+    }
+  }
+
+  #tellDropped(): void {
+    if (this.#dropped > 0) this.#deps.log.warn("attempts.lost", { attempts: this.#dropped });
+    this.#dropped = 0;
+  }
+
+  async #atMost(ms: number, work: Promise<void>): Promise<void> {
+    const done = new AbortController();
+    await Promise.race([work, this.#deps.clock.sleep(ms, done.signal)]);
+    done.abort();
+  }
+}
+
+type Keep = (level: LineLevel, event: string, fields: LogFields) => void;
+
+/** Writes to the log as ever, and keeps what a person would want to read beside the job. */
+function keepingLogger(log: Logger, keep: Keep): Logger {
+  const both =
+    (level: LineLevel) =>
+    (event: string, fields: LogFields = {}) => {
+      log[level](event, fields);
+      keep(level, event, fields);
+    };
+  return {
+    debug: (event, fields) => log.debug(event, fields),
+    info: both("info"),
+    warn: both("warn"),
+    error: both("error"),
+    child: (fields) =>
+      keepingLogger(log.child(fields), (level, event, more) =>
+        keep(level, event, { ...fields, ...more }),
+      ),
+  };
+}
+
+function endOf(outcome: Outcome): AttemptEnd {
+  if (outcome.verdict !== "faulted") return outcome.verdict;
+  return outcome.fault.kind === "waiting" ? "waiting" : "failed";
+}
