@@ -106,10 +106,13 @@ export function faultOfStatus(
   const { status } = response;
   if (status >= 200 && status < 300) return null;
   const details = { status };
-  if (status === 429) {
-    const retryAfterMs = retryAfterMsOf(response.headers);
+  const retryAfterMs = retryAfterMsOf(status, response.headers);
+  const asksAll = retryAfterMs !== undefined;
+  // GitHub says so with 403, for its primary limit and for its secondary ones.
+  if (status === 429 || (status === 403 && asksAll)) {
     return fault.waiting(`${system}_RATE_LIMITED`, "it asked us to slow down", {
-      retryAfterMs,
+      retryAfterMs: retryAfterMs ?? RATE_LIMIT_DEFAULT_MS,
+      asksAll: true,
       details,
     });
   }
@@ -122,7 +125,8 @@ export function faultOfStatus(
     });
   }
   if (status >= 500 || status === 408) {
-    return fault.transient(`${system}_FAILED`, `it answered ${status}`, { details });
+    const options = { retryAfterMs, asksAll, details };
+    return fault.transient(`${system}_FAILED`, `it answered ${status}`, options);
   }
   if (status >= 300 && status < 400) {
     return fault.data(`${system}_REDIRECTED`, `it wants to send ${subject} elsewhere (${status})`, {
@@ -136,13 +140,29 @@ export function faultOfStatus(
 /** How often a refused credential is tried again. */
 export const CREDENTIAL_RETRY_MS = 60_000;
 /** When a 429 names no time. */
-const RATE_LIMIT_DEFAULT_MS = 30_000;
+export const RATE_LIMIT_DEFAULT_MS = 30_000;
 
-/** Retry-After in seconds or as a date (measured by the answer's own clock), else PagerDuty's ratelimit-reset. */
-function retryAfterMsOf(headers: Headers): number {
-  const text = headers.get("retry-after") ?? headers.get("ratelimit-reset");
-  if (text === null) return RATE_LIMIT_DEFAULT_MS;
-  if (/^\d+(\.\d+)?$/.test(text.trim())) return Number(text) * 1_000;
-  const waitMs = Date.parse(text) - Date.parse(headers.get("date") ?? "");
-  return Number.isFinite(waitMs) ? Math.max(waitMs, 0) : RATE_LIMIT_DEFAULT_MS;
+/** By Retry-After, else by the reset of a limit that is used up; undefined when no time is named. */
+function retryAfterMsOf(status: number, headers: Headers): number | undefined {
+  const asked = headers.get("retry-after");
+  const answeredAt = Date.parse(headers.get("date") ?? "");
+  if (asked !== null) return secondsOf(asked) ?? orUndefined(Date.parse(asked) - answeredAt);
+  // PagerDuty's in seconds and GitHub's as a time stand in every answer, also where nothing is used up.
+  const reset = headers.get("ratelimit-reset");
+  if (reset !== null && (status === 429 || headers.get("ratelimit-remaining") === "0")) {
+    return secondsOf(reset);
+  }
+  if (headers.get("x-ratelimit-remaining") !== "0") return undefined;
+  return orUndefined(
+    (secondsOf(headers.get("x-ratelimit-reset") ?? "") ?? Number.NaN) - answeredAt,
+  );
+}
+
+/** Milliseconds of a number of seconds. */
+function secondsOf(text: string): number | undefined {
+  return /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) * 1_000 : undefined;
+}
+
+function orUndefined(waitMs: number): number | undefined {
+  return Number.isFinite(waitMs) ? Math.max(waitMs, 0) : undefined;
 }

@@ -10,7 +10,13 @@ import type { Delivered, Delivery, Notifier } from "../alert/port.js";
 import { errorMessage, Fault, fault } from "../base/fault.js";
 import { toSlack } from "../message/slack-blocks.js";
 import type { Chat } from "../runbook/port.js";
-import { CREDENTIAL_RETRY_MS, faultOfStatus, type HttpRequest, sendHttp } from "./http.js";
+import {
+  CREDENTIAL_RETRY_MS,
+  faultOfStatus,
+  type HttpRequest,
+  RATE_LIMIT_DEFAULT_MS,
+  sendHttp,
+} from "./http.js";
 
 export interface SlackOptions {
   /** Bot token, `xoxb-…`. */
@@ -138,6 +144,7 @@ function toSlackFault(error: unknown): Fault {
   if (error instanceof WebAPIRateLimitedError) {
     return fault.waiting("SLACK_RATE_LIMITED", "Slack asked us to slow down", {
       retryAfterMs: error.retryAfter * 1_000,
+      asksAll: true,
     });
   }
   if (error instanceof WebAPIHTTPError) {
@@ -164,7 +171,11 @@ function platformFault(error: WebAPIPlatformError): Fault {
     });
   }
   if (reason === "ratelimited") {
-    return fault.waiting("SLACK_RATE_LIMITED", "Slack asked us to slow down", { details });
+    return fault.waiting("SLACK_RATE_LIMITED", "Slack asked us to slow down", {
+      retryAfterMs: RATE_LIMIT_DEFAULT_MS,
+      asksAll: true,
+      details,
+    });
   }
   if (PASSING.has(reason)) {
     return fault.transient("SLACK_FAILED", `Slack answered ${reason}`, { details });

@@ -23,6 +23,8 @@ export interface FaultOptions {
   readonly cause?: unknown;
   /** Only for `waiting` and `transient`: not before this many milliseconds. */
   readonly retryAfterMs?: number | undefined;
+  /** The other side asks every caller to wait, not this call alone: a shared gate closes until then (X-16). */
+  readonly asksAll?: boolean | undefined;
   /** Small, redacted facts for the log and the audit: never secrets, never foreign text of any length. */
   readonly details?: Readonly<Record<string, string | number | boolean | null>> | undefined;
 }
@@ -34,6 +36,7 @@ export class Fault extends Error {
   readonly code: string;
   readonly hint: string | undefined;
   readonly retryAfterMs: number | undefined;
+  readonly asksAll: boolean;
   readonly details: Readonly<Record<string, string | number | boolean | null>>;
 
   constructor(kind: FaultKind, code: string, message: string, options: FaultOptions = {}) {
@@ -42,6 +45,7 @@ export class Fault extends Error {
     this.code = code;
     this.hint = options.hint;
     this.retryAfterMs = options.retryAfterMs;
+    this.asksAll = options.asksAll ?? false;
     this.details = options.details ?? {};
   }
 }

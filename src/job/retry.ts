@@ -5,6 +5,9 @@ import { type BackoffPolicy, backoffMs } from "../base/backoff.js";
 const WAIT_DEFAULT_MS = 30_000;
 /** A dependency that says "come back at once" is not asked in a tight loop. */
 const WAIT_MIN_MS = 1_000;
+/** All who wait for one gate would come back in the same instant: they are spread over this share of their wait. */
+const SPREAD_SHARE = 0.1;
+const SPREAD_MAX_MS = 60_000;
 
 export interface NextTry {
   readonly at: Date;
@@ -27,12 +30,17 @@ export function nextRetry(input: {
   return after(input.now, Math.max(plainMs, input.retryAfterMs ?? 0));
 }
 
-/** For a `waiting` fault: when the dependency said, no attempt burnt (X-16). */
+/** For a `waiting` fault: when the dependency said or a little later, never sooner, no attempt burnt (X-16). */
 export function nextVisit(input: {
   readonly now: Date;
   readonly retryAfterMs?: number | undefined;
+  /** In [0, 1): where in the spread; 0, the default, is at its begin. */
+  readonly random?: number | undefined;
 }): NextTry {
-  return after(input.now, Math.max(input.retryAfterMs ?? WAIT_DEFAULT_MS, WAIT_MIN_MS));
+  const { now, retryAfterMs = WAIT_DEFAULT_MS, random = 0 } = input;
+  const waitMs = Math.max(retryAfterMs, WAIT_MIN_MS);
+  const spreadMs = Math.min(waitMs * SPREAD_SHARE, SPREAD_MAX_MS);
+  return after(now, waitMs + Math.floor(random * spreadMs));
 }
 
 function after(now: Date, delayMs: number): NextTry {

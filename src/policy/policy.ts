@@ -3,6 +3,7 @@
  * Plain JSON, so that a bundle can be digested, stored and loaded whole. Nobody downstream parses text.
  */
 import type { BackoffPolicy } from "../base/backoff.js";
+import type { BreakerRules } from "../base/breaker.js";
 import type { HealingFaultKind, HealingStrategy } from "../base/fault.js";
 import type { JsonObject } from "../base/json.js";
 
@@ -216,6 +217,16 @@ export interface WorkerKind {
   readonly target: { readonly perMinute: number; readonly errorRateMax: number };
 }
 
+/** Systems outside that we call; each webhook receiver has a breaker of its own under the rules of its kind. */
+export const DEPENDENCY_KINDS = [
+  "slack",
+  "pagerduty",
+  "pagerduty-incidents",
+  "webhook",
+  "github",
+] as const;
+export type DependencyKind = (typeof DEPENDENCY_KINDS)[number];
+
 export interface Healing {
   readonly enabled: boolean;
   readonly backoff: BackoffPolicy;
@@ -224,6 +235,8 @@ export interface Healing {
   readonly crashMax: number;
   /** A worker process without a beat for this long is dead. */
   readonly workerDeadAfterMs: number;
+  /** By kind of dependency, every default filled. Missing in a set that an older version has published. */
+  readonly breakers?: Readonly<Record<DependencyKind, BreakerRules>>;
 }
 
 export interface ScalingTarget {
@@ -260,7 +273,26 @@ export interface Retention {
   readonly samplesDays: number;
   readonly logsDays: number;
   readonly exportsDays: number;
+  // A bundle of the previous version has none of these: RETENTION_DEFAULTS then.
+  readonly quarantinedJobsWarnDays?: number | undefined;
+  readonly inboundDays?: number | undefined;
+  readonly noticesDays?: number | undefined;
+  readonly alertEventsDays?: number | undefined;
+  readonly policyRevisionsDays?: number | undefined;
+  readonly workersDays?: number | undefined;
+  /** Null: for ever. */
+  readonly auditDays?: number | null | undefined;
 }
+
+export const RETENTION_DEFAULTS = {
+  quarantinedJobsWarnDays: 7,
+  inboundDays: 90,
+  noticesDays: 90,
+  alertEventsDays: 365,
+  policyRevisionsDays: 365,
+  workersDays: 30,
+  auditDays: null,
+} as const satisfies Partial<Retention>;
 
 export interface Schedule {
   readonly name: string;

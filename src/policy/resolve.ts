@@ -25,6 +25,7 @@ import type {
   Signal,
   WorkerKind,
 } from "./policy.js";
+import { resolveBreakers } from "./resolve-breakers.js";
 import type { RawSection, RawSet } from "./schema.js";
 import { type SignalUnit, thresholdNumber, unitOfSignal } from "./threshold.js";
 
@@ -205,6 +206,7 @@ function resolveHealing(raw: Raw<"healing">): Healing {
     strategies: raw.strategies,
     crashMax: raw.crashMax,
     workerDeadAfterMs: toMs(raw.workerDeadAfter),
+    breakers: resolveBreakers(raw.breakers),
   };
 }
 
@@ -227,6 +229,7 @@ function resolveService({ policies = {}, ...bounds }: Raw<"scaling">["api"]): Se
 }
 
 function resolveRetention(raw: Raw<"retention">): Retention {
+  const defaults = RETENTION_DEFAULTS;
   return {
     eventsDays: raw.events_retention_days,
     jobsDays: raw.jobs_retention_days,
@@ -235,6 +238,13 @@ function resolveRetention(raw: Raw<"retention">): Retention {
     samplesDays: raw.samples_retention_days,
     logsDays: raw.logs_retention_days,
     exportsDays: raw.exports_retention_days,
+    quarantinedJobsWarnDays: raw.quarantined_jobs_warn_days ?? defaults.quarantinedJobsWarnDays,
+    inboundDays: raw.inbound_retention_days ?? defaults.inboundDays,
+    noticesDays: raw.notices_retention_days ?? defaults.noticesDays,
+    alertEventsDays: raw.alert_events_retention_days ?? defaults.alertEventsDays,
+    policyRevisionsDays: raw.policy_revisions_retention_days ?? defaults.policyRevisionsDays,
+    workersDays: raw.workers_retention_days ?? defaults.workersDays,
+    auditDays: raw.audit_retention_days ?? defaults.auditDays,
   };
 }
 

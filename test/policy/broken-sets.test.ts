@@ -171,6 +171,27 @@ const CASES: readonly (readonly [string, string, string, string, readonly string
     ["found 1.5, expected at most 1"],
   ],
   [
+    "a breaker's rate in per cent",
+    `${SYSTEM}/healing.yaml`,
+    "successRateMin: 0.5",
+    "successRateMin: ¦50",
+    ["found 50, expected at most 1"],
+  ],
+  [
+    "a breaker of something that we do not call",
+    `${SYSTEM}/healing.yaml`,
+    "pagerduty: {",
+    "¦pagerdutty: {",
+    ['unknown key "pagerdutty" (did you mean "pagerduty"?)'],
+  ],
+  [
+    "a breaker that is open for a bare number",
+    `${SYSTEM}/healing.yaml`,
+    "open: 10s",
+    "open: ¦10",
+    ['found 10, expected a duration such as 90s, 5m or 1h30m (with a unit, such as 10s)'],
+  ],
+  [
     "a schedule of an unknown kind",
     `${SYSTEM}/schedules.yaml`,
     "kind: gc",

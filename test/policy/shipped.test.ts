@@ -74,6 +74,8 @@ describe("the shipped policies", () => {
       logsDays: 30,
     });
     expect(local.healing.backoff).toMatchObject({ baseMs: 1000, jitter: 0.1 });
+    expect(local.healing.breakers?.slack).toMatchObject({ openMs: 30_000, probes: 3 });
+    expect(local.healing.breakers?.pagerduty).toMatchObject({ openMs: 10_000, probes: 3 });
     const bounds = Object.values(local.scaling).map(({ min, max }) => [min, max]);
     expect(bounds).toEqual([
       [2, 10],

@@ -1,6 +1,7 @@
 /** Numbers that must fit one another: bounds, capacity, and what AWS accepts. */
 import type { Problem } from "../../base/problem.js";
 import { FARGATE_CPUS, fargateMemory, LOG_DAYS } from "../aws-limits.js";
+import { RETENTION_DEFAULTS } from "../policy.js";
 import {
   descend,
   durationOf,
@@ -22,6 +23,7 @@ export function checkLimits(tree: PolicyTree): Problem[] {
     ...checkWorkers(tree),
     ...checkHealing(tree),
     ...checkLogDays(tree),
+    ...checkQuarantineWarning(tree),
   ];
 }
 
@@ -194,6 +196,23 @@ function checkLogDays(tree: PolicyTree): Problem[] {
       node.place,
       `found ${days}, expected a number of days that CloudWatch takes: ${LOG_DAYS.join(", ")}`,
       `the nearest is ${nearest}`,
+    ),
+  ];
+}
+
+/** Quarantined jobs wait for a person: whoever is told on the day they come has not been warned (X-07). */
+function checkQuarantineWarning(tree: PolicyTree): Problem[] {
+  const retention = tree.get("retention");
+  const kept = descend(retention, "quarantined_jobs_retention_days");
+  const warn = descend(retention, "quarantined_jobs_warn_days");
+  const days = numberOf(kept);
+  const warnDays = numberOf(warn) ?? RETENTION_DEFAULTS.quarantinedJobsWarnDays;
+  if (!kept || days === undefined || warnDays < days) return [];
+  return [
+    problemAt(
+      (warn ?? kept).place,
+      `quarantined jobs would be about to go from their first day: they are kept ${days} days, and the warning comes ${warnDays} before (X-07)`,
+      "make quarantined_jobs_warn_days less than quarantined_jobs_retention_days",
     ),
   ];
 }

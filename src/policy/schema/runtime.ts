@@ -2,6 +2,8 @@
 import { Type } from "typebox";
 import { HEALING_STRATEGIES } from "../../base/fault.js";
 import { closed } from "../../base/schema.js";
+import type { DependencyKind } from "../policy.js";
+import { RETENTION_DEFAULTS } from "../policy.js";
 import { byName, Duration, Params, Share, Whole } from "./form.js";
 
 const Worker = Type.Object(
@@ -46,6 +48,38 @@ export const WorkersFile = Type.Object(
 
 const Strategy = Type.Enum([...HEALING_STRATEGIES]);
 
+const BREAKER = {
+  window: Duration("Calls of the last while are judged together."),
+  callsMin: Whole(1, 500, "Fewer calls than these say nothing."),
+  successRateMin: Share("With a smaller share of successful calls the breaker opens, a fraction."),
+  p95Max: Duration("When 95 of 100 calls take longer the breaker opens."),
+  open: Duration("An open breaker lets probes through after this long (AL-env-02)."),
+  probes: Whole(1, 100, "Tokens: calls that a half open breaker lets through (AL-env-02)."),
+  closeAfter: Whole(1, 100, "Probes that must succeed."),
+  gateMax: Duration("A dependency that names a later time is asked again all the same (X-16)."),
+};
+/** Where nothing is said the default of all dependencies holds. */
+const SomeOfBreaker = Type.Partial(Type.Object(BREAKER, closed));
+
+const Breakers = Type.Object(
+  {
+    ...SomeOfBreaker.properties,
+    dependencies: Type.Optional(
+      Type.Object(
+        {
+          slack: Type.Optional(SomeOfBreaker),
+          pagerduty: Type.Optional(SomeOfBreaker),
+          "pagerduty-incidents": Type.Optional(SomeOfBreaker),
+          webhook: Type.Optional(SomeOfBreaker),
+          github: Type.Optional(SomeOfBreaker),
+        } satisfies Record<DependencyKind, unknown>,
+        { ...closed, description: "What differs for one of them." },
+      ),
+    ),
+  },
+  { ...closed, description: "When a dependency is left alone, and when it is tried again." },
+);
+
 export const HealingFile = Type.Object(
   {
     enabled: Type.Optional(Type.Boolean({ description: "Default true (HB-env-11)." })),
@@ -69,20 +103,45 @@ export const HealingFile = Type.Object(
     ),
     crashMax: Whole(1, 100, "A job that kills its worker this often is quarantined."),
     workerDeadAfter: Duration("A worker process without a beat for this long is dead."),
+    breakers: Type.Optional(Breakers),
   },
   closed,
 );
 
 const Days = Whole(1, 3653, "Days.");
+const DaysOr = (days: number, what: string) =>
+  Type.Optional(Whole(1, 3653, `Days. ${what} Default ${days}.`));
 
-/** The handbook's own key names, which PATCH /api/v1/config/gc uses too (HB-api-11, HB-cfg-01…04). */
+/**
+ * The handbook's own key names, which PATCH /api/v1/config/gc uses too (HB-api-11, HB-cfg-01…04). What came
+ * after the first landing may be left out: an older folder of policies stays valid.
+ */
 export const RetentionFile = Type.Object(
   {
     events_retention_days: Days,
     jobs_retention_days: Days,
     healdec_logs_retention_days: Days,
     quarantined_jobs_retention_days: Days,
-    samples_retention_days: Days,
+    quarantined_jobs_warn_days: Type.Optional(
+      Whole(
+        1,
+        3653,
+        `Days before quarantined jobs go from which they are counted as about to. Default ${RETENTION_DEFAULTS.quarantinedJobsWarnDays}.`,
+      ),
+    ),
+    // A partition a day: many hundreds of them would slow every read.
+    samples_retention_days: Whole(1, 400, "Days; 400 let a month be compared with that of last year."),
+    inbound_retention_days: DaysOr(RETENTION_DEFAULTS.inboundDays, "Events from outside, once handled."),
+    notices_retention_days: DaysOr(RETENTION_DEFAULTS.noticesDays, "Sent notices and dead letters."),
+    alert_events_retention_days: DaysOr(RETENTION_DEFAULTS.alertEventsDays, "What alerts did, and when."),
+    policy_revisions_retention_days: DaysOr(
+      RETENTION_DEFAULTS.policyRevisionsDays,
+      "Revisions in force of old; the newest 20 stay.",
+    ),
+    workers_retention_days: DaysOr(RETENTION_DEFAULTS.workersDays, "Worker processes that ended."),
+    audit_retention_days: Type.Optional(
+      Whole(365, 36_530, "Days. The audit log is exported before it goes. Default: kept for ever."),
+    ),
     logs_retention_days: Days,
     exports_retention_days: Days,
   },
