@@ -81,6 +81,11 @@ const OWNERS: readonly Owned[] = [
     owner: /^src\/adapter\/(embedded-postgres\.ts|postgres\/)/,
     instead: "take a database URL",
   },
+  {
+    library: /^ioredis(\/|$)/,
+    owner: /^src\/adapter\/redis/,
+    instead: "take the Cache port; src/adapter/redis-connection.ts speaks to Redis",
+  },
   { library: /^ajv(\/|$)/, owner: /^src\/base\/schema\.ts$/, instead: "use compileSchema" },
   {
     library: /^js-yaml$/,
