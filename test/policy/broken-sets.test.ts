@@ -189,7 +189,7 @@ const CASES: readonly (readonly [string, string, string, string, readonly string
     `${SYSTEM}/healing.yaml`,
     "open: 10s",
     "open: ¦10",
-    ['found 10, expected a duration such as 90s, 5m or 1h30m (with a unit, such as 10s)'],
+    ["found 10, expected a duration such as 90s, 5m or 1h30m (with a unit, such as 10s)"],
   ],
   [
     "a schedule of an unknown kind",
