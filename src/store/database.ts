@@ -11,8 +11,15 @@ export interface QueryResult<Row> {
 }
 
 export interface Sql {
-  /** One statement with `$1` parameters. Throws a Fault: see `toDatabaseFault`. */
-  query<Row extends object>(text: string, values?: readonly unknown[]): Promise<QueryResult<Row>>;
+  /**
+   * One statement with `$1` parameters; with a name it is parsed once a connection, where the way to the server
+   * allows it. Throws a Fault: see `toDatabaseFault`.
+   */
+  query<Row extends object>(
+    text: string,
+    values?: readonly unknown[],
+    name?: string,
+  ): Promise<QueryResult<Row>>;
 }
 
 export interface Database extends Sql {
@@ -72,6 +79,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     types,
   });
   pool.on("error", (error) => options.onIdleError?.(error));
+  // One that goes from hand to hand in a busy pool is nobody's for a moment: an error that nobody hears ends the process.
+  pool.on("connect", (client) => client.on("error", () => {}));
   // 0 is none here too.
   const giveUpMs = statementTimeoutMs + Math.min(statementTimeoutMs, SILENCE_MAX_MS);
   return {
