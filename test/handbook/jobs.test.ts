@@ -2,12 +2,15 @@
 import { describe, expect, test } from "vitest";
 import { verifyAudit } from "../../src/store/audit.js";
 import { openDatabase } from "../../src/store/database.js";
-import { claimJobs, completeJob } from "../../src/store/job-claims.js";
+import { claimJobs } from "../../src/store/job-claims.js";
+import { completeJob } from "../../src/store/job-settle.js";
 import {
   CANCEL,
   DEPTH,
   FIX_PAYLOAD,
+  LOWER_BACKFILL,
   QUARANTINED,
+  RAISE_INGEST,
   RESET,
   RESET_FAILED,
 } from "../support/handbook-sql.js";
@@ -260,8 +263,8 @@ test("priorities change for pending rows of one type, and order the claims (HB-s
   onHandbookDatabase(async (psql, url) => {
     await psql(`INSERT INTO jobs (job_type, payload, status) VALUES
       ('backfill', '{}', 'pending'), ('index', '{}', 'pending'), ('ingest', '{}', 'pending'), ('ingest', '{}', 'failed')`);
-    await psql("UPDATE jobs SET priority = 10 WHERE job_type = 'ingest' AND status = 'pending';");
-    await psql("UPDATE jobs SET priority = 1 WHERE job_type = 'backfill' AND status = 'pending';");
+    await psql(RAISE_INGEST);
+    await psql(LOWER_BACKFILL);
     expect(await psql("SELECT priority FROM jobs ORDER BY seq")).toEqual(
       [1, 5, 10, 5].map((priority) => ({ priority })),
     );

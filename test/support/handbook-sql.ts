@@ -1,4 +1,4 @@
-/** Statements of the handbook, letter by letter, that more than one test pastes (HB-sql-04…09, -18). */
+/** Statements of the handbook, letter by letter, that more than one test pastes (HB-sql-04…10, -18…20). */
 
 export const RESET = `UPDATE jobs
 SET status = 'pending', attempts = 0, error = NULL, scheduled_at = NOW()
@@ -22,3 +22,7 @@ SET status = 'cancelled', error = 'Manually cancelled by operator'
 WHERE id = 'job-789';`;
 export const DEPTH = `SELECT job_type, COUNT(*) FROM jobs
 WHERE status = 'pending' GROUP BY job_type ORDER BY COUNT(*) DESC;`;
+export const RAISE_INGEST =
+  "UPDATE jobs SET priority = 10 WHERE job_type = 'ingest' AND status = 'pending';";
+export const LOWER_BACKFILL =
+  "UPDATE jobs SET priority = 1 WHERE job_type = 'backfill' AND status = 'pending';";
