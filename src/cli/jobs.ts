@@ -7,7 +7,7 @@ import { INTERNAL_KINDS, type KindRegistry, PUBLIC_KINDS } from "../job/kinds.js
 import { createRegistry } from "../main/kinds.js";
 import type { Database } from "../store/database.js";
 import { retryJob } from "../store/job-actions.js";
-import { type JobFilter, listJobs } from "../store/job-list.js";
+import { type JobPage, listJobs } from "../store/job-list.js";
 import { readJob, readJobHistory } from "../store/jobs.js";
 import { submitJob } from "../store/submit-job.js";
 import { oneOf, parseCommandLine, UsageError } from "./arguments.js";
@@ -156,7 +156,7 @@ function readFilter(values: {
   readonly status?: string | undefined;
   readonly type?: string | undefined;
   readonly limit: string;
-}): JobFilter {
+}): JobPage {
   const limit = /^\d{1,4}$/.test(values.limit) ? Number(values.limit) : 0;
   if (limit < 1 || limit > LIST_MAX)
     throw new UsageError(`--limit: found "${values.limit}", expected 1 to ${LIST_MAX}`);

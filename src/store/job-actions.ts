@@ -25,10 +25,13 @@ export interface RetryRequest {
   readonly force?: boolean | undefined;
 }
 
+/** As new, but for when it is due and whether it keeps its key. */
+export const RESET_TO_PENDING = `status = 'pending', attempts = 0, error = NULL, result = NULL,
+  completed_at = NULL, worker_id = NULL, started_at = NULL, fence = jobs.fence + 1`;
+
 /** A job whose unique key has gone to a younger one meanwhile gives the key up. */
 const RESET = `
-UPDATE public.jobs SET status = 'pending', attempts = 0, error = NULL, result = NULL, scheduled_at = now(),
-  completed_at = NULL, worker_id = NULL, started_at = NULL, fence = fence + 1,
+UPDATE public.jobs SET ${RESET_TO_PENDING}, scheduled_at = now(),
   unique_key = CASE WHEN status = 'running' OR NOT EXISTS (
     SELECT FROM public.jobs other WHERE other.unique_key = jobs.unique_key
       AND other.status IN ('pending', 'running') AND other.seq <> jobs.seq) THEN unique_key END
@@ -60,6 +63,14 @@ function refusalOf(status: JobStatus): "running" | "already-pending" | "complete
   return status === "pending" ? "already-pending" : "completed";
 }
 
+/** With the sentence for `error` as the second value. */
+export const CANCELLED = `status = 'cancelled', error = $2, completed_at = now(), worker_id = NULL,
+  fence = jobs.fence + 1`;
+
+export function cancelError(actor: string, reason: string): string {
+  return `cancelled by ${actor}: ${reason}`;
+}
+
 export interface CancelResult {
   readonly outcome: "cancelled" | "not-found" | "already-cancelled" | "completed";
   readonly job?: Job;
@@ -77,9 +88,8 @@ export async function cancelJob(
     if (before.status === "cancelled") return { outcome: "already-cancelled", job: before };
     if (before.status === "completed") return { outcome: "completed", job: before };
     const { rows } = await tx.query<Job>(
-      `UPDATE public.jobs SET status = 'cancelled', error = $2, completed_at = now(), worker_id = NULL, fence = fence + 1
-       WHERE seq = $1 RETURNING ${JOB_COLUMNS}`,
-      [seq, `cancelled by ${actor}: ${reason}`],
+      `UPDATE public.jobs SET ${CANCELLED} WHERE seq = $1 RETURNING ${JOB_COLUMNS}`,
+      [seq, cancelError(actor, reason)],
     );
     await wakeWorkers(tx);
     await appendAudit(tx, {
@@ -144,7 +154,7 @@ async function lockJob(tx: Sql, seq: number): Promise<Job | null> {
 }
 
 /** The hint of plain SQL and of enqueue, for moves that bring their own fence. */
-async function wakeWorkers(tx: Sql): Promise<void> {
+export async function wakeWorkers(tx: Sql): Promise<void> {
   await tx.query("SELECT pg_notify('algobrain_job', '')");
 }
 
