@@ -3,6 +3,8 @@ import type { Job } from "../job/job.js";
 import { oneLine } from "../message/plain.js";
 import type { AuditEntry } from "../store/audit.js";
 import type { HealingEntry } from "../store/healing.js";
+import type { Attempt } from "../store/job-attempts.js";
+import { describeAttempt } from "./attempt-text.js";
 
 export const JOB_LIST_COLUMNS = ["id", "type", "status", "attempts", "created (UTC)", "error"];
 const ERROR_MAX = 80;
@@ -10,6 +12,8 @@ const ERROR_MAX = 80;
 export interface JobHistory {
   readonly healing: readonly HealingEntry[];
   readonly audit: readonly AuditEntry[];
+  /** Newest first. */
+  readonly attempts: readonly Attempt[];
 }
 
 export function jobRow(job: Job): string[] {
@@ -26,7 +30,7 @@ function shortTime(at: Date): string {
   return at.toISOString().slice(0, 19).replace("T", " ");
 }
 
-/** One fact a line, the newest history last, and what may be done about it at the end. */
+/** One fact a line, the newest history last; its attempts, the newest first; what may be done about it at the end. */
 export function describeJob(job: Job, history: JobHistory): string[] {
   const { id, kind, status, payload, error, result, priority, attempts } = job;
   const facts: (readonly [string, string | null])[] = [
@@ -45,7 +49,12 @@ export function describeJob(job: Job, history: JobHistory): string[] {
     text === null ? [] : [`  ${name.padEnd(8)}  ${text.replaceAll("\n", `\n${" ".repeat(12)}`)}`],
   );
   const next = nextText(job);
-  return [`${id}  ${kind}  ${status}`, ...lines, ...(next === null ? [] : [`next: ${next}`])];
+  return [
+    `${id}  ${kind}  ${status}`,
+    ...lines,
+    ...history.attempts.flatMap(describeAttempt),
+    ...(next === null ? [] : [`next: ${next}`]),
+  ];
 }
 
 function utc(at: Date): string {

@@ -7,6 +7,7 @@ import { INTERNAL_KINDS, type KindRegistry, PUBLIC_KINDS } from "../job/kinds.js
 import { createRegistry } from "../main/kinds.js";
 import type { Database } from "../store/database.js";
 import { retryJob } from "../store/job-actions.js";
+import { readAttempts } from "../store/job-attempts.js";
 import { type JobPage, listJobs } from "../store/job-list.js";
 import { readJob, readJobHistory } from "../store/jobs.js";
 import { submitJob } from "../store/submit-job.js";
@@ -62,7 +63,7 @@ const listVerb: Verb = {
 
 const showVerb: Verb = {
   usage: "jobs show ID [--json]",
-  does: "one job: payload, error, healing, who did what to it",
+  does: "one job: payload, error, healing, who did what to it, its attempts and their log",
   run: async (args, io) => {
     const { values, operands } = parseCommandLine(args, { json: { type: "boolean" } }, ["ID"]);
     const seq = seqOf(operands[0]);
@@ -72,7 +73,8 @@ const showVerb: Verb = {
         throw fault.refused("JOB_NOT_FOUND", `there is no job-${seq}`, {
           hint: "see: algobrain jobs list",
         });
-      const history = await readJobHistory(db, job.id);
+      const attempts = await readAttempts(db, job.seq);
+      const history = { ...(await readJobHistory(db, job.id)), attempts };
       if (values.json) io.out(JSON.stringify({ job, ...history }));
       else for (const line of describeJob(job, history)) io.out(line);
       return EXIT_OK;

@@ -101,7 +101,8 @@ function lineText(event: string, fields: LogFields): string {
 }
 
 function valueText(value: unknown): string {
-  if (typeof value === "string") return /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
+  if (typeof value === "string")
+    return /^[^\s"=\p{Cc}]+$/u.test(value) ? value : JSON.stringify(value);
   if (value instanceof Error) return JSON.stringify(value.message);
   return inspect(value, { breakLength: Number.POSITIVE_INFINITY, depth: 3 });
 }

@@ -55,7 +55,7 @@ WITH news AS (
   SELECT n.*, coalesce(n.began_at, jobs.started_at, now()) AS started_at
   FROM jsonb_to_recordset($1::jsonb) AS n(
     job_seq bigint, fence bigint, attempt int, worker_id text, began_at timestamptz, ended_at timestamptz, outcome text,
-    error_code text, error text, trace text, progress real, note text, lines_left_out int, lines jsonb)
+    error_code text, error text, trace text, progress float8, note text, lines_left_out int, lines jsonb)
   JOIN public.jobs ON jobs.seq = n.job_seq
 ), kept AS (
   INSERT INTO control.job_attempt AS a (job_seq, fence, attempt, worker_id, started_at, ended_at, outcome,
@@ -141,7 +141,7 @@ export interface Attempt extends Omit<AttemptNews, "end" | "lines" | "startedAt"
 const READ = `
 SELECT a.job_seq AS "jobSeq", a.fence, a.attempt, a.worker_id AS "workerId", a.started_at AS "startedAt", a.ended_at AS "endedAt",
   coalesce(a.outcome, CASE WHEN j.status = 'running' AND j.fence = a.fence THEN 'running' ELSE 'unknown' END) AS outcome,
-  a.error_code AS "errorCode", a.error, a.trace, a.progress::float8 AS progress, a.note, a.lines_left_out AS "linesLeftOut",
+  a.error_code AS "errorCode", a.error, a.trace, a.progress, a.note, a.lines_left_out AS "linesLeftOut",
   (SELECT coalesce(jsonb_agg(jsonb_build_object('at', l.at, 'level', l.level, 'message', l.message) ORDER BY l.ordinal), '[]')
    FROM control.job_line l WHERE l.job_seq = a.job_seq AND l.fence = a.fence) AS lines
 FROM control.job_attempt a JOIN public.jobs j ON j.seq = a.job_seq

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { readAuditOfTarget } from "../../src/store/audit.js";
 import type { Database } from "../../src/store/database.js";
+import { writeAttempts } from "../../src/store/job-attempts.js";
 import { readJob } from "../../src/store/jobs.js";
 import { registerWorker } from "../../src/store/workers.js";
 import { createEmptyDatabase, withDatabase } from "../support/database.js";
@@ -141,6 +142,40 @@ describe("jobs show", () => {
         out: "",
         err: "jobs: there is no job-99\nhint: see: algobrain jobs list\n",
       });
+    }));
+});
+
+describe("jobs show: attempts", () => {
+  test("the newest first, with progress, lines and trace under each other", () =>
+    withDatabase(async (db, url) => {
+      await insertJobs(db, "('index', 'pending', 2, 'boom')");
+      const at = new Date("2026-06-15T12:00:00Z");
+      const attempt = { jobSeq: 1, workerId: "index-worker-7", startedAt: at, linesLeftOut: 0 };
+      const error = { code: "UNEXPECTED", message: "boom", trace: "Error: boom\n    at read" };
+      const end = { at: new Date("2026-06-15T12:00:01.200Z"), outcome: "failed", error } as const;
+      const still = { progress: null, note: null, end: null, lines: [] };
+      await writeAttempts(db, [
+        { ...attempt, ...still, attempt: 1, fence: 1, end },
+        {
+          ...{ ...attempt, ...still, attempt: 2, fence: 3, linesLeftOut: 57 },
+          ...{ progress: 0.43, note: "430 of 1000" },
+          lines: [{ ordinal: 1, at, level: "warn", message: "repo.unreadable repo=alpha" }],
+        },
+      ]);
+      const { out } = await cli(words("jobs show job-1"), on(url));
+      expect(out.split("\n").slice(-9)).toEqual([
+        "attempt 2  ended without a word  2026-06-15 12:00:00 UTC, on index-worker-7",
+        "  progress  ████████░░░░░░░░░░░░   43 %  430 of 1000",
+        "  12:00:00  warn   repo.unreadable repo=alpha",
+        "            … 57 more lines were left out",
+        "attempt 1  failed  2026-06-15 12:00:00 UTC, 1s200ms, on index-worker-7",
+        "  error     UNEXPECTED: boom",
+        "  trace     Error: boom",
+        "                at read",
+        "",
+      ]);
+      const json = JSON.parse((await cli(words("jobs show job-1 --json"), on(url))).out);
+      expect(json.attempts).toMatchObject([{ progress: 0.43 }, { error }]);
     }));
 });
 

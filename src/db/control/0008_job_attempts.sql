@@ -14,7 +14,7 @@ CREATE TABLE control.job_attempt (
   error_code     text,
   error          text,
   trace          text,
-  progress       real CHECK (progress BETWEEN 0 AND 1),
+  progress       double precision CHECK (progress BETWEEN 0 AND 1),
   note           text,
   lines_left_out integer NOT NULL DEFAULT 0,
   PRIMARY KEY (job_seq, fence)
