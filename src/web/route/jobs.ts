@@ -3,9 +3,11 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import { assert } from "../../base/assert.js";
 import { type Job, PRIORITY_DEFAULT, parseJobId } from "../../job/job.js";
+import { readAttempts } from "../../store/job-attempts.js";
 import { listJobs } from "../../store/job-list.js";
 import { readJob, readJobHistory } from "../../store/jobs.js";
 import { submitJob } from "../../store/submit-job.js";
+import { toAttemptDocument } from "../attempt-document.js";
 import { acceptJsonUnderAnyLabel } from "../body.js";
 import type { WebDeps } from "../deps.js";
 import { actorOf, callerOf } from "../guard.js";
@@ -54,7 +56,11 @@ export function jobRoutes(app: FastifyInstance, deps: WebDeps): void {
       const { healing, audit } = await readJobHistory(deps.db, job.id);
       return {
         ...toJobDocument(job),
-        history: { healing: healing.map(toHealingDocument), audit: audit.map(toAuditDocument) },
+        history: {
+          healing: healing.map(toHealingDocument),
+          audit: audit.map(toAuditDocument),
+          attempts: (await readAttempts(deps.db, job.seq)).map(toAttemptDocument),
+        },
       };
     },
   );
