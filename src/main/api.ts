@@ -2,6 +2,7 @@
 import type { AddressInfo } from "node:net";
 import { errorMessage, fault } from "../base/fault.js";
 import { routes as botRoutes } from "../bot/routes.js";
+import { forceBreakerOpen, resetBreakers } from "../runtime/breaker-orders.js";
 import { readHealth } from "../runtime/health.js";
 import { leaveSafeMode } from "../runtime/leave-safe-mode.js";
 import { apiSource } from "../runtime/sample/api.js";
@@ -36,6 +37,10 @@ export async function startApi(
     },
     health: () => readHealth({ ...foundation, redis: null }),
     leaveSafeMode: (request) => leaveSafeMode(foundation, request),
+    breakers: {
+      reset: (request) => resetBreakers(foundation, request),
+      forceOpen: (request) => forceBreakerOpen(foundation, request),
+    },
     doors: await openDoors(foundation),
   });
   await listen(app, config.http);

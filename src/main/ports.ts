@@ -5,11 +5,14 @@ import { createShell } from "../adapter/shell.js";
 import { createSlack } from "../adapter/slack.js";
 import { createWebhookNotifier } from "../adapter/webhook.js";
 import type { Notifier } from "../alert/port.js";
-import type { Redact } from "../base/redact.js";
 import type { Git } from "../job/port.js";
 import type { Receiver } from "../policy/policy.js";
 import type { Chat, Incidents, Shell } from "../runbook/port.js";
 import type { Config } from "../runtime/config.js";
+import { DependencyBoard } from "../runtime/dependency-board.js";
+import { createDependencyGuard } from "../runtime/dependency-guard.js";
+import { guardChat, guardIncidents, guardNotifier } from "../runtime/guarded-ports.js";
+import type { Foundation } from "./foundation.js";
 
 export interface Ports {
   readonly shell: Shell;
@@ -19,31 +22,34 @@ export interface Ports {
   readonly notifiers: ReadonlyMap<Receiver["kind"], Notifier>;
 }
 
-export function createPorts(config: Config, redact: Redact): Ports {
+export function createPorts(foundation: Foundation): Ports {
+  const { config, redact } = foundation;
   const shell = createShell({ redact });
-  const { slack, pagerduty } = config;
-  const talking =
-    slack.botToken === null ? null : createSlack({ token: slack.botToken, apiUrl: slack.apiUrl });
-  const notifiers = [
-    createWebhookNotifier(),
-    ...(talking ? [talking.notifier] : []),
-    ...(pagerduty.routingKey === null
-      ? []
-      : [
-          createPagerDutyNotifier({
-            routingKey: pagerduty.routingKey,
-            eventsUrl: pagerduty.eventsUrl,
-          }),
-        ]),
-  ];
+  const guard = createDependencyGuard({ ...foundation, board: new DependencyBoard(foundation) });
+  const outside = reachOutside(config);
+  const guarded = outside.notifiers.map((notifier) => guardNotifier(notifier, guard));
   return {
     shell,
     git: createGit(shell),
+    chat: outside.chat && guardChat(outside.chat, guard),
+    incidents: outside.incidents && guardIncidents(outside.incidents, guard),
+    notifiers: new Map(guarded.map((notifier) => [notifier.kind, notifier])),
+  };
+}
+
+function reachOutside({ slack, pagerduty }: Config) {
+  const { botToken, apiUrl } = slack;
+  const { routingKey, eventsUrl, token } = pagerduty;
+  const talking = botToken === null ? null : createSlack({ token: botToken, apiUrl });
+  const notifiers = [
+    createWebhookNotifier(),
+    ...(talking ? [talking.notifier] : []),
+    ...(routingKey === null ? [] : [createPagerDutyNotifier({ routingKey, eventsUrl })]),
+  ];
+  return {
+    notifiers,
     chat: talking?.chat ?? null,
     incidents:
-      pagerduty.token === null
-        ? null
-        : createPagerDutyIncidents({ token: pagerduty.token, apiUrl: pagerduty.apiUrl }),
-    notifiers: new Map(notifiers.map((notifier) => [notifier.kind, notifier])),
+      token === null ? null : createPagerDutyIncidents({ token, apiUrl: pagerduty.apiUrl }),
   };
 }

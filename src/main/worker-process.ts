@@ -31,11 +31,7 @@ export async function startWorkerProcess(
 ): Promise<WorkerProcess> {
   const { config } = foundation;
   const link = parentLink();
-  const handlers = createHandlers(
-    foundation,
-    createPorts(config, foundation.redact),
-    await loadRunbooks(),
-  );
+  const handlers = createHandlers(foundation, createPorts(foundation), await loadRunbooks());
   let drainMs = DRAIN_MS;
   const onFatal = (why: string) => {
     drainMs = 0;

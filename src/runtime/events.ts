@@ -68,6 +68,16 @@ export type RuntimeEvent =
   | { readonly event: "tick.completed"; readonly tick: string; readonly duration_ms: number }
   | { readonly event: "tick.failed"; readonly tick: string; readonly error: string }
   | { readonly event: "schedule.enqueued"; readonly schedule: string; readonly job_id: string }
+  | {
+      readonly event: "breaker.opened";
+      readonly dependency: string;
+      readonly reason: string;
+      /** Not before; ISO 8601. */
+      readonly until: string;
+    }
+  | { readonly event: "breaker.half-opened" | "breaker.closed"; readonly dependency: string }
+  /** The dependency itself asked every caller to wait. */
+  | { readonly event: "gate.closed"; readonly dependency: string; readonly until: string }
   | { readonly event: "watchdog.judged"; readonly check: string; readonly ok: boolean };
 
 export type Emit = (event: RuntimeEvent) => void;
@@ -98,6 +108,10 @@ const LEVELS: Readonly<Record<RuntimeEvent["event"], LogLevel>> = {
   "tick.completed": "debug",
   "tick.failed": "error",
   "schedule.enqueued": "info",
+  "breaker.opened": "error",
+  "breaker.half-opened": "info",
+  "breaker.closed": "info",
+  "gate.closed": "warn",
   "watchdog.judged": "warn",
 };
 

@@ -3,9 +3,10 @@ import type { Breaker } from "../base/breaker.js";
 import type { CallStats } from "../base/call-window.js";
 import type { Sql } from "./database.js";
 
-export interface Dependency extends Breaker {
+export interface Dependency {
   /** `slack`, `pagerduty`, `webhook/hook`. */
   readonly name: string;
+  readonly breaker: Breaker;
   /** Grows with every change; 0 is a row that is not there yet. */
   readonly version: number;
   /** Since when it is in this state. */
@@ -17,7 +18,7 @@ export interface Dependency extends Breaker {
   readonly measuredAt: Date | null;
 }
 
-interface Row extends Omit<Dependency, "stats">, CallStats {}
+interface Row extends Omit<Dependency, "breaker" | "stats">, Breaker, CallStats {}
 
 /** Every dependency that was ever called, by name. A healthy one that has never changed may have no row. */
 export async function listDependencies(sql: Sql): Promise<Dependency[]> {
@@ -27,10 +28,18 @@ export async function listDependencies(sql: Sql): Promise<Dependency[]> {
        measured_at AS "measuredAt"
      FROM control.dependency ORDER BY name`,
   );
-  return rows.map(({ calls, successRate, p95Ms, ...row }) => ({
-    ...row,
+  return rows.map(toDependency);
+}
+
+function toDependency(row: Row): Dependency {
+  const { name, version, changedAt, changedBy, measuredAt } = row;
+  const { state, nextAt, tokens, successes, gateUntil, reason } = row;
+  const { calls, successRate, p95Ms } = row;
+  return {
+    ...{ name, version, changedAt, changedBy, measuredAt },
+    breaker: { state, nextAt, tokens, successes, gateUntil, reason },
     stats: { calls, successRate, p95Ms },
-  }));
+  };
 }
 
 export interface BreakerChange {

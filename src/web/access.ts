@@ -49,6 +49,11 @@ export const ACCESS: Readonly<Record<string, RouteAccess>> = {
 
   "POST /api/v1/safe-mode/exit": rescue("admin"),
 
+  "GET /api/admin/circuit-breaker-status": read("viewer"),
+  "POST /api/admin/reset-circuit-breaker": rescue("admin"),
+  // Registered in local mode only.
+  "POST /api/test/force-breaker-open": write("admin"),
+
   "GET /api/alerts/active": read("viewer"),
   "GET /api/alerts/history": read("viewer"),
   "GET /api/v1/runs": read("viewer"),

@@ -45,6 +45,22 @@ export type LeaveSafeMode = (request: {
   | { readonly outcome: "checks-failed"; readonly broken: readonly BrokenInvariant[] }
 >;
 
+/** What a person may order of breakers; every process knows within a second. */
+export interface BreakerOrders {
+  /** Names of those that changed; null when there is none of that name. Null as name: all of them. */
+  reset(request: {
+    readonly dependency: string | null;
+    readonly by: string;
+    readonly reason: string;
+    readonly gate: boolean;
+  }): Promise<readonly string[] | null>;
+  forceOpen(request: {
+    readonly dependency: string;
+    readonly by: string;
+    readonly durationMs: number;
+  }): Promise<void>;
+}
+
 export interface WebDeps {
   readonly db: Database;
   readonly log: Logger;
@@ -55,6 +71,7 @@ export interface WebDeps {
   readonly config: WebConfig;
   health(): Promise<HealthReport>;
   readonly leaveSafeMode: LeaveSafeMode;
+  readonly breakers: BreakerOrders;
   readonly metrics: WebMetrics;
   /** Registers the signed doors of the bot room; their routes are in the access table. */
   readonly doors?: (app: FastifyInstance) => void | Promise<void>;

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyPluginCallback } from "fastify";
 import type { WebDeps } from "./deps.js";
 import { alertRoutes } from "./route/alerts.js";
+import { breakerRoutes } from "./route/breakers.js";
 import { githubRoutes } from "./route/github.js";
 import { jobActionRoutes } from "./route/job-actions.js";
 import { jobRoutes } from "./route/jobs.js";
@@ -20,6 +21,7 @@ const API: readonly Register[] = [
   alertRoutes,
   runRoutes,
   safeModeRoutes,
+  breakerRoutes,
   githubRoutes,
 ];
 

@@ -39,6 +39,7 @@ export function makeDeps(db: Database, overrides: Overrides = {}): WebDeps {
       services: { database: "up", redis: "memory", orchestrator: "up", workers: 2 },
     }),
     leaveSafeMode: async () => ({ outcome: "was-off" }),
+    breakers: { reset: async () => [], forceOpen: async () => {} },
     metrics: {
       render: async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" }),
       observeRequest: () => {},

@@ -1,0 +1,41 @@
+/** The ports to systems outside with the guard before each call. What is null stays null. */
+import type { Notifier } from "../alert/port.js";
+import type { Receiver } from "../policy/policy.js";
+import type { Chat, Incidents } from "../runbook/port.js";
+import type { DependencyGuard, OutsideCall } from "./dependency-guard.js";
+
+export function guardNotifier(notifier: Notifier, guard: DependencyGuard): Notifier {
+  const { kind } = notifier;
+  return {
+    kind,
+    deliver: (delivery, signal) => {
+      const urgent = delivery.severity === "sev1";
+      const dependency = dependencyOf(delivery.receiver);
+      return guard({ dependency, urgent, signal }, () => notifier.deliver(delivery, signal));
+    },
+  };
+}
+
+/** Each webhook receiver is a system of its own: one that is down must not hold back the others. */
+function dependencyOf({ kind, name }: Receiver): OutsideCall["dependency"] {
+  return kind === "webhook" ? `webhook/${name}` : kind;
+}
+
+export function guardChat(chat: Chat, guard: DependencyGuard): Chat {
+  const guarded = <T>(signal: AbortSignal, work: () => Promise<T>) =>
+    guard({ dependency: "slack", signal }, work);
+  return {
+    post: (channel, message, signal) => guarded(signal, () => chat.post(channel, message, signal)),
+    update: (at, message, signal) => guarded(signal, () => chat.update(at, message, signal)),
+  };
+}
+
+/** PagerDuty's REST API has limits of its own: used up by notes, they must not hold back a page. */
+export function guardIncidents(incidents: Incidents, guard: DependencyGuard): Incidents {
+  return {
+    addNote: (incidentId, text, marker, signal) =>
+      guard({ dependency: "pagerduty-incidents", signal }, () =>
+        incidents.addNote(incidentId, text, marker, signal),
+      ),
+  };
+}
