@@ -1,5 +1,5 @@
 /** Whole tables as lines of JSON, read through a cursor: memory does not grow with the table. */
-import type { Session } from "./database.js";
+import type { Session, Sql } from "./database.js";
 
 /** What each entity of an export job reads, in the order of its key. */
 const SELECTS = {
@@ -12,7 +12,22 @@ const SELECTS = {
 export type ExportEntity = keyof typeof SELECTS;
 export const EXPORT_ENTITIES = Object.keys(SELECTS) as ExportEntity[];
 
+const TABLES: Readonly<Record<ExportEntity, string>> = {
+  events: "public.events",
+  scores: "public.scores",
+  audit: "public.audit_log",
+};
+
 const FETCH_ROWS = 1_000;
+
+/** About how many there are: counting a large table takes longer than a statement may. 0 when nobody knows. */
+export async function estimateRows(sql: Sql, entity: ExportEntity): Promise<number> {
+  const { rows } = await sql.query<{ count: number }>(
+    "SELECT greatest(reltuples, 0)::bigint AS count FROM pg_class WHERE oid = $1::regclass",
+    [TABLES[entity]],
+  );
+  return rows[0]?.count ?? 0;
+}
 
 /** One JSON text a row, all as of one moment. The session is of no other use until the end. */
 export async function* streamRows(session: Session, entity: ExportEntity): AsyncGenerator<string> {

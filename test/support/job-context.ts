@@ -7,6 +7,8 @@ import type { JobContext } from "../../src/job/port.js";
 export interface TestContext extends JobContext {
   /** What the handler declared, first to last. */
   readonly declared: { readonly name: string; readonly input: JsonObject }[];
+  /** What it said of its progress, first to last. */
+  readonly reached: { readonly fraction: number; readonly note?: string | undefined }[];
 }
 
 export interface TestJob {
@@ -21,6 +23,7 @@ export interface TestJob {
 export function makeContext(job: TestJob): TestContext {
   const { seq = 1, now = "2026-06-15T12:00:00Z", createdAt = now } = job;
   const declared: { name: string; input: JsonObject }[] = [];
+  const reached: { fraction: number; note?: string | undefined }[] = [];
   return {
     job: {
       seq,
@@ -35,7 +38,11 @@ export function makeContext(job: TestJob): TestContext {
     signal: job.signal ?? new AbortController().signal,
     log: silentLogger,
     now: () => new Date(now),
+    progress: (fraction, note) => {
+      reached.push({ fraction, note });
+    },
     declared,
+    reached,
     compensateWith: async (name, input) => {
       declared.push({ name, input });
     },

@@ -10,11 +10,16 @@ import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import type { JsonObject } from "../../base/json.js";
-import type { JobHandler } from "../../job/port.js";
+import type { JobContext, JobHandler } from "../../job/port.js";
 import type { Database } from "../../store/database.js";
-import { streamRows } from "../../store/export-rows.js";
+import { estimateRows, streamRows } from "../../store/export-rows.js";
 import { ensureExportsFolder } from "./exports-folder.js";
 import type { ExportPayload } from "./system-kinds.js";
+
+/** As many as the cursor brings at once. */
+const PROGRESS_ROWS = 1_000;
+/** More than the estimate is still not all. */
+const ESTIMATED_MAX = 0.99;
 
 export interface ExportDeps {
   readonly db: Database;
@@ -25,16 +30,30 @@ export interface ExportDeps {
 export function createExportHandler(deps: ExportDeps): JobHandler {
   return {
     kind: "export",
-    run: async ({ job, signal }): Promise<JsonObject> => {
+    run: async (context): Promise<JsonObject> => {
+      const { job, signal } = context;
       const { entity } = job.payload as ExportPayload;
       const file = join(deps.exportsDir, `${entity}-${job.id}.ndjson.gz`);
       await ensureExportsFolder(deps.exportsDir);
+      const total = await estimateRows(deps.db, entity);
       const written = await deps.db.connect((session) =>
-        writeWhole(file, streamRows(session, entity), signal),
+        writeWhole(file, watched(streamRows(session, entity), total, context), signal),
       );
       return { entity, file, ...written };
     },
   };
+}
+
+/** `total` is an estimate: 0 when there is none, and there may be more rows than it says. */
+async function* watched(lines: AsyncIterable<string>, total: number, { progress }: JobContext) {
+  let rows = 0;
+  for await (const line of lines) {
+    yield line;
+    rows++;
+    if (rows % PROGRESS_ROWS !== 0) continue;
+    const fraction = total === 0 ? 0 : Math.min(rows / total, ESTIMATED_MAX);
+    progress?.(fraction, `${rows} ${total > rows ? `of about ${total} ` : ""}rows`);
+  }
 }
 
 interface Written {

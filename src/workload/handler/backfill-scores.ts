@@ -82,13 +82,15 @@ async function* allLocalRepos(db: Database): AsyncGenerator<LocalRepo> {
 async function enqueueInBatches(
   db: Database,
   jobs: readonly NewJob[],
-  { signal }: JobContext,
+  context: JobContext,
 ): Promise<number> {
   let created = 0;
   for (let at = 0; at < jobs.length; at += BATCH_JOBS) {
-    signal.throwIfAborted();
+    context.signal.throwIfAborted();
     const answers = await enqueueJobs(db, jobs.slice(at, at + BATCH_JOBS));
     created += answers.filter((answer) => answer.created).length;
+    const asked = at + answers.length;
+    context.progress?.(asked / jobs.length, `asked for ${asked} of ${jobs.length} scores`);
   }
   return created;
 }
