@@ -53,10 +53,11 @@ export function sourceFiles(): readonly SourceFile[] {
   return files;
 }
 
-/** All files under a folder, from the root; none when it is absent. */
+/** All files of ours under a folder, from the root; none when it is absent. */
 export function listFiles(folder: string): string[] {
   if (!existsSync(join(ROOT, folder))) return [];
   return readdirSync(join(ROOT, folder), { withFileTypes: true })
+    .filter(({ name }) => name !== "node_modules")
     .flatMap((entry) => {
       const path = `${folder}/${entry.name}`;
       return entry.isDirectory() ? listFiles(path) : [path];

