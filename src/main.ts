@@ -9,6 +9,7 @@ import { type Close, openInOrder } from "./base/open-in-order.js";
 import type { Lane } from "./job/kinds.js";
 import { startApi } from "./main/api.js";
 import { whenDatabaseAnswers } from "./main/await-database.js";
+import { openCaching } from "./main/caching.js";
 import { startControl } from "./main/control.js";
 import {
   createProcessLog,
@@ -190,12 +191,15 @@ async function openParts(
     });
     opened.push(() => workers.stop());
   }
+  if (role === "worker") return null;
+  const caching = await openCaching(foundation, role);
+  opened.push(() => caching.close());
   if (role === "all" || role === "orchestrator") {
-    const control = await startControl(foundation, options.samplesEveryMs);
+    const control = await startControl(foundation, caching, options.samplesEveryMs);
     opened.push(() => control.stop());
   }
-  if (role !== "all" && role !== "api") return null;
-  const api = await startApi(foundation, options.samplesEveryMs);
+  if (role === "orchestrator") return null;
+  const api = await startApi(foundation, caching, options.samplesEveryMs);
   opened.push(() => api.stop());
   return api.url;
 }

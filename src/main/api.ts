@@ -10,9 +10,11 @@ import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
 import { runTicks } from "../runtime/ticker.js";
 import type { WebDeps } from "../web/deps.js";
 import { createServer } from "../web/server.js";
+import type { Caching } from "./caching.js";
 import type { Foundation } from "./foundation.js";
 import { createRegistry } from "./kinds.js";
 import { loadRunbooks } from "./runbooks.js";
+import { WORKLOAD } from "./workload.js";
 
 export interface Api {
   /** Where it listens. */
@@ -22,6 +24,7 @@ export interface Api {
 
 export async function startApi(
   foundation: Foundation,
+  { cache, countHit, redis }: Caching,
   samplesEveryMs: number | undefined,
 ): Promise<Api> {
   const { config, db, log, metrics } = foundation;
@@ -35,12 +38,15 @@ export async function startApi(
       rateLimitPerMinute: config.http.rateLimitPerMinute,
       githubWebhookSecret: config.github.webhookSecret,
     },
-    health: () => readHealth({ ...foundation, redis: null }),
+    health: () => readHealth({ ...foundation, redis }),
     leaveSafeMode: (request) => leaveSafeMode(foundation, request),
     breakers: {
       reset: (request) => resetBreakers(foundation, request),
       forceOpen: (request) => forceBreakerOpen(foundation, request),
     },
+    cache,
+    countHit,
+    warmCache: (limit) => WORKLOAD.warmCache({ db, cache }, limit),
     doors: await openDoors(foundation),
   });
   await listen(app, config.http);

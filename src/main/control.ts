@@ -1,6 +1,7 @@
 /** The part that leads: recovery of dead workers, schedules, samples, alerts. Two of them are normal: one leads. */
 import { createAlertAutomation } from "../runtime/alert-automation.js";
 import { createOrchestrator } from "../runtime/orchestrator.js";
+import { cacheSource } from "../runtime/sample/cache.js";
 import { databaseSource } from "../runtime/sample/database.js";
 import { hostSource } from "../runtime/sample/host.js";
 import { jobsSource } from "../runtime/sample/jobs.js";
@@ -10,6 +11,7 @@ import { createEvaluateAlertsTick } from "../runtime/tick/evaluate-alerts.js";
 import { recoverDeadWorkersStep } from "../runtime/tick/recover-dead-workers.js";
 import { runSchedulesStep } from "../runtime/tick/run-schedules.js";
 import { stallAbandonedRunsTick } from "../runtime/tick/stall-abandoned-runs.js";
+import type { Caching } from "./caching.js";
 import type { Foundation } from "./foundation.js";
 import { loadRunbooks } from "./runbooks.js";
 
@@ -20,6 +22,7 @@ const LEASE_MS = 5_000;
 
 export async function startControl(
   foundation: Foundation,
+  { cache }: Caching,
   samplesEveryMs: number | undefined,
 ): Promise<{ stop(): Promise<void> }> {
   const { db, policy, log, config } = foundation;
@@ -28,6 +31,7 @@ export async function startControl(
     jobsSource(db),
     databaseSource({ sql: db, policy, otherProcesses: 1 }),
     hostSource(config.home),
+    cacheSource(cache),
   ];
   const orchestrator = createOrchestrator({
     ...foundation,

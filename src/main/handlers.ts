@@ -20,7 +20,7 @@ export function createHandlers(
   const { db, policy, clock, random, config } = foundation;
   const shared = { db, policy, clock, random, registry, ...ports };
   return [
-    ...WORKLOAD.createHandlers({ db, git: ports.git }),
+    ...WORKLOAD.createHandlers({ db, git: ports.git, cache: ports.cache }),
     ...createSystemHandlers({
       db,
       policy,

@@ -5,7 +5,7 @@ import { createShell } from "../adapter/shell.js";
 import { createSlack } from "../adapter/slack.js";
 import { createWebhookNotifier } from "../adapter/webhook.js";
 import type { Notifier } from "../alert/port.js";
-import type { Git } from "../job/port.js";
+import type { Cache, Git } from "../job/port.js";
 import type { Receiver } from "../policy/policy.js";
 import type { Chat, Incidents, Shell } from "../runbook/port.js";
 import type { Config } from "../runtime/config.js";
@@ -17,12 +17,13 @@ import type { Foundation } from "./foundation.js";
 export interface Ports {
   readonly shell: Shell;
   readonly git: Git;
+  readonly cache: Cache;
   readonly chat: Chat | null;
   readonly incidents: Incidents | null;
   readonly notifiers: ReadonlyMap<Receiver["kind"], Notifier>;
 }
 
-export function createPorts(foundation: Foundation): Ports {
+export function createPorts(foundation: Foundation, cache: Cache): Ports {
   const { config, redact } = foundation;
   const shell = createShell({ redact });
   const guard = createDependencyGuard({ ...foundation, board: new DependencyBoard(foundation) });
@@ -31,6 +32,7 @@ export function createPorts(foundation: Foundation): Ports {
   return {
     shell,
     git: createGit(shell),
+    cache,
     chat: outside.chat && guardChat(outside.chat, guard),
     incidents: outside.incidents && guardIncidents(outside.incidents, guard),
     notifiers: new Map(guarded.map((notifier) => [notifier.kind, notifier])),

@@ -5,7 +5,6 @@ import type { Config } from "../runtime/config.js";
 export function unusedSettings(config: Config): string[] {
   const unused: readonly [string, boolean][] = [
     ["DATABASE_URL_REPLICA", config.database.replicaUrl !== null],
-    ["REDIS_URL", config.redis !== null],
     ["GITHUB_TOKEN", config.github.token !== null],
     ["GITOPS_REPO", config.gitopsRepo !== null],
     ["SLACK_APP_TOKEN", config.slack.appToken !== null],

@@ -3,6 +3,7 @@ import type { Lane } from "../job/kinds.js";
 import { parentLink } from "../runtime/parent-link.js";
 import { runTicks } from "../runtime/ticker.js";
 import { createWorker } from "../runtime/worker.js";
+import { openCaching, ownMemory } from "./caching.js";
 import { type Foundation, watchdogOf } from "./foundation.js";
 import { createHandlers } from "./handlers.js";
 import { createRegistry } from "./kinds.js";
@@ -31,7 +32,13 @@ export async function startWorkerProcess(
 ): Promise<WorkerProcess> {
   const { config } = foundation;
   const link = parentLink();
-  const handlers = createHandlers(foundation, createPorts(foundation), await loadRunbooks());
+  // Only work of the general lane reads or forgets what is cached.
+  const caching =
+    options.lane === "general"
+      ? await openCaching(foundation, "worker")
+      : ownMemory(foundation.clock);
+  const ports = createPorts(foundation, caching.cache);
+  const handlers = createHandlers(foundation, ports, await loadRunbooks());
   let drainMs = DRAIN_MS;
   const onFatal = (why: string) => {
     drainMs = 0;
@@ -57,6 +64,7 @@ export async function startWorkerProcess(
     await worker.stop(drainMs);
     watching.abort();
     await watched;
+    await caching.close();
     link.release();
   };
   link.onGone(() => onFatal("the supervisor is gone"));

@@ -4,15 +4,28 @@
  */
 
 import type { KindSpec } from "../job/kinds.js";
-import type { Git, JobHandler } from "../job/port.js";
+import type { Cache, Git, JobHandler } from "../job/port.js";
 import type { Database } from "../store/database.js";
 import { WORKLOAD_KINDS } from "../workload/payloads.js";
+import { type Warmed, warmRepos } from "../workload/repo-cache.js";
 import { createWorkload } from "../workload/workload.js";
+
+interface WorkloadPorts {
+  readonly db: Database;
+  readonly git: Git;
+  readonly cache: Cache;
+}
 
 export interface Workload {
   readonly kinds: readonly KindSpec[];
   /** One for each of the kinds. */
-  createHandlers(ports: { readonly db: Database; readonly git: Git }): JobHandler[];
+  createHandlers(ports: WorkloadPorts): JobHandler[];
+  /** Loads what is used most into the cache, as much as belongs to `limit` records. */
+  warmCache(ports: Omit<WorkloadPorts, "git">, limit: number): Promise<Warmed>;
 }
 
-export const WORKLOAD: Workload = { kinds: WORKLOAD_KINDS, createHandlers: createWorkload };
+export const WORKLOAD: Workload = {
+  kinds: WORKLOAD_KINDS,
+  createHandlers: createWorkload,
+  warmCache: warmRepos,
+};

@@ -47,6 +47,9 @@ export const ACCESS: Readonly<Record<string, RouteAccess>> = {
   "POST /api/queue/:name/pause": write("operator"),
   "POST /api/queue/:name/resume": write("operator"),
 
+  "GET /api/admin/cache-stats": read("admin"),
+  "POST /api/cache/warm": write("admin"),
+
   "POST /api/v1/safe-mode/exit": rescue("admin"),
 
   "GET /api/admin/circuit-breaker-status": read("viewer"),

@@ -3,6 +3,7 @@ import type { FastifyInstance } from "fastify";
 import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/log.js";
 import type { KindRegistry } from "../job/kinds.js";
+import type { Cache } from "../job/port.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { Database } from "../store/database.js";
 import type { BrokenInvariant } from "../store/invariants.js";
@@ -61,6 +62,12 @@ export interface BreakerOrders {
   }): Promise<void>;
 }
 
+/** Counts a request of a caller over all processes; null: it cannot at the moment, and each counts alone. */
+export type CountHit = (
+  caller: string,
+  windowMs: number,
+) => Promise<{ readonly count: number; readonly endsInMs: number } | null>;
+
 export interface WebDeps {
   readonly db: Database;
   readonly log: Logger;
@@ -73,6 +80,11 @@ export interface WebDeps {
   readonly leaveSafeMode: LeaveSafeMode;
   readonly breakers: BreakerOrders;
   readonly metrics: WebMetrics;
+  readonly cache: Cache;
+  /** Loads `limit` records into the cache: entries that there are, and how many it kept. */
+  readonly warmCache: (limit: number) => Promise<{ entries: number; kept: number }>;
+  /** Null: this process is alone, or has nothing to share a count by. */
+  readonly countHit: CountHit | null;
   /** Registers the signed doors of the bot room; their routes are in the access table. */
   readonly doors?: (app: FastifyInstance) => void | Promise<void>;
 }

@@ -3,11 +3,11 @@
  * In this order, so that wrong tokens are counted too and nothing is read from those who may not.
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { MINUTE_MS } from "../base/duration.js";
 import { isAtLeast } from "../policy/policy.js";
 import { readSafeMode } from "../store/safe-mode.js";
 import type { RouteAccess } from "./access.js";
 import { isInside } from "./address.js";
+import { limitCallers } from "./caller-limit.js";
 import type { WebDeps } from "./deps.js";
 import { HttpProblem } from "./problem.js";
 import { type Caller, type TokenVerdict, verifyToken } from "./token.js";
@@ -24,12 +24,7 @@ declare module "fastify" {
 
 export function guardRequests(app: FastifyInstance, deps: WebDeps): void {
   app.decorateRequest("caller", null);
-  const limit = app.createRateLimit({
-    max: deps.config.rateLimitPerMinute,
-    timeWindow: MINUTE_MS,
-    keyGenerator: (request: FastifyRequest) =>
-      request.caller ? `subject ${request.caller.subject}` : `address ${request.ip}`,
-  });
+  const limit = limitCallers(app, deps);
 
   app.addHook("onRequest", async (request, reply) => {
     const access = request.routeOptions.config?.access;
@@ -37,11 +32,9 @@ export function guardRequests(app: FastifyInstance, deps: WebDeps): void {
     if (verdict?.ok) request.caller = verdict.caller;
     if (isLimited(request, access)) {
       const state = await limit(request);
-      if (!state.isAllowed) {
-        reply.header("x-ratelimit-limit", state.max);
-        reply.header("x-ratelimit-remaining", state.remaining);
-        if (state.isExceeded) throw tooMany(state.max, state.ttlInSeconds);
-      }
+      reply.header("x-ratelimit-limit", state.max);
+      reply.header("x-ratelimit-remaining", state.remaining);
+      if (state.isExceeded) throw tooMany(state.max, state.endsInS);
     }
     requireRole(request, access, verdict);
     if (access?.inSafeMode === "refused") await refuseInSafeMode(deps);

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyPluginAsync, FastifyPluginCallback } from 
 import type { WebDeps } from "./deps.js";
 import { alertRoutes } from "./route/alerts.js";
 import { breakerRoutes } from "./route/breakers.js";
+import { cacheRoutes } from "./route/cache.js";
 import { githubRoutes } from "./route/github.js";
 import { jobActionRoutes } from "./route/job-actions.js";
 import { jobRoutes } from "./route/jobs.js";
@@ -21,6 +22,7 @@ const API: readonly Register[] = [
   alertRoutes,
   runRoutes,
   safeModeRoutes,
+  cacheRoutes,
   breakerRoutes,
   githubRoutes,
 ];

@@ -1,5 +1,5 @@
 /** AlgoBrain's own work, handed to the runtime as a list of handlers. Only main knows this room. */
-import type { Git, JobHandler } from "../job/port.js";
+import type { Cache, Git, JobHandler } from "../job/port.js";
 import type { Database } from "../store/database.js";
 import { createBackfillHandler } from "./handler/backfill-scores.js";
 import { createIdentityHandler } from "./handler/identify-people.js";
@@ -12,6 +12,7 @@ import { createSyncHandler } from "./handler/sync-repos.js";
 export interface WorkloadDeps {
   readonly db: Database;
   readonly git: Git;
+  readonly cache: Cache;
 }
 
 /** One handler for each of `WORKLOAD_KINDS`. */

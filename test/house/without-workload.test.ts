@@ -10,7 +10,11 @@ import { ROOT } from "./source-tree.js";
 const run = promisify(execFile);
 
 /** What a system without work of its own has in this place. */
-const EMPTY = "export const WORKLOAD = { kinds: [], createHandlers: (_: object) => [] };";
+const EMPTY = `export const WORKLOAD = {
+  kinds: [],
+  createHandlers: (_: object) => [],
+  warmCache: async (_: object, _limit: number) => ({ entries: 0, kept: 0 }),
+};`;
 const KEPT = ["src", "runbooks", "package.json", "tsconfig.base.json", "tsconfig.build.json"];
 
 let folder = "";

@@ -1,5 +1,6 @@
 /** The real server on a real database, without a socket: requests are injected. */
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from "fastify";
+import { createMemoryCache } from "../../src/adapter/memory-cache.js";
 import { systemClock } from "../../src/base/clock.js";
 import { HOUR_MS } from "../../src/base/duration.js";
 import { fault } from "../../src/base/fault.js";
@@ -44,6 +45,9 @@ export function makeDeps(db: Database, overrides: Overrides = {}): WebDeps {
       render: async () => ({ contentType: "text/plain; version=0.0.4", body: "up 1\n" }),
       observeRequest: () => {},
     },
+    cache: createMemoryCache(systemClock),
+    warmCache: async () => ({ entries: 0, kept: 0 }),
+    countHit: null,
     ...overrides,
     config: {
       environment: "local",

@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createGit } from "../../src/adapter/git.js";
+import { createMemoryCache } from "../../src/adapter/memory-cache.js";
 import { createShell } from "../../src/adapter/shell.js";
+import { systemClock } from "../../src/base/clock.js";
 import type { JsonObject } from "../../src/base/json.js";
 import type { Database } from "../../src/store/database.js";
 import { createWorkload } from "../../src/workload/workload.js";
@@ -10,9 +12,12 @@ import { makeRepository, withFolder } from "../support/git-repository.js";
 import { makeContext } from "../support/job-context.js";
 
 const git = createGit(createShell({ redact: (text) => text }));
+const cache = createMemoryCache(systemClock);
 
 function runner(db: Database) {
-  const handlers = new Map(createWorkload({ db, git }).map((handler) => [handler.kind, handler]));
+  const handlers = new Map(
+    createWorkload({ db, git, cache }).map((handler) => [handler.kind, handler]),
+  );
   return (kind: string, payload: JsonObject, seq = 1) =>
     handlers.get(kind)!.run(makeContext({ kind, payload, seq }));
 }

@@ -3,7 +3,9 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createGit } from "../../src/adapter/git.js";
+import { createMemoryCache } from "../../src/adapter/memory-cache.js";
 import { createShell } from "../../src/adapter/shell.js";
+import { systemClock } from "../../src/base/clock.js";
 import { fault } from "../../src/base/fault.js";
 import type { JsonObject } from "../../src/base/json.js";
 import type { Git } from "../../src/job/port.js";
@@ -15,11 +17,14 @@ import { addCommits, makeRepository, withFolder } from "../support/git-repositor
 import { makeContext } from "../support/job-context.js";
 
 const git = createGit(createShell({ redact: (text) => text }));
+const cache = createMemoryCache(systemClock);
 const ADA = "Ada Lovelace <ada@example.org>";
 const ONE = [{ author: ADA, at: "2026-06-01T00:00:00Z" }];
 
 function runner(db: Database) {
-  const handlers = new Map(createWorkload({ db, git }).map((handler) => [handler.kind, handler]));
+  const handlers = new Map(
+    createWorkload({ db, git, cache }).map((handler) => [handler.kind, handler]),
+  );
   return (kind: string, payload: JsonObject, seq = 1) =>
     handlers.get(kind)!.run(makeContext({ kind, payload, seq }));
 }
@@ -116,7 +121,7 @@ describe("index", () => {
             : git.head(path, signal),
       };
       const context = makeContext({ payload: { path: folder } });
-      expect(await createIndexHandler({ db, git: slow }).run(context)).toMatchObject({
+      expect(await createIndexHandler({ db, git: slow, cache }).run(context)).toMatchObject({
         found: 1,
         unreadable: { stuck: "git did not end by itself (timeout)" },
       });

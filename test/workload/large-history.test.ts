@@ -2,7 +2,9 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { createGit } from "../../src/adapter/git.js";
+import { createMemoryCache } from "../../src/adapter/memory-cache.js";
 import { createShell } from "../../src/adapter/shell.js";
+import { systemClock } from "../../src/base/clock.js";
 import { createWorkload } from "../../src/workload/workload.js";
 import { withDatabase } from "../support/database.js";
 import {
@@ -35,7 +37,8 @@ it("identity and score of 50,000 commits take seconds and bounded memory", () =>
       const path = await makeRepository(join(folder, "large"), []);
       await addCommits(path, generate());
       const git = createGit(createShell({ redact: (text) => text }));
-      const handlers = new Map(createWorkload({ db, git }).map((made) => [made.kind, made]));
+      const cache = createMemoryCache(systemClock);
+      const handlers = new Map(createWorkload({ db, git, cache }).map((made) => [made.kind, made]));
       await handlers.get("index")!.run(makeContext({ payload: { path } }));
       const { rows } = await db.query<{ id: string }>("SELECT id FROM repos");
       const payload = { repo_id: rows[0]!.id };

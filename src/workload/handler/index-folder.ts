@@ -8,21 +8,28 @@ import { realpath } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { Fault, fault } from "../../base/fault.js";
 import type { JsonObject } from "../../base/json.js";
-import type { Git, GitRepository, JobContext, JobHandler } from "../../job/port.js";
+import type { Cache, Git, GitRepository, JobContext, JobHandler } from "../../job/port.js";
 import type { Database } from "../../store/database.js";
 import { enqueueJobs } from "../../store/jobs.js";
 import { archiveVanished, type FoundRepo, upsertRepos } from "../../store/repos.js";
 import { identityJob, scoreJob } from "../follow-up.js";
 import type { IndexPayload } from "../payloads.js";
 import { parseRemote, repoId } from "../remote.js";
+import { forgetRepos } from "../repo-cache.js";
 
-export function createIndexHandler(deps: { readonly db: Database; readonly git: Git }): JobHandler {
+interface IndexDeps {
+  readonly db: Database;
+  readonly git: Git;
+  readonly cache: Cache;
+}
+
+export function createIndexHandler(deps: IndexDeps): JobHandler {
   return {
     kind: "index",
     run: async (context) => {
       const folder = await folderOf(context.job.payload as IndexPayload);
       const survey = await surveyFolder(deps.git, folder, context);
-      return recordSurvey(deps.db, folder, survey, context);
+      return recordSurvey(deps, folder, survey, context);
     },
   };
 }
@@ -57,7 +64,9 @@ async function surveyFolder(git: Git, folder: string, context: JobContext): Prom
   const repos = new Map<string, FoundRepo>();
   const unreadable: Record<string, string> = {};
   const presentIds: string[] = [];
-  for (const found of await git.listRepositories(folder, context.signal)) {
+  const all = await git.listRepositories(folder, context.signal);
+  for (const [done, found] of all.entries()) {
+    context.progress?.(done / all.length, `reading ${found.name}, ${done} of ${all.length} read`);
     const id = repoId(found);
     presentIds.push(id);
     // Of several copies of one remote, the first by path is read.
@@ -70,6 +79,7 @@ async function surveyFolder(git: Git, folder: string, context: JobContext): Prom
       context.log.warn("repo.unreadable", { repo: found.name, code: error.code });
     }
   }
+  context.progress?.(1, `${all.length} of ${all.length} read`);
   return { repos: [...repos.values()], unreadable, presentIds };
 }
 
@@ -96,7 +106,7 @@ function describe(
 }
 
 async function recordSurvey(
-  db: Database,
+  { db, cache }: IndexDeps,
   folder: string,
   { repos, unreadable, presentIds }: Survey,
   { job }: JobContext,
@@ -110,6 +120,7 @@ async function recordSurvey(
     if (presentIds.length === 0 && archived.length === 0) throw nothingFound(folder);
     return { archived, jobs: await enqueueJobs(tx, followUps) };
   });
+  await forgetRepos(cache, [...repos.map(({ id }) => id), ...archived]);
   return {
     found: repos.length,
     empty: repos.length - withHistory.length,

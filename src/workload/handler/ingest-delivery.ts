@@ -3,7 +3,7 @@
  * hold asks for its sync. One transaction; the delivery id makes a repeat change nothing (X-44).
  */
 import { fault } from "../../base/fault.js";
-import type { JobContext, JobHandler } from "../../job/port.js";
+import type { Cache, JobContext, JobHandler } from "../../job/port.js";
 import type { Database, Sql } from "../../store/database.js";
 import { addEvent } from "../../store/events.js";
 import {
@@ -12,12 +12,17 @@ import {
   settleGithubDelivery,
 } from "../../store/github-deliveries.js";
 import { enqueueJob } from "../../store/jobs.js";
-import { findRepo } from "../../store/repos.js";
 import { syncJob } from "../follow-up.js";
 import { eventRepoId, eventTime } from "../github-event.js";
 import type { IngestPayload } from "../payloads.js";
+import { findHeldRepo } from "../repo-cache.js";
 
-export function createIngestHandler(deps: { readonly db: Database }): JobHandler {
+interface IngestDeps {
+  readonly db: Database;
+  readonly cache: Cache;
+}
+
+export function createIngestHandler(deps: IngestDeps): JobHandler {
   return {
     kind: "ingest",
     run: async (context) => {
@@ -27,12 +32,13 @@ export function createIngestHandler(deps: { readonly db: Database }): JobHandler
         throw fault.data("DELIVERY_UNKNOWN", `no GitHub delivery "${delivery_id}" was stored`, {
           hint: "redeliver it from the webhook's page on GitHub",
         });
-      return deps.db.transaction((tx) => ingest(tx, delivery, context));
+      const maySync = delivery.eventType === "push" && (await isHeldHere(deps, delivery));
+      return deps.db.transaction((tx) => ingest(tx, delivery, maySync, context));
     },
   };
 }
 
-async function ingest(tx: Sql, delivery: StoredDelivery, { job }: JobContext) {
+async function ingest(tx: Sql, delivery: StoredDelivery, maySync: boolean, { job }: JobContext) {
   const repoId = eventRepoId(delivery.body);
   const added = await addEvent(tx, {
     deliveryId: delivery.deliveryId,
@@ -42,13 +48,14 @@ async function ingest(tx: Sql, delivery: StoredDelivery, { job }: JobContext) {
     payload: delivery.body,
     occurredAt: eventTime(delivery.body, delivery.receivedAt),
   });
-  const mustSync = added && delivery.eventType === "push" && (await isHeldHere(tx, repoId));
+  const mustSync = added && maySync;
   const sync = mustSync && repoId ? await enqueueJob(tx, syncJob(repoId, job)) : null;
   await settleGithubDelivery(tx, delivery.deliveryId, added ? "stored" : "known");
   return { event: added ? "stored" : "known", repo_id: repoId, sync: sync?.id ?? null };
 }
 
-async function isHeldHere(tx: Sql, repoId: string | null): Promise<boolean> {
-  const repo = repoId === null ? null : await findRepo(tx, repoId);
-  return repo !== null && repo.location !== null;
+/** Asked at every push of an organisation: most often the cache knows. */
+async function isHeldHere(deps: IngestDeps, { body }: StoredDelivery): Promise<boolean> {
+  const repoId = eventRepoId(body);
+  return repoId !== null && (await findHeldRepo(deps, repoId)) !== null;
 }

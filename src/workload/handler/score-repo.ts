@@ -4,15 +4,22 @@
  */
 import { DAY_MS } from "../../base/duration.js";
 import type { JsonObject } from "../../base/json.js";
-import type { CommitRecord, Git, JobContext, JobHandler } from "../../job/port.js";
+import type { Cache, CommitRecord, Git, JobContext, JobHandler } from "../../job/port.js";
 import type { Database } from "../../store/database.js";
 import { putScore } from "../../store/scores.js";
 import { endOfDay, utcDay } from "../day.js";
 import { findLocalRepo } from "../local-repo.js";
 import type { ScorePayload } from "../payloads.js";
+import { forgetLatestScore } from "../repo-cache.js";
 import { computeScore, readHistoryFacts, SCORE_WINDOW_DAYS, type Score } from "../score-formula.js";
 
-export function createScoreHandler(deps: { readonly db: Database; readonly git: Git }): JobHandler {
+interface ScoreDeps {
+  readonly db: Database;
+  readonly git: Git;
+  readonly cache: Cache;
+}
+
+export function createScoreHandler(deps: ScoreDeps): JobHandler {
   return {
     kind: "score",
     run: async (context): Promise<JsonObject> => {
@@ -32,6 +39,7 @@ export function createScoreHandler(deps: { readonly db: Database; readonly git: 
         parts: partsOf(scored),
         computedAt: as_of === undefined ? context.now() : earlier(endOfDay(asOf), context.now()),
       });
+      await forgetLatestScore(deps.cache, repo.id);
       return { score: scored.score, as_of: asOf, commit: head.commit, parts: partsOf(scored) };
     },
   };

@@ -4,13 +4,14 @@
  */
 import { Fault } from "../../base/fault.js";
 import type { JsonObject } from "../../base/json.js";
-import type { Git, JobContext, JobHandler } from "../../job/port.js";
+import type { Cache, Git, JobContext, JobHandler } from "../../job/port.js";
 import type { Database } from "../../store/database.js";
 import { enqueueJobs } from "../../store/jobs.js";
 import { archiveRepo, type LocalRepo, listLocalRepos, moveHead } from "../../store/repos.js";
 import { identityJob, scoreJob } from "../follow-up.js";
 import { findLocalRepo } from "../local-repo.js";
 import type { SyncPayload } from "../payloads.js";
+import { forgetRepos } from "../repo-cache.js";
 
 const PAGE_ROWS = 200;
 
@@ -19,6 +20,7 @@ type SyncOutcome = "moved" | "unchanged" | "vanished";
 interface SyncDeps {
   readonly db: Database;
   readonly git: Git;
+  readonly cache: Cache;
 }
 
 export function createSyncHandler(deps: SyncDeps): JobHandler {
@@ -61,7 +63,13 @@ async function syncOrNote(
   }
 }
 
-async function syncOne(
+async function syncOne(deps: SyncDeps, repo: LocalRepo, context: JobContext): Promise<SyncOutcome> {
+  const outcome = await compareHead(deps, repo, context);
+  if (outcome !== "unchanged") await forgetRepos(deps.cache, [repo.id]);
+  return outcome;
+}
+
+async function compareHead(
   deps: SyncDeps,
   repo: LocalRepo,
   { job, signal }: JobContext,
