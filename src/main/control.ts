@@ -3,8 +3,10 @@ import { createAlertAutomation } from "../runtime/alert-automation.js";
 import { createOrchestrator } from "../runtime/orchestrator.js";
 import { cacheSource } from "../runtime/sample/cache.js";
 import { databaseSource } from "../runtime/sample/database.js";
+import { dependenciesSource } from "../runtime/sample/dependencies.js";
 import { hostSource } from "../runtime/sample/host.js";
 import { jobsSource } from "../runtime/sample/jobs.js";
+import { tableHealthSource } from "../runtime/sample/table-health.js";
 import { beatStep } from "../runtime/tick/beat.js";
 import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
 import { createEvaluateAlertsTick } from "../runtime/tick/evaluate-alerts.js";
@@ -29,7 +31,9 @@ export async function startControl(
   const registry = await loadRunbooks();
   const sources = [
     jobsSource(db),
+    dependenciesSource(db),
     databaseSource({ sql: db, policy, otherProcesses: 1 }),
+    tableHealthSource({ sql: db, policy, log }),
     hostSource(config.home),
     cacheSource(cache),
   ];
