@@ -25,6 +25,7 @@ import type {
   Signal,
   WorkerKind,
 } from "./policy.js";
+import { RETENTION_DEFAULTS } from "./policy.js";
 import { resolveBreakers } from "./resolve-breakers.js";
 import type { RawSection, RawSet } from "./schema.js";
 import { type SignalUnit, thresholdNumber, unitOfSignal } from "./threshold.js";

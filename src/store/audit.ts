@@ -82,6 +82,13 @@ interface Link {
  */
 export async function verifyAudit(sql: Sql): Promise<AuditVerdict> {
   const head = await readHead(sql);
+  const verdict = await verifyFrom(sql, head);
+  // Retention may have taken the oldest meanwhile: that is no break, and the rest is looked at anew.
+  const hasMoved = !verdict.ok && (await readHead(sql)).keptFrom !== head.keptFrom;
+  return hasMoved ? verifyAudit(sql) : verdict;
+}
+
+async function verifyFrom(sql: Sql, head: Head): Promise<AuditVerdict> {
   let entries = 0;
   let last: Link | null = null;
   for (;;) {
@@ -98,8 +105,12 @@ export async function verifyAudit(sql: Sql): Promise<AuditVerdict> {
   return { ok: fits, entries, brokenAt: fits ? null : reached };
 }
 
-async function readHead(sql: Sql): Promise<{ seq: number; hash: Buffer; keptFrom: number }> {
-  const { rows } = await sql.query<{ seq: number; hash: Buffer; keptFrom: number }>(
+interface Head extends Link {
+  readonly keptFrom: number;
+}
+
+async function readHead(sql: Sql): Promise<Head> {
+  const { rows } = await sql.query<Head>(
     `SELECT seq, hash, kept_from AS "keptFrom" FROM control.audit_head`,
   );
   return rows[0]!;

@@ -1,7 +1,7 @@
 /** Care of the tables and indexes of our two schemas, without blocking writers (X-67). */
 import type { Session, Sql } from "./database.js";
 
-/** Tables that live work changes all the time. */
+/** Tables that live work changes all the time. Samples come and go by partitions; these die row by row. */
 export const HOT_TABLES = [
   "public.jobs",
   "public.events",
@@ -10,40 +10,35 @@ export const HOT_TABLES = [
   "public.repos",
   "public.scores",
   "public.healdec_log",
+  "public.workers",
   "control.sample",
   "control.inbound",
   "control.notice",
+  "control.run",
+  "control.run_step",
+  "control.lease",
+  "control.alert_state",
+  "control.audit_head",
 ] as const;
+export type HotTable = (typeof HOT_TABLES)[number];
 
-export interface TableStatistics {
-  readonly table: string;
-  readonly liveRows: number;
-  readonly deadRows: number;
-  readonly bytes: number;
+/** A session for statements that may take `statementMs` each (0: as long as they take), but never wait long for a lock. */
+export async function prepareForCare(session: Session, statementMs = 0): Promise<void> {
+  await session.query(`SET statement_timeout = ${statementMs}; SET lock_timeout = '10s'`);
 }
 
-/** A session for statements that take as long as they take, but never wait long for a lock. */
-export async function prepareForCare(session: Session): Promise<void> {
-  await session.query("SET statement_timeout = 0; SET lock_timeout = '10s'");
-}
-
-/** Cannot run inside a transaction. `vacuum` also refreshes the planner's statistics. */
+/**
+ * Cannot run inside a transaction. `vacuum` also refreshes the planner's statistics. With `unlessBusy` a
+ * table that autovacuum has in hand at the moment is left to it.
+ */
 export async function careForTable(
   session: Session,
-  table: (typeof HOT_TABLES)[number],
+  table: HotTable,
   task: "vacuum" | "analyze",
+  unlessBusy = false,
 ): Promise<void> {
-  await session.query(`${task === "vacuum" ? "VACUUM (ANALYZE)" : "ANALYZE"} ${table}`);
-}
-
-export async function readTableStatistics(sql: Sql): Promise<TableStatistics[]> {
-  const { rows } = await sql.query<TableStatistics>(
-    `SELECT schemaname || '.' || relname AS table, n_live_tup AS "liveRows", n_dead_tup AS "deadRows",
-       pg_total_relation_size(relid) AS bytes
-     FROM pg_stat_user_tables WHERE schemaname || '.' || relname = ANY ($1) ORDER BY 1`,
-    [HOT_TABLES],
-  );
-  return rows;
+  const skip = unlessBusy ? "SKIP_LOCKED" : "SKIP_LOCKED false";
+  await session.query(`${task === "vacuum" ? "VACUUM (ANALYZE," : "ANALYZE ("} ${skip}) ${table}`);
 }
 
 export interface IndexName {
@@ -58,14 +53,18 @@ const OUR_INDEXES = `
   SELECT format('%I.%I', n.nspname, c.relname) AS qualified, x.indisvalid AS "isValid",
     NOT x.indisvalid AND c.relname ~ '_cc(new|old)[0-9]*$' AS "isLeftover"
   FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname IN ('public', 'control') ORDER BY 1`;
+  -- Of a partitioned table only the parts have something to rebuild.
+  WHERE n.nspname IN ('public', 'control') AND c.relkind = 'i' ORDER BY 1`;
 
 export async function listIndexes(sql: Sql): Promise<IndexName[]> {
   return (await sql.query<IndexName>(OUR_INDEXES)).rows;
 }
 
 /** Cannot run inside a transaction. Readers and writers go on. */
-export async function rebuildIndex(session: Session, index: IndexName): Promise<void> {
+export async function rebuildIndex(
+  session: Session,
+  index: Pick<IndexName, "qualified">,
+): Promise<void> {
   await session.query(`REINDEX INDEX CONCURRENTLY ${index.qualified}`);
 }
 

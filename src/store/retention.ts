@@ -9,44 +9,111 @@ export const RETAINED_ENTITIES = [
   "events",
   "jobs",
   "quarantined_jobs",
+  "runs",
+  "internal_jobs",
   "healdec_log",
   "samples",
+  "inbound",
+  "notices",
+  "alert_events",
+  "policy_revisions",
+  "workers",
+  "unique_holds",
+  "audit_log",
 ] as const;
 export type RetainedEntity = (typeof RETAINED_ENTITIES)[number];
+/** Leave for a file before they are deleted. */
+export type ExportedEntity = "quarantined_jobs" | "audit_log";
 
 /** A statement deletes no more than this, so that it never holds locks for long. */
-const RETENTION_BATCH_ROWS = 1_000;
+export const RETENTION_BATCH_ROWS = 1_000;
 
 interface RetentionRule {
   readonly table: string;
   readonly key: string;
   /** `$1` is the time before which a row is too old. */
   readonly isExpired: string;
-  /** What goes with the rows, by their keys in `gone`. */
+  /**
+   * The time by which rows grow old, indexed: a batch begins where the last one ended and steps over no row
+   * that is gone already, which an old snapshot would keep in the index. None: the table is small.
+   */
+  readonly agesBy?: string;
+  /** What goes with the rows, by their keys in `gone`. What belongs to a job goes by a trigger. */
   readonly also?: string;
 }
 
 /** Runbook runs and notices are outside of GC by kind (design 8.3). */
-const PUBLIC_JOB = `job_type NOT IN (${INTERNAL_KINDS.map((kind) => `'${kind}'`).join(", ")})`;
-const COMPENSATIONS =
-  "DELETE FROM control.compensation WHERE job_seq IN (SELECT seq FROM gone) RETURNING job_seq";
+const IS_INTERNAL = `job_type IN (${INTERNAL_KINDS.map((kind) => `'${kind}'`).join(", ")})`;
+const IS_ENDED = "status IN ('completed', 'failed', 'cancelled') AND completed_at < $1";
+const JOBS = {
+  table: "public.jobs",
+  key: "seq",
+  agesBy: "completed_at",
+} as const;
+/** Of policy revisions, however old: the newest is the one in force, and these are the way back. */
+const REVISIONS_KEPT = 20;
 
 const RULES: Readonly<Record<RetainedEntity, RetentionRule>> = {
-  events: { table: "public.events", key: "id", isExpired: "created_at < $1" },
-  jobs: {
-    table: "public.jobs",
+  events: { table: "public.events", key: "id", agesBy: "created_at", isExpired: "created_at < $1" },
+  jobs: { ...JOBS, isExpired: `${IS_ENDED} AND NOT ${IS_INTERNAL}` },
+  // Of the internal kinds too: whatever waits for a person is on file before it goes.
+  quarantined_jobs: { ...JOBS, isExpired: "status = 'quarantined' AND completed_at < $1" },
+  runs: {
+    table: "control.run",
     key: "seq",
-    isExpired: `status IN ('completed', 'failed', 'cancelled') AND completed_at < $1 AND ${PUBLIC_JOB}`,
-    also: COMPENSATIONS,
+    agesBy: "ended_at",
+    isExpired: "status NOT IN ('queued', 'running') AND ended_at < $1",
+    also: "DELETE FROM control.run_step WHERE run_seq IN (SELECT seq FROM gone)",
   },
-  quarantined_jobs: {
-    table: "public.jobs",
+  // Not while what it was for is open: a reset of the job would take that up again.
+  internal_jobs: {
+    ...JOBS,
+    isExpired: `${IS_ENDED} AND ${IS_INTERNAL}
+      AND NOT EXISTS (SELECT FROM control.run r WHERE r.job_seq = jobs.seq AND r.status IN ('queued', 'running'))
+      AND NOT EXISTS (SELECT FROM control.notice n WHERE n.job_seq = jobs.seq AND n.status = 'pending')
+      AND NOT EXISTS (SELECT FROM control.inbound i WHERE i.job_seq = jobs.seq AND i.status = 'received')`,
+  },
+  healdec_log: {
+    table: "public.healdec_log",
     key: "seq",
-    isExpired: `status = 'quarantined' AND completed_at < $1 AND ${PUBLIC_JOB}`,
-    also: COMPENSATIONS,
+    agesBy: "created_at",
+    isExpired: "created_at < $1",
   },
-  healdec_log: { table: "public.healdec_log", key: "seq", isExpired: "created_at < $1" },
-  samples: { table: "control.sample", key: "series_id, at", isExpired: "at < $1" },
+  samples: { table: "control.sample", key: "series_id, at", agesBy: "at", isExpired: "at < $1" },
+  inbound: {
+    table: "control.inbound",
+    key: "id",
+    agesBy: "handled_at",
+    isExpired: "status <> 'received' AND handled_at < $1",
+  },
+  notices: {
+    table: "control.notice",
+    key: "id",
+    agesBy: "created_at",
+    isExpired: "status <> 'pending' AND created_at < $1",
+  },
+  alert_events: { table: "control.alert_event", key: "id", agesBy: "at", isExpired: "at < $1" },
+  policy_revisions: {
+    table: "control.policy_revision",
+    key: "revision",
+    isExpired: `created_at < $1 AND revision NOT IN (
+      SELECT revision FROM control.policy_revision ORDER BY revision DESC LIMIT ${REVISIONS_KEPT})`,
+  },
+  workers: {
+    table: "public.workers",
+    key: "id",
+    isExpired: `status IN ('stopped', 'dead') AND coalesce(stopped_at, last_heartbeat) < $1
+      AND NOT EXISTS (SELECT FROM public.jobs j WHERE j.worker_id = workers.id AND j.status = 'running')`,
+  },
+  unique_holds: { table: "control.unique_hold", key: "unique_key", isExpired: "until < $1" },
+  // Only ever the oldest, without a gap, so that the chain of the rest still holds.
+  audit_log: {
+    table: "public.audit_log",
+    key: "seq",
+    isExpired: `seq < coalesce(
+      (SELECT l.seq FROM public.audit_log l WHERE l.created_at >= $1 ORDER BY l.created_at, l.seq LIMIT 1),
+      (SELECT h.seq FROM control.audit_head h))`,
+  },
 };
 
 /** How many rows of the entity are older than `before`. */
@@ -63,48 +130,78 @@ export async function countExpired(
   return rows[0]?.count ?? 0;
 }
 
-/** Deletes one batch and returns its size; 0 means that nothing is left. Rows that others hold wait for the next time. */
-export async function deleteExpired(
-  sql: Sql,
-  entity: Exclude<RetainedEntity, "quarantined_jobs">,
-  before: Date,
-): Promise<number> {
-  const { table, key, isExpired, also } = RULES[entity];
-  const { rows } = await sql.query<{ count: number }>(
-    `WITH gone AS (
-       DELETE FROM ${table} WHERE (${key}) IN (
-         SELECT ${key} FROM ${table} WHERE ${isExpired}
-         LIMIT ${RETENTION_BATCH_ROWS} FOR UPDATE SKIP LOCKED)
-       RETURNING ${key}
-     )${also ? `, also AS (${also})` : ""}
-     SELECT count(*) AS count FROM gone`,
-    [before],
-  );
-  return rows[0]?.count ?? 0;
+export interface Batch {
+  readonly count: number;
+  /** Where the next one begins; null where that does not matter. */
+  readonly reached: string | null;
 }
 
-export interface QuarantinedRow {
+/**
+ * Deletes one batch, from where the last one reached; a count of 0 means that nothing is left. Rows that
+ * others hold wait for the next time.
+ */
+export async function deleteExpired(
+  sql: Sql,
+  entity: Exclude<RetainedEntity, ExportedEntity>,
+  before: Date,
+  from: string | null = null,
+): Promise<Batch> {
+  const rule = RULES[entity];
+  const { rows } = await sql.query<Batch>(
+    `WITH batch AS MATERIALIZED (${selectBatch(rule, `${rule.key}, ${rule.agesBy ?? "NULL"} AS aged`)}),
+     gone AS (
+       DELETE FROM ${rule.table} WHERE (${rule.key}) IN (SELECT ${rule.key} FROM batch) RETURNING ${rule.key}
+     )${rule.also ? `, also AS (${rule.also})` : ""}
+     SELECT (SELECT count(*) FROM gone) AS count, (SELECT max(aged)::text FROM batch) AS reached`,
+    rule.agesBy ? [before, from ?? "-infinity"] : [before],
+  );
+  return rows[0]!;
+}
+
+function selectBatch({ table, isExpired, agesBy }: RetentionRule, columns: string): string {
+  const onward = agesBy ? `AND ${agesBy} >= $2 ORDER BY ${agesBy}` : "";
+  return `SELECT ${columns} FROM ${table} WHERE ${isExpired} ${onward}
+    LIMIT ${RETENTION_BATCH_ROWS} FOR UPDATE SKIP LOCKED`;
+}
+
+export interface ExpiredRow {
   readonly seq: number;
   /** The whole row as one line of JSON. */
   readonly line: string;
 }
 
-/** One batch of expired quarantined jobs, locked until the caller's transaction ends: export them, then `deleteJobs` (X-07). */
-export async function lockExpiredQuarantined(tx: Sql, before: Date): Promise<QuarantinedRow[]> {
-  const { rows } = await tx.query<QuarantinedRow>(
-    `SELECT seq, to_jsonb(jobs)::text AS line FROM public.jobs
-     WHERE ${RULES.quarantined_jobs.isExpired}
-     ORDER BY seq LIMIT ${RETENTION_BATCH_ROWS} FOR UPDATE SKIP LOCKED`,
+/** One batch, oldest first, locked until the caller's transaction ends: export them, then `deleteExported` (X-07). */
+export async function lockExpired(
+  tx: Sql,
+  entity: ExportedEntity,
+  before: Date,
+): Promise<ExpiredRow[]> {
+  const { table, isExpired } = RULES[entity];
+  // Of the audit log none may be passed over: a gap would read as a broken chain.
+  const others = entity === "audit_log" ? "" : "SKIP LOCKED";
+  const { rows } = await tx.query<ExpiredRow>(
+    `SELECT seq, to_jsonb(expired)::text AS line FROM ${table} AS expired
+     WHERE seq IN (SELECT seq FROM ${table} WHERE ${isExpired} ORDER BY seq LIMIT ${RETENTION_BATCH_ROWS})
+     ORDER BY seq FOR UPDATE ${others}`,
     [before],
   );
   return rows;
 }
 
-export async function deleteJobs(tx: Sql, seqs: readonly number[]): Promise<number> {
+/** Of the audit log it also notes where the log begins now, for whoever verifies it. */
+export async function deleteExported(
+  tx: Sql,
+  entity: ExportedEntity,
+  seqs: readonly number[],
+): Promise<number> {
   const { rows } = await tx.query<{ count: number }>(
-    `WITH gone AS (DELETE FROM public.jobs WHERE seq = ANY ($1) RETURNING seq), also AS (${COMPENSATIONS})
+    `WITH gone AS (DELETE FROM ${RULES[entity].table} WHERE seq = ANY ($1) RETURNING seq)
      SELECT count(*) AS count FROM gone`,
     [seqs],
   );
+  if (entity === "audit_log")
+    await tx.query("UPDATE control.audit_head SET kept_from = greatest(kept_from, $1 + 1)", [
+      Math.max(...seqs),
+    ]);
   return rows[0]?.count ?? 0;
 }

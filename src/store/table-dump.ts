@@ -77,6 +77,8 @@ async function listTables(sql: Sql): Promise<Table[]> {
        array_agg(c.column_name::text ORDER BY c.ordinal_position) AS columns
      FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)
      WHERE c.table_schema IN ('public', 'control') AND t.table_type = 'BASE TABLE' AND c.is_generated = 'NEVER'
+       -- The rows of a partition are its table's: the restored database may have other days.
+       AND NOT (SELECT relispartition FROM pg_class WHERE oid = format('%I.%I', c.table_schema, c.table_name)::regclass)
      GROUP BY 1, 2 ORDER BY 1, 2`,
   );
   return rows;

@@ -31,7 +31,8 @@ describe("the shipped policies", () => {
         [id, name, signal.form, op, value, forMs, severity, notify.join("+")].join(" "),
       ),
     );
-    expect(rows.sort()).toEqual([
+    // From AR-101 on they are ours.
+    expect(rows.filter((row) => /^AR-\d\d /.test(row)).sort()).toEqual([
       "AR-01 worker-success-rate-low agg < 0.95 0 sev1 pagerduty+oncall",
       "AR-02 api-error-rate-high agg > 0.05 0 sev1 pagerduty+oncall",
       "AR-04 db-connections-exhausted div > 0.9 0 sev1 pagerduty+oncall",
@@ -127,7 +128,7 @@ describe("one changed number", () => {
       "policies/algobrain/alerts/queues.yaml",
       "value: 1000",
       "value: 1200",
-      "alerts.7.levels.0.value",
+      `alerts.${local.alerts.findIndex(({ name }) => name === "queue-depth-high")}.levels.0.value`,
       1000,
       1200,
     ],

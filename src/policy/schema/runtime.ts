@@ -130,10 +130,23 @@ export const RetentionFile = Type.Object(
       ),
     ),
     // A partition a day: many hundreds of them would slow every read.
-    samples_retention_days: Whole(1, 400, "Days; 400 let a month be compared with that of last year."),
-    inbound_retention_days: DaysOr(RETENTION_DEFAULTS.inboundDays, "Events from outside, once handled."),
-    notices_retention_days: DaysOr(RETENTION_DEFAULTS.noticesDays, "Sent notices and dead letters."),
-    alert_events_retention_days: DaysOr(RETENTION_DEFAULTS.alertEventsDays, "What alerts did, and when."),
+    samples_retention_days: Whole(
+      1,
+      400,
+      "Days; 400 let a month be compared with that of last year.",
+    ),
+    inbound_retention_days: DaysOr(
+      RETENTION_DEFAULTS.inboundDays,
+      "Events from outside, once handled.",
+    ),
+    notices_retention_days: DaysOr(
+      RETENTION_DEFAULTS.noticesDays,
+      "Sent notices and dead letters.",
+    ),
+    alert_events_retention_days: DaysOr(
+      RETENTION_DEFAULTS.alertEventsDays,
+      "What alerts did, and when.",
+    ),
     policy_revisions_retention_days: DaysOr(
       RETENTION_DEFAULTS.policyRevisionsDays,
       "Revisions in force of old; the newest 20 stay.",

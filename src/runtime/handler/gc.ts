@@ -1,24 +1,27 @@
 /**
  * gc (HB-wrk-07): deletes what retention says is too old (HB-cfg-01…04), a thousand rows a statement, so
- * that claims are never kept waiting. Quarantined jobs wait for a person: they are written to a file
- * before they go (X-07). Never touches pending or running jobs. An interrupted run goes on at the next.
+ * that claims are never kept waiting. What waits for a person or proves something is written to a file
+ * before it goes (X-07). Never touches pending or running jobs. An interrupted run goes on at the next.
  */
-import { open } from "node:fs/promises";
-import { join } from "node:path";
 import { DAY_MS } from "../../base/duration.js";
+import { Fault } from "../../base/fault.js";
 import type { JsonObject } from "../../base/json.js";
 import type { JobContext, JobHandler } from "../../job/port.js";
-import type { PolicySet, Retention } from "../../policy/policy.js";
+import { type PolicySet, RETENTION_DEFAULTS, type Retention } from "../../policy/policy.js";
+import { appendAudit } from "../../store/audit.js";
 import type { Database } from "../../store/database.js";
 import {
+  type Batch,
   countExpired,
   deleteExpired,
-  deleteJobs,
-  lockExpiredQuarantined,
+  deleteExported,
+  type ExportedEntity,
+  lockExpired,
   RETAINED_ENTITIES,
   type RetainedEntity,
 } from "../../store/retention.js";
-import { ensureExportsFolder } from "./exports-folder.js";
+import { dropSampleDay, listSampleDaysBefore } from "../../store/sample-partitions.js";
+import { appendLines, deleteFiles, listFilesBefore } from "./exports-folder.js";
 import type { GcPayload } from "./system-kinds.js";
 
 export interface GcDeps {
@@ -28,12 +31,24 @@ export interface GcDeps {
   readonly exportsDir: string;
 }
 
-const DAYS: Readonly<Record<RetainedEntity, (retention: Retention) => number>> = {
+type Days = Required<Retention> & typeof RETENTION_DEFAULTS;
+
+/** Null: kept for ever. */
+const DAYS: Readonly<Record<RetainedEntity, (days: Days) => number | null>> = {
   events: ({ eventsDays }) => eventsDays,
   jobs: ({ jobsDays }) => jobsDays,
   quarantined_jobs: ({ quarantinedJobsDays }) => quarantinedJobsDays,
+  runs: ({ jobsDays }) => jobsDays,
+  internal_jobs: ({ jobsDays }) => jobsDays,
   healdec_log: ({ healdecLogsDays }) => healdecLogsDays,
   samples: ({ samplesDays }) => samplesDays,
+  inbound: ({ inboundDays }) => inboundDays,
+  notices: ({ noticesDays }) => noticesDays,
+  alert_events: ({ alertEventsDays }) => alertEventsDays,
+  policy_revisions: ({ policyRevisionsDays }) => policyRevisionsDays,
+  workers: ({ workersDays }) => workersDays,
+  unique_holds: () => 0,
+  audit_log: ({ auditDays }) => auditDays,
 };
 
 export function createGcHandler(deps: GcDeps): JobHandler {
@@ -41,18 +56,29 @@ export function createGcHandler(deps: GcDeps): JobHandler {
     kind: "gc",
     run: async (context): Promise<JsonObject> => {
       const { dry_run: isDryRun = false } = context.job.payload as GcPayload;
-      const { retention } = deps.policy();
-      const rows: JsonObject = {};
+      const days = { ...RETENTION_DEFAULTS, ...deps.policy().retention } as Days;
+      const rows: Record<string, number> = {};
       for (const entity of RETAINED_ENTITIES) {
-        const before = new Date(context.now().getTime() - DAYS[entity](retention) * DAY_MS);
+        const before = expiryOf(entity, DAYS[entity](days), context.now());
+        if (before === null) continue;
         rows[entity] = isDryRun
           ? await countExpired(deps.db, entity, before)
           : await collect(deps, entity, before, context);
       }
-      context.log.info("gc.completed", { dry_run: isDryRun, ...rows });
-      return { dry_run: isDryRun, rows };
+      const old = new Date(context.now().getTime() - days.exportsDays * DAY_MS);
+      const files = await listFilesBefore(deps.exportsDir, old);
+      if (!isDryRun) await deleteFiles(files);
+      context.log.info("gc.completed", { dry_run: isDryRun, ...rows, export_files: files.length });
+      return { dry_run: isDryRun, rows, export_files: files.length };
     },
   };
+}
+
+/** Samples go by whole days (UTC), as their partitions do. */
+function expiryOf(entity: RetainedEntity, days: number | null, now: Date): Date | null {
+  if (days === null) return null;
+  const before = now.getTime() - days * DAY_MS;
+  return new Date(entity === "samples" ? before - (before % DAY_MS) : before);
 }
 
 async function collect(
@@ -61,42 +87,87 @@ async function collect(
   before: Date,
   context: JobContext,
 ): Promise<number> {
-  let deleted = 0;
-  for (;;) {
+  if (entity === "samples") return collectSamples(deps.db, before, context);
+  if (entity === "quarantined_jobs" || entity === "audit_log")
+    return inBatches(entity, context, async () => ({
+      count: await exportThenDelete(deps, entity, before, context.job.id),
+      reached: null,
+    }));
+  return inBatches(entity, context, (from) => deleteExpired(deps.db, entity, before, from));
+}
+
+/** Days that have a partition are dropped; the few rows that lie elsewhere are deleted. */
+async function collectSamples(db: Database, before: Date, context: JobContext): Promise<number> {
+  let dropped = 0;
+  for (const day of await listSampleDaysBefore(db, before)) {
     context.signal.throwIfAborted();
-    const count =
-      entity === "quarantined_jobs"
-        ? await exportThenDelete(deps, before, context.job.id)
-        : await deleteExpired(deps.db, entity, before);
+    try {
+      dropped += await db.transaction((tx) => dropSampleDay(tx, day));
+      context.log.info("gc.partition-dropped", { partition: day });
+    } catch (error) {
+      if (!(error instanceof Fault && error.code === "DATABASE_UNAVAILABLE")) throw error;
+      // In use just now. Its rows are not worth a deletion one by one: the next run drops it.
+      context.log.warn("gc.partition-in-use", { partition: day, error: error.message });
+      return dropped;
+    }
+  }
+  const rest = await inBatches("samples", context, (from) =>
+    deleteExpired(db, "samples", before, from),
+  );
+  return dropped + rest;
+}
+
+/** Said this often while a long deletion goes on. */
+const PROGRESS_BATCHES = 50;
+
+async function inBatches(
+  entity: RetainedEntity,
+  context: JobContext,
+  next: (from: string | null) => Promise<Batch>,
+): Promise<number> {
+  let deleted = 0;
+  let from: string | null = null;
+  for (let batches = 1; ; batches++) {
+    context.signal.throwIfAborted();
+    const { count, reached }: Batch = await next(from);
     if (count === 0) return deleted;
     deleted += count;
+    from = reached;
+    const share = RETAINED_ENTITIES.indexOf(entity) / RETAINED_ENTITIES.length;
+    context.progress?.(share, `${entity}: ${deleted} deleted`);
+    if (batches % PROGRESS_BATCHES === 0) context.log.info("gc.progress", { entity, deleted });
   }
 }
+
+const FILES: Readonly<Record<ExportedEntity, string>> = {
+  quarantined_jobs: "quarantined-jobs",
+  audit_log: "audit-log",
+};
 
 /** On disk before it leaves the database: a crash in between writes a row twice, and loses none. */
-async function exportThenDelete(deps: GcDeps, before: Date, jobId: string): Promise<number> {
+async function exportThenDelete(
+  deps: GcDeps,
+  entity: ExportedEntity,
+  before: Date,
+  jobId: string,
+): Promise<number> {
   return deps.db.transaction(async (tx) => {
-    const rows = await lockExpiredQuarantined(tx, before);
+    const rows = await lockExpired(tx, entity, before);
     if (rows.length === 0) return 0;
+    const file = `${FILES[entity]}-${jobId}.ndjson`;
     await appendLines(
       deps.exportsDir,
-      `quarantined-jobs-${jobId}.ndjson`,
+      file,
       rows.map(({ line }) => line),
     );
-    return deleteJobs(
-      tx,
-      rows.map(({ seq }) => seq),
-    );
+    const seqs = rows.map(({ seq }) => seq);
+    const count = await deleteExported(tx, entity, seqs);
+    await appendAudit(tx, {
+      actor: "gc",
+      action: `${entity === "audit_log" ? "audit" : "quarantine"}.expired`,
+      target: jobId,
+      details: { rows: count, first: seqs[0]!, last: seqs.at(-1)!, file },
+    });
+    return count;
   });
-}
-
-async function appendLines(folder: string, name: string, lines: readonly string[]): Promise<void> {
-  await ensureExportsFolder(folder);
-  const file = await open(join(folder, name), "a", 0o600);
-  try {
-    await file.appendFile(lines.map((line) => `${line}\n`).join(""));
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
 }
