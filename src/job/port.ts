@@ -13,7 +13,7 @@ export interface JobContext {
    * How far it came, for a person who waits: 0 to 1, and a word such as "430 of 1000". Call it as often as
    * you like: only the newest is written, once a second.
    */
-  progress?(fraction: number, note?: string): void;
+  progress(fraction: number, note?: string): void;
   now(): Date;
   /**
    * Declares, before the act, how it is undone: a `partial` fault runs the declared compensations

@@ -52,28 +52,26 @@ export class AttemptLog {
     this.#deps = deps;
   }
 
-  /** For the handler of this job. Nothing is made before it says something. */
-  contextFor(job: HeldJob): Required<Pick<JobContext, "log" | "progress">> {
+  /** For the handler of this job. Nothing more is made before it says something. */
+  contextFor(job: HeldJob): AttemptContext {
+    return new AttemptContext(this, job);
+  }
+
+  /** What `AttemptContext` hands out. */
+  loggerOf(job: HeldJob): Logger {
     const { clock, log } = this.#deps;
-    const startedAt = clock.now();
-    let made: Logger | null = null;
-    const keep: Keep = (level, event, fields) => {
-      const report = this.#reportOf(job, startedAt);
-      if (report.line(level, clock.now(), event, fields)) this.#lines++;
+    const fields = { job_id: job.id, job_type: job.kind, attempt: job.attempt };
+    return keepingLogger(log.child(fields), (level, event, more) => {
+      const report = this.#reportOf(job, null);
+      if (report.line(level, clock.now(), event, more)) this.#lines++;
       this.#note(report);
-    };
-    return {
-      get log() {
-        const fields = { job_id: job.id, job_type: job.kind, attempt: job.attempt };
-        made ??= keepingLogger(log.child(fields), keep);
-        return made;
-      },
-      progress: (fraction, note) => {
-        const report = this.#reportOf(job, startedAt);
-        report.progress(fraction, note);
-        this.#note(report);
-      },
-    };
+    });
+  }
+
+  progress(job: HeldJob, fraction: number, note: string | undefined): void {
+    const report = this.#reportOf(job, null);
+    report.progress(fraction, note);
+    this.#note(report);
   }
 
   /**
@@ -105,7 +103,7 @@ export class AttemptLog {
     await this.#atMost(END_WAIT_MS, this.flush());
   }
 
-  #reportOf(job: HeldJob, startedAt: Date): AttemptReport {
+  #reportOf(job: HeldJob, startedAt: Date | null): AttemptReport {
     const known = this.#reports.get(job);
     if (known !== undefined) return known;
     const { workerIdOf, redact } = this.#deps;
@@ -188,6 +186,25 @@ export class AttemptLog {
     const done = new AbortController();
     await Promise.race([work, this.#deps.clock.sleep(ms, done.signal)]);
     done.abort();
+  }
+}
+
+/** Made for every job: so small that one which says nothing does not notice it. */
+class AttemptContext implements Required<Pick<JobContext, "log" | "progress">> {
+  readonly #attempts: AttemptLog;
+  readonly #job: HeldJob;
+  #log: Logger | null = null;
+  readonly progress = (fraction: number, note?: string): void =>
+    this.#attempts.progress(this.#job, fraction, note);
+
+  constructor(attempts: AttemptLog, job: HeldJob) {
+    this.#attempts = attempts;
+    this.#job = job;
+  }
+
+  get log(): Logger {
+    this.#log ??= this.#attempts.loggerOf(this.#job);
+    return this.#log;
   }
 }
 

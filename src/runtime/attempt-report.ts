@@ -17,7 +17,8 @@ const CAUSES_MAX = 5;
 export interface ReportedAttempt {
   readonly job: HeldJob;
   readonly workerId: string;
-  readonly startedAt: Date;
+  /** Null: as the row of the job says. */
+  readonly startedAt: Date | null;
 }
 
 export class AttemptReport {

@@ -69,7 +69,7 @@ function contextOf(id: number, signal = new AbortController().signal): JobContex
     crashCount: 0,
     createdAt: now,
   };
-  return { job, signal, log, now: () => now, compensateWith: async () => {} };
+  return { job, signal, log, progress: () => {}, now: () => now, compensateWith: async () => {} };
 }
 
 function enqueue(db: Database, overrides: Partial<NewNotice> = {}): Promise<number> {

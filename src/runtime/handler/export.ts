@@ -52,7 +52,7 @@ async function* watched(lines: AsyncIterable<string>, total: number, { progress 
     rows++;
     if (rows % PROGRESS_ROWS !== 0) continue;
     const fraction = total === 0 ? 0 : Math.min(rows / total, ESTIMATED_MAX);
-    progress?.(fraction, `${rows} ${total > rows ? `of about ${total} ` : ""}rows`);
+    progress(fraction, `${rows} ${total > rows ? `of about ${total} ` : ""}rows`);
   }
 }
 

@@ -90,7 +90,7 @@ async function enqueueInBatches(
     const answers = await enqueueJobs(db, jobs.slice(at, at + BATCH_JOBS));
     created += answers.filter((answer) => answer.created).length;
     const asked = at + answers.length;
-    context.progress?.(asked / jobs.length, `asked for ${asked} of ${jobs.length} scores`);
+    context.progress(asked / jobs.length, `asked for ${asked} of ${jobs.length} scores`);
   }
   return created;
 }
