@@ -34,7 +34,7 @@ export function nextRetry(input: {
 export function nextVisit(input: {
   readonly now: Date;
   readonly retryAfterMs?: number | undefined;
-  /** In [0, 1): where in the spread; 0, the default, is at its begin. */
+  /** In [0, 1): where in the spread; 0, the default, is its beginning. */
   readonly random?: number | undefined;
 }): NextTry {
   const { now, retryAfterMs = WAIT_DEFAULT_MS, random = 0 } = input;

@@ -43,6 +43,7 @@ const PAGE_EVERY_MS = { breaker: 5_000, gate: MINUTE_MS } as const;
 /** A dependency that wants us to slow down and names no time. */
 const GATE_DEFAULT_MS = 30_000;
 const MEASURE_EVERY_MS = 5_000;
+const CONTESTED_MS = 1_000;
 
 /** What one process remembers of one dependency. */
 interface Memory {
@@ -118,16 +119,24 @@ class Visit {
   /** By the newest breaker, with a token taken from it where that is needed. */
   async #admit(): Promise<Admission> {
     let admission: Admission = { verdict: "call" };
-    await this.#change((breaker, now) => {
+    const kept = await this.#change((breaker, now) => {
       admission = admit(breaker, this.#rules, now);
       return admission.verdict === "probe" ? admission.next : breaker;
     });
-    return admission;
+    return tokenOf(admission, kept) ?? { verdict: "refuse", by: "breaker", until: this.#soon() };
   }
 
-  async #change(change: (breaker: Breaker, now: Date) => Breaker): Promise<void> {
+  /** Others were faster each time: they find out how it is. */
+  #soon(): Date {
+    return new Date(this.#deps.clock.now().getTime() + CONTESTED_MS);
+  }
+
+  async #change(change: (breaker: Breaker, now: Date) => Breaker): Promise<Breaker> {
     const { board, clock } = this.#deps;
-    this.#see(await board.change(this.#call.dependency, (breaker) => change(breaker, clock.now())));
+    const { dependency } = this.#call;
+    const kept = await board.change(dependency, (breaker) => change(breaker, clock.now()));
+    this.#see(kept);
+    return kept;
   }
 
   #see({ state }: Breaker): void {
@@ -189,6 +198,11 @@ class Visit {
     memory.measuredAt = now.getTime();
     await this.#deps.board.measure(this.#call.dependency, memory.window.stats(this.#rules, now));
   }
+}
+
+/** Null for a probe whose token somebody else has. */
+function tokenOf(admission: Admission, kept: Breaker): Admission | null {
+  return admission.verdict === "probe" && admission.next !== kept ? null : admission;
 }
 
 /** No answer, or an answer that it cannot do its work; a refusal of what we asked is an answer. */

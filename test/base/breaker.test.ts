@@ -56,45 +56,45 @@ describe("whether a call may go", () => {
 });
 
 describe("what a call changes", () => {
-  const after = (breaker: Breaker, finding: Finding, trip: string | null = null) =>
+  const settled = (breaker: Breaker, finding: Finding, trip: string | null = null) =>
     settle(breaker, finding, trip, rules, at(40_000));
 
   it("opens for its time when the window says so, and says why", () => {
-    expect(after(CLOSED, { health: "ill", as: "call" }, "3 of 5 calls failed")).toEqual({
+    expect(settled(CLOSED, { health: "ill", as: "call" }, "3 of 5 calls failed")).toEqual({
       ...{ state: "open", nextAt: at(70_000), tokens: 0, successes: 0, gateUntil: null },
       reason: "3 of 5 calls failed",
     });
-    expect(after(CLOSED, { health: "ill", as: "call" })).toBe(CLOSED);
+    expect(settled(CLOSED, { health: "ill", as: "call" })).toBe(CLOSED);
   });
 
   it("closes after enough probes, and a gate outlives that", () => {
-    const once = after({ ...probing, gateUntil: at(99_000) }, well);
+    const once = settled({ ...probing, gateUntil: at(99_000) }, well);
     expect(once).toMatchObject({ state: "half_open", successes: 1 });
-    expect(after(once, well)).toEqual({ ...CLOSED, gateUntil: at(99_000) });
+    expect(settled(once, well)).toEqual({ ...CLOSED, gateUntil: at(99_000) });
   });
 
   it("opens again with the first probe that fails", () => {
-    expect(after({ ...probing, successes: 1 }, ill)).toMatchObject({
+    expect(settled({ ...probing, successes: 1 }, ill)).toMatchObject({
       ...{ state: "open", nextAt: at(70_000), successes: 0, reason: "5 of 5 calls failed" },
     });
   });
 
   it("gets its token back from a probe that was stopped", () => {
-    expect(after(probing, { health: "unknown", as: "probe" })).toMatchObject({ tokens: 3 });
+    expect(settled(probing, { health: "unknown", as: "probe" })).toMatchObject({ tokens: 3 });
   });
 
   it("is nothing when the call began before the breaker opened", () => {
     for (const health of ["well", "ill", "unknown"] as const) {
-      expect(after(opened, { health, as: "call" }, "again")).toBe(opened);
-      expect(after(probing, { health, as: "call" }, "again")).toBe(probing);
+      expect(settled(opened, { health, as: "call" }, "again")).toBe(opened);
+      expect(settled(probing, { health, as: "call" }, "again")).toBe(probing);
     }
   });
 
   it("lets probes through when a page got through, and stays open when it did not", () => {
-    expect(after(opened, { health: "well", as: "page" })).toMatchObject({
+    expect(settled(opened, { health: "well", as: "page" })).toMatchObject({
       ...{ state: "half_open", successes: 1, tokens: 3 },
     });
-    expect(after(opened, { health: "ill", as: "page" })).toBe(opened);
+    expect(settled(opened, { health: "ill", as: "page" })).toBe(opened);
   });
 });
 

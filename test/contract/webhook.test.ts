@@ -52,6 +52,26 @@ describe("what goes wrong has a kind", () => {
       { kind: "waiting", retryAfterMs: 30_000 },
     ],
     [429, {}, { kind: "waiting", retryAfterMs: 30_000 }],
+    [429, { "retry-after": "3" }, { asksAll: true }],
+    [429, { "ratelimit-reset": "9" }, { retryAfterMs: 9_000, asksAll: true }],
+    // As GitHub says it, with 403: its secondary limit, and its primary one.
+    [403, { "retry-after": "60" }, { code: "WEBHOOK_RATE_LIMITED", retryAfterMs: 60_000 }],
+    [
+      403,
+      {
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": "1792567710",
+        date: "Wed, 21 Oct 2026 07:28:00 GMT",
+      },
+      { kind: "waiting", code: "WEBHOOK_RATE_LIMITED", retryAfterMs: 30_000, asksAll: true },
+    ],
+    // Limits stand in every answer: what remains is no reason to wait.
+    [
+      403,
+      { "x-ratelimit-remaining": "7", "x-ratelimit-reset": "1792567710", "ratelimit-reset": "9" },
+      { code: "WEBHOOK_UNAUTHORIZED", asksAll: false },
+    ],
+    [503, { "retry-after": "20" }, { kind: "transient", retryAfterMs: 20_000, asksAll: true }],
     [401, {}, { kind: "waiting", code: "WEBHOOK_UNAUTHORIZED" }],
     [400, {}, { kind: "data", code: "WEBHOOK_REFUSED" }],
   ])("%d with %j", async (status, headers, expected) => {

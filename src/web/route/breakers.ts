@@ -126,10 +126,10 @@ function namesOf({ policy }: WebDeps): string[] {
 async function unknownDependency(deps: WebDeps, name: string): Promise<HttpProblem> {
   const rows = await listDependencies(deps.db);
   const known = [...new Set([...namesOf(deps), ...rows.map((row) => row.name)])];
-  const hint = didYouMean(name, known) ?? `known are ${known.join(", ")}`;
+  const hint = didYouMean(name, known) ?? `known are ${known.join(", ")}.`;
   return new HttpProblem(
     "not-found",
-    `There is no breaker of ${JSON.stringify(name.slice(0, 40))} to change; ${hint}.`,
+    `There is no breaker of ${JSON.stringify(name.slice(0, 40))} to change; ${hint}`,
   );
 }
 
