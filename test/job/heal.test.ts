@@ -173,13 +173,13 @@ describe("decideHealing", () => {
 
   it("comes back no sooner than the dependency asked", () => {
     const asked = fault.transient("T", "busy", { retryAfterMs: 90_000 });
-    const settle = decideHealing({ ...input({ fault: asked }), random: 0 }).settle;
+    const settle = decideHealing(input({ fault: asked })).settle;
     expect(settle).toMatchObject({ at: new Date(now.getTime() + 90_000), burnAttempt: true });
   });
 
   it("burns no attempt for a wait, and is back at the time that was named", () => {
     const asked = fault.waiting("W", "pause", { retryAfterMs: 61_000 });
-    const settle = decideHealing(input({ fault: asked })).settle;
+    const settle = decideHealing({ ...input({ fault: asked }), random: 0 }).settle;
     expect(settle).toMatchObject({ at: new Date(now.getTime() + 61_000), burnAttempt: false });
   });
 
