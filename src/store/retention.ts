@@ -112,7 +112,7 @@ const RULES: Readonly<Record<RetainedEntity, RetentionRule>> = {
     key: "seq",
     isExpired: `seq < coalesce(
       (SELECT l.seq FROM public.audit_log l WHERE l.created_at >= $1 ORDER BY l.created_at, l.seq LIMIT 1),
-      (SELECT h.seq FROM control.audit_head h))`,
+      (SELECT h.seq + 1 FROM control.audit_head h))`,
   },
 };
 
@@ -194,14 +194,22 @@ export async function deleteExported(
   entity: ExportedEntity,
   seqs: readonly number[],
 ): Promise<number> {
-  const { rows } = await tx.query<{ count: number }>(
-    `WITH gone AS (DELETE FROM ${RULES[entity].table} WHERE seq = ANY ($1) RETURNING seq)
-     SELECT count(*) AS count FROM gone`,
+  if (entity === "quarantined_jobs") return deleteJobs(tx, seqs);
+  const { rowCount } = await tx.query("DELETE FROM public.audit_log WHERE seq = ANY ($1)", [seqs]);
+  await tx.query(
+    `UPDATE control.audit_head SET kept_from = greatest(kept_from, (SELECT max(seq) + 1 FROM unnest($1::bigint[]) seq))`,
     [seqs],
   );
-  if (entity === "audit_log")
-    await tx.query("UPDATE control.audit_head SET kept_from = greatest(kept_from, $1 + 1)", [
-      Math.max(...seqs),
-    ]);
-  return rows[0]?.count ?? 0;
+  return rowCount;
+}
+
+/** These jobs, whatever their state, with what belongs to them. Returns how many there were. */
+export async function deleteJobs(tx: Sql, seqs: readonly number[]): Promise<number> {
+  const { rowCount } = await tx.query("DELETE FROM public.jobs WHERE seq = ANY ($1)", [seqs]);
+  return rowCount;
+}
+
+/** Jobs that have ended, whatever their age, and all that hangs on them: for whoever asks for that by name. */
+export function deleteJobs(tx: Sql, seqs: readonly number[]): Promise<number> {
+  return deleteExported(tx, "quarantined_jobs", seqs);
 }

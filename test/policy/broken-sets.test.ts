@@ -107,6 +107,15 @@ const CASES: readonly (readonly [string, string, string, string, readonly string
     ["found 0, expected at least 1"],
   ],
   [
+    "a quarantine that is about to end from its first day (X-07)",
+    `${SYSTEM}/retention.yaml`,
+    "quarantined_jobs_warn_days: 7 ",
+    "quarantined_jobs_warn_days: ¦30 ",
+    [
+      "quarantined jobs would be about to go from their first day: they are kept 30 days, and the warning comes 30 before (X-07) (make quarantined_jobs_warn_days less than quarantined_jobs_retention_days)",
+    ],
+  ],
+  [
     "a retention in words",
     `${SYSTEM}/retention.yaml`,
     "events_retention_days: 90",

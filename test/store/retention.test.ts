@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { appendAudit, verifyAudit } from "../../src/store/audit.js";
+import { type Database, openDatabase, type Sql } from "../../src/store/database.js";
 import {
   countExpired,
   deleteExpired,
@@ -6,8 +8,6 @@ import {
   lockExpired,
   RETAINED_ENTITIES,
 } from "../../src/store/retention.js";
-import { appendAudit, verifyAudit } from "../../src/store/audit.js";
-import { type Database, openDatabase, type Sql } from "../../src/store/database.js";
 import { withDatabase } from "../support/database.js";
 
 const BEFORE = new Date("2026-06-01T00:00:00Z");

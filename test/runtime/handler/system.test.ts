@@ -1,6 +1,6 @@
-/** gc, alert, export, audit and maintenance on a real database and real files. */
+/** alert, export and audit on a real database and real files; gc and maintenance have files of their own. */
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
@@ -13,19 +13,6 @@ import { withDatabase } from "../../support/database.js";
 import { withFolder } from "../../support/git-repository.js";
 import { makeContext } from "../../support/job-context.js";
 import { makePolicy } from "../../support/make-policy.js";
-
-const policy = () =>
-  makePolicy({
-    retention: {
-      eventsDays: 90,
-      jobsDays: 180,
-      healdecLogsDays: 365,
-      quarantinedJobsDays: 30,
-      samplesDays: 30,
-      logsDays: 30,
-      exportsDays: 30,
-    },
-  });
 
 interface Setup {
   readonly db: Database;
@@ -43,7 +30,7 @@ function withSystem(test: (setup: Setup) => Promise<void>): Promise<void> {
         sent.push(delivery);
         return { reference: `ref-${sent.length}` };
       };
-      const made = createSystemHandlers({ db, exportsDir, notify, policy });
+      const made = createSystemHandlers({ db, exportsDir, notify, policy: () => makePolicy() });
       const handlers = new Map(made.map((handler) => [handler.kind, handler]));
       const run: Setup["run"] = async (kind, payload = {}, signal) =>
         handlers
@@ -53,82 +40,6 @@ function withSystem(test: (setup: Setup) => Promise<void>): Promise<void> {
     }),
   );
 }
-
-/** The day before and the day after the limit of each entity, as seen from 2026-06-15 (HB-cfg-01…04). */
-async function addAged(db: Database): Promise<void> {
-  const at = (days: number) => `timestamptz '2026-06-15T12:00:00Z' - interval '${days} days'`;
-  for (const days of [89, 91])
-    await db.query(
-      `INSERT INTO events (event_type, created_at) SELECT 'push', ${at(days)} FROM generate_series(1, 1100)`,
-    );
-  for (const days of [179, 181])
-    await db.query(
-      `INSERT INTO jobs (job_type, status, completed_at, created_at)
-       SELECT 'index', s, CASE WHEN s <> 'pending' THEN ${at(days)} END, ${at(days)}
-       FROM unnest(ARRAY['completed', 'failed', 'pending']) s`,
-    );
-  for (const days of [29, 31])
-    await db.query(
-      `INSERT INTO jobs (job_type, status, error, completed_at)
-       VALUES ('score', 'quarantined', 'no repo', ${at(days)})`,
-    );
-  for (const days of [364, 366])
-    await db.query(
-      `INSERT INTO healdec_log (job_id, failure_type, strategy, attempt_number, created_at)
-       VALUES ('job-1', 'data', 'quarantine', 1, ${at(days)})`,
-    );
-}
-
-const EXPIRED = { events: 1_100, jobs: 2, quarantined_jobs: 1, healdec_log: 1, samples: 0 };
-
-async function countAll(db: Database) {
-  const { rows } = await db.query(
-    `SELECT (SELECT count(*) FROM events) AS events, (SELECT count(*) FROM jobs) AS jobs,
-       (SELECT count(*) FROM healdec_log) AS healdec_log`,
-  );
-  return rows[0];
-}
-
-describe("gc", () => {
-  it("counts in a dry run what it then deletes, and nothing a second time", () =>
-    withSystem(async ({ db, run }) => {
-      await addAged(db);
-      const before = await countAll(db);
-      expect(await run("gc", { dry_run: true })).toEqual({ dry_run: true, rows: EXPIRED });
-      expect(await countAll(db)).toEqual(before);
-      expect(await run("gc")).toEqual({ dry_run: false, rows: EXPIRED });
-      expect(await countAll(db)).toEqual({ events: 1_100, jobs: 5, healdec_log: 1 });
-      expect(await run("gc")).toMatchObject({ rows: { events: 0, jobs: 0, quarantined_jobs: 0 } });
-    }));
-
-  it("writes quarantined jobs to a private file before they go", () =>
-    withSystem(async ({ db, exportsDir, run }) => {
-      await addAged(db);
-      await run("gc");
-      const file = join(exportsDir, "quarantined-jobs-job-7.ndjson");
-      const lines = readFileSync(file, "utf8").trimEnd().split("\n");
-      expect(lines.map((line) => JSON.parse(line))).toEqual([
-        expect.objectContaining({ job_type: "score", status: "quarantined", error: "no repo" }),
-      ]);
-      expect(statSync(file).mode & 0o777).toBe(0o600);
-    }));
-
-  it("deletes no quarantined job that it could not write down", () =>
-    withSystem(async ({ db, run }) => {
-      await addAged(db);
-      const broken = createSystemHandlers({
-        db,
-        exportsDir: "/dev/null/exports",
-        notify: async () => ({ reference: null }),
-        policy,
-      }).find(({ kind }) => kind === "gc");
-      await expect(broken?.run(makeContext({ payload: {} }))).rejects.toMatchObject({
-        kind: "transient",
-        code: "EXPORTS_FOLDER_UNUSABLE",
-      });
-      expect(await run("gc", { dry_run: true })).toMatchObject({ rows: { quarantined_jobs: 1 } });
-    }));
-});
 
 describe("alert", () => {
   it("sends a test message to the operators, under the job's key", () =>
@@ -238,23 +149,6 @@ describe("audit", () => {
         kind: "critical",
         code: "AUDIT_CHAIN_BROKEN",
         message: expect.stringContaining("from entry 2 on"),
-      });
-    }));
-});
-
-describe("maintenance", () => {
-  it("cleans up dead rows and refreshes statistics", () =>
-    withSystem(async ({ db, run }) => {
-      await db.query("INSERT INTO events (event_type) SELECT 'push' FROM generate_series(1, 500)");
-      await db.query("DELETE FROM events WHERE id <= 400");
-      const result = await run("maintenance");
-      const { rows } = await db.query("SELECT reltuples FROM pg_class WHERE relname = 'events'");
-      expect(rows).toEqual([{ reltuples: 100 }]);
-      expect(result).toMatchObject({
-        task: "vacuum",
-        tables: expect.arrayContaining([
-          expect.objectContaining({ table: "public.events", bytes: expect.any(Number) }),
-        ]),
       });
     }));
 });
