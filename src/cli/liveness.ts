@@ -3,7 +3,8 @@ import { systemClock } from "../base/clock.js";
 import { ORCHESTRATOR_LEASE } from "../runtime/orchestrator.js";
 import type { Sql } from "../store/database.js";
 import { isLeaseHeld } from "../store/lease.js";
-import { listDeadWorkers, listWorkers } from "../store/workers.js";
+import { listDeadWorkers } from "../store/worker-deaths.js";
+import { listWorkers } from "../store/workers.js";
 
 /** Well above the beat of a worker, so that a slow machine is not taken for a dead one. */
 const QUIET_MS = 10_000;

@@ -42,7 +42,9 @@ export type HealingReason =
 export type Settle =
   | {
       readonly move: "reschedule";
+      /** By this process's clock; the delay counts. */
       readonly at: Date;
+      readonly delayMs: number;
       readonly burnAttempt: boolean;
       readonly error: string;
     }
@@ -82,6 +84,16 @@ export interface HealingInput {
   readonly now: Date;
   /** In [0, 1). */
   readonly random: number;
+  /** Of the worker that ran it, when that is what happened. */
+  readonly death?: WorkerDeath;
+}
+
+/** What is known of the death of a worker, as far as it speaks for or against one of its jobs. */
+export interface WorkerDeath {
+  /** The job may have caused it; the others had merely been running beside the one that did. */
+  readonly isCharged: boolean;
+  /** Workers that died lately without this job: then deaths do not follow it. */
+  readonly otherDeaths: number;
 }
 
 /** Longer texts are cut: the error column is for people, not for core dumps. */
@@ -111,10 +123,14 @@ export function decideHealing(input: HealingInput): HealingDecision {
 
 /** the dependency named a time, so neither an attempt nor a healing action is spent. */
 function comeBackLater(input: HealingInput): HealingDecision {
-  const next = nextVisit({ now: input.now, retryAfterMs: input.fault.retryAfterMs });
+  const next = nextVisit({
+    now: input.now,
+    retryAfterMs: input.fault.retryAfterMs,
+    random: input.random,
+  });
   return {
     reason: "waits-for-dependency",
-    settle: { move: "reschedule", at: next.at, burnAttempt: false, error: errorText(input.fault) },
+    settle: { move: "reschedule", ...next, burnAttempt: false, error: errorText(input.fault) },
     action: null,
     notify: null,
     entersSafeMode: false,
@@ -135,11 +151,17 @@ function retry(input: HealingInput, failureType: HealingFaultKind): HealingDecis
 
 /** HB-heal-02: at once on another worker; what kills its workers again and again is set aside. */
 function restart(input: HealingInput, failureType: HealingFaultKind): HealingDecision {
-  if (input.job.crashCount >= input.healing.crashMax) {
+  const { death, job, healing } = input;
+  const isStorm = death !== undefined && death.otherDeaths >= healing.crashMax;
+  if (job.crashCount >= healing.crashMax && death?.isCharged !== false && !isStorm) {
     return quarantine(input, failureType, "kills-its-workers");
   }
-  if (input.job.attempt >= input.kind.attemptsMax) return giveUp(input, "attempts-exhausted");
   const next = { at: input.now, delayMs: 0 };
+  // What it did not cause costs it nothing.
+  if (death && (!death.isCharged || isStorm)) {
+    return runAgain(input, failureType, "restart", "restart-elsewhere", next, false);
+  }
+  if (job.attempt >= input.kind.attemptsMax) return giveUp(input, "attempts-exhausted");
   return runAgain(input, failureType, "restart", "restart-elsewhere", next);
 }
 
@@ -149,11 +171,12 @@ function runAgain(
   strategy: HealingStrategy,
   reason: HealingReason,
   next: { readonly at: Date; readonly delayMs: number },
+  burnAttempt = true,
 ): HealingDecision {
   const error = errorText(input.fault);
   return {
     reason,
-    settle: { move: "reschedule", at: next.at, burnAttempt: true, error },
+    settle: { move: "reschedule", ...next, burnAttempt, error },
     action: {
       ...actionOf(input, failureType, strategy),
       context: { error, backoff_ms: next.delayMs, next_retry_at: next.at.toISOString() },

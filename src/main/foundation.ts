@@ -1,12 +1,14 @@
 /** What every process of the runtime stands on: config, log, database, and the policy in force. */
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
+import { join } from "node:path";
 import { type Clock, systemClock } from "../base/clock.js";
 import { createLogger, type Logger } from "../base/log.js";
 import { createRedact, type Redact } from "../base/redact.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { Config } from "../runtime/config.js";
 import { createEmit, type Emit } from "../runtime/events.js";
+import { JobTally } from "../runtime/job-tally.js";
 import { createMetrics, type Metrics } from "../runtime/metrics.js";
 import { createRuntimeNotify } from "../runtime/notify.js";
 import { applyOverrides, type Drift } from "../runtime/policy-overrides.js";
@@ -16,6 +18,7 @@ import type { WatchdogOptions } from "../runtime/watchdog.js";
 import { watchdogTick } from "../runtime/watchdog.js";
 import { wordOfWatchdog } from "../runtime/watchdog-word.js";
 import { type Database, openDatabase } from "../store/database.js";
+import { readTally } from "../store/job-tally.js";
 import { readQueueStats } from "../store/queue-stats.js";
 import type { PolicyInForce } from "./policy.js";
 import { unusedSettings } from "./unused-settings.js";
@@ -29,10 +32,14 @@ export interface Foundation {
   readonly log: Logger;
   readonly redact: Redact;
   readonly metrics: Metrics;
+  /** Of this process; to be flushed before the database is closed. */
+  readonly tally: JobTally;
   readonly emit: Emit;
   readonly random: () => number;
   /** This process among others, e.g. `host:123:9f3a`. */
   readonly holder: string;
+  /** Where worker processes note which handlers have started. */
+  readonly evidenceDir: string;
   readonly policy: () => PolicySet;
   readonly digest: string;
   readonly drift: () => readonly Drift[];
@@ -86,17 +93,24 @@ export function layFoundation(parts: {
   for (const name of unusedSettings(config)) log.warn("setting.unused", { name });
   const policy = () => effective.policy;
   const clock = systemClock;
-  const metrics = createMetrics({ clock, readJobs: () => readJobGauges(db) });
+  const tally = new JobTally(db);
+  const metrics = createMetrics({
+    clock,
+    readJobs: () => readJobGauges(db),
+    readTally: () => readTally(db),
+  });
   const urlSecrets = [decodeURIComponent(new URL(parts.databaseUrl).password)];
   return {
     ...parts,
     clock,
     metrics,
+    tally,
     policy,
     redact: createRedact([...config.secrets, ...urlSecrets]),
-    emit: createEmit(log, metrics.observeEvent),
+    emit: createEmit(log, metrics.observeEvent, tally.observe),
     random: Math.random,
     holder: `${hostname()}:${process.pid}:${randomBytes(2).toString("hex")}`,
+    evidenceDir: join(config.home, "started"),
     digest: parts.policy.digest,
     drift: () => effective.drift,
     notify: createRuntimeNotify({ policy, now: () => clock.now() }),

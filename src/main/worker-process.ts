@@ -55,6 +55,7 @@ export async function startWorkerProcess(
     pollMaxMs: config.orchestrator.pollIntervalMs,
     drainMs,
     parentPid: link.parentPid,
+    evidenceDir: foundation.evidenceDir,
   });
   const watching = new AbortController();
   const watched = runTicks([watchdogOf(foundation)], foundation, watching.signal);

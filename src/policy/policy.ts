@@ -211,6 +211,8 @@ export interface WorkerKind {
   readonly concurrency: number;
   /** Jobs at once over all processes; null: no such bound. */
   readonly globalMax: number | null;
+  /** Starts in a time over all processes; null: no such bound. */
+  readonly rateLimit: { readonly max: number; readonly perMs: number } | null;
   readonly priority: number;
   readonly timeoutMs: number;
   readonly attemptsMax: number;

@@ -195,8 +195,9 @@ function toNumber(raw: number | string, unit: SignalUnit): number {
 }
 
 function resolveWorker(kind: string, raw: Raw<"workers">["index"]): WorkerKind {
-  const { timeout, enabled = true, globalMax = null, ...rest } = raw;
-  return { kind, enabled, globalMax, timeoutMs: toMs(timeout), ...rest };
+  const { timeout, enabled = true, globalMax = null, rateLimit: rate, ...rest } = raw;
+  const rateLimit = rate ? { max: rate.max, perMs: toMs(rate.per) } : null;
+  return { kind, enabled, globalMax, rateLimit, timeoutMs: toMs(timeout), ...rest };
 }
 
 function resolveHealing(raw: Raw<"healing">): Healing {

@@ -10,10 +10,9 @@ import type { Redact } from "../base/redact.js";
 import type { HeldJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
 import type { JobContext } from "../job/port.js";
-import type { Sql } from "../store/database.js";
+import { isStatementRefused, type Sql } from "../store/database.js";
 import { type AttemptEnd, type LineLevel, writeAttempts } from "../store/job-attempts.js";
 import { AttemptReport, errorOf } from "./attempt-report.js";
-import { isRefusal } from "./completions.js";
 
 export interface AttemptLogDeps {
   readonly db: Sql;
@@ -154,7 +153,7 @@ export class AttemptLog {
     try {
       await writeAttempts(this.#deps.db, news);
     } catch (error) {
-      if (!isRefusal(error)) return false;
+      if (!isStatementRefused(error)) return false;
       this.#dropped += batch.length;
       this.#deps.log.error("attempts.refused", { error: errorMessage(error) });
     }

@@ -4,7 +4,7 @@ import type { HealingDecision, Settle } from "../job/heal.js";
 import type { HeldJob } from "../job/job.js";
 import type { Database, Sql } from "../store/database.js";
 import { fillHealingOutcome, logHealing } from "../store/healing.js";
-import { failJob, rescheduleJob } from "../store/job-claims.js";
+import { failJob, rescheduleJob } from "../store/job-settle.js";
 import { enterSafeMode } from "../store/safe-mode.js";
 import { type Emit, ofJob } from "./events.js";
 import { type RuntimeNotify, wordOfDecision } from "./runtime-word.js";

@@ -2,30 +2,31 @@
 import type { Clock } from "../base/clock.js";
 import { errorMessage } from "../base/fault.js";
 import type { HeldJob } from "../job/job.js";
-import type { FreeSlots, KindLimit, Slots } from "./slots.js";
+import type { KindWant } from "./kind-load.js";
 import { Wake } from "./wake.js";
 
 export interface ClaimLoopDeps {
   readonly clock: Clock;
-  readonly slots: Slots;
-  /** Of the kinds that are enabled now; asked before each claim, so that a new policy takes effect. */
-  readonly limits: () => readonly KindLimit[];
-  readonly claim: (free: readonly FreeSlots[], max: number) => Promise<readonly HeldJob[]>;
-  readonly start: (job: HeldJob) => void;
+  /** Kinds that are enabled and have room now; asked before each claim, so that a new policy takes effect. */
+  readonly wants: () => readonly KindWant[];
+  readonly claim: (wants: readonly KindWant[], max: number) => Promise<readonly HeldJob[]>;
+  readonly accept: (jobs: readonly HeldJob[]) => void;
+  /** Nothing is to be claimed for the moment; returns how long to wait at most before it is called again. */
+  readonly idle: () => Promise<number>;
   readonly onClaimFailed: (error: string) => void;
   /** The longest pause between two polls. */
   readonly pollMaxMs: number;
 }
 
-/** Jobs at most in one statement: a claimed job that waits for its turn here could run elsewhere. */
-const CLAIM_MAX = 100;
+/** One statement holds the locks of its rows until its end, so it is kept short. */
+const CLAIM_MAX = 500;
 /** The first pause after work; it doubles while there is nothing to do. */
 const POLL_MIN_MS = 50;
 
 export class ClaimLoop {
   readonly #deps: ClaimLoopDeps;
   readonly #wake: Wake;
-  /** Kinds whose last claim took every free slot: when one is free again, there may be more. */
+  /** Kinds whose last claim took all that was wanted: when there is room again, there may be more. */
   #hungry = new Set<string>();
   /** When jobs that this process put back are due: they are not waited for until the next poll. */
   #dueMs: number[] = [];
@@ -50,7 +51,12 @@ export class ClaimLoop {
     if (at.getTime() < this.#wakeMs) this.#wake.hint();
   }
 
-  slotFree(kind: string): void {
+  isHungry(kind: string): boolean {
+    return this.#hungry.has(kind);
+  }
+
+  /** There is room for this kind. */
+  hasRoom(kind: string): void {
     if (this.#hungry.has(kind)) this.#wake.hint();
   }
 
@@ -72,13 +78,23 @@ export class ClaimLoop {
   /** True when there may be jobs: somebody said so, or one of ours is due. */
   async #wait(): Promise<boolean> {
     const { clock } = this.#deps;
+    const atMostMs = await this.#beIdle();
     const nowMs = clock.now().getTime();
     const next = Math.min(...this.#dueMs);
-    this.#wakeMs = Math.min(nowMs + this.#pauseMs, Math.max(next, nowMs));
+    this.#wakeMs = Math.min(nowMs + Math.min(this.#pauseMs, atMostMs), Math.max(next, nowMs));
     const hinted = await this.#wake.wait(this.#wakeMs - nowMs);
     const wokenMs = clock.now().getTime();
     this.#dueMs = this.#dueMs.filter((due) => due > wokenMs);
     return hinted || next <= wokenMs;
+  }
+
+  async #beIdle(): Promise<number> {
+    try {
+      return this.#wake.isHinted() ? 0 : await this.#deps.idle();
+    } catch (error) {
+      this.#deps.onClaimFailed(errorMessage(error));
+      return this.#deps.pollMaxMs;
+    }
   }
 
   get #pauseMinMs(): number {
@@ -86,18 +102,21 @@ export class ClaimLoop {
   }
 
   async #claimOnce(): Promise<number> {
-    const { slots, limits, claim, start, onClaimFailed } = this.#deps;
-    const open = limits();
-    const free = slots.free(open);
-    const busy = open.filter(({ kind }) => !free.some((one) => one.kind === kind));
-    this.#hungry = new Set(busy.map(({ kind }) => kind));
-    if (free.length === 0) return 0;
+    const { wants, claim, accept, onClaimFailed } = this.#deps;
+    const wanted = wants();
+    // Those that want nothing have no room: they call when they have.
+    const full = (kind: string) => !wanted.some((one) => one.kind === kind);
+    this.#hungry = new Set([...this.#hungry].filter(full));
+    if (wanted.length === 0) return 0;
     try {
-      const jobs = await claim(free, CLAIM_MAX);
-      for (const job of jobs) start(job);
-      for (const { kind, free: room } of free) {
-        if (jobs.filter((job) => job.kind === kind).length >= room) this.#hungry.add(kind);
+      const jobs = await claim(wanted, CLAIM_MAX);
+      const counts = new Map<string, number>();
+      for (const { kind } of jobs) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+      for (const [kind, count] of counts) {
+        const room = wanted.find((one) => one.kind === kind)?.free ?? 0;
+        if (count >= Math.min(room, CLAIM_MAX)) this.#hungry.add(kind);
       }
+      accept(jobs);
       return jobs.length;
     } catch (error) {
       onClaimFailed(errorMessage(error));

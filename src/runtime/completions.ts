@@ -1,9 +1,8 @@
 /** Plain completions are written many at once: what gathers while one statement runs goes into the next. */
-import { Fault } from "../base/fault.js";
 import type { Json } from "../base/json.js";
 import type { HeldJob } from "../job/job.js";
-import type { Sql } from "../store/database.js";
-import { settleJobs } from "../store/job-claims.js";
+import { isStatementRefused, type Sql } from "../store/database.js";
+import { completeJobs } from "../store/job-settle.js";
 
 interface Waiting {
   readonly job: HeldJob;
@@ -13,7 +12,9 @@ interface Waiting {
 }
 
 /** One statement holds its rows' locks until the end, so it is kept short. */
-const BATCH_MAX = 500;
+const BATCH_MAX = 1_000;
+/** As many are not kept waiting for the next turn of the loop. */
+const BATCH_NOW = 200;
 
 export class Completions {
   readonly #db: Sql;
@@ -28,11 +29,14 @@ export class Completions {
   complete(job: HeldJob, result: Json): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ job, result, resolve, reject });
-      if (!this.#writing) void this.#writeAll();
+      if (this.#writing) return;
+      if (this.#waiting.length >= BATCH_NOW) void this.#writeAll();
+      else if (this.#waiting.length === 1) setImmediate(() => void this.#writeAll());
     });
   }
 
   async #writeAll(): Promise<void> {
+    if (this.#writing) return;
     this.#writing = true;
     while (this.#waiting.length > 0) {
       await this.#write(this.#waiting.splice(0, BATCH_MAX));
@@ -42,20 +46,13 @@ export class Completions {
 
   async #write(batch: readonly Waiting[]): Promise<void> {
     try {
-      const moved = await settleJobs(
-        this.#db,
-        batch.map(({ job, result }) => ({ held: job, to: "completed" as const, result })),
-      );
-      for (const { job, resolve } of batch) resolve(moved.has(job.seq));
+      const completions = batch.map(({ job, result }) => ({ held: job, result }));
+      const late = await completeJobs(this.#db, completions);
+      for (const { job, resolve } of batch) resolve(late.length === 0 || !late.includes(job));
     } catch (error) {
       // One result that the database refuses must not spoil the others.
-      if (batch.length > 1 && isRefusal(error)) for (const one of batch) await this.#write([one]);
+      if (batch.length > 1 && isStatementRefused(error)) for (const one of batch) await this.#write([one]);
       else for (const { reject } of batch) reject(error);
     }
   }
-}
-
-/** The server answered and refused a value: asking again gives the same answer. */
-export function isRefusal(error: unknown): boolean {
-  return !(error instanceof Fault) || error.code === "DATABASE_ERROR";
 }

@@ -1,4 +1,5 @@
 /** The body of the heartbeat thread: see heartbeat.ts. It shares nothing with the busy main thread. */
+import { truncateSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../base/assert.js";
@@ -60,13 +61,17 @@ async function beatUntilStopped(): Promise<void> {
 
 async function beat(): Promise<{ why: string; final: boolean } | null> {
   try {
-    const known = await beatWorker(db, options.workerId);
+    const known = await beatWorker(db, options.workerId, startedJobs());
     if (!known) return { why: "others took this worker for dead", final: true };
     say({ kind: "beating" });
     return null;
   } catch (error) {
     return { why: errorMessage(error), final: false };
   }
+}
+
+function startedJobs(): number[] {
+  return [...new Float64Array(options.started)].filter((seq) => seq > 0);
 }
 
 function orphaned(): boolean {
@@ -85,6 +90,7 @@ async function pause(): Promise<void> {
 async function die(why: string, graceMs = LAST_WORDS_MS): Promise<void> {
   say({ kind: "lost", why });
   await sleep(graceMs);
+  if (options.evidencePath !== null) truncateSync(options.evidencePath);
   process.kill(process.pid, "SIGKILL");
 }
 

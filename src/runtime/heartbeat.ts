@@ -16,6 +16,10 @@ export interface HeartbeatOptions {
   readonly deadAfterMs: number;
   /** Ends the process when its parent is another one by now; null: it has no supervisor. */
   readonly parentPid: number | null;
+  /** Of StartedJobs: one number a slot, 0 for none. */
+  readonly started: SharedArrayBuffer;
+  /** Its file: emptied before the process ends itself, for then no job is to blame. Null: there is none. */
+  readonly evidencePath: string | null;
 }
 
 /** What the thread tells. After `lost` the process has a moment to say so (an orphan: to give its jobs back), then it is killed. */

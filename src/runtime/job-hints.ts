@@ -15,7 +15,7 @@ export interface JobHints {
 
 export function listenForJobs(
   deps: { readonly db: Database; readonly clock: Clock; readonly log: Logger },
-  onHint: () => void,
+  onHint: (hint: string) => void,
 ): JobHints {
   const stopped = new AbortController();
   const listening = keepListening(deps, onHint, stopped.signal);
@@ -29,7 +29,7 @@ export function listenForJobs(
 
 async function keepListening(
   deps: { readonly db: Database; readonly clock: Clock; readonly log: Logger },
-  onHint: () => void,
+  onHint: (hint: string) => void,
   stopped: AbortSignal,
 ): Promise<void> {
   while (!stopped.aborted) {
@@ -45,20 +45,20 @@ async function keepListening(
 async function listen(
   session: Session,
   clock: Clock,
-  onHint: () => void,
+  onHint: (hint: string) => void,
   stopped: AbortSignal,
 ): Promise<void> {
   const ended = new AbortController();
   const end = () => ended.abort();
   session.onLost(end);
-  session.onNotification(onHint);
+  session.onNotification((_channel, payload) => onHint(payload));
   stopped.addEventListener("abort", end, { once: true });
   // It may have stopped while we were connecting.
   if (stopped.aborted) end();
   try {
     await listenToJobs(session);
     // What was enqueued while nobody listened.
-    onHint();
+    onHint("");
     while (!ended.signal.aborted) {
       await clock.sleep(CHECK_MS, ended.signal);
       if (!ended.signal.aborted) await probe(session);

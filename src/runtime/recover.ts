@@ -1,18 +1,31 @@
 /**
- * The jobs of dead workers, back to work: healing decides as for any failure (HB-heal-02). Called by
- * the orchestrator's tick for workers that stopped beating, and by the supervisor the moment one exits.
+ * The jobs of dead workers, back to work: healing decides as for any failure (HB-heal-02). Called for workers
+ * that stopped beating, by the supervisor the moment one exits, and by whoever shares its machine. Jobs that
+ * had not started go back as if they had never been claimed; of the others those are charged that may have done it.
  */
+import { rm } from "node:fs/promises";
 import type { Clock } from "../base/clock.js";
 import { fault } from "../base/fault.js";
-import { decideHealing } from "../job/heal.js";
+import { blame } from "../job/blame.js";
+import { decideHealing, type WorkerDeath } from "../job/heal.js";
 import type { HeldJob } from "../job/job.js";
 import type { PolicySet } from "../policy/policy.js";
+import { dropCapacity } from "../store/capacity.js";
 import type { Database, Sql } from "../store/database.js";
-import { markWorker, takeJobsOfDeadWorker, takeOrphanedJobs } from "../store/workers.js";
+import { deadAttempt, writeAttempts } from "../store/job-attempts.js";
+import { settleJobs } from "../store/job-settle.js";
+import {
+  chargeJobs,
+  readDeath,
+  takeJobsOfDeadWorker,
+  takeOrphanedJobs,
+} from "../store/worker-deaths.js";
+import { markWorker } from "../store/workers.js";
 import { type CarryOutDeps, carryOut, type Decided, tell } from "./carry-out.js";
 import { kindWorkerId } from "./events.js";
 import { rulesOf } from "./kind-rules.js";
 import { afterRollback } from "./rollback.js";
+import { readStartedJobs, startedJobsPath } from "./started-jobs.js";
 
 export interface RecoverDeps extends CarryOutDeps {
   readonly db: Database;
@@ -20,51 +33,111 @@ export interface RecoverDeps extends CarryOutDeps {
   readonly policy: () => PolicySet;
   /** In [0, 1). */
   readonly random: () => number;
+  /** Where the workers of this machine note which handlers have started; null or absent: nowhere. */
+  readonly evidenceDir?: string | null;
 }
+
+/** Deaths in this time are one storm. */
+const STORM_MS = 5 * 60_000;
 
 /** Returns how many jobs were taken from it. Harmless when repeated, and for a worker that had none. */
 export async function recoverWorker(workerId: string, deps: RecoverDeps): Promise<number> {
-  const decided = await deps.db.transaction(async (tx) => {
+  const file = deps.evidenceDir ? startedJobsPath(deps.evidenceDir, workerId) : null;
+  const noted = file === null ? null : await readStartedJobs(file);
+  const { taken, decided } = await deps.db.transaction(async (tx) => {
     await markWorker(tx, workerId, "dead");
-    return healAll(tx, await takeJobsOfDeadWorker(tx, workerId), numberOf(workerId), deps);
+    const held = await takeJobsOfDeadWorker(tx, workerId);
+    const { beaten, otherDeaths } = await readDeath(tx, workerId, STORM_MS);
+    await dropCapacity(tx, workerId);
+    const started = await sortOut(tx, held, noted ?? beaten);
+    const healed = await healAll(tx, started, { number: numberOf(workerId), otherDeaths }, deps);
+    return { taken: held.length, decided: healed };
   });
+  if (file !== null) await rm(file, { force: true });
   tellAll(decided, deps);
-  if (decided.length > 0) {
-    deps.emit({ event: "worker.recovered", worker_id: workerId, jobs: decided.length });
-  }
-  return decided.length;
+  if (taken > 0) deps.emit({ event: "worker.recovered", worker_id: workerId, jobs: taken });
+  return taken;
 }
 
 /** Running rows that no known worker holds: inserted by hand, or their worker's row was deleted. */
 export async function recoverOrphans(olderThanMs: number, deps: RecoverDeps): Promise<number> {
-  const decided = await deps.db.transaction(async (tx) =>
-    healAll(tx, await takeOrphanedJobs(tx, olderThanMs), 0, deps),
-  );
+  const decided = await deps.db.transaction(async (tx) => {
+    const held = await takeOrphanedJobs(tx, olderThanMs);
+    return healAll(tx, held, { number: 0, otherDeaths: 0 }, deps);
+  });
   tellAll(decided, deps);
   return decided.length;
+}
+
+/** Returns those that had started, as far as anybody knows; the others go back, and it costs them nothing. */
+async function sortOut(
+  tx: Sql,
+  held: readonly HeldJob[],
+  known: readonly number[] | null,
+): Promise<readonly HeldJob[]> {
+  if (known === null) return held;
+  const hasStarted = new Set(known);
+  const waiting = held.filter(({ seq }) => !hasStarted.has(seq));
+  await settleJobs(
+    tx,
+    waiting.map((job) => ({
+      ...{ held: job, to: "pending" as const },
+      ...{ delayMs: null, error: null, burnAttempt: false },
+    })),
+  );
+  return held.filter(({ seq }) => hasStarted.has(seq));
+}
+
+interface Death {
+  readonly number: number;
+  readonly otherDeaths: number;
 }
 
 /** One transaction: either all jobs of the worker are healed, or the next tick finds them all again. */
 async function healAll(
   tx: Sql,
   jobs: readonly HeldJob[],
-  processNumber: number,
+  death: Death,
   deps: RecoverDeps,
 ): Promise<Decided[]> {
-  const decided = jobs.map((job) => decide(job, processNumber, deps));
+  const charged = blame(jobs);
+  await chargeJobs(tx, [...charged]);
+  const decided = jobs.map((job) => {
+    const isCharged = charged.has(job.seq);
+    const after = isCharged ? { ...job, crashCount: job.crashCount + 1 } : job;
+    // Deaths that it was charged with are not those of others.
+    const otherDeaths = Math.max(0, death.otherDeaths - job.crashCount);
+    return decide(after, jobs.length, death.number, { isCharged, otherDeaths }, deps);
+  });
+  const at = deps.clock.now();
+  await writeAttempts(
+    tx,
+    decided.map(({ job, workerId }) => deadAttempt(job, { workerId, fence: job.fence - 1, at })),
+  );
   for (const one of decided) await carryOut(tx, one, deps);
   return decided;
 }
 
-function decide(job: HeldJob, processNumber: number, deps: RecoverDeps): Decided {
+function decide(
+  job: HeldJob,
+  ranTogether: number,
+  processNumber: number,
+  death: WorkerDeath,
+  deps: RecoverDeps,
+): Decided {
   const policy = deps.policy();
+  const beside = ranTogether === 1 ? "alone" : `beside ${ranTogether - 1} others`;
   const decision = decideHealing({
-    fault: fault.crash("WORKER_DIED", "the worker process died while the job ran"),
+    fault: fault.crash(
+      "WORKER_DIED",
+      `the worker process died while the job ran ${beside}; charged with ${job.crashCount} deaths`,
+    ),
     job,
     healing: policy.healing,
     kind: rulesOf(policy, job.kind),
     now: deps.clock.now(),
     random: deps.random(),
+    death,
   });
   // Compensations run in a worker; whoever maps crash to rollback gets a person instead.
   const possible =

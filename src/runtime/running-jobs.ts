@@ -1,95 +1,218 @@
-/** The jobs that this process runs now: started, followed to their settled end, stopped when told. */
+/**
+ * The jobs that this process holds: they wait for a slot, run, and are followed to their settled end. A slot is
+ * free again as soon as its handler has ended; what gives the next job to it is here too.
+ */
 import { errorMessage } from "../base/fault.js";
 import type { HeldJob } from "../job/job.js";
-import type { StopReason } from "../job/outcome.js";
+import type { Outcome, StopReason } from "../job/outcome.js";
 import { ofJob } from "./events.js";
 import { executeJob } from "./execute.js";
+import { JobBuffer } from "./job-buffer.js";
+import type { KindLoad } from "./kind-load.js";
 import type { KindRules } from "./kind-rules.js";
 import { type SettleDeps, settleJob } from "./settle.js";
-import type { Slots } from "./slots.js";
+import type { StartedJobs } from "./started-jobs.js";
 import { StopSwitch } from "./stop-switch.js";
 
 interface Running {
   readonly job: HeldJob;
+  readonly rules: KindRules;
   readonly stop: StopSwitch;
+  /** Of the monotonic clock. */
+  readonly startedMs: number;
   executing: boolean;
-  settled: Promise<void> | null;
+  settled: Promise<void>;
 }
 
 export interface RunningJobsDeps extends SettleDeps {
-  readonly slots: Slots;
+  readonly load: KindLoad;
+  readonly started: StartedJobs;
   readonly rulesOf: (kind: string) => KindRules;
-  /** A slot became free. */
-  readonly onSlotFree: (kind: string) => void;
-  /** A job can neither be settled nor failed: the process must end, and others heal the job. */
+  /** There is room for jobs of this kind. */
+  readonly onRoom: (kind: string) => void;
+  /** The row of a job of this kind is no longer running for us. */
+  readonly onReleased: (kind: string) => void;
+  /** A job can neither be settled nor failed, or a handler is deaf: the process must end, and others heal its jobs. */
   readonly onFatal: (why: string) => void;
 }
 
+/** Handlers that only return would otherwise keep the loop from hearing of anything else. */
+const STARTS_A_TURN = 256;
+
 export class RunningJobs {
   readonly #deps: RunningJobsDeps;
-  readonly #running = new Set<Running>();
+  readonly #running = new Map<number, Running>();
+  readonly #waiting = new JobBuffer();
+  /** Given back by now, but the statement is under way. */
+  readonly #leaving = new Set<number>();
+  #suspect: number | null = null;
+  #startsLeft = STARTS_A_TURN;
 
   constructor(deps: RunningJobsDeps) {
     this.#deps = deps;
   }
 
-  /** Takes a slot and returns at once. */
-  start(job: HeldJob): void {
-    // A job that comes again was reset meanwhile: its former handler works for nobody.
-    this.stop([job.seq], "lost");
-    const { slots, emit, workerIdOf, clock } = this.#deps;
-    slots.take(job.kind);
-    const waited_ms = clock.now().getTime() - job.createdAt.getTime();
-    emit({ event: "job.claimed", ...ofJob(job, workerIdOf(job.kind)), waited_ms });
-    const running: Running = { job, stop: new StopSwitch(), executing: true, settled: null };
-    this.#running.add(running);
-    running.settled = this.#follow(running);
+  /** Those that have slots start at once; the others wait for theirs. */
+  accept(jobs: readonly HeldJob[]): void {
+    const nowMs = performance.now();
+    for (const job of jobs) {
+      // A job that comes again was reset meanwhile: its former handler works for nobody.
+      this.#stopOne(job.seq, "lost");
+      this.#waiting.push(job, nowMs);
+      this.#deps.load.buffered(job.kind, 1);
+    }
+    for (const kind of this.#waiting.kinds()) this.#fill(kind);
   }
 
-  /** Those whose handler still runs for us. */
-  executing(): HeldJob[] {
-    return [...this.#running]
-      .filter(({ executing, stop }) => executing && stop.reason !== "lost")
-      .map(({ job }) => job);
+  /** Those whose handler still runs for us, and those that wait for one. */
+  held(): HeldJob[] {
+    const running = [...this.#running.values()].filter(
+      ({ executing, stop }) => executing && stop.reason !== "lost",
+    );
+    return [...running.map(({ job }) => job), ...this.#waiting.jobs()];
   }
 
   /** Those whose row we are not done with: also those whose outcome is being written. */
   seqs(): number[] {
-    return [...this.#running].map(({ job }) => job.seq);
+    const waiting = this.#waiting.jobs().map(({ seq }) => seq);
+    return [...this.#running.keys(), ...waiting, ...this.#leaving];
   }
 
   stop(seqs: readonly number[], reason: StopReason): void {
-    for (const { job, stop } of this.#running) if (seqs.includes(job.seq)) stop.stop(reason);
+    for (const seq of seqs) this.#stopOne(seq, reason);
+  }
+
+  /** These are no longer ours: handlers hear of it, and those that wait never start. */
+  forget(seqs: readonly number[]): void {
+    const lost = new Set(seqs);
+    this.stop(seqs, "lost");
+    for (const { kind } of this.#leave((job) => lost.has(job.seq))) this.#deps.onReleased(kind);
+  }
+
+  /** Handlers that ran for longer than their kind may. */
+  stopOverdue(): void {
+    const nowMs = performance.now();
+    for (const { executing, rules, startedMs, stop } of this.#running.values()) {
+      if (executing && nowMs - startedMs > rules.timeoutMs) stop.stop("timeout");
+    }
+  }
+
+  /** Gives back those that have waited since before this time of the monotonic clock: all of them, by default. */
+  async giveBack(sinceMs = Number.POSITIVE_INFINITY): Promise<number> {
+    const jobs = this.#leave((_job, waitedFromMs) => waitedFromMs < sinceMs);
+    for (const { seq } of jobs) this.#leaving.add(seq);
+    await Promise.all(jobs.map((job) => this.#release(job)));
+    return jobs.length;
+  }
+
+  /** Jobs whose handler runs. */
+  executing(): number[] {
+    return [...this.#running.values()]
+      .filter(({ executing, stop }) => executing && stop.reason !== "lost")
+      .map(({ job }) => job.seq);
   }
 
   /** Resolves when all that run now are settled. */
   async settled(): Promise<void> {
-    await Promise.all([...this.#running].map(({ settled }) => settled));
+    await Promise.all([...this.#running.values()].map(({ settled }) => settled));
+  }
+
+  #stopOne(seq: number, reason: StopReason): void {
+    this.#running.get(seq)?.stop.stop(reason);
+  }
+
+  #leave(test: (job: HeldJob, sinceMs: number) => boolean): HeldJob[] {
+    const jobs = this.#waiting.take(test);
+    for (const { kind } of jobs) this.#deps.load.buffered(kind, -1);
+    return jobs;
+  }
+
+  async #release(job: HeldJob): Promise<void> {
+    await this.#settle(job, { verdict: "released" }, 0, new StopSwitch());
+    this.#leaving.delete(job.seq);
+  }
+
+  /** Waiting jobs into the free slots of their kind. */
+  #fill(kind: string): void {
+    const { load, rulesOf } = this.#deps;
+    const rules = rulesOf(kind);
+    while (load.running(kind) < rules.concurrency) {
+      if (this.#startsLeft === 0) return;
+      const job = this.#waiting.next(kind, (next) => this.#mayStart(next));
+      if (job === undefined) break;
+      load.buffered(kind, -1);
+      this.#start(job, rules);
+    }
+    this.#deps.onRoom(kind);
+  }
+
+  /** Of the jobs that were running when a worker died, one at a time: so the next death names the culprit. */
+  #mayStart(job: HeldJob): boolean {
+    return job.crashCount === 0 || this.#suspect === null;
+  }
+
+  #start(job: HeldJob, rules: KindRules): void {
+    const { load, started, emit, workerIdOf, clock } = this.#deps;
+    if (this.#startsLeft-- === STARTS_A_TURN) setImmediate(() => this.#nextTurn());
+    if (job.crashCount > 0) this.#suspect = job.seq;
+    load.started(job.kind);
+    started.add(job.seq);
+    const waited_ms = clock.now().getTime() - job.createdAt.getTime();
+    emit({ event: "job.claimed", ...ofJob(job, workerIdOf(job.kind)), waited_ms });
+    const running: Running = {
+      ...{ job, rules, stop: new StopSwitch(), startedMs: performance.now() },
+      ...{ executing: true, settled: Promise.resolve() },
+    };
+    this.#running.set(job.seq, running);
+    running.settled = this.#follow(running);
+  }
+
+  #nextTurn(): void {
+    const wasFull = this.#startsLeft <= 0;
+    this.#startsLeft = STARTS_A_TURN;
+    if (wasFull) for (const kind of this.#waiting.kinds()) this.#fill(kind);
   }
 
   async #follow(running: Running): Promise<void> {
-    const { job, stop } = running;
-    const { clock, rulesOf, onFatal } = this.#deps;
-    const startedMs = clock.now().getTime();
-    const execution = { job, rules: rulesOf(job.kind), stop, declared: { any: false } };
+    const { job, rules, stop, startedMs } = running;
+    const execution = { job, rules, stop, declared: { any: false } };
     const outcome = await executeJob(execution, this.#deps);
+    const durationMs = performance.now() - startedMs;
     running.executing = false;
-    // The next may start while the outcome is written; but one at a time is so in the rows too (HB-env-12).
-    const isAlone = execution.rules.concurrency === 1;
-    if (!isAlone) this.#freeSlot(job.kind);
-    const durationMs = clock.now().getTime() - startedMs;
-    try {
-      await settleJob({ execution, outcome, durationMs }, this.#deps);
-    } catch (error) {
-      onFatal(`${job.id} cannot be settled: ${errorMessage(error)}`);
-    } finally {
-      if (isAlone) this.#freeSlot(job.kind);
-      this.#running.delete(running);
+    this.#free(job, durationMs);
+    await this.#settle(job, outcome, durationMs, stop, execution.declared.any);
+    if (this.#running.get(job.seq) === running) this.#running.delete(job.seq);
+    // Its handler goes on, whatever the row says: only the end of the process ends it.
+    if (stop.ignored && stop.reason !== "shutdown") {
+      this.#deps.onFatal(`the handler of ${job.id} ignored its stop`);
     }
   }
 
-  #freeSlot(kind: string): void {
-    this.#deps.slots.release(kind);
-    this.#deps.onSlotFree(kind);
+  #free(job: HeldJob, tookMs: number): void {
+    const { load, started } = this.#deps;
+    load.ended(job.kind, tookMs);
+    started.remove(job.seq);
+    if (this.#suspect !== job.seq) return this.#fill(job.kind);
+    this.#suspect = null;
+    for (const kind of new Set([job.kind, ...this.#waiting.kinds()])) this.#fill(kind);
+  }
+
+  async #settle(
+    job: HeldJob,
+    outcome: Outcome,
+    durationMs: number,
+    stop: StopSwitch,
+    hasDeclared = false,
+  ): Promise<void> {
+    const { rulesOf, onFatal, onReleased, attempts } = this.#deps;
+    const execution = { job, rules: rulesOf(job.kind), stop, declared: { any: hasDeclared } };
+    try {
+      const told = attempts.ended(job, outcome, durationMs);
+      if (told !== undefined) await told;
+      await settleJob({ execution, outcome, durationMs }, this.#deps);
+      onReleased(job.kind);
+    } catch (error) {
+      onFatal(`${job.id} cannot be settled: ${errorMessage(error)}`);
+    }
   }
 }

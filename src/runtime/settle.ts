@@ -9,11 +9,11 @@ import type { Outcome } from "../job/outcome.js";
 import type { JobHandler } from "../job/port.js";
 import type { PolicySet } from "../policy/policy.js";
 import { listCompensations, markCompensated } from "../store/compensations.js";
-import type { Database } from "../store/database.js";
+import { type Database, isStatementRefused } from "../store/database.js";
 import { fillHealingOutcome } from "../store/healing.js";
-import { completeJob, releaseJob } from "../store/job-claims.js";
+import { completeJob, releaseJob } from "../store/job-settle.js";
 import { type CarryOutDeps, carryOutNow } from "./carry-out.js";
-import { type Completions, isRefusal } from "./completions.js";
+import type { Completions } from "./completions.js";
 import { type OfJob, ofJob } from "./events.js";
 import { contextOf, type ExecuteDeps, type Execution } from "./execute.js";
 import { afterRollback, rollBack } from "./rollback.js";
@@ -50,7 +50,7 @@ export async function settleJob(settling: Settling, deps: SettleDeps): Promise<v
     try {
       return await settleOnce({ ...settling, outcome }, deps);
     } catch (error) {
-      if (!isRefusal(error)) await deps.clock.sleep(RETRY_MS);
+      if (!isStatementRefused(error)) await deps.clock.sleep(RETRY_MS);
       else if (outcome.verdict !== "completed") throw error;
       else outcome = { verdict: "faulted", fault: unstorable(error) };
     }

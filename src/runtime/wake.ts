@@ -15,6 +15,10 @@ export class Wake {
     this.#wake?.();
   }
 
+  isHinted(): boolean {
+    return this.#pending;
+  }
+
   /** True when a hint ended the wait. */
   async wait(ms: number): Promise<boolean> {
     if (!this.#pending) {

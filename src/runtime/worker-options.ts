@@ -20,8 +20,10 @@ export interface WorkerOptions {
   readonly lane: Lane;
   /** Only these of the lane (`serve --kinds`); null: all that have a handler. */
   readonly kinds: readonly string[] | null;
-  /** ORCHESTRATOR_MAX_CONCURRENT_JOBS, over all processes. */
-  readonly globalCap: number;
+  /** ORCHESTRATOR_MAX_CONCURRENT_JOBS, over all processes; null for no limit. */
+  readonly globalCap: number | null;
+  /** Where this process notes which handlers have started, for whoever finds it dead; null or absent: nowhere. */
+  readonly evidenceDir?: string | null;
   /** ORCHESTRATOR_POLL_INTERVAL_MS: the longest pause between two polls. */
   readonly pollMaxMs: number;
   /** Milliseconds that running jobs get to end by themselves on stop. */

@@ -1,15 +1,27 @@
 /** The parts of a worker process, each made from its options: who it serves, how it beats, claims and runs. */
 import { SAFE_MODE_KINDS } from "../job/kinds.js";
+import { runsOlderEngine } from "../store/capacity.js";
 import { declareCompensation } from "../store/compensations.js";
 import { claimJobs } from "../store/job-claims.js";
+import { AttemptLog } from "./attempt-log.js";
+import { ClaimLimits } from "./claim-limits.js";
 import { ClaimLoop, type ClaimLoopDeps } from "./claim-loop.js";
 import { Completions } from "./completions.js";
-import { kindWorkerId } from "./events.js";
+import { type Emit, kindWorkerId } from "./events.js";
 import { type Heartbeat, startHeartbeat } from "./heartbeat.js";
+import { KindLoad } from "./kind-load.js";
 import { rulesOf } from "./kind-rules.js";
 import { RunningJobs } from "./running-jobs.js";
-import type { Slots } from "./slots.js";
+import type { StartedJobs } from "./started-jobs.js";
 import type { WorkerOptions } from "./worker-options.js";
+
+/** Jobs of a kind that may wait in one process; a share of the limit of all, where there is one. */
+const AHEAD_MAX = 1_000;
+const AHEAD_SHARE = 0.25;
+/** Room under a limit that is not used for so long goes back to the others. */
+const SLACK_MS = 250;
+/** How soon it is noticed that a process of older software came or went. */
+const OLDER_CHECK_MS = 5_000;
 
 export function kindsServed(options: WorkerOptions): string[] {
   const handled = new Set(options.handlers.map(({ kind }) => kind));
@@ -19,13 +31,15 @@ export function kindsServed(options: WorkerOptions): string[] {
     .filter((kind) => options.kinds === null || options.kinds.includes(kind));
 }
 
-export function beat(options: WorkerOptions, workerId: string): Heartbeat {
+export function beat(options: WorkerOptions, workerId: string, started: StartedJobs): Heartbeat {
   const settings = {
     databaseUrl: options.databaseUrl,
     ssl: options.databaseSsl,
     workerId,
     deadAfterMs: options.policy().healing.workerDeadAfterMs,
     parentPid: options.parentPid,
+    started: started.shared,
+    evidencePath: started.path,
   };
   return startHeartbeat(settings, (why) => {
     options.emit({ event: "worker.heartbeat-lost", worker_id: workerId, why });
@@ -33,52 +47,120 @@ export function beat(options: WorkerOptions, workerId: string): Heartbeat {
   });
 }
 
-export function claimLoop(
-  options: WorkerOptions,
-  workerId: string,
-  kinds: readonly string[],
-  slots: Slots,
-  start: ClaimLoopDeps["start"],
-): ClaimLoop {
-  return new ClaimLoop({
-    clock: options.clock,
-    slots,
-    limits: () => {
-      const policy = options.policy();
-      return kinds
-        .map((kind) => ({ kind, ...rulesOf(policy, kind) }))
-        .filter(({ enabled }) => enabled);
-    },
-    claim: (free, max) =>
-      claimJobs(options.db, {
-        workerId,
-        kinds: free,
-        max,
-        globalCap: options.lane === "internal" ? null : options.globalCap,
-        safeModeKinds: SAFE_MODE_KINDS,
-      }),
-    start,
-    onClaimFailed: (error) => options.emit({ event: "claim.failed", worker_id: workerId, error }),
-    pollMaxMs: options.pollMaxMs,
-  });
+/** What a worker process runs with, once it is registered. */
+export interface Engine {
+  readonly loop: ClaimLoop;
+  readonly jobs: RunningJobs;
+  readonly limits: ClaimLimits;
+  readonly attempts: AttemptLog;
 }
 
-export function runningJobs(
+export interface EngineParts {
+  readonly workerId: string;
+  readonly processNumber: number;
+  readonly kinds: readonly string[];
+  readonly started: StartedJobs;
+}
+
+export function createEngine(options: WorkerOptions, parts: EngineParts): Engine {
+  const globalCap = options.lane === "internal" ? null : options.globalCap;
+  const aheadMax = globalCap === null ? AHEAD_MAX : Math.floor(globalCap * AHEAD_SHARE);
+  const load = new KindLoad(aheadMax);
+  const limits = new ClaimLimits({ workerId: parts.workerId, globalCap });
+  const attempts = new AttemptLog({
+    ...options,
+    workerIdOf: (kind) => kindWorkerId(kind, parts.processNumber),
+  });
+  const loop: ClaimLoop = new ClaimLoop({
+    ...claimLoopDeps(options, parts, load, limits),
+    accept: (claimed) => jobs.accept(claimed),
+  });
+  const jobs: RunningJobs = runningJobs(options, parts, { load, limits, loop, attempts });
+  return { loop, jobs, limits, attempts };
+}
+
+function claimLoopDeps(
   options: WorkerOptions,
-  processNumber: number,
-  slots: Slots,
-  onSlotFree: (kind: string) => void,
+  { workerId, kinds }: EngineParts,
+  load: KindLoad,
+  limits: ClaimLimits,
+): Omit<ClaimLoopDeps, "accept"> {
+  const { db, clock, pollMaxMs } = options;
+  const runsOlder = olderEngineWatch(options);
+  let busyMs = 0;
+  return {
+    clock,
+    pollMaxMs,
+    wants: () => load.wants(kinds.map((kind) => limitOf(options, kind)).filter(isEnabled)),
+    claim: async (wants, max) => {
+      busyMs = performance.now();
+      const claim = async (sql: typeof db | Parameters<Parameters<typeof db.transaction>[0]>[0]) => {
+        const admitted = await limits.admit(sql, wants);
+        const most = Math.min(max, admitted.max);
+        const claiming = { workerId, kinds: admitted.kinds, max: most };
+        const jobs = await claimJobs(sql, { ...claiming, safeModeKinds: SAFE_MODE_KINDS });
+        await limits.claimed(sql, admitted, jobs);
+        return jobs;
+      };
+      if (!(await runsOlder())) return claim(db);
+      limits.forget();
+      return db.transaction(claim);
+    },
+    idle: async () => {
+      if (!limits.hasSlack()) return pollMaxMs;
+      const unusedMs = performance.now() - busyMs;
+      if (unusedMs < SLACK_MS) return SLACK_MS - unusedMs;
+      await limits.giveBack(db);
+      return pollMaxMs;
+    },
+    onClaimFailed: (error) => options.emit({ event: "claim.failed", worker_id: workerId, error }),
+  };
+}
+
+/** Only under limits it matters, and then not at each claim. */
+function olderEngineWatch({ db, policy }: WorkerOptions): () => Promise<boolean> {
+  let knownMs = Number.NEGATIVE_INFINITY;
+  let known = false;
+  return async () => {
+    if (performance.now() - knownMs < OLDER_CHECK_MS) return known;
+    known = await runsOlderEngine(db, policy().healing.workerDeadAfterMs);
+    knownMs = performance.now();
+    return known;
+  };
+}
+
+function limitOf({ policy }: WorkerOptions, kind: string) {
+  return { kind, ...rulesOf(policy(), kind) };
+}
+
+const isEnabled = ({ enabled }: { readonly enabled: boolean }): boolean => enabled;
+
+function runningJobs(
+  options: WorkerOptions,
+  { processNumber, started }: EngineParts,
+  engine: Pick<Engine, "loop" | "limits" | "attempts"> & { readonly load: KindLoad },
 ): RunningJobs {
+  const { load, limits, loop, attempts } = engine;
+  const emit: Emit = (event) => {
+    options.emit(event);
+    if (event.event === "job.rescheduled") loop.hintAt(new Date(event.at));
+  };
   return new RunningJobs({
     ...options,
+    ...{ emit, load, started, attempts },
     handlers: new Map(options.handlers.map((handler) => [handler.kind, handler])),
     completions: new Completions(options.db),
     declare: async (job, name, input) => {
       await declareCompensation(options.db, { jobSeq: job.seq, name, input });
     },
-    slots,
     rulesOf: (kind) => rulesOf(options.policy(), kind),
     workerIdOf: (kind) => kindWorkerId(kind, processNumber),
-    onSlotFree,
+    onRoom: (kind) => {
+      if (loop.isHungry(kind) && load.wants([limitOf(options, kind)]).length > 0) loop.hint();
+    },
+    onReleased: (kind) => {
+      limits.released(kind);
+      if (limits.isTight()) loop.hasRoom(kind);
+    },
   });
 }

@@ -4,18 +4,20 @@
  */
 import { hostname } from "node:os";
 import { errorMessage } from "../base/fault.js";
+import { dropCapacity } from "../store/capacity.js";
 import { releaseForgottenJobs } from "../store/forgotten-jobs.js";
-import { findLostJobs } from "../store/job-claims.js";
+import { findLostJobs } from "../store/job-settle.js";
+import { STOP_HINT } from "../store/notifications.js";
 import { markWorker, registerWorker } from "../store/workers.js";
-import type { Emit } from "./events.js";
 import type { Heartbeat } from "./heartbeat.js";
 import { type JobHints, listenForJobs } from "./job-hints.js";
 import { parentLink } from "./parent-link.js";
-import type { RunningJobs } from "./running-jobs.js";
-import { Slots } from "./slots.js";
+import { processKey } from "./process-key.js";
+import { StartedJobs, startedJobsPath } from "./started-jobs.js";
+import { recoverDeadWorkers } from "./tick/recover-dead-workers.js";
 import { runTicks, type Tick } from "./ticker.js";
 import type { WorkerOptions } from "./worker-options.js";
-import { beat, claimLoop, kindsServed, runningJobs } from "./worker-parts.js";
+import { beat, createEngine, type Engine, kindsServed } from "./worker-parts.js";
 
 export interface RuntimeWorker {
   /** `<lane>-worker-<process number>`; null before the start. */
@@ -30,6 +32,12 @@ export interface RuntimeWorker {
 const LOST_CHECK_MS = 1_000;
 /** Longer than a claim takes from its commit to our knowing of it. */
 const FORGOTTEN_CHECK_MS = 15_000;
+/** What waits here for longer than this may find a slot elsewhere. */
+const WAIT_MAX_MS = 2_000;
+/** How exactly time-outs are kept. */
+const OVERDUE_CHECK_MS = 100;
+/** Workers that died on this machine, and those that no leader looks after. */
+const DEATH_CHECK_MS = 1_000;
 
 export function createWorker(options: WorkerOptions): RuntimeWorker {
   let life: Promise<WorkerLife> | null = null;
@@ -53,13 +61,14 @@ export function createWorker(options: WorkerOptions): RuntimeWorker {
 class WorkerLife {
   readonly id: string;
   readonly #options: WorkerOptions;
-  readonly #jobs: RunningJobs;
+  readonly #engine: Engine;
+  readonly #started: StartedJobs;
   readonly #heartbeat: Heartbeat;
   readonly #hints: JobHints;
   readonly #noClaims = new AbortController();
   readonly #stopped = new AbortController();
   readonly #claiming: Promise<void>;
-  readonly #checking: Promise<void>;
+  readonly #checking: Promise<void[]>;
 
   static async begin(options: WorkerOptions): Promise<WorkerLife> {
     const kinds = kindsServed(options);
@@ -68,6 +77,7 @@ class WorkerLife {
       kinds,
       hostname: hostname(),
       pid: process.pid,
+      processKey: processKey(process.pid),
     });
     // Before the first claim: a supervisor that does not know us could not tell at once that we died.
     if (options.parentPid !== null) parentLink().tellRegistered(registered.id);
@@ -83,34 +93,36 @@ class WorkerLife {
     registered: { readonly id: string; readonly processNumber: number },
     kinds: readonly string[],
   ) {
-    this.id = registered.id;
+    const { id, processNumber } = registered;
+    this.id = id;
     this.#options = options;
-    this.#heartbeat = beat(options, registered.id);
-    const slots = new Slots();
-    const loop = claimLoop(options, registered.id, kinds, slots, (job) => this.#jobs.start(job));
-    const emit: Emit = (event) => {
-      options.emit(event);
-      if (event.event === "job.rescheduled") loop.hintAt(new Date(event.at));
-    };
-    this.#jobs = runningJobs({ ...options, emit }, registered.processNumber, slots, (kind) =>
-      loop.slotFree(kind),
-    );
-    this.#hints = listenForJobs(options, () => loop.hint());
-    this.#claiming = loop.run(this.#noClaims.signal);
-    const checks = [this.#lostCheck(), this.#forgottenCheck()];
-    this.#checking = runTicks(checks, options, this.#stopped.signal);
+    const { evidenceDir } = options;
+    this.#started = new StartedJobs(evidenceDir ? startedJobsPath(evidenceDir, id) : null);
+    this.#heartbeat = beat(options, id, this.#started);
+    const parts = { workerId: id, processNumber, kinds, started: this.#started };
+    this.#engine = createEngine(options, parts);
+    this.#hints = listenForJobs(options, (hint) => this.#onHint(hint));
+    this.#claiming = this.#engine.loop.run(this.#noClaims.signal);
+    const checks = [this.#lostCheck(), this.#forgottenCheck(), this.#deathCheck()];
+    this.#checking = Promise.all([
+      runTicks(checks, options, this.#stopped.signal),
+      this.#keepTime(this.#stopped.signal),
+    ]);
+  }
+
+  #onHint(hint: string): void {
+    this.#engine.loop.hint();
+    if (hint === STOP_HINT) void this.#dropLost().catch(() => this.#engine.loop.hint());
   }
 
   /** Cancelled, reset or healed by others: the handler hears of it through its signal. */
   #lostCheck(): Tick {
-    return {
-      name: "stop-lost-jobs",
-      everyMs: LOST_CHECK_MS,
-      run: async () => {
-        const lost = await findLostJobs(this.#options.db, this.id, this.#jobs.executing());
-        this.#jobs.stop(lost, "lost");
-      },
-    };
+    return { name: "stop-lost-jobs", everyMs: LOST_CHECK_MS, run: () => this.#dropLost() };
+  }
+
+  async #dropLost(): Promise<void> {
+    const { jobs } = this.#engine;
+    jobs.forget(await findLostJobs(this.#options.db, this.id, jobs.held()));
   }
 
   /** A claim whose answer was lost on the way holds jobs that nobody here knows of. */
@@ -121,11 +133,29 @@ class WorkerLife {
       run: async () => {
         const { db, log } = this.#options;
         const graceMs = FORGOTTEN_CHECK_MS;
-        const known = this.#jobs.seqs();
+        const known = this.#engine.jobs.seqs();
         const released = await releaseForgottenJobs(db, { workerId: this.id, known, graceMs });
         if (released > 0) log.warn("worker.jobs-released", { worker_id: this.id, jobs: released });
       },
     };
+  }
+
+  #deathCheck(): Tick {
+    return {
+      name: "recover-dead-workers",
+      everyMs: DEATH_CHECK_MS,
+      run: () => recoverDeadWorkers(this.#options),
+    };
+  }
+
+  /** Handlers that run for too long, and jobs that wait for too long. */
+  async #keepTime(stopped: AbortSignal): Promise<void> {
+    const { jobs } = this.#engine;
+    while (!stopped.aborted) {
+      jobs.stopOverdue();
+      await jobs.giveBack(performance.now() - WAIT_MAX_MS);
+      await this.#options.clock.sleep(OVERDUE_CHECK_MS, stopped);
+    }
   }
 
   async end(drainMs: number): Promise<void> {
@@ -136,21 +166,25 @@ class WorkerLife {
     const released = await this.#drain(drainMs);
     emit({ event: "worker.drained", worker_id: this.id, released });
     this.#stopped.abort();
-    await Promise.all([this.#checking, this.#hints.stop()]);
+    await Promise.all([this.#checking, this.#hints.stop(), this.#engine.attempts.stop()]);
     await this.#heartbeat.stop();
+    await dropCapacity(db, this.id);
     await markWorker(db, this.id, "stopped");
+    await this.#started.close();
     emit({ event: "worker.stopped", worker_id: this.id });
   }
 
   /** How many had to be given back. */
   async #drain(drainMs: number): Promise<number> {
+    const { jobs } = this.#engine;
+    const waiting = await jobs.giveBack();
     const drained = new AbortController();
-    const settled = this.#jobs.settled().then(() => drained.abort());
+    const settled = jobs.settled().then(() => drained.abort());
     await this.#options.clock.sleep(drainMs, drained.signal);
-    const left = this.#jobs.executing().map(({ seq }) => seq);
-    this.#jobs.stop(left, "shutdown");
+    const left = jobs.executing();
+    jobs.stop(left, "shutdown");
     await settled;
-    return left.length;
+    return waiting + left.length;
   }
 
   /** For people who look; the drain does not depend on it. */

@@ -2,8 +2,9 @@
  * The only door to Postgres. `pg` is imported nowhere else. Store functions take a `Sql` first (a pool
  * or a transaction) and never begin a transaction themselves: the caller who decides begins it.
  */
-import pg from "pg";
+import type pg from "pg";
 import { errorMessage, Fault, fault } from "../base/fault.js";
+import { SessionPool } from "./pool.js";
 
 export interface QueryResult<Row> {
   readonly rows: Row[];
@@ -52,91 +53,81 @@ export interface DatabaseOptions {
   readonly onIdleError?: (error: Error) => void;
 }
 
-// bigint columns are keys and counts far below 2^53: numbers, not strings.
-const types = {
-  getTypeParser: (oid: number, format?: "text" | "binary") =>
-    oid === 20 || oid === 1700
-      ? (text: string) => Number(text)
-      : pg.types.getTypeParser(oid, format as "text"),
-};
-
 const STATEMENT_TIMEOUT_MS = 60_000;
 const SILENCE_MAX_MS = 5_000;
-/** A process that is frozen in the midst of a transaction holds its locks, also those that every claim needs. */
-const IDLE_TRANSACTION_MAX_MS = 5_000;
 
 export function openDatabase(options: DatabaseOptions): Database {
   const statementTimeoutMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
-  const pool = new pg.Pool({
-    connectionString: options.url,
+  const pool = new SessionPool({
+    url: options.url,
     max: options.poolMax,
-    application_name: options.applicationName,
-    ssl: options.ssl ? { rejectUnauthorized: true } : false,
-    connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
-    statement_timeout: statementTimeoutMs,
-    idle_in_transaction_session_timeout: IDLE_TRANSACTION_MAX_MS,
-    options: "-c search_path=public,control",
-    types,
+    applicationName: options.applicationName,
+    ssl: options.ssl,
+    connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
+    statementTimeoutMs,
+    onIdleError: (error) => options.onIdleError?.(error),
   });
-  pool.on("error", (error) => options.onIdleError?.(error));
-  // One that goes from hand to hand in a busy pool is nobody's for a moment: an error that nobody hears ends the process.
-  pool.on("connect", (client) => client.on("error", () => {}));
   // 0 is none here too.
   const giveUpMs = statementTimeoutMs + Math.min(statementTimeoutMs, SILENCE_MAX_MS);
   return {
-    query: (text, values) => run(pool, text, values, giveUpMs),
-    transaction: (work) => inTransaction(pool, work, giveUpMs),
-    connect: (work) => withSession(pool, work),
+    query: (text, values, name) =>
+      inFaults(() => pool.use((lent) => run(lent, text, values, pool.nameOf(name), giveUpMs))),
+    transaction: async (work) => inTransaction(await lend(pool), work, giveUpMs),
+    connect: async (work) => withSession(await lend(pool), work),
     close: () => pool.end(),
   };
+}
+
+async function inFaults<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toDatabaseFault(error);
+  }
+}
+
+function lend(pool: SessionPool): Promise<pg.PoolClient> {
+  return inFaults(() => pool.use((lent) => lent.connect()));
 }
 
 async function run<Row extends object>(
   client: pg.Pool | pg.PoolClient,
   text: string,
   values: readonly unknown[] = [],
+  name?: string,
   giveUpMs = 0,
 ): Promise<QueryResult<Row>> {
-  try {
-    const query: pg.QueryConfig & { readonly query_timeout: number } = {
-      text,
-      values: [...values],
-      query_timeout: giveUpMs,
-    };
-    const result = await client.query<Row>(query);
-    // A text of several statements gives a list of results; nobody asks for their rows.
-    return { rows: result.rows ?? [], rowCount: result.rowCount ?? 0 };
-  } catch (error) {
-    throw toDatabaseFault(error);
-  }
-}
-
-async function lend(pool: pg.Pool): Promise<pg.PoolClient> {
-  try {
-    return await pool.connect();
-  } catch (error) {
-    throw toDatabaseFault(error);
-  }
+  const query: pg.QueryConfig & { readonly query_timeout: number } = {
+    text,
+    values: [...values],
+    query_timeout: giveUpMs,
+    ...(name === undefined ? {} : { name }),
+  };
+  const result = await client.query<Row>(query);
+  // A text of several statements gives a list of results; nobody asks for their rows.
+  return { rows: result.rows ?? [], rowCount: result.rowCount ?? 0 };
 }
 
 async function inTransaction<T>(
-  pool: pg.Pool,
+  client: pg.PoolClient,
   work: (tx: Sql) => Promise<T>,
   giveUpMs: number,
 ): Promise<T> {
-  const client = await lend(pool);
   let broken: Error | undefined;
   const noteError = (error: Error) => {
     broken = error;
   };
   client.on("error", noteError);
+  const tx: Sql = {
+    query: (text, values) => inFaults(() => run(client, text, values, undefined, giveUpMs)),
+  };
   try {
-    await run(client, "BEGIN", [], giveUpMs);
-    const value = await work({ query: (text, values) => run(client, text, values, giveUpMs) });
-    await run(client, "COMMIT", [], giveUpMs);
+    await tx.query("BEGIN");
+    const value = await work(tx);
+    await tx.query("COMMIT");
     return value;
   } catch (error) {
-    await run(client, "ROLLBACK", [], giveUpMs).catch((rollbackError: Error) => {
+    await tx.query("ROLLBACK").catch((rollbackError: Error) => {
       broken = rollbackError;
     });
     throw error;
@@ -147,8 +138,10 @@ async function inTransaction<T>(
   }
 }
 
-async function withSession<T>(pool: pg.Pool, work: (session: Session) => Promise<T>): Promise<T> {
-  const client = await lend(pool);
+async function withSession<T>(
+  client: pg.PoolClient,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
   const lostListeners: ((error: Error) => void)[] = [];
   const noteLost = (error: Error) => {
     for (const listener of lostListeners) listener(error);
@@ -156,7 +149,7 @@ async function withSession<T>(pool: pg.Pool, work: (session: Session) => Promise
   client.on("error", noteLost);
   try {
     return await work({
-      query: (text, values) => run(client, text, values),
+      query: (text, values) => inFaults(() => run(client, text, values)),
       onNotification: (listen) =>
         client.on("notification", ({ channel, payload }) => listen(channel, payload ?? "")),
       onLost: (lost) => lostListeners.push(lost),
@@ -197,6 +190,11 @@ export function toDatabaseFault(error: unknown): Fault {
     `database: ${message}`,
     { cause: error, details: { sqlstate: /^[0-9A-Z]{5}$/.test(code) ? code : null } },
   );
+}
+
+/** The server answered and refused a value: asking again gives the same answer. */
+export function isStatementRefused(error: unknown): boolean {
+  return !(error instanceof Fault) || error.code === "DATABASE_ERROR";
 }
 
 /** Nobody answers, or nobody has a session for us: it passes by itself, and nothing is wrong with the statement. */

@@ -3,7 +3,8 @@ import { fault } from "../base/fault.js";
 import type { JsonObject } from "../base/json.js";
 import { type Job, PRIORITY_DEFAULT } from "../job/job.js";
 import { type AuditEntry, readAuditOfTarget } from "./audit.js";
-import type { Sql } from "./database.js";
+import type { Database, Sql } from "./database.js";
+import { EnqueueBatch } from "./enqueue-batch.js";
 import { type HealingEntry, readHealingOfJob } from "./healing.js";
 import { JOB_COLUMNS } from "./job-columns.js";
 
@@ -51,10 +52,18 @@ LEFT JOIN inserted twin ON twin.unique_key = w.unique_key
 LEFT JOIN public.jobs older ON older.unique_key = w.unique_key AND older.status IN ('pending', 'running')
 ORDER BY w.ord`;
 
+/** Those that enqueue at the same time on one database share a commit. */
+const batches = new WeakMap<Database, EnqueueBatch>();
+
 /** Runs inside the caller's transaction when given one. Throws a Fault `ENQUEUE_CONTENDED` only when a key is fought over. */
-export async function enqueueJob(sql: Sql, job: NewJob): Promise<Enqueued> {
-  const [enqueued] = await enqueueJobs(sql, [job]);
-  return enqueued!;
+export async function enqueueJob(sql: Sql | Database, job: NewJob): Promise<Enqueued> {
+  if (!("transaction" in sql)) return (await enqueueJobs(sql, [job]))[0]!;
+  let batch = batches.get(sql);
+  if (batch === undefined) {
+    batch = new EnqueueBatch((jobs) => enqueueJobs(sql, jobs));
+    batches.set(sql, batch);
+  }
+  return batch.enqueue(job);
 }
 
 /** All in one statement; the answers stand in the order of the jobs. */
@@ -68,6 +77,7 @@ export async function enqueueJobs(sql: Sql, jobs: readonly NewJob[]): Promise<En
     const { rows } = await sql.query<{ index: number; seq: number | null; created: boolean }>(
       INSERT_JOBS,
       [JSON.stringify(open.map(({ job }) => toInput(job)))],
+      "enqueue-jobs",
     );
     const unanswered: typeof open = [];
     for (const { index, seq, created } of rows) {

@@ -1,8 +1,6 @@
-/** Worker processes, one row each, and what becomes of the jobs of those that died. Time is the database's. */
-import type { HeldJob } from "../job/job.js";
+/** Worker processes, one row each. Those that died are in worker-deaths.ts. Time is the database's. */
 import type { Lane } from "../job/kinds.js";
 import type { Sql } from "./database.js";
-import { HELD_COLUMNS } from "./job-columns.js";
 
 export type WorkerStatus = "alive" | "draining" | "stopped" | "dead";
 
@@ -11,7 +9,12 @@ export interface NewWorker {
   readonly kinds: readonly string[];
   readonly hostname: string;
   readonly pid: number;
+  /** See runtime/process-key; null where the system does not tell. */
+  readonly processKey?: string | null;
 }
+
+/** This software takes capacity before it claims, and says which handlers have started. */
+const ENGINE = 2;
 
 export interface Worker {
   /** `general-worker-3` (HB-db-13). */
@@ -32,21 +35,26 @@ export async function registerWorker(
   worker: NewWorker,
 ): Promise<{ id: string; processNumber: number }> {
   const { rows } = await sql.query<{ id: string; processNumber: number }>(
-    `INSERT INTO public.workers (id, process_number, kinds, hostname, pid)
+    `INSERT INTO public.workers (id, process_number, kinds, hostname, pid, process_key, engine, started_jobs)
      OVERRIDING SYSTEM VALUE
-     SELECT $1 || '-worker-' || n, n, $2, $3, $4
+     SELECT $1 || '-worker-' || n, n, $2, $3, $4, $5, $6, '{}'
      FROM nextval(pg_get_serial_sequence('public.workers', 'process_number')) AS n
      RETURNING id, process_number AS "processNumber"`,
-    [worker.lane, worker.kinds, worker.hostname, worker.pid],
+    [worker.lane, worker.kinds, worker.hostname, worker.pid, worker.processKey ?? null, ENGINE],
   );
   return rows[0]!;
 }
 
-/** False: it was declared dead, its jobs are gone to others, and the process must end. */
-export async function beatWorker(sql: Sql, id: string): Promise<boolean> {
+/** `started`: jobs whose handler runs. False: it was declared dead, its jobs are gone to others, and the process must end. */
+export async function beatWorker(
+  sql: Sql,
+  id: string,
+  started: readonly number[] = [],
+): Promise<boolean> {
   const { rowCount } = await sql.query(
-    "UPDATE public.workers SET last_heartbeat = now() WHERE id = $1 AND status IN ('alive', 'draining')",
-    [id],
+    `UPDATE public.workers SET last_heartbeat = now(), started_jobs = $2
+     WHERE id = $1 AND status IN ('alive', 'draining')`,
+    [id, started],
   );
   return rowCount === 1;
 }
@@ -75,19 +83,6 @@ export async function listWorkers(sql: Sql, limit = 100): Promise<Worker[]> {
   return rows;
 }
 
-/** Those that have not beaten for so long, and those that ended but still hold jobs. */
-export async function listDeadWorkers(sql: Sql, deadAfterMs: number): Promise<Worker[]> {
-  const { rows } = await sql.query<Worker>(
-    `SELECT ${WORKER_COLUMNS} FROM public.workers w
-     WHERE (w.status IN ('alive', 'draining') AND w.last_heartbeat < now() - $1 * interval '1 ms')
-        OR (w.status IN ('dead', 'stopped')
-            AND EXISTS (SELECT FROM public.jobs j WHERE j.worker_id = w.id AND j.status = 'running'))
-     ORDER BY w.process_number`,
-    [deadAfterMs],
-  );
-  return rows;
-}
-
 /** Worker processes that beat within this time. */
 export async function countAliveWorkers(sql: Sql, deadAfterMs: number): Promise<number> {
   const { rows } = await sql.query<{ count: number }>(
@@ -110,31 +105,4 @@ export async function countClaimingWorkers(
     [deadAfterMs, kinds],
   );
   return rows[0]!.count;
-}
-
-/**
- * Takes the running jobs of a worker out of its hands: a late finish of it changes nothing any more.
- * They stay `running`, held by the caller, who settles each in the same transaction as healing decides.
- */
-export async function takeJobsOfDeadWorker(tx: Sql, workerId: string): Promise<HeldJob[]> {
-  return take(tx, "jobs.worker_id = $1", [workerId]);
-}
-
-/** The same for running rows that no known worker holds, e.g. ones inserted by hand, after a grace time. */
-export async function takeOrphanedJobs(tx: Sql, olderThanMs: number): Promise<HeldJob[]> {
-  return take(
-    tx,
-    `coalesce(jobs.started_at, jobs.created_at) < now() - $1 * interval '1 ms'
-     AND NOT EXISTS (SELECT FROM public.workers w WHERE w.id = jobs.worker_id)`,
-    [olderThanMs],
-  );
-}
-
-async function take(tx: Sql, condition: string, values: readonly unknown[]): Promise<HeldJob[]> {
-  const { rows } = await tx.query<HeldJob>(
-    `UPDATE public.jobs SET fence = fence + 1, crash_count = crash_count + 1
-     WHERE jobs.status = 'running' AND ${condition} RETURNING ${HELD_COLUMNS}`,
-    values,
-  );
-  return rows;
 }

@@ -112,6 +112,7 @@ export function makeWorkerKind(kind: string, overrides: Partial<WorkerKind> = {}
     enabled: true,
     concurrency: 5,
     globalMax: null,
+    rateLimit: null,
     priority: 0,
     timeoutMs: 5 * MINUTE_MS,
     attemptsMax: 5,

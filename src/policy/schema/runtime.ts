@@ -13,6 +13,15 @@ const Worker = Type.Object(
     globalMax: Type.Optional(
       Whole(1, 100_000, "Jobs at once over all processes. Default: no bound (X-09)."),
     ),
+    rateLimit: Type.Optional(
+      Type.Object(
+        {
+          max: Whole(1, 1_000_000, "Starts in that time over all processes, also at once."),
+          per: Duration("The time, such as 1m."),
+        },
+        { ...closed, description: "How often a job of this kind may start. Default: no bound." },
+      ),
+    ),
     priority: Whole(1, 10, "10 is high, 1 is low (HB-db-07)."),
     timeout: Duration("Longest run of one job."),
     attemptsMax: Whole(1, 100, "Runs before it stays failed."),

@@ -1,0 +1,35 @@
+/**
+ * Names a process so that others on the same machine can see that it is gone, at once and for certain: machine
+ * boot, process namespace, process number and its start. Elsewhere nothing can be told; then its lease decides.
+ */
+import { readFileSync, readlinkSync } from "node:fs";
+
+/** Null where the system does not tell (only Linux does). */
+export function processKey(pid: number): string | null {
+  try {
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    const namespace = readlinkSync("/proc/self/ns/pid");
+    return `${boot} ${namespace} ${pid} ${startOf(pid)}`;
+  } catch {
+    return null;
+  }
+}
+
+/** True: it was a process of this machine, and it is no more. False: it runs, or nobody here can know. */
+export function isGone(key: string | null): boolean {
+  const own = key === null ? null : processKey(process.pid);
+  if (key === null || own === null) return false;
+  const [boot, namespace, pid] = key.split(" ");
+  const [ownBoot, ownNamespace] = own.split(" ");
+  if (boot !== ownBoot || namespace !== ownNamespace) return false;
+  return processKey(Number(pid)) !== key;
+}
+
+/** Clock ticks from the boot to the start of the process: tells it from a later one with the same number. */
+function startOf(pid: number): string {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  // The name before the last bracket may hold spaces; a zombie has ended, whoever has not asked yet.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  if (fields[0] === "Z") throw new Error("it has ended");
+  return fields[19] ?? "";
+}

@@ -1,0 +1,54 @@
+/**
+ * Jobs that are enqueued at the same time share a statement and its commit; each caller is answered after it. A
+ * job that comes alone goes at once, on the next turn of the loop.
+ */
+import { isStatementRefused } from "./database.js";
+import type { Enqueued, NewJob } from "./jobs.js";
+
+interface Waiting {
+  readonly job: NewJob;
+  readonly resolve: (enqueued: Enqueued) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const BATCH_MAX = 500;
+
+export class EnqueueBatch {
+  readonly #write: (jobs: readonly NewJob[]) => Promise<Enqueued[]>;
+  #waiting: Waiting[] = [];
+  #writing = false;
+
+  constructor(write: (jobs: readonly NewJob[]) => Promise<Enqueued[]>) {
+    this.#write = write;
+  }
+
+  enqueue(job: NewJob): Promise<Enqueued> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ job, resolve, reject });
+      if (this.#writing) return;
+      this.#writing = true;
+      setImmediate(() => void this.#writeAll());
+    });
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      await this.#writeOne(this.#waiting.splice(0, BATCH_MAX));
+      // Who was just answered may enqueue again at once: the next batch takes them along.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.#writing = false;
+  }
+
+  async #writeOne(batch: readonly Waiting[]): Promise<void> {
+    try {
+      const enqueued = await this.#write(batch.map(({ job }) => job));
+      for (const [index, { resolve }] of batch.entries()) resolve(enqueued[index]!);
+    } catch (error) {
+      // One payload that the database refuses must not spoil the others.
+      if (batch.length > 1 && isStatementRefused(error))
+        for (const one of batch) await this.#writeOne([one]);
+      else for (const { reject } of batch) reject(error);
+    }
+  }
+}

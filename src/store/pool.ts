@@ -1,0 +1,98 @@
+/**
+ * A pool of sessions with our settings; and without them where a pooler that lends a session for one
+ * transaction stands in between (PgBouncer in transaction mode): it refuses start-up parameters that it
+ * does not know, and a prepared statement may be asked of a server that never saw it.
+ */
+import pg from "pg";
+
+export interface PoolOptions {
+  readonly url: string;
+  readonly max: number;
+  readonly applicationName: string;
+  readonly ssl: boolean;
+  readonly connectTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+  readonly onIdleError: (error: Error) => void;
+}
+
+// bigint columns are keys and counts far below 2^53: numbers, not strings.
+const types = {
+  getTypeParser: (oid: number, format?: "text" | "binary") =>
+    oid === 20 || oid === 1700
+      ? (text: string) => Number(text)
+      : pg.types.getTypeParser(oid, format as "text"),
+};
+
+/** A process that is frozen in the midst of a transaction holds its locks, also those that every claim needs. */
+const IDLE_TRANSACTION_MAX_MS = 5_000;
+/** A prepared statement that this server does not know, or knows from somebody else. */
+const FOREIGN_STATEMENT = new Set(["26000", "42P05"]);
+
+export class SessionPool {
+  readonly #options: PoolOptions;
+  #pool: pg.Pool;
+  #namesStatements = true;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#pool = open(options, OURS(options));
+  }
+
+  /** Runs it again, once, when only a pooler was in the way. */
+  async use<T>(work: (pool: pg.Pool) => Promise<T>): Promise<T> {
+    const pool = this.#pool;
+    try {
+      return await work(pool);
+    } catch (error) {
+      if (!this.#stepBack(pool, error)) throw error;
+      return work(this.#pool);
+    }
+  }
+
+  /** The name to prepare a statement under; undefined: not at all. */
+  nameOf(name: string | undefined): string | undefined {
+    return this.#namesStatements ? name : undefined;
+  }
+
+  end(): Promise<void> {
+    return this.#pool.end();
+  }
+
+  /** True when it is worth another try. */
+  #stepBack(tried: pg.Pool, error: unknown): boolean {
+    const { code, message } = error as { code?: unknown; message?: unknown };
+    if (typeof code === "string" && FOREIGN_STATEMENT.has(code)) {
+      this.#namesStatements = false;
+      return true;
+    }
+    if (!String(message).includes("unsupported startup parameter")) return false;
+    this.#namesStatements = false;
+    if (tried === this.#pool) {
+      this.#pool = open(this.#options, {});
+      void tried.end();
+    }
+    return true;
+  }
+}
+
+const OURS = (options: PoolOptions): pg.PoolConfig => ({
+  statement_timeout: options.statementTimeoutMs,
+  idle_in_transaction_session_timeout: IDLE_TRANSACTION_MAX_MS,
+  options: "-c search_path=public,control",
+});
+
+function open(options: PoolOptions, settings: pg.PoolConfig): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.max,
+    application_name: options.applicationName,
+    ssl: options.ssl ? { rejectUnauthorized: true } : false,
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    types,
+    ...settings,
+  });
+  pool.on("error", (error) => options.onIdleError(error));
+  // One that goes from hand to hand in a busy pool is nobody's for a moment: an error that nobody hears ends the process.
+  pool.on("connect", (client) => client.on("error", () => {}));
+  return pool;
+}

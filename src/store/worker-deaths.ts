@@ -1,0 +1,90 @@
+/** What becomes of the jobs of worker processes that died. Time is the database's. */
+import type { HeldJob } from "../job/job.js";
+import type { Sql } from "./database.js";
+import { HELD_COLUMNS } from "./job-columns.js";
+
+export interface DeadWorker {
+  readonly id: string;
+}
+
+export interface LivingWorker {
+  readonly id: string;
+  /** See runtime/process-key. */
+  readonly processKey: string | null;
+}
+
+/**
+ * Those that have not beaten for so long while there was a database to beat in, and those that ended but still
+ * hold jobs.
+ */
+export async function listDeadWorkers(sql: Sql, deadAfterMs: number): Promise<DeadWorker[]> {
+  const { rows } = await sql.query<DeadWorker>(
+    `SELECT w.id FROM public.workers w
+     WHERE (w.status IN ('alive', 'draining')
+            AND greatest(w.last_heartbeat, pg_postmaster_start_time()) < now() - $1 * interval '1 ms')
+        OR (w.status IN ('dead', 'stopped') AND w.id IN (SELECT j.worker_id FROM public.jobs j WHERE j.status = 'running'))
+     ORDER BY w.process_number`,
+    [deadAfterMs],
+  );
+  return rows;
+}
+
+/** Those that nobody has declared dead. */
+export async function listLivingWorkers(sql: Sql): Promise<LivingWorker[]> {
+  const { rows } = await sql.query<LivingWorker>(
+    `SELECT id, process_key AS "processKey" FROM public.workers WHERE status IN ('alive', 'draining')`,
+  );
+  return rows;
+}
+
+export interface Death {
+  /** Jobs whose handler had started, as of its last beat; null when its software does not say. */
+  readonly beaten: readonly number[] | null;
+  /** Workers that died within the window besides it. */
+  readonly otherDeaths: number;
+}
+
+export async function readDeath(sql: Sql, workerId: string, windowMs: number): Promise<Death> {
+  const { rows } = await sql.query<Death>(
+    `SELECT (SELECT to_jsonb(w.started_jobs) FROM public.workers w WHERE w.id = $1) AS beaten,
+       (SELECT count(*)::int FROM public.workers w
+        WHERE w.status = 'dead' AND w.id <> $1 AND w.stopped_at > now() - $2 * interval '1 ms') AS "otherDeaths"`,
+    [workerId, windowMs],
+  );
+  return rows[0]!;
+}
+
+/**
+ * Takes the running jobs of a worker out of its hands: a late finish of it changes nothing any more.
+ * They stay `running`, held by the caller, who settles each in the same transaction as healing decides.
+ */
+export async function takeJobsOfDeadWorker(tx: Sql, workerId: string): Promise<HeldJob[]> {
+  return take(tx, "jobs.worker_id = $1", [workerId]);
+}
+
+/** The same for running rows that no known worker holds, e.g. ones inserted by hand, after a grace time. */
+export async function takeOrphanedJobs(tx: Sql, olderThanMs: number): Promise<HeldJob[]> {
+  return take(
+    tx,
+    `coalesce(jobs.started_at, jobs.created_at) < now() - $1 * interval '1 ms'
+     AND NOT EXISTS (SELECT FROM public.workers w WHERE w.id = jobs.worker_id)`,
+    [olderThanMs],
+  );
+}
+
+async function take(tx: Sql, condition: string, values: readonly unknown[]): Promise<HeldJob[]> {
+  const { rows } = await tx.query<HeldJob>(
+    `UPDATE public.jobs SET fence = fence + 1 WHERE jobs.status = 'running' AND ${condition}
+     RETURNING ${HELD_COLUMNS}`,
+    values,
+  );
+  return rows;
+}
+
+/** One more death that this job may have caused. */
+export async function chargeJobs(tx: Sql, seqs: readonly number[]): Promise<void> {
+  if (seqs.length === 0) return;
+  await tx.query("UPDATE public.jobs SET crash_count = crash_count + 1 WHERE seq = ANY ($1)", [
+    seqs,
+  ]);
+}
