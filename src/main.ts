@@ -90,6 +90,7 @@ async function open(
   const db = openPool(config, databaseUrl, options.role, poolMax(options, policy.set), log);
   opened.push(() => db.close());
   const foundation = layFoundation({ config, databaseUrl, db, log, policy });
+  opened.push(foundation.tally.run(foundation));
   const url = options.lane === null ? await openParts(options, foundation, opened) : null;
   if (options.lane !== null) {
     const worker = await startWorkerProcess(foundation, { ...options, lane: options.lane });

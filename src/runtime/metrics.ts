@@ -1,8 +1,10 @@
 /** Metrics of one process for a scraper (EP-24). The only file that knows prom-client. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../base/clock.js";
+import type { TalliedJobs } from "../store/job-tally.js";
 import { type ApiStats, ApiStatsWindow } from "./api-stats.js";
 import type { RuntimeEvent } from "./events.js";
+import { renderTally } from "./job-tally.js";
 
 export interface ObservedRequest {
   readonly method: string;
@@ -35,6 +37,8 @@ export interface MetricsOptions {
   readonly clock: Clock;
   /** Asked at each scrape. When it fails, the rest is still served and the failure is counted. */
   readonly readJobs?: () => Promise<readonly JobGauge[]>;
+  /** What all processes have counted; likewise. */
+  readonly readTally?: () => Promise<readonly TalliedJobs[]>;
 }
 
 export function createMetrics(options: MetricsOptions): Metrics {
@@ -59,7 +63,8 @@ export function createMetrics(options: MetricsOptions): Metrics {
     apiStats: () => window.read(),
     render: async () => {
       await refreshJobs(runtime, options.readJobs);
-      return { contentType: registry.contentType, body: await registry.metrics() };
+      const tally = await tallyText(runtime, options.readTally);
+      return { contentType: registry.contentType, body: `${await registry.metrics()}${tally}` };
     },
   };
 }
@@ -71,27 +76,10 @@ function runtimeMetrics(registry: Registry) {
   const counter = (name: string, help: string, labelNames: string[]) =>
     new Counter({ name, help, labelNames, registers });
   return {
-    claims: counter("algobrain_job_claims_total", "Jobs taken by this process.", ["job_type"]),
-    settles: counter("algobrain_job_settles_total", "How jobs of this process ended.", [
-      "job_type",
-      "outcome",
-    ]),
-    late: counter(
-      "algobrain_job_late_settles_total",
-      "Handlers that ended after the job was no longer theirs.",
-      ["job_type"],
-    ),
     healing: counter("algobrain_healdec_actions_total", "Healing actions.", [
       "failure_type",
       "strategy",
     ]),
-    duration: new Histogram({
-      name: "algobrain_job_duration_seconds",
-      help: "Run time of completed jobs.",
-      labelNames: ["job_type"],
-      buckets: [0.01, 0.1, 0.5, 1, 5, 30, 120, 600],
-      registers,
-    }),
     ticks: counter(
       "algobrain_ticks_total",
       "Repeated works of this process, such as those of the orchestrator.",
@@ -107,26 +95,8 @@ function runtimeMetrics(registry: Registry) {
   };
 }
 
-/** How a job of this process ended, by the event that says so. */
-const OUTCOMES: Readonly<Partial<Record<RuntimeEvent["event"], string>>> = {
-  "job.completed": "completed",
-  "job.failed": "failed",
-  "job.quarantined": "quarantined",
-  "job.rescheduled": "rescheduled",
-  "job.released": "released",
-};
-
-/** Events about processes and leases are log lines only; their numbers are in the database. */
+/** Events about processes and leases are log lines only; their numbers are in the database, and so is the tally of jobs. */
 function countEvent(metrics: RuntimeMetrics, happened: RuntimeEvent): void {
-  const outcome = OUTCOMES[happened.event];
-  if ("job_type" in happened && outcome !== undefined) {
-    metrics.settles.inc({ job_type: happened.job_type, outcome });
-  }
-  if (happened.event === "job.claimed") metrics.claims.inc({ job_type: happened.job_type });
-  if (happened.event === "job.lost") metrics.late.inc({ job_type: happened.job_type });
-  if (happened.event === "job.completed") {
-    metrics.duration.observe({ job_type: happened.job_type }, happened.duration_ms / 1_000);
-  }
   if (happened.event === "healdec.acted") {
     const { failure_type, strategy } = happened;
     metrics.healing.inc({ failure_type, strategy });
@@ -150,5 +120,18 @@ async function refreshJobs(
     }
   } catch {
     metrics.readErrors.inc();
+  }
+}
+
+async function tallyText(
+  metrics: RuntimeMetrics,
+  readTally: MetricsOptions["readTally"],
+): Promise<string> {
+  if (readTally === undefined) return "";
+  try {
+    return renderTally(await readTally());
+  } catch {
+    metrics.readErrors.inc();
+    return "";
   }
 }

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Clock } from "../../src/base/clock.js";
 import { ApiStatsWindow } from "../../src/runtime/api-stats.js";
+import { JobTally } from "../../src/runtime/job-tally.js";
 import { createMetrics } from "../../src/runtime/metrics.js";
+import { readTally } from "../../src/store/job-tally.js";
+import { withDatabase } from "../support/database.js";
 
 function clockAt(start: number) {
   let nowMs = start;
@@ -14,9 +17,6 @@ const job = { job_id: "job-1", job_type: "index", worker_id: "index-worker-1", a
 describe("metrics", () => {
   it("count what the runtime says, by type", async () => {
     const metrics = createMetrics({ clock: clockAt(0).clock });
-    metrics.observeEvent({ event: "job.claimed", waited_ms: 3, ...job });
-    metrics.observeEvent({ event: "job.completed", duration_ms: 20, ...job });
-    metrics.observeEvent({ event: "job.lost", ...job });
     metrics.observeEvent({
       event: "healdec.acted",
       ...job,
@@ -27,13 +27,67 @@ describe("metrics", () => {
     });
     const { body, contentType } = await metrics.render();
     expect(contentType).toContain("text/plain");
-    expect(body).toContain('algobrain_job_claims_total{job_type="index"} 1');
-    expect(body).toContain('algobrain_job_settles_total{job_type="index",outcome="completed"} 1');
-    expect(body).toContain('algobrain_job_late_settles_total{job_type="index"} 1');
     expect(body).toContain(
       'algobrain_healdec_actions_total{failure_type="crash",strategy="restart"} 1',
     );
     expect(body).toContain("process_cpu_seconds_total");
+  });
+
+  it("tell what the handlers of all processes came to (EP-24)", () =>
+    withDatabase(async (db) => {
+      const ended = (duration_ms: number) =>
+        ({ event: "job.completed", duration_ms, ...job }) as const;
+      const [one, other] = [new JobTally(db), new JobTally(db)];
+      for (const ms of [20, 700]) one.observe(ended(ms));
+      one.observe({ event: "job.claimed", waited_ms: 3, ...job });
+      other.observe(ended(40_000));
+      other.observe({ event: "job.lost", ...job });
+      await Promise.all([one.flush(), other.flush()]);
+      await one.flush();
+      const metrics = createMetrics({ clock: clockAt(0).clock, readTally: () => readTally(db) });
+      const { body } = await metrics.render();
+      const lines = body.split("\n").filter((line) => /^algobrain_job_(settles|dur)/.test(line));
+      const of = 'algobrain_job_duration_seconds_bucket{job_type="index",le=';
+      expect(lines).toEqual([
+        'algobrain_job_settles_total{job_type="index",outcome="completed"} 3',
+        'algobrain_job_settles_total{job_type="index",outcome="lost"} 1',
+        ...[
+          [0.01, 0],
+          [0.1, 1],
+          [0.5, 1],
+          [1, 2],
+          [5, 2],
+          [30, 2],
+          [120, 3],
+          [600, 3],
+        ].map(([bound, n]) => `${of}"${bound}"} ${n}`),
+        `${of}"+Inf"} 3`,
+        'algobrain_job_duration_seconds_sum{job_type="index"} 40.72',
+        'algobrain_job_duration_seconds_count{job_type="index"} 3',
+      ]);
+    }));
+
+  it("lose no count while the database is away", async () => {
+    let away = true;
+    const sent: unknown[] = [];
+    const tally = new JobTally({
+      query: async (_text, values) => {
+        if (away) throw new Error("gone");
+        sent.push(...(JSON.parse(String(values?.[0])) as unknown[]));
+        return { rows: [], rowCount: 0 };
+      },
+    });
+    tally.observe({ event: "job.completed", duration_ms: 400, ...job });
+    await expect(tally.flush()).rejects.toThrow("gone");
+    tally.observe({ event: "job.completed", duration_ms: 2_000, ...job });
+    away = false;
+    await tally.flush();
+    expect(sent).toEqual([
+      {
+        ...{ jobType: "index", outcome: "completed", count: 2, seconds: 2.4 },
+        buckets: [0, 0, 1, 1, 2, 2, 2, 2],
+      },
+    ]);
   });
 
   it("are served without job counts when the database is silent", async () => {

@@ -29,3 +29,14 @@ CREATE TABLE control.job_line (
   message text NOT NULL,
   PRIMARY KEY (job_seq, fence, ordinal)
 );
+
+-- How attempts ended, of all processes together and since the beginning: what a scraper counts.
+CREATE TABLE control.job_tally (
+  job_type text NOT NULL,
+  outcome  text NOT NULL,
+  count    bigint NOT NULL,
+  -- Run time of completed ones: in all, and how many took so long at most, bound by bound.
+  seconds  double precision NOT NULL DEFAULT 0,
+  buckets  bigint[] NOT NULL DEFAULT '{}',
+  PRIMARY KEY (job_type, outcome)
+) WITH (fillfactor = 50);
