@@ -208,8 +208,3 @@ export async function deleteJobs(tx: Sql, seqs: readonly number[]): Promise<numb
   const { rowCount } = await tx.query("DELETE FROM public.jobs WHERE seq = ANY ($1)", [seqs]);
   return rowCount;
 }
-
-/** Jobs that have ended, whatever their age, and all that hangs on them: for whoever asks for that by name. */
-export function deleteJobs(tx: Sql, seqs: readonly number[]): Promise<number> {
-  return deleteExported(tx, "quarantined_jobs", seqs);
-}
