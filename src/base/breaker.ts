@@ -37,6 +37,9 @@ export const BREAKER_DEFAULTS: BreakerRules = {
   gateMaxMs: 3_600_000,
 };
 
+/** By then most probes have been answered. */
+const PROBED_WITHIN_MS = 5_000;
+
 export interface Breaker {
   readonly state: BreakerState;
   /** Open: when probes may begin. Half open: when the tokens come back, as a prober may have died. Closed: null. */
@@ -73,9 +76,16 @@ export function admit(breaker: Breaker, rules: BreakerRules, now: Date): Admissi
   if (state === "half_open" && tokens > 0) {
     return { verdict: "probe", next: { ...breaker, tokens: tokens - 1 } };
   }
-  if (nextAt && nextAt > now) return { verdict: "refuse", by: "breaker", until: nextAt };
+  if (nextAt && nextAt > now)
+    return { verdict: "refuse", by: "breaker", until: soonest(breaker, nextAt, now) };
   const next = { ...halfOpen(breaker, rules, now), tokens: rules.probes - 1 };
   return { verdict: "probe", next };
+}
+
+/** Probes that are out answer soon; who only waits for their tokens need not wait for all of that time. */
+function soonest({ state }: Breaker, nextAt: Date, now: Date): Date {
+  if (state === "open") return nextAt;
+  return new Date(Math.min(nextAt.getTime(), now.getTime() + PROBED_WITHIN_MS));
 }
 
 /** What a call said about the health of the dependency: `unknown` when it was our own stop, or a request to slow down. */

@@ -32,7 +32,13 @@ describe("whether a call may go", () => {
     ["open for long enough", opened, 30_000, { verdict: "probe", next: { tokens: 2 } }],
     ["half open with tokens", probing, 30_001, { verdict: "probe", next: { tokens: 1 } }],
     [
-      "half open without",
+      "half open without: probes are out",
+      { ...probing, tokens: 0 },
+      40_000,
+      { verdict: "refuse", by: "breaker", until: at(45_000) },
+    ],
+    [
+      "half open without, nearly for long enough",
       { ...probing, tokens: 0 },
       59_999,
       { verdict: "refuse", by: "breaker", until: at(60_000) },
