@@ -8,6 +8,7 @@ import type { Outcome } from "../../src/job/outcome.js";
 import { AttemptLog, type AttemptLogDeps } from "../../src/runtime/attempt-log.js";
 import type { Sql } from "../../src/store/database.js";
 import { type Attempt, readAttempts } from "../../src/store/job-attempts.js";
+import { enqueueJobs } from "../../src/store/jobs.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { holdJob, holdNewJob } from "../support/held-job.js";
 import { until } from "../support/until.js";
@@ -244,8 +245,9 @@ describe("when the database is away", () => {
   test("the oldest lines give way, and are counted", async () => {
     const { db, log } = attemptLog();
     db.away = true;
-    const jobs: HeldJob[] = [];
-    for (let n = 0; n < 102; n++) jobs.push(await holdNewJob(at.db));
+    const held = await holdNewJob(at.db);
+    const many = Array.from({ length: 102 }, () => ({ kind: "index", payload: {} }));
+    const jobs = (await enqueueJobs(at.db, many)).map(({ seq, id }) => ({ ...held, seq, id }));
     for (const job of jobs) {
       const { log: logger } = log.contextFor(job);
       for (let page = 1; page <= 200; page++) logger.info("page.read", { page });
