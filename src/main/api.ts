@@ -35,6 +35,7 @@ export async function startApi(
       environment: config.environment,
       jwtSecrets: config.auth.jwtSecrets ?? [],
       corsOrigins: config.http.corsOrigins,
+      jobsMax: config.orchestrator.maxConcurrentJobs,
       rateLimitPerMinute: config.http.rateLimitPerMinute,
       githubWebhookSecret: config.github.webhookSecret,
     },

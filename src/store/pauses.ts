@@ -3,7 +3,14 @@ import { fault } from "../base/fault.js";
 import { INTERNAL_KINDS } from "../job/kinds.js";
 import type { Sql } from "./database.js";
 
+/**
+ * The queue that stands for all public ones. A pause of it is one row of its own: queues that are paused for
+ * reasons of their own stay paused when it ends, and kinds that are registered later are covered.
+ */
+export const ALL_QUEUES = "*";
+
 export interface Pause {
+  /** Or `ALL_QUEUES`. */
   readonly kind: string;
   readonly reason: string;
   readonly pausedBy: string;
@@ -47,16 +54,25 @@ export async function resumeQueue(
   sql: Sql,
   request: { readonly kind: string; readonly by: string },
 ): Promise<boolean> {
-  const { rowCount } = await sql.query(
+  const resumed = await resumeQueues(sql, { kinds: [request.kind], by: request.by });
+  return resumed.length === 1;
+}
+
+/** Those that were paused. */
+export async function resumeQueues(
+  sql: Sql,
+  request: { readonly kinds: readonly string[]; readonly by: string },
+): Promise<string[]> {
+  const { rows } = await sql.query<{ kind: string }>(
     `WITH resumed AS (
-       DELETE FROM control.queue_pause WHERE job_type = $1
+       DELETE FROM control.queue_pause WHERE job_type = ANY ($1)
          AND (expires_at IS NULL OR expires_at > now()) RETURNING job_type, reason
-     ), woken AS (SELECT pg_notify('algobrain_job', '') FROM resumed)
-     SELECT control.audit_append($2, 'queue.resumed', 'queue:' || job_type,
-       jsonb_build_object('was_paused_for', reason)) FROM resumed, woken`,
-    [request.kind, request.by],
+     ), woken AS (SELECT pg_notify('algobrain_job', '') FROM resumed LIMIT 1)
+     SELECT job_type AS kind, control.audit_append($2, 'queue.resumed', 'queue:' || job_type,
+       jsonb_build_object('was_paused_for', reason)) FROM resumed, woken ORDER BY job_type`,
+    [request.kinds, request.by],
   );
-  return rowCount === 1;
+  return rows.map(({ kind }) => kind);
 }
 
 /** Those in force, by kind. */

@@ -43,12 +43,25 @@ export const ACCESS: Readonly<Record<string, RouteAccess>> = {
   "POST /api/v1/jobs/:id/retry": rescue("operator"),
   "POST /api/v1/jobs/:id/cancel": rescue("admin"),
 
+  // Operators only to retry, and as far as the access policy lets them: see mayRetry.
+  "POST /api/v1/jobs/bulk": rescue("operator"),
+  "GET /api/v1/jobs/:id/why": read("viewer"),
+
   "GET /api/queue/stats": read("viewer"),
   "POST /api/queue/:name/pause": write("operator"),
   "POST /api/queue/:name/resume": write("operator"),
+  "POST /api/queue/:name/clean": write("admin"),
+  "POST /api/queue/pause-all": write("admin"),
+  "POST /api/queue/resume-all": write("admin"),
+  "POST /api/queue/clean-all": write("admin"),
 
   "GET /api/admin/cache-stats": read("admin"),
   "POST /api/cache/warm": write("admin"),
+
+  "GET /api/monitoring/resilience": read("viewer"),
+  "GET /api/telemetry/dashboard": read("viewer"),
+  // Only where the environment is local; elsewhere there is no such route.
+  "POST /api/test/generate": write("admin"),
 
   "POST /api/v1/safe-mode/exit": rescue("admin"),
 
@@ -91,13 +104,21 @@ export function roleToPost(kind: string): Role {
   return OPERATOR_KINDS.includes(kind) ? "operator" : "admin";
 }
 
-/** The same act as the runbook `rerun-job`: under two names it must not need two different roles. */
-const RERUN_JOB = { name: "rerun-job", danger: "V" } as const;
-
-/** EP-05: an admin, or whom the access policy lets rerun jobs from the API without a second person. */
-export function mayRetry(caller: Caller, policy: PolicySet): boolean {
+/**
+ * EP-05: an admin, or whom the access policy lets run this runbook from the API without a second person: it is
+ * the same act, and under two names it must not need two different roles.
+ */
+export function mayRetry(
+  caller: Caller,
+  policy: PolicySet,
+  runbook: "rerun-job" | "rerun-failed-jobs" = "rerun-job",
+): boolean {
   if (caller.role === "admin") return true;
   const actor = { name: caller.subject, role: caller.role, door: "api" } as const;
-  const { decision } = authorize({ actor, runbook: RERUN_JOB, access: policy.access });
+  const { decision } = authorize({
+    actor,
+    runbook: { name: runbook, danger: "V" },
+    access: policy.access,
+  });
   return decision === "allow";
 }

@@ -15,6 +15,8 @@ export interface WebConfig {
   readonly jwtSecrets: readonly string[];
   /** Origins that browsers may call from (HB-env-26); none: no CORS at all. */
   readonly corsOrigins: readonly string[];
+  /** ORCHESTRATOR_MAX_CONCURRENT_JOBS: public jobs at once over all processes (HB-env-10). */
+  readonly jobsMax: number;
   /** HB-env-25. */
   readonly rateLimitPerMinute: number;
   /** Null: the GitHub door answers 503. */

@@ -5,12 +5,11 @@ import { didYouMean } from "../base/similar.js";
 import { type KindRegistry, PUBLIC_KINDS } from "../job/kinds.js";
 import { isAtLeast } from "../policy/policy.js";
 import { roleToPost } from "./access.js";
-import { type Finding, HttpProblem } from "./problem.js";
+import { type Finding, HttpProblem, misfit } from "./problem.js";
+import { parseInstant } from "./time.js";
 import type { Caller } from "./token.js";
 import { toErrors } from "./validator.js";
 
-/** With a zone: a time without one means something else on each machine. */
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/;
 /** Later than this is a typing error in the year. */
 const AHEAD_MAX_MS = 366 * DAY_MS;
 
@@ -65,10 +64,8 @@ function checkDates(payload: JsonObject): Finding[] {
 /** An instant at most a year ahead, undefined for now. Throws `invalid-body`. */
 export function readScheduledAt(text: string | undefined, now: Date): Date | undefined {
   if (text === undefined) return undefined;
-  const instant = INSTANT.test(text) ? new Date(text) : null;
-  if (!instant || Number.isNaN(instant.getTime())) {
-    throw badSchedule("must be a time such as 2026-03-01T12:00:00Z");
-  }
+  const instant = parseInstant(text);
+  if (instant === null) throw badSchedule("must be a time such as 2026-03-01T12:00:00Z");
   if (instant.getTime() - now.getTime() > AHEAD_MAX_MS) {
     throw badSchedule("must be at most a year ahead");
   }
@@ -76,7 +73,5 @@ export function readScheduledAt(text: string | undefined, now: Date): Date | und
 }
 
 function badSchedule(message: string): HttpProblem {
-  return new HttpProblem("invalid-body", "The body does not fit.", {
-    errors: [{ pointer: "/scheduled_at", message }],
-  });
+  return misfit("body", "/scheduled_at", message);
 }

@@ -68,6 +68,17 @@ export class HttpProblem extends Error {
   }
 }
 
+/** Where a value stood in the request: a refusal is called after it. */
+export type RequestPlace = "query" | "body";
+
+/** The refusal of one value whose form a schema cannot judge. */
+export function misfit(place: RequestPlace, pointer: string, message: string): HttpProblem {
+  const options = { errors: [{ pointer, message }] };
+  return place === "query"
+    ? new HttpProblem("invalid-query", "The query does not fit.", options)
+    : new HttpProblem("invalid-body", "The body does not fit.", options);
+}
+
 export interface ProblemDocument {
   readonly type: string;
   readonly title: string;

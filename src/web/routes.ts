@@ -2,15 +2,20 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyPluginCallback } from "fastify";
 import type { WebDeps } from "./deps.js";
 import { alertRoutes } from "./route/alerts.js";
+import { allQueueRoutes } from "./route/all-queues.js";
 import { breakerRoutes } from "./route/breakers.js";
 import { cacheRoutes } from "./route/cache.js";
 import { githubRoutes } from "./route/github.js";
 import { jobActionRoutes } from "./route/job-actions.js";
+import { jobBulkRoutes } from "./route/job-bulk.js";
+import { jobWhyRoutes } from "./route/job-why.js";
 import { jobRoutes } from "./route/jobs.js";
+import { monitoringRoutes } from "./route/monitoring.js";
 import { queueRoutes } from "./route/queues.js";
 import { runRoutes } from "./route/runs.js";
 import { safeModeRoutes } from "./route/safe-mode.js";
 import { statusRoutes } from "./route/status.js";
+import { testJobRoutes } from "./route/test-job.js";
 
 type Register = (app: FastifyInstance, deps: WebDeps) => void;
 
@@ -18,12 +23,17 @@ const API: readonly Register[] = [
   statusRoutes,
   jobRoutes,
   jobActionRoutes,
+  jobBulkRoutes,
+  jobWhyRoutes,
   queueRoutes,
+  allQueueRoutes,
   alertRoutes,
   runRoutes,
   safeModeRoutes,
   cacheRoutes,
   breakerRoutes,
+  monitoringRoutes,
+  testJobRoutes,
   githubRoutes,
 ];
 

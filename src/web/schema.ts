@@ -2,18 +2,20 @@
 import { Type } from "typebox";
 import type { JsonObject } from "../base/json.js";
 import { closed } from "../base/schema.js";
-import { JOB_STATUSES, type JobStatus } from "../job/job.js";
+import { JOB_STATUSES } from "../job/job.js";
 import { PUBLIC_KINDS } from "../job/kinds.js";
 import { SEVERITIES } from "../policy/policy.js";
+import { AttemptSchema } from "./attempt-document.js";
+import { JOB_FILTER, JobIdText } from "./job-filter.js";
 
-const Time = Type.String({ format: "date-time" });
-const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
+export const Time = Type.String({ format: "date-time" });
+export const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
   Type.Union([schema, Type.Null()]);
-const AnyObject = Type.Unsafe<JsonObject>({ type: "object", additionalProperties: true });
+export const AnyObject = Type.Unsafe<JsonObject>({ type: "object", additionalProperties: true });
 
 /** Small enough for one statement and one screen. */
 const PAGE_MAX = 200;
-const Limit = Type.Integer({ minimum: 1, maximum: PAGE_MAX, description: "rows at most" });
+export const Limit = Type.Integer({ minimum: 1, maximum: PAGE_MAX, description: "rows at most" });
 export const PAGE_DEFAULT = 50;
 
 export const ProblemSchema = Type.Object(
@@ -66,25 +68,27 @@ export const JobWithHistorySchema = Type.Object({
   history: Type.Object({
     healing: Type.Array(AnyObject, { description: "rows of healdec_log, oldest first" }),
     audit: Type.Array(AnyObject, { description: "who changed it, oldest first" }),
+    attempts: Type.Array(AttemptSchema, { description: "newest first; `attempts` counts them" }),
   }),
 });
 
 export const JobPageSchema = Type.Object({
   jobs: Type.Array(JobSchema),
-  next: Nullable(Type.String({ description: "give it as `before` for the next page" })),
+  next: Nullable(Type.String({ description: "give it as `before` for the page of older ones" })),
+  prev: Nullable(Type.String({ description: "give it as `after` for the page of newer ones" })),
 });
 
 export const JobQuerySchema = Type.Object(
   {
-    status: Type.Optional(Type.Unsafe<JobStatus>({ type: "string", enum: [...JOB_STATUSES] })),
-    job_type: Type.Optional(Type.String({ pattern: "^[a-z][a-z0-9-]{0,63}$" })),
+    ...JOB_FILTER,
     limit: Type.Optional(Limit),
-    before: Type.Optional(Type.String({ pattern: "^job-[1-9]\\d{0,14}$" })),
+    before: Type.Optional({ ...JobIdText, description: "only older ones" }),
+    after: Type.Optional({ ...JobIdText, description: "only newer ones, those next to it first" }),
   },
   closed,
 );
 
-const Reason = Type.String({ minLength: 1, maxLength: 500 });
+export const Reason = Type.String({ minLength: 1, maxLength: 500 });
 
 export const RetrySchema = Nullable(
   Type.Object({ reason: Type.Optional(Reason), force: Type.Optional(Type.Boolean()) }, closed),
@@ -98,39 +102,7 @@ export const SafeModeLeftSchema = Type.Object({
   active: Type.Boolean(),
   changed: Type.Boolean({ description: "false when it was not on" }),
 });
-export const PauseSchema = Type.Object(
-  {
-    reason: Reason,
-    expires_in: Type.Optional(
-      Type.String({ maxLength: 20, examples: ["30m"], description: "such as 90s, 30m, 4h, 1d" }),
-    ),
-  },
-  closed,
-);
-
 export const LimitQuerySchema = Type.Object({ limit: Type.Optional(Limit) }, closed);
-
-export const QueueStatsSchema = Type.Object({
-  queues: Type.Array(
-    Type.Object({
-      name: Type.String(),
-      waiting: Type.Integer(),
-      active: Type.Integer(),
-      completed: Type.Integer(),
-      failed: Type.Integer({ description: "failed and quarantined" }),
-      total: Type.Integer(),
-      pause: Nullable(AnyObject),
-    }),
-  ),
-});
-
-export const PauseStateSchema = Type.Object({
-  name: Type.String(),
-  paused: Type.Boolean(),
-  reason: Type.Optional(Type.String()),
-  expires_at: Type.Optional(Nullable(Time)),
-  changed: Type.Optional(Type.Boolean({ description: "false when it was not paused" })),
-});
 
 const alert = {
   rule: Type.String(),

@@ -53,6 +53,7 @@ export function makeDeps(db: Database, overrides: Overrides = {}): WebDeps {
       environment: "local",
       jwtSecrets: [SECRET],
       corsOrigins: [],
+      jobsMax: 100,
       rateLimitPerMinute: 10_000,
       githubWebhookSecret: GITHUB_SECRET,
       ...overrides.config,

@@ -21,7 +21,7 @@ const figures = {
   p95Latency: Type.Union([Type.Number(), Type.Null()], { description: "milliseconds" }),
 };
 
-const BreakersSchema = Type.Object({
+export const BreakersSchema = Type.Object({
   ...figures,
   dependencies: Type.Array(
     Type.Object({
@@ -133,7 +133,7 @@ async function unknownDependency(deps: WebDeps, name: string): Promise<HttpProbl
   );
 }
 
-async function readBreakers({ db }: WebDeps) {
+export async function readBreakers({ db }: WebDeps) {
   const rows = await listDependencies(db);
   const badness = ({ breaker }: Dependency) =>
     ["closed", "half_open", "open"].indexOf(breaker.state);

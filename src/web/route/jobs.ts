@@ -12,8 +12,9 @@ import { acceptJsonUnderAnyLabel } from "../body.js";
 import type { WebDeps } from "../deps.js";
 import { actorOf, callerOf } from "../guard.js";
 import { toAuditDocument, toHealingDocument, toJobDocument } from "../job-document.js";
+import { readFilter } from "../job-filter.js";
 import { checkKind, checkPayload, readScheduledAt } from "../new-job.js";
-import { HttpProblem } from "../problem.js";
+import { HttpProblem, misfit } from "../problem.js";
 import {
   JobPageSchema,
   JobQuerySchema,
@@ -86,12 +87,21 @@ async function createJob(
 }
 
 async function readPage(deps: WebDeps, query: Static<typeof JobQuerySchema>) {
-  const limit = query.limit ?? PAGE_DEFAULT;
-  const beforeSeq = parseJobId(query.before ?? "") ?? undefined;
-  const { status, job_type: kind } = query;
-  const jobs = await listJobs(deps.db, { status, kind, limit, beforeSeq });
-  const last = jobs.at(-1);
-  return { jobs: jobs.map(toJobDocument), next: jobs.length === limit && last ? last.id : null };
+  const { before, after, limit = PAGE_DEFAULT, ...asked } = query;
+  if (before !== undefined && after !== undefined) {
+    throw misfit("query", "/after", "goes without before: a page has one side");
+  }
+  const beforeSeq = parseJobId(before ?? "") ?? undefined;
+  const afterSeq = parseJobId(after ?? "") ?? undefined;
+  const filter = readFilter(asked, "query");
+  const jobs = await listJobs(deps.db, { ...filter, limit, beforeSeq, afterSeq });
+  // Behind a page of newer ones there is always the one that they are newer than.
+  const hasOlder = after !== undefined || jobs.length === limit;
+  return {
+    jobs: jobs.map(toJobDocument),
+    next: hasOlder ? (jobs.at(-1)?.id ?? null) : null,
+    prev: jobs[0]?.id ?? after ?? null,
+  };
 }
 
 /** 404 for what is not a job id at all: no job has it. */

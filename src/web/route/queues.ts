@@ -1,17 +1,28 @@
-/** Queues by job type: how deep they are, how one is stopped and let go on (EP-08, EP-09, EP-10). */
+/** Queues by job type: how deep they are, how one is stopped, let go on and cleaned (EP-08…11). */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
-import { DAY_MS, parseDuration } from "../../base/duration.js";
+import { DAY_MS } from "../../base/duration.js";
 import { didYouMean } from "../../base/similar.js";
-import { listPauses, type Pause, pauseQueue, resumeQueue } from "../../store/pauses.js";
-import { readQueueStats } from "../../store/queue-stats.js";
+import { ALL_QUEUES, listPauses, pauseQueue, resumeQueue } from "../../store/pauses.js";
+import { readQueueDepth, readQueueStats } from "../../store/queue-stats.js";
+import { clean } from "../clean-request.js";
 import type { WebDeps } from "../deps.js";
 import { actorOf } from "../guard.js";
 import { HttpProblem } from "../problem.js";
-import { PauseSchema, PauseStateSchema, QueueStatsSchema } from "../schema.js";
+import {
+  CleanedSchema,
+  CleanSchema,
+  PauseSchema,
+  PauseStateSchema,
+  QueueStatsSchema,
+  toPauseDocument,
+} from "../queue-schema.js";
+import { readDuration } from "../time.js";
 
 /** A pause is a plaster: what should stay off for longer is switched off in policy, in Git. */
-const PAUSE_MAX_MS = 30 * DAY_MS;
+const EXPIRY = { pointer: "/expires_in", maxMs: 30 * DAY_MS, max: "30d" } as const;
+/** One that was forgotten is over by the next morning. */
+const EXPIRES_DEFAULT_MS = DAY_MS;
 
 export function queueRoutes(app: FastifyInstance, deps: WebDeps): void {
   app.get(
@@ -24,44 +35,72 @@ export function queueRoutes(app: FastifyInstance, deps: WebDeps): void {
     "/api/queue/:name/pause",
     {
       schema: {
-        summary: "Stop starting jobs of a type; those that run go on",
+        summary:
+          "Stop starting jobs of a type, for a day unless said otherwise; those that run go on",
         body: PauseSchema,
         response: { 200: PauseStateSchema },
       },
     },
     async (request) => {
       const kind = queueOf(request, deps);
-      const { reason, expires_in: expiresIn } = request.body as Static<typeof PauseSchema>;
-      const expiresAt = expiresIn === undefined ? null : readExpiry(expiresIn, deps.clock.now());
+      const { reason, expires_in: text } = request.body as Static<typeof PauseSchema>;
+      const forMs = text === undefined ? EXPIRES_DEFAULT_MS : readDuration(text, EXPIRY);
+      const expiresAt = new Date(deps.clock.now().getTime() + forMs);
       await pauseQueue(deps.db, { kind, reason, by: actorOf(request), expiresAt });
-      return { name: kind, paused: true, reason, expires_at: expiresAt?.toISOString() ?? null };
+      return { name: kind, paused: true, reason, expires_at: expiresAt.toISOString() };
     },
   );
 
   app.post(
     "/api/queue/:name/resume",
     { schema: { summary: "Start jobs of a type again", response: { 200: PauseStateSchema } } },
+    async (request) => resume(deps, request),
+  );
+
+  app.post(
+    "/api/queue/:name/clean",
+    {
+      schema: {
+        summary: "Remove finished jobs of a type that ended long enough ago",
+        body: CleanSchema,
+        response: { 200: CleanedSchema },
+      },
+    },
     async (request) => {
       const kind = queueOf(request, deps);
-      const changed = await resumeQueue(deps.db, { kind, by: actorOf(request) });
-      return { name: kind, paused: false, changed };
+      const where = { kinds: [kind], target: `queue:${kind}`, actor: actorOf(request) };
+      return clean(deps, request.body as Static<typeof CleanSchema>, where);
     },
   );
 }
 
 async function readStats({ db }: WebDeps) {
-  const [stats, pauses] = await Promise.all([readQueueStats(db), listPauses(db)]);
-  const pauseOf = new Map(pauses.map((pause) => [pause.kind, toPauseDocument(pause)]));
-  return { queues: stats.map((queue) => ({ ...queue, pause: pauseOf.get(queue.name) ?? null })) };
+  const [stats, depths, pauses] = await Promise.all([
+    readQueueStats(db),
+    readQueueDepth(db),
+    listPauses(db),
+  ]);
+  const ofAll = pauses.find(({ kind }) => kind === ALL_QUEUES);
+  const queues = stats.map((queue) => {
+    const depth = depths.find(({ name }) => name === queue.name);
+    const pause = pauses.find(({ kind }) => kind === queue.name) ?? ofAll;
+    return {
+      ...queue,
+      due: depth?.due ?? 0,
+      oldest_due_ms: depth?.oldestDueMs ?? 0,
+      pause: pause === undefined ? null : toPauseDocument(pause),
+    };
+  });
+  return { queues };
 }
 
-function toPauseDocument(pause: Pause) {
-  return {
-    reason: pause.reason,
-    paused_by: pause.pausedBy,
-    paused_at: pause.pausedAt.toISOString(),
-    expires_at: pause.expiresAt?.toISOString() ?? null,
-  };
+/** While all are paused the queue stays paused, and the answer says why. */
+async function resume(deps: WebDeps, request: FastifyRequest) {
+  const kind = queueOf(request, deps);
+  const changed = await resumeQueue(deps.db, { kind, by: actorOf(request) });
+  const ofAll = (await listPauses(deps.db)).find((pause) => pause.kind === ALL_QUEUES);
+  const state = { name: kind, paused: ofAll !== undefined, changed };
+  return ofAll === undefined ? state : { ...state, pause: toPauseDocument(ofAll) };
 }
 
 /** A public kind: the internal ones are never paused, because they heal the rest (design 8.3). */
@@ -71,7 +110,7 @@ function queueOf(request: FastifyRequest, deps: WebDeps): string {
   if (spec?.lane === "internal") {
     throw new HttpProblem(
       "internal-job-type",
-      `The queue ${name} is never paused: healing depends on it.`,
+      `The queue ${name} is left alone: healing depends on it.`,
     );
   }
   if (spec) return name;
@@ -81,14 +120,4 @@ function queueOf(request: FastifyRequest, deps: WebDeps): string {
     "not-found",
     `There is no queue ${JSON.stringify(name.slice(0, 40))}; ${hint}`,
   );
-}
-
-function readExpiry(text: string, now: Date): Date {
-  const ms = parseDuration(text);
-  if (ms === null || ms < 1 || ms > PAUSE_MAX_MS) {
-    throw new HttpProblem("invalid-body", "The body does not fit.", {
-      errors: [{ pointer: "/expires_in", message: "must be a duration such as 30m, at most 30d" }],
-    });
-  }
-  return new Date(now.getTime() + ms);
 }
