@@ -16,8 +16,9 @@ export function findOnPath(name) {
 }
 
 /**
- * The PostgreSQL to measure on: the newest that the system has, else the one of our own package, copied
- * to `place` if the account cannot enter the package's folder. `origin` says which. Throws a Fault.
+ * The PostgreSQL to measure on: the newest that the system has, else the one of our own package, copied to `place` if the
+ * account cannot enter the package's folder. `origin` says which. BENCH_PG_BIN names another folder of programs, or
+ * `embedded` for our package's. Throws a Fault.
  */
 export async function findPostgres(account, place) {
   for (const binFolder of systemFolders()) {
@@ -30,6 +31,8 @@ export async function findPostgres(account, place) {
 }
 
 function systemFolders() {
+  const named = process.env.BENCH_PG_BIN;
+  if (named) return named === "embedded" ? [] : [named];
   const majors = existsSync(DEBIAN_POSTGRES) ? readdirSync(DEBIAN_POSTGRES) : [];
   const debian = majors
     .sort((a, b) => Number(b) - Number(a))

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { ADAPTER_FOLDERS } from "./peers.mjs";
 
 export const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 const MESSAGE_MAX = 1_000;
@@ -35,7 +36,7 @@ export async function measure(script, flags, env, mark = {}) {
     cwd: FOLDER,
     // A group of its own, so that it ends with the processes that it started.
     detached: true,
-    env: { ...process.env, BENCH_ADAPTERS: FOLDER, ...env },
+    env: { ...process.env, BENCH_ADAPTERS: ADAPTER_FOLDERS.join(":"), ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   running = child;

@@ -1,6 +1,7 @@
 // The peers: what each needs to run here, and which of them keep their finished jobs, as we do.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -17,6 +18,14 @@ export const PEERS = [
   { name: "pgboss-10", package: "pg-boss-10", keepsHistory: true },
   { name: "bullmq-redis", package: "bullmq", redis: true, keepsHistory: false },
   { name: "bullmq-pg", package: "bullmq", keepsHistory: true },
+];
+
+const KNOWN = [...PEERS.map(({ name }) => name), OURS];
+
+/** Where adapters are looked for besides the harness's own: folders of yours first, then this one. */
+export const ADAPTER_FOLDERS = [
+  ...(process.env.BENCH_ADAPTERS ?? "").split(":").filter(Boolean),
+  HERE,
 ];
 
 /**
@@ -59,25 +68,28 @@ function isNode22(path) {
   return major > NODE_22[0] || (major === NODE_22[0] && minor >= NODE_22[1]);
 }
 
+/** What is wrong with these names; null when each has an adapter. */
+export function refuseUnknown(names) {
+  const unknown = names.find((name) => !KNOWN.includes(name) && !isAdapter(name));
+  return unknown === undefined ? null : `unknown peer "${unknown}": there are ${KNOWN.join(", ")}`;
+}
+
 /**
- * Splits the wanted peers into those that can run and `skipped`, by name with the reason.
- * `missing`: servers that are not there. Throws an Error when a name is unknown.
+ * Splits the wanted peers (null: all) into those that can run and `skipped`, by name with the reason.
+ * `missing`: servers that are not there.
  */
 export function choosePeers(wanted, { node22, missing }) {
-  const names = wanted ?? [...PEERS.map(({ name }) => name), OURS];
+  const names = wanted ?? KNOWN;
   const skipped = {};
-  const running = names.filter((name) => {
-    if (name === OURS) return true;
-    const peer = PEERS.find((one) => one.name === name);
-    if (!peer)
-      throw new Error(
-        `unknown peer "${name}": there are ${[...PEERS.map((one) => one.name), OURS].join(", ")}`,
-      );
+  for (const peer of PEERS.filter(({ name }) => names.includes(name))) {
     const reason = whyNot(peer, node22, missing);
-    if (reason !== null) skipped[name] = reason;
-    return reason === null;
-  });
-  return { running, skipped };
+    if (reason !== null) skipped[peer.name] = reason;
+  }
+  return { running: names.filter((name) => !Object.hasOwn(skipped, name)), skipped };
+}
+
+function isAdapter(name) {
+  return ADAPTER_FOLDERS.some((folder) => existsSync(join(folder, `${name}.mjs`)));
 }
 
 function whyNot(peer, node22, missing) {

@@ -1,38 +1,14 @@
 // npm run bench:queue: our job runtime beside its peers, on private servers that it starts and stops. See bench/README.md.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { barTable, judge } from "./bars.mjs";
 import { compare, comparisonTable } from "./comparison.mjs";
-import { FOLDER, measure, stopMeasuring } from "./measure.mjs";
+import { FOLDER, measure } from "./measure.mjs";
+import { readOptions, USAGE, UsageError } from "./options.mjs";
 import { choosePeers, findNode22, installPeers, OURS } from "./peers.mjs";
 import { measureRawLimit, rawLimitTable } from "./rawlimit.mjs";
-import { openServers } from "./servers.mjs";
+import { withServers } from "./servers.mjs";
 
-const USAGE = `npm run bench:queue                        ours and its peers, three rounds, about 40 minutes
-npm run bench:queue -- OPTIONS
-  --quick              small numbers: does it work, and roughly how fast
-  --peers ours,pgboss-12   only these (--peers ours: without installing the peers)
-  --runs 3             rounds
-  --tests enqueue,drain,latency,depth,xmin
-  --n 20000            jobs in a backlog; also --n-single, --lat-n, --retained, --future, --xmin-rounds,
-                       --cap-c1, --cap-c10, --cap-best, --cap-depth, --cap-xmin (milliseconds)
-one of these instead of the table of peers:
-  --depth              with 1,000,000 finished and 200,000 future rows, against the empty table
-  --xmin               with an old snapshot held open, against without
-  --through-pgbouncer  through pgbouncer in transaction mode, against direct
-  --capped             with the caps that a runtime has by default, against uncapped
-  --crash              seconds from kill -9 of a worker to the next start of its job
-  --rawlimit           claim and complete in raw SQL, on our table and on a bare one
-  --bars               all of it, and one line for each bar: met or not (about an hour)`;
-
-/** Handed on to the harness as they stand. */
-const NUMBERS = ["n", "n-single", "lat-n", "retained", "future", "xmin-rounds"];
-const CAPS = ["cap-c1", "cap-c10", "cap-best", "cap-depth", "cap-xmin"];
-const QUICK = {
-  ...{ n: 2000, "n-single": 500, "lat-n": 50, retained: 20_000, future: 4_000 },
-  ...{ "cap-c1": 3000, "cap-c10": 3000, "cap-best": 5000, "cap-depth": 3000, "cap-xmin": 3000 },
-};
 const COMMANDS = {
   depth: runDepth,
   xmin: runXmin,
@@ -42,104 +18,46 @@ const COMMANDS = {
   rawlimit: runRawLimit,
   bars: runBars,
 };
+/** Those that are held against others; the other commands hold ours against itself. */
+const BESIDE_PEERS = ["peers", "bars"];
+/** Longer than it should take, and shorter than some peers take. */
+const CRASH_CAP_S = 60;
 /** Through the caps of a runtime with default settings, instead of none. */
 const CAPPED = { BENCH_CAPS: "1" };
-
-class UsageError extends Error {}
 
 async function main() {
   const options = readOptions();
   if (options.help) return console.log(USAGE);
-  if (!existsSync(`${FOLDER}../../dist/src`))
-    throw new UsageError("dist/ is missing: run npm ci or npm run build first");
-  const bench = await prepare(options);
-  try {
-    await options.command(bench);
-  } finally {
-    await bench.servers.close();
-    for (const [name, why] of Object.entries(bench.skipped)) console.log(`SKIPPED ${name}: ${why}`);
-  }
-}
-
-function readOptions() {
-  const text = { type: "string" };
-  const flag = { type: "boolean" };
-  const { values } = parse({
-    ...Object.fromEntries(
-      [...NUMBERS, ...CAPS, "peers", "runs", "tests"].map((name) => [name, text]),
-    ),
-    ...Object.fromEntries([...Object.keys(COMMANDS), "quick", "help"].map((name) => [name, flag])),
-  });
-  const chosen = Object.keys(COMMANDS).filter((name) => values[name]);
-  if (chosen.length > 1)
-    throw new UsageError(`one of --${chosen.join(", --")} at a time: give only one of them`);
-  const flags = { ...(values.quick ? QUICK : {}), ...numbersOf(values) };
-  return {
-    help: values.help,
-    name: chosen[0] ?? "peers",
-    command: COMMANDS[chosen[0]] ?? runPeers,
-    peers: values.peers?.split(","),
-    runs: values.runs === undefined ? null : positive("runs", values.runs),
-    quick: values.quick === true,
-    tests: values.tests,
-    flags,
-  };
-}
-
-function parse(options) {
-  try {
-    return parseArgs({ options, strict: true });
-  } catch (error) {
-    throw new UsageError(error.message);
-  }
-}
-
-function numbersOf(values) {
-  const given = [...NUMBERS, ...CAPS].filter((name) => values[name] !== undefined);
-  return Object.fromEntries(given.map((name) => [name, positive(name, values[name])]));
-}
-
-function positive(name, text) {
-  const number = Number(text);
-  if (!Number.isInteger(number) || number < 1)
-    throw new UsageError(`--${name} must be a whole number above 0, not "${text}"`);
-  return number;
-}
-
-/** Peers installed, servers up, and who runs; `skipped` says who does not, and why. */
-async function prepare(options) {
-  const alone = !["peers", "bars"].includes(options.name);
-  const wanted = options.peers ?? (alone ? [OURS] : undefined);
+  const skipped = {};
+  const wanted = options.peers ?? (BESIDE_PEERS.includes(options.name) ? null : [OURS]);
   const refused = wanted?.every((name) => name === OURS) ? null : installPeers();
-  const servers = await openServers();
-  try {
-    const node22 = findNode22();
-    if (node22 !== null) servers.env.BENCH_NODE22 = node22;
-    const { running, skipped } = choosePeers(wanted, { node22, missing: servers.missing });
-    if (refused) skipped["all peers that are not installed"] = refused;
-    for (const [name, why] of Object.entries(skipped)) console.log(`SKIPPED ${name}: ${why}`);
-    if (running.length === 0) throw new UsageError("none of these peers can run here");
-    return { ...options, servers, skipped, peers: running };
-  } catch (error) {
-    await servers.close();
-    throw error;
-  }
+  if (refused) skipped["all peers that are not installed"] = refused;
+  await withServers(async (servers) => {
+    const peers = choose(wanted, servers, skipped);
+    await (COMMANDS[options.name] ?? runPeers)({ ...options, servers, skipped, peers });
+  });
+  for (const [name, why] of Object.entries(skipped)) console.log(`SKIPPED ${name}: ${why}`);
+}
+
+/** Who runs; into `skipped` goes who does not, and why. */
+function choose(wanted, servers, skipped) {
+  const node22 = findNode22();
+  if (node22 !== null) servers.env.BENCH_NODE22 = node22;
+  const chosen = choosePeers(wanted, { node22, missing: servers.missing });
+  Object.assign(skipped, chosen.skipped);
+  for (const [name, why] of Object.entries(skipped)) console.log(`SKIPPED ${name}: ${why}`);
+  if (chosen.running.length === 0) throw new UsageError("none of these peers can run here");
+  return chosen.running;
 }
 
 /** Medians, ratios to the best, settings: the harness's own report, and where it was measured. */
 async function runPeers(bench) {
-  const { peers, flags, servers } = bench;
   const tests = bench.tests ?? "enqueue,drain,latency,depth";
-  const rows = await measure(
-    "run",
-    { ...flags, peers: peers.join(","), tests, runs: runsOf(bench) },
-    servers.env,
-  );
-  publish(bench, rows, []);
+  publish(bench, await measurePeers(bench, tests, runsOf(bench)), []);
 }
 
 async function runDepth(bench) {
-  const rows = await measureOurs(bench, "enqueue,drain,depth", runsOf(bench, 5));
+  const rows = await measurePeers(bench, "enqueue,drain,depth", runsOf(bench, 5));
   publish(bench, rows, [barTable(judge(only({ depth: rows })).filter(isMeasured))]);
 }
 
@@ -159,34 +77,40 @@ async function runCapped(bench) {
 }
 
 async function runCrash(bench) {
-  const rows = await measureCrash(bench);
+  const rows = [...(await describe(bench)), ...(await measureCrash(bench))];
   publish(bench, rows, []);
 }
 
 async function runRawLimit(bench) {
-  publish(bench, [], [rawLimitTable(await measureLimit(bench))]);
+  publish(bench, await describe(bench), [rawLimitTable(await measureLimit(bench))]);
 }
 
+/** Ours alone where it is held against itself. */
 async function runBars(bench) {
-  const { peers, flags, servers } = bench;
-  const tests = "enqueue,drain,latency";
+  const ours = { ...bench, peers: [OURS] };
   const runs = runsOf(bench);
   const rawLimit = await measureLimit(bench);
   const rows = {
-    peers: await measure("run", { ...flags, peers: peers.join(","), tests, runs }, servers.env),
-    depth: await measureOurs(bench, "enqueue,drain,depth", runs),
-    xmin: await measureXmin(bench, runs),
-    crash: await measureCrash(bench),
+    peers: await measurePeers(bench, "enqueue,drain,latency", runs),
+    depth: await measurePeers(ours, "enqueue,drain,depth", runs),
+    xmin: await measureXmin(ours, runs),
+    crash: await measureCrash(ours),
   };
-  const [direct, pooled] = Object.values((await comparePgbouncer(bench, "drain")) ?? {});
-  const [uncapped, capped] = Object.values(await compareCapped(bench, "drain"));
+  const [direct, pooled] = Object.values((await comparePgbouncer(ours, "drain")) ?? {});
+  const [uncapped, capped] = Object.values(await compareCapped(ours, "drain"));
   const judged = judge(only({ ...rows, direct, pooled, uncapped, capped }, rawLimit));
-  publish(bench, [...rows.peers, ...rows.crash], [rawLimitTable(rawLimit), barTable(judged)]);
+  const shown = [...rows.peers, ...rows.crash];
+  publish(bench, shown, [rawLimitTable(rawLimit), barTable(judged)]);
   if (!judged.every(({ met }) => met)) process.exitCode = 1;
 }
 
-function measureOurs({ flags, servers }, tests, runs) {
-  return measure("run", { ...flags, peers: OURS, tests, runs }, servers.env);
+function measurePeers({ peers, flags, servers }, tests, runs) {
+  return measure("run", { ...flags, peers: peers.join(","), tests, runs }, servers.env);
+}
+
+/** Who they are, with their settings and the server's: measures nothing. */
+function describe(bench) {
+  return measurePeers(bench, "none", 1);
 }
 
 /** Each turn: the drain without, then five rounds of it under a snapshot. */
@@ -194,7 +118,7 @@ async function measureXmin(bench, runs) {
   const rows = [];
   for (let run = 1; run <= runs; run++) {
     const flags = { "xmin-rounds": 5, ...bench.flags };
-    rows.push(...(await measureOurs({ ...bench, flags }, "enqueue,drain,xmin", 1)));
+    rows.push(...(await measurePeers({ ...bench, flags }, "enqueue,drain,xmin", 1)));
   }
   return rows;
 }
@@ -219,7 +143,8 @@ function compareCapped(bench, tests) {
 }
 
 function measureCrash(bench) {
-  const flags = { peers: OURS, modes: "default", runs: runsOf(bench), "cap-s": 60 };
+  const peers = bench.peers.join(",");
+  const flags = { peers, modes: "default", runs: runsOf(bench), "cap-s": CRASH_CAP_S };
   return measure("crash", flags, bench.servers.env);
 }
 
@@ -265,8 +190,6 @@ function reportOf(file) {
   if (done.status !== 0) throw new Error(`harness/report.mjs failed: ${done.stderr}`);
   return done.stdout;
 }
-
-for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, stopMeasuring);
 
 try {
   await main();

@@ -9,29 +9,39 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { ENVIRONMENT, findAccount, runAs } from "../../dist/src/adapter/postgres/account.js";
 import { findOnPath, findPostgres } from "./find-program.mjs";
+import { stopMeasuring } from "./measure.mjs";
 
 const USER = "bench";
 const HOST = "127.0.0.1";
 const START_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 20_000;
 const POLL_MS = 50;
+const SIGNALS = ["SIGINT", "SIGTERM"];
+/** As a shell says it of a program that was interrupted. */
+const STOPPED = 130;
 
 /**
- * What is up, for whoever measures: `env` for the harness, `settings` in words, `missing` by name with the reason.
- * A port given by BENCH_PG_PORT or BENCH_REDIS_PORT is a server of yours: it is used as it stands, and never stopped.
- * `close` stops what was started and removes the folder.
+ * Lends servers to `work`: `env` for the harness, `settings` in words, `missing` by name with the reason. A port given by
+ * BENCH_PG_PORT or BENCH_REDIS_PORT is a server of yours: it is used as it stands, and never stopped. Afterwards, and on
+ * Ctrl-C, what was started ends and the folder goes.
  */
-export async function openServers() {
+export async function withServers(work) {
   const folder = await mkdtemp(join(tmpdir(), "algobrain-bench-"));
   await chmod(folder, 0o755);
   const servers = new Servers(folder, await findAccount());
+  const stop = async () => {
+    stopMeasuring();
+    await servers.close();
+    process.exit(STOPPED);
+  };
+  for (const signal of SIGNALS) process.on(signal, stop);
   try {
     await servers.openPostgres();
     await servers.openRedis();
-    return servers;
-  } catch (error) {
+    return await work(servers);
+  } finally {
     await servers.close();
-    throw error;
+    for (const signal of SIGNALS) process.off(signal, stop);
   }
 }
 
@@ -42,6 +52,7 @@ class Servers {
   #folder;
   #account;
   #programs = [];
+  #closing = null;
 
   constructor(folder, account) {
     this.#folder = folder;
@@ -121,7 +132,13 @@ class Servers {
     return { BENCH_PG_PORT: String(port), BENCH_PG_DIRECT_PORT: direct };
   }
 
-  async close() {
+  /** Safe to call twice, also at once. */
+  close() {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end() {
     for (const program of this.#programs.splice(0).reverse()) await end(program);
     await rm(this.#folder, { recursive: true, force: true });
   }
