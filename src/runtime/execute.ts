@@ -5,7 +5,7 @@ import { type Fault, fault, toFault } from "../base/fault.js";
 import type { Json, JsonObject } from "../base/json.js";
 import type { HeldJob } from "../job/job.js";
 import type { KindRegistry } from "../job/kinds.js";
-import { type Ended, judge, type Outcome } from "../job/outcome.js";
+import { judge, type Outcome } from "../job/outcome.js";
 import type { JobContext, JobHandler } from "../job/port.js";
 import type { AttemptLog } from "./attempt-log.js";
 import type { KindRules } from "./kind-rules.js";
@@ -36,30 +36,25 @@ const FINDINGS_MAX = 3;
 /** Never throws: whatever a handler does becomes an outcome. */
 export async function executeJob(execution: Execution, deps: ExecuteDeps): Promise<Outcome> {
   const { stop, rules } = execution;
-  return judge(await endOf(execution, stop, deps), rules.timeoutMs);
-}
-
-async function endOf(execution: Execution, stop: StopSwitch, deps: ExecuteDeps): Promise<Ended> {
-  const invalid = payloadFault(execution.job, deps.registry);
-  if (invalid !== null) return { how: "threw", fault: invalid, stop: stop.reason };
   try {
+    checkPayload(execution.job, deps.registry);
     const result = await runHandler(execution, deps);
-    return { how: "returned", result, stop: stop.reason };
+    return judge({ how: "returned", result, stop: stop.reason }, rules.timeoutMs);
   } catch (error) {
-    return { how: "threw", fault: toFault(error), stop: stop.reason };
+    return judge({ how: "threw", fault: toFault(error), stop: stop.reason }, rules.timeoutMs);
   }
 }
 
 /** An operator's plain SQL passes no door, so what is checked there is checked here (X-64). */
-function payloadFault(job: HeldJob, registry: KindRegistry): Fault | null {
+function checkPayload(job: HeldJob, registry: KindRegistry): void {
   const findings = registry.checkPayload(job.kind, job.payload);
-  if (findings.length === 0) return null;
+  if (findings.length === 0) return;
   const told = findings
     .slice(0, FINDINGS_MAX)
     .map(({ pointer, message }) => `${pointer || "payload"} ${message}`)
     .join("; ");
   const more = findings.length > FINDINGS_MAX ? `; ${findings.length - FINDINGS_MAX} more` : "";
-  return fault.data("PAYLOAD_INVALID", `${told}${more}`);
+  throw fault.data("PAYLOAD_INVALID", `${told}${more}`);
 }
 
 /** A handler deaf to its signal would hold its slot for ever; its late writes are fenced anyway. */
@@ -78,7 +73,7 @@ function runHandler(execution: Execution, deps: ExecuteDeps): Promise<Json | und
         settle(value);
       };
     };
-    handler.run(contextOf(execution, handler, deps)).then(ending(resolve), ending(reject));
+    handler.run(new LiveContext(execution, handler, deps)).then(ending(resolve), ending(reject));
   });
 }
 
@@ -88,29 +83,58 @@ async function giveUp(stop: StopSwitch, finished: AbortSignal, clock: Clock): Pr
   return fault.transient("HANDLER_IGNORED_STOP", "the handler did not end when told to");
 }
 
-export function contextOf(
-  execution: Pick<Execution, "job" | "stop" | "declared">,
-  handler: JobHandler,
-  deps: Pick<ExecuteDeps, "clock" | "attempts" | "declare">,
-): JobContext {
-  const { job, stop, declared } = execution;
-  const told = deps.attempts.contextFor(job);
-  return {
-    job,
-    // Made when asked for: most handlers of many small jobs never look.
-    get signal() {
-      return stop.signal;
-    },
-    get log() {
-      return told.log;
-    },
-    progress: told.progress,
-    now: () => deps.clock.now(),
-    compensateWith: (name, input) => {
-      const known = handler.compensations !== undefined && name in handler.compensations;
+type ContextDeps = Pick<ExecuteDeps, "clock" | "attempts" | "declare">;
+
+/** What a handler gets. Its parts are made when they are asked for: most handlers of many small jobs never look. */
+export class LiveContext implements JobContext {
+  readonly #execution: Pick<Execution, "job" | "stop" | "declared">;
+  readonly #handler: JobHandler;
+  readonly #deps: ContextDeps;
+  #told: ReturnType<AttemptLog["contextFor"]> | null = null;
+
+  constructor(
+    execution: Pick<Execution, "job" | "stop" | "declared">,
+    handler: JobHandler,
+    deps: ContextDeps,
+  ) {
+    this.#execution = execution;
+    this.#handler = handler;
+    this.#deps = deps;
+  }
+
+  get job(): HeldJob {
+    return this.#execution.job;
+  }
+
+  get signal(): AbortSignal {
+    return this.#execution.stop.signal;
+  }
+
+  get log(): JobContext["log"] {
+    return this.#tells().log;
+  }
+
+  get progress(): JobContext["progress"] {
+    return this.#tells().progress;
+  }
+
+  get now(): JobContext["now"] {
+    return () => this.#deps.clock.now();
+  }
+
+  get compensateWith(): JobContext["compensateWith"] {
+    const { job, declared } = this.#execution;
+    return (name, input) => {
+      const { compensations } = this.#handler;
+      const known = compensations !== undefined && name in compensations;
       assert(known, `kind "${job.kind}" has no compensation "${name}"`);
       declared.any = true;
-      return deps.declare(job, name, input);
-    },
-  };
+      return this.#deps.declare(job, name, input);
+    };
+  }
+
+  #tells(): ReturnType<AttemptLog["contextFor"]> {
+    this.#told ??= this.#deps.attempts.contextFor(this.#execution.job);
+    return this.#told;
+  }
 }

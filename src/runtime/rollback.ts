@@ -4,24 +4,26 @@ import type { HealingDecision } from "../job/heal.js";
 import type { JobContext, JobHandler } from "../job/port.js";
 import { listCompensations, markCompensated } from "../store/compensations.js";
 import type { Sql } from "../store/database.js";
+import type { StopSwitch } from "./stop-switch.js";
 
 /** For all compensations of one job together. */
 const ROLLBACK_TIMEOUT_MS = 60_000;
 
-/** Null when everything that was declared is undone; else what could not be, in one sentence. */
+/** `stop` is that of the context. Null when everything that was declared is undone; else what could not be, in one sentence. */
 export async function rollBack(
   db: Sql,
   handler: JobHandler,
   context: JobContext,
+  stop: StopSwitch,
 ): Promise<string | null> {
   const failures: string[] = [];
   const deadline = AbortSignal.timeout(ROLLBACK_TIMEOUT_MS);
-  const bounded: JobContext = { ...context, signal: deadline };
+  deadline.addEventListener("abort", () => stop.stop("timeout"), { once: true });
   for (const { ordinal, name, input } of await listCompensations(db, context.job.seq)) {
     try {
       const compensate = handler.compensations?.[name];
       if (compensate === undefined) throw new Error("the handler no longer knows it");
-      await beforeDeadline(compensate(input, bounded), deadline);
+      await beforeDeadline(compensate(input, context), deadline);
       await markCompensated(db, { jobSeq: context.job.seq, ordinal });
     } catch (error) {
       // The others may still be undone, and a person looks at the rest.

@@ -6,7 +6,7 @@ import { errorMessage } from "../base/fault.js";
 import type { HeldJob } from "../job/job.js";
 import type { Outcome, StopReason } from "../job/outcome.js";
 import { ofJob } from "./events.js";
-import { executeJob } from "./execute.js";
+import { type Execution, executeJob } from "./execute.js";
 import { JobBuffer } from "./job-buffer.js";
 import type { KindLoad } from "./kind-load.js";
 import type { KindRules } from "./kind-rules.js";
@@ -14,14 +14,21 @@ import { type SettleDeps, settleJob } from "./settle.js";
 import type { StartedJobs } from "./started-jobs.js";
 import { StopSwitch } from "./stop-switch.js";
 
-interface Running {
+/** One job from the start of its handler to its settled end. */
+class Running implements Execution {
   readonly job: HeldJob;
   readonly rules: KindRules;
-  readonly stop: StopSwitch;
+  readonly stop = new StopSwitch();
+  readonly declared = { any: false };
   /** Of the monotonic clock. */
-  readonly startedMs: number;
-  executing: boolean;
-  settled: Promise<void>;
+  readonly startedMs = performance.now();
+  executing = true;
+  settled: Promise<void> | null = null;
+
+  constructor(job: HeldJob, rules: KindRules) {
+    this.job = job;
+    this.rules = rules;
+  }
 }
 
 export interface RunningJobsDeps extends SettleDeps {
@@ -128,7 +135,8 @@ export class RunningJobs {
   }
 
   async #release(job: HeldJob): Promise<void> {
-    await this.#settle(job, { verdict: "released" }, 0, new StopSwitch());
+    const neverStarted = new Running(job, this.#deps.rulesOf(job.kind));
+    await this.#settle(neverStarted, { verdict: "released" }, 0);
     this.#leaving.delete(job.seq);
   }
 
@@ -159,10 +167,7 @@ export class RunningJobs {
     started.add(job.seq);
     const waited_ms = clock.now().getTime() - job.createdAt.getTime();
     emit({ event: "job.claimed", ...ofJob(job, workerIdOf(job.kind)), waited_ms });
-    const running: Running = {
-      ...{ job, rules, stop: new StopSwitch(), startedMs: performance.now() },
-      ...{ executing: true, settled: Promise.resolve() },
-    };
+    const running = new Running(job, rules);
     this.#running.set(job.seq, running);
     running.settled = this.#follow(running);
   }
@@ -174,13 +179,12 @@ export class RunningJobs {
   }
 
   async #follow(running: Running): Promise<void> {
-    const { job, rules, stop, startedMs } = running;
-    const execution = { job, rules, stop, declared: { any: false } };
-    const outcome = await executeJob(execution, this.#deps);
+    const { job, stop, startedMs } = running;
+    const outcome = await executeJob(running, this.#deps);
     const durationMs = performance.now() - startedMs;
     running.executing = false;
     this.#free(job, durationMs);
-    await this.#settle(job, outcome, durationMs, stop, execution.declared.any);
+    await this.#settle(running, outcome, durationMs);
     if (this.#running.get(job.seq) === running) this.#running.delete(job.seq);
     // Its handler goes on, whatever the row says: only the end of the process ends it.
     if (stop.ignored && stop.reason !== "shutdown") {
@@ -197,15 +201,9 @@ export class RunningJobs {
     for (const kind of new Set([job.kind, ...this.#waiting.kinds()])) this.#fill(kind);
   }
 
-  async #settle(
-    job: HeldJob,
-    outcome: Outcome,
-    durationMs: number,
-    stop: StopSwitch,
-    hasDeclared = false,
-  ): Promise<void> {
-    const { rulesOf, onFatal, onReleased, attempts } = this.#deps;
-    const execution = { job, rules: rulesOf(job.kind), stop, declared: { any: hasDeclared } };
+  async #settle(execution: Execution, outcome: Outcome, durationMs: number): Promise<void> {
+    const { onFatal, onReleased, attempts } = this.#deps;
+    const { job } = execution;
     try {
       const told = attempts.ended(job, outcome, durationMs);
       if (told !== undefined) await told;

@@ -15,7 +15,7 @@ import { completeJob, releaseJob } from "../store/job-settle.js";
 import { type CarryOutDeps, carryOutNow } from "./carry-out.js";
 import type { Completions } from "./completions.js";
 import { type OfJob, ofJob } from "./events.js";
-import { contextOf, type ExecuteDeps, type Execution } from "./execute.js";
+import { type ExecuteDeps, type Execution, LiveContext } from "./execute.js";
 import { afterRollback, rollBack } from "./rollback.js";
 import { StopSwitch } from "./stop-switch.js";
 
@@ -81,8 +81,10 @@ async function settleOnce(settling: Settling, deps: SettleDeps): Promise<void> {
 }
 
 async function complete(settling: Settling, result: Json, deps: SettleDeps): Promise<void> {
-  const { job } = settling.execution;
-  const moved = await (job.attempt === 1 && !settling.execution.declared.any
+  const { job, declared } = settling.execution;
+  // A first attempt has no healing before it, and most have nothing to undo.
+  const isPlain = job.attempt === 1 && !declared.any;
+  const moved = await (isPlain
     ? deps.completions.complete(job, result)
     : completeHealed(job, result, deps.db));
   if (!moved) return deps.emit({ event: "job.lost", ...about(job, deps) });
@@ -122,8 +124,9 @@ async function heal(settling: Settling, thrown: Fault, deps: SettleDeps): Promis
   const handler = deps.handlers.get(job.kind);
   assert(handler !== undefined, `a job of kind "${job.kind}" ran without a handler`);
   // The handler's own signal may have been aborted; undoing has a deadline of its own.
-  const context = contextOf({ ...settling.execution, stop: new StopSwitch() }, handler, deps);
-  const failure = await rollBack(deps.db, handler, context);
+  const stop = new StopSwitch();
+  const context = new LiveContext({ ...settling.execution, stop }, handler, deps);
+  const failure = await rollBack(deps.db, handler, context, stop);
   const decided = afterRollback(decision, failure === null ? null : deps.redact(failure));
   return carryOutNow(deps.db, { job, decision: decided, workerId }, deps);
 }
