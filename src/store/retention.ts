@@ -26,7 +26,9 @@ export type RetainedEntity = (typeof RETAINED_ENTITIES)[number];
 export type ExportedEntity = "quarantined_jobs" | "audit_log";
 
 /** A statement deletes no more than this, so that it never holds locks for long. */
-export const RETENTION_BATCH_ROWS = 1_000;
+const BATCH_ROWS = 1_000;
+/** Narrow, never changed, and each batch sorts them: few large ones serve better. */
+const SAMPLE_BATCH_ROWS = 10_000;
 
 interface RetentionRule {
   readonly table: string;
@@ -38,6 +40,8 @@ interface RetentionRule {
    * that is gone already, which an old snapshot would keep in the index. None: the table is small.
    */
   readonly agesBy?: string;
+  /** Default `BATCH_ROWS`. */
+  readonly batchRows?: number;
   /** What goes with the rows, by their keys in `gone`. What belongs to a job goes by a trigger. */
   readonly also?: string;
 }
@@ -79,7 +83,13 @@ const RULES: Readonly<Record<RetainedEntity, RetentionRule>> = {
     agesBy: "created_at",
     isExpired: "created_at < $1",
   },
-  samples: { table: "control.sample", key: "series_id, at", agesBy: "at", isExpired: "at < $1" },
+  samples: {
+    table: "control.sample",
+    key: "series_id, at",
+    agesBy: "at",
+    isExpired: "at < $1",
+    batchRows: SAMPLE_BATCH_ROWS,
+  },
   inbound: {
     table: "control.inbound",
     key: "id",
@@ -158,10 +168,11 @@ export async function deleteExpired(
   return rows[0]!;
 }
 
-function selectBatch({ table, isExpired, agesBy }: RetentionRule, columns: string): string {
+function selectBatch(rule: RetentionRule, columns: string): string {
+  const { table, isExpired, agesBy, batchRows = BATCH_ROWS } = rule;
   const onward = agesBy ? `AND ${agesBy} >= $2 ORDER BY ${agesBy}` : "";
   return `SELECT ${columns} FROM ${table} WHERE ${isExpired} ${onward}
-    LIMIT ${RETENTION_BATCH_ROWS} FOR UPDATE SKIP LOCKED`;
+    LIMIT ${batchRows} FOR UPDATE SKIP LOCKED`;
 }
 
 export interface ExpiredRow {
@@ -181,7 +192,7 @@ export async function lockExpired(
   const others = entity === "audit_log" ? "" : "SKIP LOCKED";
   const { rows } = await tx.query<ExpiredRow>(
     `SELECT seq, to_jsonb(expired)::text AS line FROM ${table} AS expired
-     WHERE seq IN (SELECT seq FROM ${table} WHERE ${isExpired} ORDER BY seq LIMIT ${RETENTION_BATCH_ROWS})
+     WHERE seq IN (SELECT seq FROM ${table} WHERE ${isExpired} ORDER BY seq LIMIT ${BATCH_ROWS})
      ORDER BY seq FOR UPDATE ${others}`,
     [before],
   );

@@ -109,7 +109,6 @@ describe("retention", () => {
       `INSERT INTO healdec_log (job_id, failure_type, strategy, attempt_number, created_at)
        SELECT 'job-1', 'transient', 'retry', 1, at FROM times`,
     ],
-    ["samples", "INSERT INTO control.sample SELECT 1, at, 1 FROM times"],
   ] as const)("of %s goes by age, in batches of a thousand", (entity, insert) =>
     withDatabase(async (db) => {
       await db.query(
