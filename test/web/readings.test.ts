@@ -1,6 +1,7 @@
 /** What can be read over HTTP, and that each answer is what the OpenAPI document says it is. */
 import { describe, expect, it } from "vitest";
 import type { InstanceState } from "../../src/alert/state.js";
+import { systemClock } from "../../src/base/clock.js";
 import { compileSchema } from "../../src/base/schema.js";
 import { appendAlertEvents, saveAlertStates } from "../../src/store/alerts.js";
 import type { Database } from "../../src/store/database.js";
@@ -8,9 +9,11 @@ import { cancelJob } from "../../src/store/job-actions.js";
 import { enqueueJob } from "../../src/store/jobs.js";
 import { pauseQueue } from "../../src/store/pauses.js";
 import { requestRun } from "../../src/store/runs.js";
+import { insertSamples } from "../../src/store/samples.js";
 import { type Api, withApi } from "./harness.js";
 
 const NOON = Date.parse("2026-03-01T12:00:00Z");
+const minutesAgo = (count: number) => new Date(systemClock.now().getTime() - count * 60_000);
 
 const firing: InstanceState = {
   shape: "s",
@@ -34,6 +37,11 @@ async function seed(db: Database): Promise<void> {
   await cancelJob(db, { seq: 1, actor: "test", reason: "for its history" });
   await pauseQueue(db, { kind: "gc", reason: "x", by: "test", expiresAt: null });
   await saveAlertStates(db, new Map([["queue-depth-high", { "": firing }]]), new Date(NOON));
+  const [metric, labels] = ["algobrain.jobs.pending", { worker_type: "index" }];
+  await insertSamples(
+    db,
+    [3, 9, 6].map((value, n) => ({ metric, labels, value, at: minutesAgo(3 - n) })),
+  );
   const event = {
     rule: "queue-depth-high",
     level: "AR-06",
@@ -107,6 +115,45 @@ describe("reading over HTTP", () => {
       }
     }));
 
+  it("shows what holds the queues, and safe mode (EP-22)", () =>
+    withApi(
+      async (api) => {
+        await seed(api.db);
+        await enqueueJob(api.db, { kind: "index", payload: {} });
+        const shown = await get(api, "/api/monitoring/resilience");
+        expect(shown).toMatchObject({
+          breakers: { state: "closed" },
+          queueController: { pause: null, cap: { max: 7, running: 0 } },
+          safe_mode: { active: false },
+        });
+        const { queues } = shown.queueController;
+        const byName = (name: string) =>
+          queues.find((queue: { name: string }) => queue.name === name);
+        expect(byName("index")).toEqual({
+          ...{ name: "index", enabled: true, pause: null, waiting: 1, running: 0, buffered: 0 },
+          ...{ workers: 0, concurrency: 5, global_max: null },
+        });
+        expect(byName("gc")).toMatchObject({ pause: { of: "queue", reason: "x" } });
+      },
+      { config: { jobsMax: 7 } },
+    ));
+
+  it("shows each metric of the catalogue with four numbers a series (EP-23)", () =>
+    withApi(async (api) => {
+      await seed(api.db);
+      const { metrics } = await get(api, "/api/telemetry/dashboard");
+      expect(metrics).toContainEqual({
+        ...{ name: "algobrain.jobs.pending", unit: "count", help: expect.any(String) },
+        series: [
+          {
+            labels: { worker_type: "index" },
+            ...{ last: 6, min: 3, max: 9, avg: 6, at: expect.any(String) },
+          },
+        ],
+      });
+      expect(metrics).toContainEqual(expect.objectContaining({ unit: "ratio", series: [] }));
+    }));
+
   it("answers in the form that the OpenAPI document promises", () =>
     withApi(async (api) => {
       await seed(api.db);
@@ -115,7 +162,10 @@ describe("reading over HTTP", () => {
         ["/health", "/health"],
         ["/api/v1/jobs", "/api/v1/jobs"],
         ["/api/v1/jobs/{id}", "/api/v1/jobs/job-1"],
+        ["/api/v1/jobs/{id}/why", "/api/v1/jobs/job-1/why"],
         ["/api/queue/stats", "/api/queue/stats"],
+        ["/api/monitoring/resilience", "/api/monitoring/resilience"],
+        ["/api/telemetry/dashboard", "/api/telemetry/dashboard?window=24h"],
         ["/api/alerts/active", "/api/alerts/active"],
         ["/api/alerts/history", "/api/alerts/history"],
         ["/api/v1/runs", "/api/v1/runs"],
