@@ -66,7 +66,7 @@ async function surveyFolder(git: Git, folder: string, context: JobContext): Prom
   const presentIds: string[] = [];
   const all = await git.listRepositories(folder, context.signal);
   for (const [done, found] of all.entries()) {
-    context.progress?.(done / all.length, `reading ${found.name}, ${done} of ${all.length} read`);
+    context.progress(done / all.length, `reading ${found.name}, ${done} of ${all.length} read`);
     const id = repoId(found);
     presentIds.push(id);
     // Of several copies of one remote, the first by path is read.
@@ -79,7 +79,7 @@ async function surveyFolder(git: Git, folder: string, context: JobContext): Prom
       context.log.warn("repo.unreadable", { repo: found.name, code: error.code });
     }
   }
-  context.progress?.(1, `${all.length} of ${all.length} read`);
+  context.progress(1, `${all.length} of ${all.length} read`);
   return { repos: [...repos.values()], unreadable, presentIds };
 }
 
