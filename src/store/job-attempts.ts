@@ -47,9 +47,6 @@ export interface AttemptError {
   readonly trace: string | null;
 }
 
-/** A job that waits for its dependency for weeks must not keep thousands: each attempt moves the fence by two. */
-const KEPT_FENCES = 200;
-
 const WRITE = `
 WITH news AS (
   SELECT n.*, coalesce(n.began_at, jobs.started_at, now()) AS started_at
@@ -73,20 +70,29 @@ WITH news AS (
     error_code = CASE WHEN a.outcome IS NULL THEN excluded.error_code ELSE a.error_code END,
     error = CASE WHEN a.outcome IS NULL THEN excluded.error ELSE a.error END,
     trace = CASE WHEN a.outcome IS NULL THEN excluded.trace ELSE a.trace END
-), old AS (
-  DELETE FROM control.job_attempt a USING news n WHERE a.job_seq = n.job_seq AND a.fence < n.fence - ${KEPT_FENCES}
-), old_lines AS (
-  DELETE FROM control.job_line l USING news n WHERE l.job_seq = n.job_seq AND l.fence < n.fence - ${KEPT_FENCES}
 )
 INSERT INTO control.job_line (job_seq, fence, ordinal, at, level, message)
 SELECT n.job_seq, n.fence, l.ordinal, l.at, l.level, l.message
 FROM news n CROSS JOIN LATERAL jsonb_to_recordset(n.lines) AS l(ordinal bigint, at timestamptz, level text, message text)
 ON CONFLICT DO NOTHING`;
 
+/** A job that waits for its dependency for weeks must not keep thousands: each attempt moves the fence by two. */
+const KEPT_FENCES = 200;
+
+/** By place, since the planner, asked by key, would rather read the whole table as long as it has no statistics. */
+const pruned = (table: string) => `
+DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
+  SELECT old.ctid FROM unnest($1::bigint[], $2::bigint[]) AS n(job_seq, fence) CROSS JOIN LATERAL
+    (SELECT t.ctid FROM ${table} t WHERE t.job_seq = n.job_seq AND t.fence < n.fence - ${KEPT_FENCES} OFFSET 0) old))`;
+const PRUNE = `WITH lines AS (${pruned("control.job_line")}) ${pruned("control.job_attempt")}`;
+
 /** All in one statement; safe to repeat. What belongs to a job that is gone is dropped. */
 export async function writeAttempts(sql: Sql, news: readonly AttemptNews[]): Promise<void> {
   if (news.length === 0) return;
   await sql.query(WRITE, [JSON.stringify(news.map(toInput))]);
+  const old = news.filter(({ fence }) => fence > KEPT_FENCES);
+  if (old.length === 0) return;
+  await sql.query(PRUNE, [old.map(({ jobSeq }) => jobSeq), old.map(({ fence }) => fence)]);
 }
 
 function toInput({ end, ...news }: AttemptNews): object {
