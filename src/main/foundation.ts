@@ -19,7 +19,7 @@ import { watchdogTick } from "../runtime/watchdog.js";
 import { wordOfWatchdog } from "../runtime/watchdog-word.js";
 import { type Database, openDatabase } from "../store/database.js";
 import { readTally } from "../store/job-tally.js";
-import { readQueueStats } from "../store/queue-stats.js";
+import { readQueueLoad } from "../store/queue-stats.js";
 import type { PolicyInForce } from "./policy.js";
 import { unusedSettings } from "./unused-settings.js";
 
@@ -125,8 +125,8 @@ export function watchdogOf(foundation: Foundation): Tick {
 }
 
 async function readJobGauges(db: Database) {
-  const stats = await readQueueStats(db);
-  return stats.flatMap(({ name, waiting, active }) => [
+  const load = await readQueueLoad(db);
+  return load.flatMap(({ name, waiting, active }) => [
     { jobType: name, status: "pending", count: waiting },
     { jobType: name, status: "running", count: active },
   ]);
