@@ -21,6 +21,8 @@ export interface RedisConnectionOptions {
   readonly log: Logger;
   /** In [0, 1), for the jitter of reconnecting. */
   readonly random: () => number;
+  /** What a request may lose to a Redis that is slow, in milliseconds; default 250. */
+  readonly answerMaxMs?: number;
 }
 
 export interface RedisConnection {
@@ -31,7 +33,6 @@ export interface RedisConnection {
   close(): Promise<void>;
 }
 
-/** What a request may lose to a Redis that is slow. */
 const ANSWER_MAX_MS = 250;
 const CONNECT_MAX_MS = 2_000;
 /** A connection that is silent for so long while an answer is due is dead: a new one is tried. */
@@ -40,15 +41,14 @@ const RECONNECT = { baseMs: 50, capMs: 2_000, jitter: 0.2 } as const;
 
 /** Starts to connect and waits for nothing. */
 export function connectRedis(options: RedisConnectionOptions): RedisConnection {
-  const { clock, log } = options;
+  const { clock, log, answerMaxMs = ANSWER_MAX_MS } = options;
   const redis = openClient(options);
   const outage = watchOutage(redis, clock, log);
   const ask: RedisConnection["ask"] = async (work) => {
     if (redis.status !== "ready") return undefined;
     const given = new AbortController();
-    const tooLate = clock.sleep(ANSWER_MAX_MS, given.signal).then(() => undefined);
-    const answer = work(redis).catch((error) => outage.noteRefusal(error));
-    const first = await Promise.race([answer, tooLate]);
+    const tooLate = clock.sleep(answerMaxMs, given.signal).then(() => undefined);
+    const first = await Promise.race([attempt(work, redis, outage), tooLate]);
     given.abort();
     return first;
   };
@@ -60,6 +60,20 @@ export function connectRedis(options: RedisConnectionOptions): RedisConnection {
       redis.disconnect();
     },
   };
+}
+
+/** Its own late failure is heard here as well: nobody may wait for it any more. */
+async function attempt<T>(
+  work: (redis: Redis) => Promise<T>,
+  redis: Redis,
+  outage: Outage,
+): Promise<T | undefined> {
+  try {
+    return await work(redis);
+  } catch (error) {
+    outage.noteRefusal(error);
+    return undefined;
+  }
 }
 
 function openClient({ url, password, tls, name, random }: RedisConnectionOptions): Redis {
@@ -79,8 +93,15 @@ function openClient({ url, password, tls, name, random }: RedisConnectionOptions
   });
 }
 
+interface Outage {
+  /** Of what it was asked to do, such as by its access list or for want of memory: said when it is news. */
+  noteRefusal(error: unknown): void;
+  /** From now on it is closed on purpose. */
+  end(): void;
+}
+
 /** Says once that Redis is lost, however often connecting fails, and once that it is back. */
-function watchOutage(redis: Redis, clock: Clock, log: Logger) {
+function watchOutage(redis: Redis, clock: Clock, log: Logger): Outage {
   let lostAtMs: number | null = null;
   let lastError: unknown = null;
   let lastRefusal = "";
@@ -100,8 +121,7 @@ function watchOutage(redis: Redis, clock: Clock, log: Logger) {
     lostAtMs = null;
   });
   return {
-    /** Of what it was asked to do, such as by its access list or for want of memory: said when it is news. */
-    noteRefusal: (error: unknown): undefined => {
+    noteRefusal: (error) => {
       if (!(error instanceof Error) || error.name !== "ReplyError") return;
       if (error.message === lastRefusal) return;
       lastRefusal = error.message;

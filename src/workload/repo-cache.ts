@@ -19,17 +19,15 @@ interface RepoCacheDeps {
 }
 
 /**
- * Null when no copy of it is on this machine. That is asked for anew each time: the next index may bring one,
+ * Whether there is a copy of it on this machine. A no is asked for anew each time: the next index may bring one,
  * while a repository that was held once is never given up, only archived.
  */
-export async function findHeldRepo(deps: RepoCacheDeps, id: string): Promise<LocalRepo | null> {
-  const kept = await deps.cache.get(metadataKey(id));
-  if (kept !== null && typeof kept.location === "string") return kept as unknown as LocalRepo;
-  const found = await findRepo(deps.db, id);
-  if (found === null || found.location === null) return null;
-  const repo = { ...found, location: found.location };
-  await putMetadata(deps.cache, repo);
-  return repo;
+export async function isRepoHeld({ db, cache }: RepoCacheDeps, id: string): Promise<boolean> {
+  if ((await cache.get(metadataKey(id))) !== null) return true;
+  const repo = await findRepo(db, id);
+  if (repo === null || repo.location === null) return false;
+  await putMetadata(cache, { ...repo, location: repo.location });
+  return true;
 }
 
 export function forgetRepos(cache: Cache, ids: readonly string[]): Promise<void> {

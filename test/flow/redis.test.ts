@@ -92,6 +92,31 @@ async function statuses(urls: readonly string[], subject: string, count: number)
   return seen;
 }
 
+/**
+ * A caller for whom all requests were counted together. On a busy machine Redis may miss its bound now and then, and
+ * then each process rightly counts alone: another caller is taken.
+ */
+function untilShared(urls: readonly string[], name: string): Promise<string> {
+  let tries = 0;
+  return until(async () => {
+    tries += 1;
+    const caller = `${name}-${tries}`;
+    const seen = await statuses(urls, caller, PER_MINUTE + 2);
+    return seen.join() === [...fine, 429, 429].join() && caller;
+  }, "the requests of one caller are counted together");
+}
+
+/** Of an admin, as soon as Redis was quick enough. */
+function untilAnswered(url: string, init: RequestInit = {}): Promise<unknown> {
+  let tries = 0;
+  return until(async () => {
+    tries += 1;
+    const reply = await ask(url, `admin-${tries}`, "admin", init);
+    const body: unknown = await reply.json();
+    return reply.ok && body;
+  }, `${url} answers`);
+}
+
 async function redisIn(url: string): Promise<string> {
   const reply = await fetch(`${url}/health`, { signal: AbortSignal.timeout(10_000) });
   const { services } = (await reply.json()) as { services: { redis: string } };
@@ -111,9 +136,9 @@ describe.skipIf(redisProgram === null)(`${NEEDS_REDIS} the service`, () => {
 
   test("counts a caller over all of its processes (HB-env-25)", async () => {
     const { urls } = world;
-    expect(await statuses(urls, "ann", PER_MINUTE)).toEqual(fine);
+    const ann = await untilShared(urls, "ann");
     for (const url of urls) {
-      const reply = await ask(`${url}${JOBS}`, "ann", "viewer");
+      const reply = await ask(`${url}${JOBS}`, ann, "viewer");
       expect(reply.status).toBe(429);
       expect(Number(reply.headers.get("retry-after"))).toBeGreaterThan(0);
       expect(Number(reply.headers.get("retry-after"))).toBeLessThanOrEqual(60);
@@ -126,8 +151,7 @@ describe.skipIf(redisProgram === null)(`${NEEDS_REDIS} the service`, () => {
     await db.query("INSERT INTO repos (id, name, location) VALUES ('repo-1', 'one', '/srv/one')");
     await db.query("INSERT INTO scores (repo_id, score) VALUES ('repo-1', 81)");
     const warm = { method: "POST", body: JSON.stringify({ limit: 10 }) };
-    const reply = await ask(`${urls[0]}/api/cache/warm`, "ada", "admin", warm);
-    expect([reply.status, await reply.json()]).toEqual([200, { count: 2 }]);
+    expect(await untilAnswered(`${urls[0]}/api/cache/warm`, warm)).toEqual({ count: 2 });
     const raw = new Redis(server.url);
     for (const [key, ttlMs] of [
       ["algobrain:repo:scores:latest:repo-1", 300_000],
@@ -138,15 +162,20 @@ describe.skipIf(redisProgram === null)(`${NEEDS_REDIS} the service`, () => {
     }
     raw.disconnect();
 
-    const options = { url: server.url, password: null, tls: false, name: "a-worker" };
+    const options = {
+      url: server.url,
+      password: null,
+      tls: false,
+      name: "a-worker",
+      answerMaxMs: 5_000,
+    };
     const worker = connectRedis({
       ...options,
       ...{ clock: systemClock, log: silentLogger, random: () => 0.5 },
     });
     await until(() => worker.answers(), "the worker is connected");
     const cache = createRedisCache(worker, systemClock);
-    for (const id of ["repo-1", "repo-1", "repo-1", "repo-2"])
-      await cache.get(`repo:metadata:${id}`);
+    for (let i = 0; i < 20; i += 1) await cache.get(`repo:metadata:repo-${i % 4 === 0 ? 2 : 1}`);
     await worker.close();
     const from = new Date(Date.now() - 60_000);
     const metric = "algobrain.cache.hit_rate";
@@ -154,9 +183,8 @@ describe.skipIf(redisProgram === null)(`${NEEDS_REDIS} the service`, () => {
       const [series] = await readWindows(db, [{ metric, from }], new Date());
       return series?.points.at(-1)?.value === 0.75;
     }, "the hit rate is sampled");
-    const stats = await ask(`${urls[1]}/api/admin/cache-stats`, "ada", "admin");
-    expect(await stats.json()).toMatchObject({
-      ...{ store: "redis", keys: 2, hits: 3, misses: 1, hit_rate: 0.75 },
+    expect(await untilAnswered(`${urls[1]}/api/admin/cache-stats`)).toMatchObject({
+      ...{ store: "redis", keys: 2, hits: 15, misses: 5, hit_rate: 0.75 },
     });
   });
 
@@ -183,12 +211,12 @@ describe.skipIf(redisProgram === null)(`${NEEDS_REDIS} the service`, () => {
 
     await server.start();
     for (const url of urls) await until(async () => (await redisIn(url)) === "up", "it is back");
-    expect(await statuses(urls, "dan", PER_MINUTE + 1)).toEqual([...fine, 429]);
+    await untilShared(urls, "dan");
     const said = (event: string) => log.filter((line) => line.includes(`"${event}"`)).length;
     // Once a process: two APIs and the orchestrator.
     await until(() => said("redis.back") === 3, "all are back");
     expect(said("redis.lost")).toBe(3);
-    expect(said("request.failed")).toBe(1);
+    expect(log.filter((line) => line.includes('"code":"internal"'))).toEqual([]);
     expect(log.filter((line) => line.includes("setting.unused"))).toEqual([]);
   });
 });

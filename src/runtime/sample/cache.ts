@@ -3,8 +3,9 @@ import { MINUTE_MS } from "../../base/duration.js";
 import type { Cache, CacheReads } from "../../job/port.js";
 import { gauge, type SampleSource } from "./source.js";
 
-/** Long enough that a handful of reads is not the whole of it. */
 const WINDOW_MS = 5 * MINUTE_MS;
+/** Fewer say nothing, and must not wake anybody. */
+const READS_MIN = 20;
 
 type Seen = CacheReads & { readonly atMs: number };
 
@@ -29,9 +30,9 @@ function isBefore(one: Seen, now: Seen): boolean {
   return isRecent && one.hits <= now.hits && one.misses <= now.misses;
 }
 
-/** Null without reads in between: nothing is neither good nor bad. */
+/** Null with too few reads in between: nothing is neither good nor bad. */
 function hitRate(from: CacheReads, to: CacheReads): number | null {
   const hits = to.hits - from.hits;
   const reads = hits + to.misses - from.misses;
-  return reads === 0 ? null : hits / reads;
+  return reads < READS_MIN ? null : hits / reads;
 }

@@ -15,7 +15,7 @@ import { enqueueJob } from "../../store/jobs.js";
 import { syncJob } from "../follow-up.js";
 import { eventRepoId, eventTime } from "../github-event.js";
 import type { IngestPayload } from "../payloads.js";
-import { findHeldRepo } from "../repo-cache.js";
+import { isRepoHeld } from "../repo-cache.js";
 
 interface IngestDeps {
   readonly db: Database;
@@ -57,5 +57,5 @@ async function ingest(tx: Sql, delivery: StoredDelivery, maySync: boolean, { job
 /** Asked at every push of an organisation: most often the cache knows. */
 async function isHeldHere(deps: IngestDeps, { body }: StoredDelivery): Promise<boolean> {
   const repoId = eventRepoId(body);
-  return repoId !== null && (await findHeldRepo(deps, repoId)) !== null;
+  return repoId !== null && (await isRepoHeld(deps, repoId));
 }
