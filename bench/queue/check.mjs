@@ -6,11 +6,11 @@ import { withServers } from "./servers.mjs";
 
 /** It runs on every Node that we run on, and on the PostgreSQL that is there anyway. */
 const PEER = "graphile-017";
-const JOBS = 400;
-const LATENCY_JOBS = 25;
+const JOBS = 200;
+const LATENCY_JOBS = 10;
 const MODES = ["c1", "c10", "best"];
 const FLAGS = {
-  ...{ runs: 1, tests: "enqueue,drain,latency", n: JOBS, "n-single": 100, "lat-n": LATENCY_JOBS },
+  ...{ runs: 1, tests: "enqueue,drain,latency", n: JOBS, "n-single": 50, "lat-n": LATENCY_JOBS },
   ...{ "cap-c1": 20_000, "cap-c10": 20_000, "cap-best": 20_000 },
 };
 
