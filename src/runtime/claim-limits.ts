@@ -83,7 +83,9 @@ export class ClaimLimits {
 
   /** A limit keeps us from claiming: each job that ends makes room. */
   isTight(): boolean {
-    return [...this.#scopes.values()].some(({ cap, held, granted }) => cap > 0 && held + 1 >= granted);
+    return [...this.#scopes.values()].some(
+      ({ cap, held, granted }) => cap > 0 && held + 1 >= granted,
+    );
   }
 
   /** True while more is ours than we need. */

@@ -51,7 +51,8 @@ export class Completions {
       for (const { job, resolve } of batch) resolve(late.length === 0 || !late.includes(job));
     } catch (error) {
       // One result that the database refuses must not spoil the others.
-      if (batch.length > 1 && isStatementRefused(error)) for (const one of batch) await this.#write([one]);
+      if (batch.length > 1 && isStatementRefused(error))
+        for (const one of batch) await this.#write([one]);
       else for (const { reject } of batch) reject(error);
     }
   }

@@ -6,7 +6,13 @@ import type { PolicySet, WorkerKind } from "../policy/policy.js";
 export type KindRules = Omit<WorkerKind, "kind" | "target">;
 
 /** The internal lane is not tuned by policy: what heals must not depend on what may be mistuned. */
-const ALWAYS = { enabled: true, concurrency: 10, globalMax: null, rateLimit: null, priority: 10 } as const;
+const ALWAYS = {
+  enabled: true,
+  concurrency: 10,
+  globalMax: null,
+  rateLimit: null,
+  priority: 10,
+} as const;
 
 const INTERNAL: Readonly<Record<string, KindRules>> = {
   // A run has its own deadline, and its job outlasts it.

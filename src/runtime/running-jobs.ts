@@ -196,9 +196,11 @@ export class RunningJobs {
     const { load, started } = this.#deps;
     load.ended(job.kind, tookMs);
     started.remove(job.seq);
-    if (this.#suspect !== job.seq) return this.#fill(job.kind);
-    this.#suspect = null;
-    for (const kind of new Set([job.kind, ...this.#waiting.kinds()])) this.#fill(kind);
+    const wasSuspect = this.#suspect === job.seq;
+    if (wasSuspect) this.#suspect = null;
+    this.#fill(job.kind);
+    // The next suspect may be of any kind.
+    if (wasSuspect) for (const kind of this.#waiting.kinds()) this.#fill(kind);
   }
 
   async #settle(execution: Execution, outcome: Outcome, durationMs: number): Promise<void> {

@@ -94,7 +94,9 @@ function claimLoopDeps(
     wants: () => load.wants(kinds.map((kind) => limitOf(options, kind)).filter(isEnabled)),
     claim: async (wants, max) => {
       busyMs = performance.now();
-      const claim = async (sql: typeof db | Parameters<Parameters<typeof db.transaction>[0]>[0]) => {
+      const claim = async (
+        sql: typeof db | Parameters<Parameters<typeof db.transaction>[0]>[0],
+      ) => {
         const admitted = await limits.admit(sql, wants);
         const most = Math.min(max, admitted.max);
         const claiming = { workerId, kinds: admitted.kinds, max: most };

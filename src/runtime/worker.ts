@@ -68,7 +68,7 @@ class WorkerLife {
   readonly #noClaims = new AbortController();
   readonly #stopped = new AbortController();
   readonly #claiming: Promise<void>;
-  readonly #checking: Promise<void[]>;
+  readonly #checking: Promise<unknown>;
 
   static async begin(options: WorkerOptions): Promise<WorkerLife> {
     const kinds = kindsServed(options);

@@ -2,8 +2,9 @@
  * A worker takes jobs: many in one statement, in the order of one index that holds only pending rows.
  * What follows is in job-settle.ts.
  */
-import { INTERNAL_KINDS } from "../job/kinds.js";
+
 import type { HeldJob } from "../job/job.js";
+import { INTERNAL_KINDS } from "../job/kinds.js";
 import type { Sql } from "./database.js";
 import { HELD_COLUMNS } from "./job-columns.js";
 

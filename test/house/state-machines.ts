@@ -4,13 +4,8 @@ import type { StepKey, StepStatus } from "../../src/runbook/run.js";
 import type { Database } from "../../src/store/database.js";
 import { settleInbound } from "../../src/store/inbound.js";
 import { cancelJob, retryJob } from "../../src/store/job-actions.js";
-import {
-  claimJobs,
-  completeJob,
-  failJob,
-  releaseJob,
-  rescheduleJob,
-} from "../../src/store/job-claims.js";
+import { claimJobs } from "../../src/store/job-claims.js";
+import { completeJob, failJob, releaseJob, rescheduleJob } from "../../src/store/job-settle.js";
 import { readJob } from "../../src/store/jobs.js";
 import { markNoticeDead, markNoticeFailed, markNoticeSent } from "../../src/store/notices.js";
 import { beginStep, finishStep } from "../../src/store/run-steps.js";
@@ -67,9 +62,8 @@ const job: Machine = {
         const { kind } = (await readJob(db, seq))!;
         const claimed = await claimJobs(db, {
           workerId: "general-worker-1",
-          kinds: [{ kind, free: 1, globalMax: null }],
+          kinds: [{ kind, free: 1 }],
           max: 1,
-          globalCap: null,
           safeModeKinds: [],
         });
         return claimed.length === 1;
@@ -83,7 +77,7 @@ const job: Machine = {
     reschedule: [
       async (db, seq) =>
         rescheduleJob(db, await holdOf(db, seq), {
-          at: new Date(0),
+          delayMs: 0,
           error: "E",
           burnAttempt: true,
         }),

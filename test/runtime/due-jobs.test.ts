@@ -2,7 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { fault } from "../../src/base/fault.js";
 import type { Database } from "../../src/store/database.js";
-import { claimJobs, releaseJob, rescheduleJob } from "../../src/store/job-claims.js";
+import { claimJobs } from "../../src/store/job-claims.js";
+import { releaseJob, rescheduleJob } from "../../src/store/job-settle.js";
 import { enqueueJob } from "../../src/store/jobs.js";
 import { listenToJobs } from "../../src/store/notifications.js";
 import { withDatabase } from "../support/database.js";
@@ -12,8 +13,8 @@ import { withWorker } from "./support/worker.js";
 async function claimOne(db: Database) {
   await enqueueJob(db, { kind: "index", payload: {} });
   const [held] = await claimJobs(db, {
-    ...{ workerId: "general-worker-1", max: 1, globalCap: null, safeModeKinds: [] },
-    kinds: [{ kind: "index", free: 1, globalMax: null }],
+    ...{ workerId: "general-worker-1", max: 1, safeModeKinds: [] },
+    kinds: [{ kind: "index", free: 1 }],
   });
   return held!;
 }
@@ -65,7 +66,7 @@ describe("a job that comes back", () => {
       const released = await claimOne(db);
       expect(await hintsDuring(db, () => releaseJob(db, released))).toBe(1);
       const healed = await claimOne(db);
-      const next = { at: new Date(), error: "WORKER_DIED: it died", burnAttempt: true };
+      const next = { delayMs: 0, error: "WORKER_DIED: it died", burnAttempt: true };
       expect(await hintsDuring(db, () => rescheduleJob(db, healed, next))).toBe(1);
     });
   });
@@ -73,8 +74,7 @@ describe("a job that comes back", () => {
   it("later is none", async () => {
     await withDatabase(async (db) => {
       const held = await claimOne(db);
-      const at = new Date(Date.now() + 60_000);
-      const next = { at, error: "UNEXPECTED: it failed", burnAttempt: true };
+      const next = { delayMs: 60_000, error: "UNEXPECTED: it failed", burnAttempt: true };
       expect(await hintsDuring(db, () => rescheduleJob(db, held, next))).toBe(0);
     });
   });

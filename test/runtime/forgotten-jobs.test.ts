@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Database } from "../../src/store/database.js";
 import { releaseForgottenJobs } from "../../src/store/forgotten-jobs.js";
-import { claimJobs, completeJob } from "../../src/store/job-claims.js";
+import { claimJobs } from "../../src/store/job-claims.js";
+import { completeJob } from "../../src/store/job-settle.js";
 import { enqueueJobs, readJob } from "../../src/store/jobs.js";
 import { withDatabase } from "../support/database.js";
 
@@ -14,9 +15,8 @@ async function claimTwo(db: Database) {
   ]);
   return claimJobs(db, {
     workerId: WORKER,
-    kinds: [{ kind: "index", free: 5, globalMax: null }],
+    kinds: [{ kind: "index", free: 5 }],
     max: 10,
-    globalCap: null,
     safeModeKinds: [],
   });
 }

@@ -1,16 +1,15 @@
 import { describe, expect, test } from "vitest";
 import type { HeldJob } from "../../src/job/job.js";
-import { type Database, openDatabase } from "../../src/store/database.js";
+import type { Database } from "../../src/store/database.js";
+import { type ClaimOptions, claimJobs } from "../../src/store/job-claims.js";
 import {
-  type ClaimOptions,
-  claimJobs,
   completeJob,
   failJob,
   findLostJobs,
   releaseJob,
   rescheduleJob,
   settleJobs,
-} from "../../src/store/job-claims.js";
+} from "../../src/store/job-settle.js";
 import { enqueueJob, enqueueJobs, readJob } from "../../src/store/jobs.js";
 import { pauseQueue, resumeQueue } from "../../src/store/pauses.js";
 import { enterSafeMode, exitSafeMode } from "../../src/store/safe-mode.js";
@@ -26,9 +25,8 @@ async function lateSettles(db: Database) {
 function claim(db: Database, options: Partial<ClaimOptions> = {}): Promise<HeldJob[]> {
   return claimJobs(db, {
     workerId: WORKER,
-    kinds: [{ kind: "index", free: 10, globalMax: null }],
+    kinds: [{ kind: "index", free: 10 }],
     max: 100,
-    globalCap: null,
     safeModeKinds: ["repair", "audit", "alert"],
     ...options,
   });
@@ -40,11 +38,16 @@ async function claimOne(db: Database): Promise<HeldJob> {
   return held!;
 }
 
-const slots = (kind: string, free = 10, globalMax: number | null = null) => ({
-  kind,
-  free,
-  globalMax,
-});
+/** Rows of jobs that this session has read so far, by any scan. */
+async function tuplesRead(db: Database): Promise<number> {
+  await db.query("SELECT pg_stat_force_next_flush()");
+  const { rows } = await db.query<{ read: number }>(
+    "SELECT seq_tup_read + idx_tup_fetch AS read FROM pg_stat_user_tables WHERE relname = 'jobs'",
+  );
+  return Number(rows[0]!.read);
+}
+
+const slots = (kind: string, free = 10) => ({ kind, free });
 
 describe("a claim", () => {
   test("of an empty queue is empty", () =>
@@ -132,43 +135,45 @@ describe("a claim", () => {
       expect((await claim(db, { kinds })).map(({ kind }) => kind)).toEqual(["index"]);
     }));
 
-  test("keeps internal kinds outside the cap of all jobs", () =>
+  test("passes everything public by while all is paused", () =>
     withDatabase(async (db) => {
       await enqueueJobs(db, [
         { kind: "index", payload: {} },
-        { kind: "index", payload: {} },
-        { kind: "runbook", payload: {}, priority: 1 },
+        { kind: "runbook", payload: {} },
       ]);
+      await db.query(
+        "INSERT INTO control.queue_pause (job_type, reason, paused_by) VALUES ('*', 'r', 'b')",
+      );
       const kinds = [slots("index"), slots("runbook")];
-      expect((await claim(db, { kinds, globalCap: 1 })).map(({ kind }) => kind)).toEqual([
-        "index",
-        "runbook",
-      ]);
-      expect(await claim(db, { kinds, globalCap: 1 })).toEqual([]);
+      expect((await claim(db, { kinds })).map(({ kind }) => kind)).toEqual(["runbook"]);
     }));
 
-  test("never exceeds a limit over all processes, however many claim at once", () =>
-    withDatabase(async (db, url) => {
-      await enqueueJobs(db, [
-        ...Array.from({ length: 30 }, () => ({ kind: "index", payload: {} })),
-        ...Array.from({ length: 5 }, () => ({ kind: "gc", payload: {} })),
+  test("lets no job starve: a level of priority is worth ten minutes of waiting (X-63)", () =>
+    withDatabase(async (db) => {
+      const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000);
+      const [old, urgent, recent] = await enqueueJobs(db, [
+        { kind: "index", payload: {}, priority: 1, scheduledAt: ago(95) },
+        { kind: "index", payload: {}, priority: 10 },
+        { kind: "index", payload: {}, priority: 1, scheduledAt: ago(85) },
       ]);
-      const other = openDatabase({ url, poolMax: 5, applicationName: "other", ssl: false });
-      try {
-        const claims = Array.from({ length: 12 }, (_, index) =>
-          claim(index % 2 ? db : other, {
-            workerId: `general-worker-${index}`,
-            kinds: [slots("index", 3, 20), slots("gc", 3, 1)],
-            globalCap: 10,
-          }),
-        );
-        const held = (await Promise.all(claims)).flat();
-        expect(held).toHaveLength(10);
-        expect(held.filter(({ kind }) => kind === "gc").length).toBeLessThanOrEqual(1);
-        expect(new Set(held.map(({ seq }) => seq)).size).toBe(10);
-      } finally {
-        await other.close();
-      }
+      const held = await claim(db);
+      expect(held.map(({ seq }) => seq)).toEqual([old, urgent, recent].map((job) => job!.seq));
+    }));
+
+  test("reads no row that is finished or of the future", () =>
+    withDatabase(async (db) => {
+      await db.query(
+        `INSERT INTO jobs (job_type, status, completed_at) SELECT 'index', 'completed', now() FROM generate_series(1, 20000)`,
+      );
+      await db.query(
+        `INSERT INTO jobs (job_type, scheduled_at) SELECT 'index', now() + interval '1 day' FROM generate_series(1, 5000)`,
+      );
+      await enqueueJob(db, { kind: "index", payload: {} });
+      await db.query("ANALYZE jobs");
+      const before = await tuplesRead(db);
+      expect(await claim(db)).toHaveLength(1);
+      expect(await claim(db)).toHaveLength(0);
+      expect((await tuplesRead(db)) - before).toBeLessThan(20);
     }));
 
   test("gives each job to one of many claimers that do not wait for each other", () =>
@@ -219,10 +224,13 @@ describe("a held job", () => {
     withDatabase(async (db) => {
       for (const burnAttempt of [true, false]) {
         const held = await claimOne(db);
-        const at = new Date(Date.now() + 60_000);
-        expect(await rescheduleJob(db, held, { at, error: "503", burnAttempt })).toBe(true);
+        const next = { delayMs: 60_000, error: "503", burnAttempt };
+        expect(await rescheduleJob(db, held, next)).toBe(true);
         const job = await readJob(db, held.seq);
-        expect(job).toMatchObject({ status: "pending", scheduledAt: at, error: "503" });
+        expect(job).toMatchObject({ status: "pending", error: "503" });
+        const waitMs = job!.scheduledAt.getTime() - Date.now();
+        expect(waitMs).toBeGreaterThan(50_000);
+        expect(waitMs).toBeLessThanOrEqual(60_000);
         expect(job).toMatchObject({ attempts: burnAttempt ? 1 : 0, startedAt: null });
       }
     }));
@@ -256,7 +264,7 @@ describe("a held job", () => {
       expect(await readJob(db, held.seq)).toMatchObject({ status: "pending", result: null });
 
       const [again] = await claim(db, { workerId: "general-worker-2" });
-      expect(await rescheduleJob(db, held, { at: new Date(), error: "x", burnAttempt: true })).toBe(
+      expect(await rescheduleJob(db, held, { delayMs: 0, error: "x", burnAttempt: true })).toBe(
         false,
       );
       expect(await completeJob(db, again!, "fresh")).toBe(true);
@@ -289,11 +297,10 @@ test("many settle in one statement, and only the lost ones are left out", () =>
     );
     const [first, second, third, lost] = await claim(db);
     await db.query("UPDATE jobs SET status = 'cancelled' WHERE seq = $1", [lost!.seq]);
-    const at = new Date(Date.now() + 5_000);
     const settled = await settleJobs(db, [
       { held: first!, to: "completed", result: 1 },
       { held: second!, to: "failed", error: "no" },
-      { held: third!, to: "pending", at, error: null, burnAttempt: true },
+      { held: third!, to: "pending", delayMs: 5_000, error: null, burnAttempt: true },
       { held: lost!, to: "completed", result: 4 },
     ]);
     expect([...settled].sort()).toEqual([first, second, third].map((held) => held!.seq).sort());

@@ -1,19 +1,21 @@
 import { describe, expect, test } from "vitest";
 import type { Database } from "../../src/store/database.js";
-import { claimJobs, completeJob, failJob, findLostJobs } from "../../src/store/job-claims.js";
+import { claimJobs } from "../../src/store/job-claims.js";
+import { completeJob, failJob, findLostJobs } from "../../src/store/job-settle.js";
 import { enqueueJob, readJob } from "../../src/store/jobs.js";
 import {
-  beatWorker,
+  chargeJobs,
   listDeadWorkers,
-  listWorkers,
-  markWorker,
-  registerWorker,
+  listLivingWorkers,
+  readDeath,
   takeJobsOfDeadWorker,
   takeOrphanedJobs,
-} from "../../src/store/workers.js";
+} from "../../src/store/worker-deaths.js";
+import { beatWorker, listWorkers, markWorker, registerWorker } from "../../src/store/workers.js";
 import { withDatabase } from "../support/database.js";
 
-const DEAD_AFTER_MS = 10_000;
+/** The server of the tests has been up for longer. */
+const DEAD_AFTER_MS = 1_000;
 
 function register(db: Database, lane: "general" | "internal" = "general") {
   return registerWorker(db, { lane, kinds: ["index", "score"], hostname: "box", pid: 42 });
@@ -21,8 +23,8 @@ function register(db: Database, lane: "general" | "internal" = "general") {
 
 async function claimFor(db: Database, workerId: string) {
   await enqueueJob(db, { kind: "index", payload: {} });
-  const kinds = [{ kind: "index", free: 1, globalMax: null }];
-  const options = { kinds, max: 1, globalCap: null, safeModeKinds: [] };
+  const kinds = [{ kind: "index", free: 1 }];
+  const options = { kinds, max: 1, safeModeKinds: [] };
   const [held] = await claimJobs(db, { workerId, ...options });
   return held!;
 }
@@ -73,13 +75,37 @@ describe("a worker process", () => {
     }));
 });
 
+describe("the death of a worker", () => {
+  test("tells which handlers had started, as its last beat did, and how many died besides", () =>
+    withDatabase(async (db) => {
+      const [dead, other] = [await register(db), await register(db)];
+      expect(await readDeath(db, dead.id, 60_000)).toEqual({ beaten: [], otherDeaths: 0 });
+      await beatWorker(db, dead.id, [3, 5]);
+      await markWorker(db, dead.id, "dead");
+      await markWorker(db, other.id, "dead");
+      expect(await readDeath(db, dead.id, 60_000)).toEqual({ beaten: [3, 5], otherDeaths: 1 });
+      await db.query("UPDATE workers SET started_jobs = NULL");
+      expect((await readDeath(db, dead.id, 60_000)).beaten).toBeNull();
+      expect(await listLivingWorkers(db)).toEqual([]);
+    }));
+
+  test("is charged to a job by number", () =>
+    withDatabase(async (db) => {
+      const { id } = await register(db);
+      const held = await claimFor(db, id);
+      await chargeJobs(db, [held.seq]);
+      const [taken] = await takeJobsOfDeadWorker(db, id);
+      expect(taken).toMatchObject({ crashCount: 1 });
+    }));
+});
+
 describe("the jobs of a dead worker", () => {
   test("are taken with a new fence, so that its late finish changes nothing", () =>
     withDatabase(async (db) => {
       const { id } = await register(db);
       const held = await claimFor(db, id);
       const [taken] = await takeJobsOfDeadWorker(db, id);
-      expect(taken).toMatchObject({ seq: held.seq, attempt: 1, crashCount: 1 });
+      expect(taken).toMatchObject({ seq: held.seq, attempt: 1, crashCount: 0 });
       expect(taken!.fence).toBeGreaterThan(held.fence);
       expect(await completeJob(db, held, "late")).toBe(false);
       expect(await findLostJobs(db, id, [held])).toEqual([held.seq]);
