@@ -5,8 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
-
-const READY_MAX_MS = 10_000;
+import { until } from "./until.js";
 
 export interface RedisServer {
   readonly port: number;
@@ -76,20 +75,15 @@ async function launch(
 }
 
 /** It says so itself. */
-function untilReady(server: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let said = "";
-    const fail = () => reject(new Error(`redis-server did not start: ${said}`));
-    const late = setTimeout(fail, READY_MAX_MS);
-    server.once("exit", fail);
-    server.stdout?.on("data", (chunk: Buffer) => {
-      said += chunk;
-      if (!said.includes("Ready to accept connections")) return;
-      clearTimeout(late);
-      server.off("exit", fail);
-      resolve();
-    });
+async function untilReady(server: ChildProcess): Promise<void> {
+  let said = "";
+  server.stdout?.on("data", (chunk: Buffer) => {
+    said += chunk;
   });
+  await until(() => {
+    if (server.exitCode !== null) throw new Error(`redis-server did not start: ${said}`);
+    return said.includes("Ready to accept connections");
+  }, "redis-server is ready");
 }
 
 function kill(server: ChildProcess): Promise<void> {
