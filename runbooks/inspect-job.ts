@@ -1,8 +1,10 @@
-/** A job with its healing and audit history, in plain language (RB-26, HB-op-16). */
+/** A job with what it told, its healing and its audit history, in plain language (RB-26, HB-op-16, BQ-wrk-04). */
 import { fault } from "../src/base/fault.js";
 import { defineRunbook, JobId, jobSeq, Type } from "../src/runbook/define.js";
 
 const HISTORY_MAX = 10;
+/** Of a trace: where it was thrown stands at its top. */
+const TRACE_LINES_MAX = 8;
 
 export default defineRunbook({
   name: "inspect-job",
@@ -23,6 +25,8 @@ export default defineRunbook({
         if (!job) throw fault.refused("JOB_UNKNOWN", `there is no job-${seq}`);
         const healing = await runtime.healingOf(job.id, HISTORY_MAX);
         const audit = await runtime.auditOf(job.id, HISTORY_MAX);
+        const [newest] = await runtime.attemptsOf(seq, 1);
+        const told = newest?.lines.slice(-HISTORY_MAX) ?? [];
         const history = [
           ...healing.map((it) => ({
             at: it.at,
@@ -30,10 +34,19 @@ export default defineRunbook({
             what: `${it.failureType} failure, ${it.strategy} ${wordFor(it.success)}`,
           })),
           ...audit.map((it) => ({ at: it.at, who: it.actor, what: it.action })),
+          ...told.map((it) => ({
+            at: it.at,
+            who: `attempt ${newest?.attempt}`,
+            what: `${it.level}: ${it.message}`,
+          })),
         ].sort((a, b) => b.at.getTime() - a.at.getTime());
         const where = job.workerId ? ` on ${job.workerId}` : "";
         return {
-          text: `${job.id} (${job.kind}) is ${job.status}${where}, ${job.attempts} attempts, created ${job.createdAt.toISOString()}${job.error ? `; last error: ${job.error}` : ""}`,
+          text: [
+            `${job.id} (${job.kind}) is ${job.status}${where}, ${job.attempts} attempts, created ${job.createdAt.toISOString()}${job.error ? `; last error: ${job.error}` : ""}`,
+            ...progressLines(newest),
+            ...traceLines(newest),
+          ].join("\n"),
           table: {
             columns: ["when", "who", "what"],
             rows: history.map((it) => [it.at.toISOString(), it.who, it.what]),
@@ -43,6 +56,25 @@ export default defineRunbook({
     },
   ],
 });
+
+interface Told {
+  readonly attempt: number;
+  readonly progress: number | null;
+  readonly note: string | null;
+  readonly error: { readonly trace: string | null } | null;
+}
+
+function progressLines(told: Told | undefined): string[] {
+  if (told === undefined || told.progress === null) return [];
+  const { attempt, progress, note } = told;
+  const percent = progress === 1 ? 100 : Math.min(99, Math.round(progress * 100));
+  return [`attempt ${attempt} came to ${percent} %${note === null ? "" : `: ${note}`}`];
+}
+
+function traceLines(told: Told | undefined): string[] {
+  const lines = told?.error?.trace?.split("\n") ?? [];
+  return lines.slice(0, TRACE_LINES_MAX);
+}
 
 function wordFor(success: boolean | null): string {
   if (success === null) return "(outcome not yet known)";

@@ -84,6 +84,22 @@ export interface HealingView {
   readonly at: Date;
 }
 
+/** What an attempt at a job told (BQ-wrk-04). */
+export interface AttemptView {
+  readonly attempt: number;
+  readonly outcome: string;
+  readonly error: { readonly trace: string | null } | null;
+  /** In [0, 1]; null when it said nothing of it. */
+  readonly progress: number | null;
+  readonly note: string | null;
+  /** Oldest first. */
+  readonly lines: readonly {
+    readonly at: Date;
+    readonly level: string;
+    readonly message: string;
+  }[];
+}
+
 export interface AuditView {
   readonly at: Date;
   readonly actor: string;
@@ -113,6 +129,8 @@ export interface RuntimeReader {
   job(seq: number): Promise<JobView | null>;
   /** Newest first. */
   healingOf(jobId: string, limit: number): Promise<HealingView[]>;
+  /** Newest first. */
+  attemptsOf(seq: number, limit: number): Promise<readonly AttemptView[]>;
   auditOf(target: string, limit: number): Promise<AuditView[]>;
   healing(window: { readonly sinceMs: number; readonly limit: number }): Promise<HealingView[]>;
   queues(): Promise<QueueView[]>;

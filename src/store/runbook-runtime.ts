@@ -12,6 +12,7 @@ import type {
 import { readAuditOfTarget } from "./audit.js";
 import type { Database, Sql } from "./database.js";
 import { retryJob } from "./job-actions.js";
+import { readAttempts } from "./job-attempts.js";
 import { listPauses, pauseQueue, resumeQueue } from "./pauses.js";
 import { readQueueDepth } from "./queue-stats.js";
 import { readSafeMode } from "./safe-mode.js";
@@ -25,6 +26,7 @@ export function createRuntimeReader(
     job: (seq) => readJobView(sql, seq),
     healingOf: (jobId, limit) => readHealing(sql, { jobId, sinceMs: null, limit }),
     healing: ({ sinceMs, limit }) => readHealing(sql, { jobId: null, sinceMs, limit }),
+    attemptsOf: (seq, limit) => readAttempts(sql, seq, limit),
     auditOf: (target, limit) => readAudit(sql, target, limit),
     queues: () => readQueues(sql),
     pauses: () => listPauses(sql),

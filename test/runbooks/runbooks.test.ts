@@ -6,11 +6,13 @@ import { loadRunbooks } from "../../src/main/runbooks.js";
 import type { RunbookRegistry } from "../../src/runbook/registry.js";
 import type { Database } from "../../src/store/database.js";
 import { logHealing } from "../../src/store/healing.js";
+import { writeAttempts } from "../../src/store/job-attempts.js";
 import { enqueueJob, enqueueJobs, readJob } from "../../src/store/jobs.js";
 import { listPauses, pauseQueue } from "../../src/store/pauses.js";
 import { beginStep, keepPlan, readSteps } from "../../src/store/run-steps.js";
 import { readRun, startRun } from "../../src/store/runs.js";
 import { withDatabase } from "../support/database.js";
+import { holdNewJob } from "../support/held-job.js";
 import { queueRun, workOn } from "../support/runbook-world.js";
 import { until } from "../support/until.js";
 
@@ -161,6 +163,30 @@ describe("the reading ones", () => {
       expect(output?.table?.rows.map(([, , what]) => what)).toEqual([
         "job.changed-by-sql",
         "transient failure, retry did not help",
+      ]);
+    }));
+
+  test("inspect-job shows how far the newest attempt came, what it logged, and where it failed", () =>
+    withDatabase(async (db) => {
+      const job = await holdNewJob(db);
+      const at = new Date("2026-06-15T12:00:00Z");
+      const trace = ["Error: boom", ...Array.from({ length: 20 }, (_, n) => `    at f${n}`)];
+      const error = { code: "UNEXPECTED", message: "boom", trace: trace.join("\n") };
+      await writeAttempts(db, [
+        {
+          ...{ jobSeq: job.seq, fence: job.fence, attempt: 1, workerId: "index-worker-7" },
+          ...{ startedAt: at, end: { at, outcome: "failed", error } },
+          ...{ progress: 0.29, note: "430 of 1482", linesLeftOut: 0 },
+          lines: [{ ordinal: 1, at, level: "warn", message: "repo.unreadable repo=alpha" }],
+        },
+      ]);
+      const { output } = await run(db, "inspect-job", { job: job.id });
+      expect(output?.text.split("\n").slice(1)).toEqual([
+        "attempt 1 came to 29 %: 430 of 1482",
+        ...trace.slice(0, 8),
+      ]);
+      expect(output?.table?.rows).toEqual([
+        [at.toISOString(), "attempt 1", "warn: repo.unreadable repo=alpha"],
       ]);
     }));
 
