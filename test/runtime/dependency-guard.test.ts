@@ -1,5 +1,5 @@
 /** The real client libraries behind guards of two processes that share a database; only the other sides are stand-ins. */
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createSlack } from "../../src/adapter/slack.js";
 import { type StandInSlack, startStandInSlack } from "../../src/adapter/stand-in/slack.js";
 import { type StandInWebhook, startStandInWebhook } from "../../src/adapter/stand-in/webhook.js";
@@ -16,6 +16,7 @@ import type { RuntimeEvent } from "../../src/runtime/events.js";
 import { guardNotifier } from "../../src/runtime/guarded-ports.js";
 import { createNoticeHandler } from "../../src/runtime/handler/notice.js";
 import type { RuntimeWord } from "../../src/runtime/runtime-word.js";
+import { dependenciesSource } from "../../src/runtime/sample/dependencies.js";
 import { readAuditOfTarget } from "../../src/store/audit.js";
 import type { Database } from "../../src/store/database.js";
 import { listDependencies } from "../../src/store/dependencies.js";
@@ -39,19 +40,22 @@ let now: number;
 let statements: number;
 let isAway: boolean;
 
+beforeAll(async () => {
+  lent = await createTestDatabase();
+  db = counted(lent.db);
+});
+afterAll(() => lent.drop());
 beforeEach(async () => {
+  await lent.db.query("TRUNCATE control.dependency");
   now = T0.getTime();
   statements = 0;
   isAway = false;
-  lent = await createTestDatabase();
-  db = counted(lent.db);
   slack = await startStandInSlack({ token: TOKEN });
   webhook = await startStandInWebhook();
 });
 afterEach(async () => {
   await slack.close();
   await webhook.close();
-  await lent.drop();
 });
 
 function counted(inner: Database): Database {
@@ -314,6 +318,20 @@ describe("what is shared", () => {
     expect(await rowOf("webhook/hook")).toMatchObject({ breaker: { state: "open" } });
     expect(one.words).toHaveLength(1);
     expect(await faultOf(toHook(two))).toMatchObject({ code: "BREAKER_OPEN" });
+  });
+
+  it("is measured: closed, open, and half open as soon as it may be probed", async () => {
+    const process = startProcess();
+    const measured = async () =>
+      (await dependenciesSource(lent.db).collect(new Date(now))).map(({ value }) => value);
+    expect(await measured()).toEqual([]);
+    await toHook(process);
+    expect(await measured()).toEqual([0]);
+    failTimes(5);
+    for (let n = 0; n < 5; n++) await faultOf(toHook(process));
+    expect(await measured()).toEqual([2]);
+    now += 30_000;
+    expect(await measured()).toEqual([1]);
   });
 
   it("is closed by a person for all processes, with a reason in the audit", async () => {
