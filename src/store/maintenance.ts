@@ -11,6 +11,8 @@ export const HOT_TABLES = [
   "public.scores",
   "public.healdec_log",
   "public.workers",
+  "control.job_attempt",
+  "control.job_line",
   "control.sample",
   "control.inbound",
   "control.notice",

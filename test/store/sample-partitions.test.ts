@@ -13,6 +13,7 @@ import { dumpTables } from "../../src/store/table-dump.js";
 import { restoreTables } from "../../src/store/table-restore.js";
 import { createEmptyDatabase, withDatabase } from "../support/database.js";
 import { withFolder } from "../support/git-repository.js";
+import { until } from "../support/until.js";
 
 /** Noon of the day on which the database was migrated, which may have been yesterday by now. */
 let today = new Date();
@@ -82,6 +83,36 @@ describe("days of samples", () => {
         daysFromNow(9),
       );
       expect(series?.points.map(({ value }) => value)).toEqual([-2, -1, 0, 1, 2.5, 5]);
+    } finally {
+      await drop();
+    }
+  });
+
+  test.each([
+    ["control.notice", "public.jobs"],
+    ["public.jobs", "control.notice"],
+    ["control.sample", "public.jobs"],
+  ])("the upgrade and one who has %s and then takes %s both get through", async (first, second) => {
+    const { db, drop } = await createEmptyDatabase();
+    try {
+      const files = await readMigrationFiles();
+      await migrate(db, { ...files, control: files.control.filter(({ id }) => id < 9) });
+      let upgrade: Promise<unknown> | undefined;
+      await db.transaction(async (former) => {
+        await former.query(`LOCK TABLE ${first} IN ROW EXCLUSIVE MODE`);
+        upgrade = migrate(db, files);
+        await until(async () => {
+          const { rowCount } = await db.query(
+            "SELECT FROM pg_locks WHERE NOT granted AND relation = $1::regclass",
+            [first],
+          );
+          return rowCount > 0;
+        }, "the upgrade waits");
+        await former.query(`LOCK TABLE ${second} IN ROW EXCLUSIVE MODE`);
+      });
+      await expect(upgrade).resolves.toMatchObject({
+        applied: expect.arrayContaining(["0009_table_health"]),
+      });
     } finally {
       await drop();
     }

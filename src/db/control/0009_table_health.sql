@@ -1,6 +1,21 @@
+-- All locks first, and none held while waiting for the next for longer than a moment: the previous version
+-- is at work meanwhile, and its transactions take these tables in orders of their own.
+DO $$
+BEGIN
+  LOOP
+    BEGIN
+      SET LOCAL lock_timeout = '500ms';
+      LOCK TABLE public.jobs, control.run, control.inbound, control.notice IN SHARE ROW EXCLUSIVE MODE;
+      LOCK TABLE control.sample IN ACCESS EXCLUSIVE MODE;
+      EXIT;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      PERFORM pg_sleep(0.05);
+    END;
+  END LOOP;
+END $$;
+
 -- Samples come by the hundred thousand a day and go by age alone: a partition a day, dropped whole
 -- (docs/decisions/0016). The name stays, so the previous version of the software writes on as before.
-LOCK TABLE control.sample IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE control.sample RENAME TO sample_before_days;
 ALTER INDEX control.sample_pkey RENAME TO sample_before_days_pkey;
 ALTER INDEX control.idx_sample_at RENAME TO idx_sample_before_days_at;
