@@ -1,24 +1,24 @@
-/** `jobs add | list | show | retry`: the same use cases as the API, actor `cli:<user>`. */
+/** `jobs add | list | show | why | retry`: the same use cases as the API, actor `cli:<user>`. */
+import { systemClock } from "../base/clock.js";
 import { fault } from "../base/fault.js";
 import { isJsonObject, type JsonObject } from "../base/json.js";
 import { didYouMean } from "../base/similar.js";
-import { JOB_STATUSES, parseJobId } from "../job/job.js";
 import { INTERNAL_KINDS, type KindRegistry, PUBLIC_KINDS } from "../job/kinds.js";
 import { createRegistry } from "../main/kinds.js";
 import type { Database } from "../store/database.js";
 import { retryJob } from "../store/job-actions.js";
 import { readAttempts } from "../store/job-attempts.js";
-import { type JobPage, listJobs } from "../store/job-list.js";
+import { listJobs } from "../store/job-list.js";
 import { readJob, readJobHistory } from "../store/jobs.js";
 import { submitJob } from "../store/submit-job.js";
-import { oneOf, parseCommandLine, UsageError } from "./arguments.js";
+import { parseCommandLine, UsageError } from "./arguments.js";
 import { type CommandIo, commandOfVerbs, EXIT_FAILED, EXIT_OK, type Verb } from "./command.js";
+import { FILTER_OPTIONS, FILTER_USAGE, readJobId, readPage } from "./job-filter.js";
 import { describeJob, JOB_LIST_COLUMNS, jobRow } from "./job-text.js";
+import { whyVerb } from "./job-why.js";
 import { nobodyWorks } from "./liveness.js";
 import { withDatabase } from "./settings.js";
 import { formatTable } from "./table.js";
-
-const LIST_MAX = 200;
 
 const addVerb: Verb = {
   usage: "jobs add TYPE [JSON]",
@@ -42,20 +42,15 @@ const addVerb: Verb = {
 };
 
 const listVerb: Verb = {
-  usage: "jobs list [--status STATUS] [--type TYPE] [--limit 20] [--json]",
+  usage: `jobs list ${FILTER_USAGE} [--json]`,
   does: "what ran, what runs, what failed, newest first",
   run: async (args, io) => {
-    const { values } = parseCommandLine(args, {
-      status: { type: "string" },
-      type: { type: "string" },
-      limit: { type: "string", default: "20" },
-      json: { type: "boolean" },
-    });
-    const filter = readFilter(values);
-    const jobs = await withDatabase(io, (db) => listJobs(db, filter));
+    const { values } = parseCommandLine(args, { ...FILTER_OPTIONS, json: { type: "boolean" } });
+    const { limit, ...filter } = readPage(values, systemClock.now());
+    const jobs = await withDatabase(io, (db) => listJobs(db, { ...filter, limit }));
+    const isFiltered = Object.values(filter).some((value) => value !== undefined);
     if (values.json) io.out(JSON.stringify(jobs));
-    else if (jobs.length === 0)
-      io.out(filter.status || filter.kind ? "no such jobs" : "no jobs yet");
+    else if (jobs.length === 0) io.out(isFiltered ? "no such jobs" : "no jobs yet");
     else for (const line of formatTable(JOB_LIST_COLUMNS, jobs.map(jobRow))) io.out(line);
     return EXIT_OK;
   },
@@ -66,7 +61,7 @@ const showVerb: Verb = {
   does: "one job: payload, error, healing, who did what to it, its attempts and their log",
   run: async (args, io) => {
     const { values, operands } = parseCommandLine(args, { json: { type: "boolean" } }, ["ID"]);
-    const seq = seqOf(operands[0]);
+    const seq = readJobId(operands[0]);
     return withDatabase(io, async (db) => {
       const job = await readJob(db, seq);
       if (!job)
@@ -92,7 +87,7 @@ const retryVerb: Verb = {
       ["ID"],
     );
     const { reason, force } = values;
-    const seq = seqOf(operands[0]);
+    const seq = readJobId(operands[0]);
     return withDatabase(io, async (db) => {
       const result = await retryJob(db, { seq, actor: io.actor, reason, force });
       const sentence = RETRY_SENTENCES[result.outcome](`job-${seq}`);
@@ -110,6 +105,7 @@ const retryVerb: Verb = {
 export const jobsCommand = commandOfVerbs("jobs", {
   list: listVerb,
   show: showVerb,
+  why: whyVerb,
   add: addVerb,
   retry: retryVerb,
 });
@@ -152,27 +148,4 @@ function refuseUnknownKind(registry: KindRegistry, kind: string): void {
     ? "the runtime makes these itself; to start a runbook: algobrain runbook run NAME"
     : (didYouMean(kind, PUBLIC_KINDS) ?? `types are ${PUBLIC_KINDS.join(", ")}`);
   throw new UsageError(`unknown job type "${kind}" (${hint})`);
-}
-
-function readFilter(values: {
-  readonly status?: string | undefined;
-  readonly type?: string | undefined;
-  readonly limit: string;
-}): JobPage {
-  const limit = /^\d{1,4}$/.test(values.limit) ? Number(values.limit) : 0;
-  if (limit < 1 || limit > LIST_MAX)
-    throw new UsageError(`--limit: found "${values.limit}", expected 1 to ${LIST_MAX}`);
-  const { status, type } = values;
-  return {
-    limit,
-    status: status === undefined ? undefined : oneOf("--status", status, JOB_STATUSES),
-    kind:
-      type === undefined ? undefined : oneOf("--type", type, [...PUBLIC_KINDS, ...INTERNAL_KINDS]),
-  };
-}
-
-function seqOf(text: string): number {
-  const seq = parseJobId(text);
-  if (seq === null) throw new UsageError(`found "${text}", expected a job id such as job-123`);
-  return seq;
 }

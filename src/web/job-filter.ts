@@ -1,9 +1,9 @@
 /** How callers say which jobs they mean, in the query of the list and in the body of a bulk act (EP-04). */
 import { type Static, Type } from "typebox";
+import { parseInstant } from "../base/instant.js";
 import { JOB_STATUSES, type JobStatus, parseJobId } from "../job/job.js";
 import type { JobFilter } from "../store/job-filter.js";
 import { misfit, type RequestPlace } from "./problem.js";
-import { parseInstant } from "./time.js";
 
 const Text = (description: string) =>
   Type.String({ minLength: 1, maxLength: 200, pattern: "^[^\\u0000-\\u001f]*$", description });

@@ -1,12 +1,12 @@
 /** Decides whether a caller may have the job that was asked for: all reasons to refuse, none of the doing. */
 import { DAY_MS } from "../base/duration.js";
+import { parseInstant } from "../base/instant.js";
 import type { JsonObject } from "../base/json.js";
 import { didYouMean } from "../base/similar.js";
 import { type KindRegistry, PUBLIC_KINDS } from "../job/kinds.js";
 import { isAtLeast } from "../policy/policy.js";
 import { roleToPost } from "./access.js";
 import { type Finding, HttpProblem, misfit } from "./problem.js";
-import { parseInstant } from "./time.js";
 import type { Caller } from "./token.js";
 import { toErrors } from "./validator.js";
 

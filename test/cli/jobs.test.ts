@@ -3,12 +3,14 @@ import { mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { publish } from "../../src/main/policy.js";
 import { readAuditOfTarget } from "../../src/store/audit.js";
 import type { Database } from "../../src/store/database.js";
 import { writeAttempts } from "../../src/store/job-attempts.js";
 import { readJob } from "../../src/store/jobs.js";
 import { registerWorker } from "../../src/store/workers.js";
 import { createEmptyDatabase, withDatabase } from "../support/database.js";
+import { makePolicy } from "../support/make-policy.js";
 import { BIN, bin, cli, expectAligned, program } from "./support.js";
 
 const on = (url: string) => ({ env: { DATABASE_URL: url } });
@@ -101,6 +103,36 @@ describe("jobs list", () => {
       expect(await ids("jobs list --type score")).toEqual(["job-3", "job-2"]);
       expect(await ids("jobs list --type score --status failed")).toEqual(["job-2"]);
       expect(await ids("jobs list --limit 1")).toEqual(["job-3"]);
+      expect(await ids("jobs list --before job-2")).toEqual(["job-1"]);
+      expect(await ids("jobs list --since 1h --type index")).toEqual(["job-1"]);
+      expect(await ids("jobs list --until 1h")).toEqual([]);
+      expect(await ids("jobs list --error y")).toEqual(["job-2"]);
+    }));
+});
+
+describe("jobs why", () => {
+  test("says what holds the job and what to do, and that nothing runs where no policy is", () =>
+    withDatabase(async (db, url) => {
+      await insertJobs(db, "('index', 'failed', 1, 'no such remote')");
+      const unknown = await cli(words("jobs why job-1"), on(url));
+      expect(unknown).toMatchObject({
+        code: 1,
+        err: expect.stringContaining("no policy is in force"),
+      });
+      await publish(db, makePolicy(), "test");
+      expect(await cli(words("jobs why job-1"), on(url))).toMatchObject({
+        code: 0,
+        out: expect.stringMatching(
+          /^It failed for good: no such remote\n {2}what to do: .*jobs retry job-1\n$/,
+        ),
+      });
+      await db.query("UPDATE jobs SET status = 'pending'");
+      const json = JSON.parse((await cli(words("jobs why job-1 --json"), on(url))).out);
+      expect(json).toMatchObject({ id: "job-1", reasons: [{ code: "no-worker" }] });
+      await beOneWorker(db);
+      const { out } = await cli(words("jobs why job-1"), on(url));
+      expect(out).toBe("Nothing holds it: a worker takes it within a moment.\n");
+      expect((await cli(words("jobs why job-9"), on(url))).err).toContain("there is no job-9");
     }));
 });
 

@@ -1,12 +1,14 @@
 /** What is asked wrongly: exit code 2, one sentence that says what would do, and the form that was meant. */
 import { describe, expect, test } from "vitest";
+import { FILTER_USAGE } from "../../src/cli/job-filter.js";
 import { cli } from "./support.js";
 
 const USAGES = {
   serve: "serve [--role all|api|orchestrator|worker] [--kinds index,score] [--port 3001]",
   gameday: "gameday [--json] [--logs FILE]",
-  list: "jobs list [--status STATUS] [--type TYPE] [--limit 20] [--json]",
+  list: `jobs list ${FILTER_USAGE} [--json]`,
   show: "jobs show ID [--json]",
+  why: "jobs why ID [--json]",
   add: "jobs add TYPE [JSON]",
   retry: "jobs retry ID [--reason TEXT] [--force]",
   run: "runbook run NAME [VALUE…] [--PARAMETER VALUE…] [--dry-run]",
@@ -45,18 +47,18 @@ const CASES: readonly (readonly [string, string | RegExp, readonly string[]])[] 
   ["index --all", 'unknown option "--all" (known are none)', ["index PATH"]],
   [
     "jobs",
-    "jobs: expected one of list, show, add, retry",
-    [USAGES.list, USAGES.show, USAGES.add, USAGES.retry],
+    "jobs: expected one of list, show, why, add, retry",
+    [USAGES.list, USAGES.show, USAGES.why, USAGES.add, USAGES.retry],
   ],
   [
     "jobs shwo job-1",
     'unknown command "jobs shwo" (did you mean "show"?)',
-    [USAGES.list, USAGES.show, USAGES.add, USAGES.retry],
+    [USAGES.list, USAGES.show, USAGES.why, USAGES.add, USAGES.retry],
   ],
   [
     "jobs __proto__",
     'unknown command "jobs __proto__" (expected one of list',
-    Object.values(USAGES).slice(2, 6),
+    Object.values(USAGES).slice(2, 7),
   ],
   ["jobs list job-1", 'unexpected "job-1"', [USAGES.list]],
   ["jobs list --limit 0", '--limit: found "0", expected 1 to 200', [USAGES.list]],
@@ -65,6 +67,10 @@ const CASES: readonly (readonly [string, string | RegExp, readonly string[]])[] 
   ["jobs list --json=yes", "--json takes no value", [USAGES.list]],
   ["jobs list --status faled", `expected ${STATUSES} (did you mean "failed"?)`, [USAGES.list]],
   ["jobs list --type scor", '(did you mean "score"?)', [USAGES.list]],
+  ["jobs list --since soon", "or how long ago, such as 24h", [USAGES.list]],
+  ["jobs list --priority 11", '--priority: found "11", expected 1 to 10', [USAGES.list]],
+  ["jobs list --parent 7", 'found "7", expected a job id such as job-123', [USAGES.list]],
+  ["jobs why", "jobs: ID is missing", [USAGES.why]],
   ["jobs list --force", 'unknown option "--force"', [USAGES.list]],
   ["jobs show", "jobs: ID is missing", [USAGES.show]],
   ["jobs show 7", 'found "7", expected a job id such as job-123', [USAGES.show]],
@@ -167,7 +173,7 @@ describe("help", () => {
     async (args) => {
       const { code, out } = await cli(args);
       expect(code).toBe(0);
-      for (const usage of [USAGES.list, USAGES.show, USAGES.add, USAGES.retry])
+      for (const usage of [USAGES.list, USAGES.show, USAGES.why, USAGES.add, USAGES.retry])
         expect(out).toContain(`algobrain ${usage}\n    `);
     },
   );
