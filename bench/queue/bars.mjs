@@ -72,6 +72,7 @@ export function judge({ rows, rawLimit }) {
       whole: [rows.uncapped, drainOf(OURS, "best")],
     }),
     afterKill(rows.crash),
+    handledOnce(Object.values(rows).flat()),
   ];
 }
 
@@ -129,6 +130,16 @@ function afterKill(rows) {
   if (seconds.length === 0) return unmeasured(bar);
   const worst = Math.max(...seconds.map((one) => one ?? Number.POSITIVE_INFINITY));
   return { bar, figure: `${seconds.map(digits).join(", ")} s`, met: worst <= 5 };
+}
+
+/** A drain that the cap stopped leaves jobs by intent. */
+function handledOnce(rows) {
+  const bar = "correct: every full drain handled each job once, and left none";
+  const drains = rows.filter((row) => row.peer === OURS && row.kind === "drain" && !row.capped);
+  if (drains.length === 0) return unmeasured(bar);
+  const right = drains.filter((row) => row.pending === 0 && row.handlerCalls === row.n);
+  const figure = `${right.length} of ${drains.length} drains`;
+  return { bar, figure, met: right.length === drains.length };
 }
 
 function bestOf(rows, peers, of) {

@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const MODULES = `${HERE}node_modules`;
 const NODE_22 = [22, 12];
+/** A registry that nobody answers for must not hold up a check. */
+const INSTALL_TIMEOUT_MS = 180_000;
 
 export const OURS = "ours";
 
@@ -40,6 +42,7 @@ export function installPeers() {
   const done = spawnSync(npm, args, {
     cwd: HERE,
     encoding: "utf8",
+    timeout: INSTALL_TIMEOUT_MS,
     stdio: ["ignore", "pipe", "pipe"],
   });
   if (done.status === 0) return null;
