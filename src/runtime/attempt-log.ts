@@ -39,11 +39,11 @@ export class AttemptLog {
   readonly #reports = new WeakMap<HeldJob, AttemptReport>();
   /** With news that may wait for the next flush, oldest first. */
   readonly #running = new Set<AttemptReport>();
-  /** To be written now. */
-  readonly #due = new Set<AttemptReport>();
+  /** To be written now, with those who wait for it. */
+  readonly #due = new Map<AttemptReport, (() => void)[]>();
   readonly #stopped = new AbortController();
   #waiting: Promise<void> | null = null;
-  #writing: Promise<void> | null = null;
+  #isWriting = false;
   #lines = 0;
   #dropped = 0;
 
@@ -85,15 +85,13 @@ export class AttemptLog {
     const report = this.#reportOf(job, new Date(at.getTime() - durationMs));
     const error = outcome.verdict === "faulted" ? errorOf(outcome.fault, redact) : null;
     report.end({ at, outcome: endOf(outcome), error });
-    this.#due.add(report);
-    return this.#atMost(END_WAIT_MS, this.#write());
+    return this.#atMost(END_WAIT_MS, this.#writeNow(report));
   }
 
   /** Writes all that waits. Resolves also when it could not: then it waits on. */
-  flush(): Promise<void> {
-    for (const report of this.#running) this.#due.add(report);
-    this.#running.clear();
-    return this.#write();
+  async flush(): Promise<void> {
+    const waiting = [...this.#running, ...this.#due.keys()];
+    await Promise.all(waiting.map((report) => this.#writeNow(report)));
   }
 
   /** The last flush; afterwards nothing is written by itself. */
@@ -126,25 +124,34 @@ export class AttemptLog {
     });
   }
 
-  /** One statement at a time; what has ended meanwhile goes into the next. */
-  #write(): Promise<void> {
-    if (this.#due.size === 0) return Promise.resolve();
-    this.#writing ??= this.#writeAll();
-    return this.#writing;
+  /** Resolves when it is written, or could not be and waits for the next flush. */
+  #writeNow(report: AttemptReport): Promise<void> {
+    this.#running.delete(report);
+    return new Promise((resolve) => {
+      this.#due.set(report, [...(this.#due.get(report) ?? []), resolve]);
+      if (!this.#isWriting) void this.#writeAll();
+    });
   }
 
+  /** One statement at a time; what has ended meanwhile goes into the next. */
   async #writeAll(): Promise<void> {
+    this.#isWriting = true;
+    // What comes in the same turn goes together.
+    await Promise.resolve();
     while (this.#due.size > 0) {
       const batch = [...this.#due].slice(0, BATCH_REPORTS);
-      for (const report of batch) this.#due.delete(report);
-      if (await this.#writeBatch(batch)) continue;
-      // Again with the next flush, all of them together.
-      for (const report of [...batch, ...this.#due]) this.#running.add(report);
-      this.#due.clear();
-      this.#bound();
-      this.#flushLater();
+      for (const [report] of batch) this.#due.delete(report);
+      if (!(await this.#writeBatch(batch.map(([report]) => report)))) {
+        // Again with the next flush, all of them together.
+        batch.push(...this.#due);
+        this.#due.clear();
+        for (const [report] of batch) this.#running.add(report);
+        this.#bound();
+        this.#flushLater();
+      }
+      for (const resolve of batch.flatMap(([, waiting]) => waiting)) resolve();
     }
-    this.#writing = null;
+    this.#isWriting = false;
   }
 
   /** False when it is to be tried again. */

@@ -131,11 +131,34 @@ describe("what a handler tells", () => {
     const { startedAt, endedAt, ...attempt } = await told(job);
     expect(attempt).toMatchObject({ outcome: "failed", error: { code: "HALF_DONE" } });
     expect(endedAt!.getTime()).toBeGreaterThanOrEqual(startedAt!.getTime());
+    await log.flush();
+    expect(db.statements).toBe(1);
     log.contextFor(job).log.info("act.undone");
     await log.stop();
     expect(await told(job)).toMatchObject({ outcome: "failed", endedAt });
     expect(messages(await told(job))).toEqual(["act.done", "act.undone"]);
     expect(db.statements).toBe(2);
+  });
+
+  test("is waited for by its own job alone: others that end meanwhile hold up nobody", async () => {
+    const held = await holdNewJob(at.db);
+    const open: (() => void)[] = [];
+    const slow: Sql = {
+      query: () => new Promise((resolve) => open.push(() => resolve({ rows: [], rowCount: 0 }))),
+    };
+    const { log } = attemptLog({ db: slow });
+    const end = () => {
+      const job = { ...held };
+      log.contextFor(job).progress(1);
+      return log.ended(job, COMPLETED, 3);
+    };
+    const first = end();
+    const others = Promise.all([end(), end()]);
+    open[0]!();
+    await first;
+    await until(() => open.length === 2, "the others go into the next statement, together");
+    open[1]!();
+    await others;
   });
 
   test("late stands under its own attempt, not under the newer one", async () => {
