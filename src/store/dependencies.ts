@@ -7,7 +7,7 @@ export interface Dependency {
   /** `slack`, `pagerduty`, `webhook/hook`. */
   readonly name: string;
   readonly breaker: Breaker;
-  /** Grows with every change; 0 is a row that is not there yet. */
+  /** Grows with every change of the breaker; 0 until the first. */
   readonly version: number;
   /** Since when it is in this state. */
   readonly changedAt: Date;
@@ -56,8 +56,8 @@ export async function saveBreaker(sql: Sql, change: BreakerChange): Promise<numb
   const { state, nextAt, tokens, successes, gateUntil, reason } = change.breaker;
   const { rows } = await sql.query<{ version: number }>(
     `INSERT INTO control.dependency AS d
-       (name, state, next_at, tokens, successes, gate_until, reason, changed_by, changed_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+       (name, state, next_at, tokens, successes, gate_until, reason, changed_by, changed_at, version)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1)
      ON CONFLICT (name) DO UPDATE SET state = excluded.state, next_at = excluded.next_at, tokens = excluded.tokens,
        successes = excluded.successes, gate_until = excluded.gate_until, reason = excluded.reason,
        version = d.version + 1,
@@ -85,8 +85,8 @@ export async function recordCalls(
 ): Promise<void> {
   const { calls, successRate, p95Ms } = measured.stats;
   await sql.query(
-    `INSERT INTO control.dependency (name, changed_by, changed_at, calls, success_rate, p95_ms, measured_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $3)
+    `INSERT INTO control.dependency (name, version, changed_by, changed_at, calls, success_rate, p95_ms, measured_at)
+     VALUES ($1, 0, $2, $3, $4, $5, $6, $3)
      ON CONFLICT (name) DO UPDATE SET calls = excluded.calls, success_rate = excluded.success_rate,
        p95_ms = excluded.p95_ms, measured_at = excluded.measured_at`,
     [measured.name, measured.by, measured.at, calls, successRate, p95Ms],

@@ -28,6 +28,13 @@ export interface HealingEntry extends NewHealingEntry {
 const HEALING_COLUMNS = `seq, id, job_id AS "jobId", worker_id AS "workerId", failure_type AS "failureType", strategy,
   attempt_number AS "attemptNumber", success, context, operator_notified AS "operatorNotified", created_at AS "createdAt"`;
 
+/** By the database's clock, so that it is the time of the row and the backoff, to the millisecond (X-17). */
+const CONTEXT = `$7::jsonb || CASE WHEN $7::jsonb ->> 'backoff_ms' IS NULL THEN '{}' ELSE
+  jsonb_build_object('next_retry_at', to_char(
+    (date_trunc('milliseconds', now()) + ($7::jsonb ->> 'backoff_ms')::float8 * interval '1 ms') AT TIME ZONE 'UTC',
+    'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) END`;
+
+/** `next_retry_at` of a context with a backoff is set here. */
 export async function logHealing(
   sql: Sql,
   entry: NewHealingEntry,
@@ -35,7 +42,7 @@ export async function logHealing(
   const { rows } = await sql.query<{ seq: number; id: string }>(
     `INSERT INTO public.healdec_log
        (job_id, worker_id, failure_type, strategy, attempt_number, success, context, operator_notified)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING seq, id`,
+     VALUES ($1, $2, $3, $4, $5, $6, ${CONTEXT}, $8) RETURNING seq, id`,
     [
       entry.jobId,
       entry.workerId,

@@ -25,6 +25,7 @@ export function toJobDocument(job: Job) {
 export function toHealingDocument(entry: HealingEntry) {
   return {
     id: entry.id,
+    job_id: entry.jobId,
     worker_id: entry.workerId,
     failure_type: entry.failureType,
     strategy: entry.strategy,

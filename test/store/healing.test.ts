@@ -22,9 +22,13 @@ test("an action is logged with its outcome open (HB-heal-09, X-17)", () =>
   withDatabase(async (db) => {
     const { seq, id } = await logHealing(db, retry);
     expect(id).toBe(`log-${seq}`);
-    expect(await readHealingOfJob(db, retry.jobId)).toEqual([
-      { ...retry, seq, id, success: null, createdAt: expect.any(Date) },
-    ]);
+    const [entry] = await readHealingOfJob(db, retry.jobId);
+    const { createdAt } = entry!;
+    const nextAt = new Date(createdAt.getTime() + 4_000).toISOString();
+    expect(entry).toEqual({
+      ...{ ...retry, seq, id, success: null, createdAt },
+      context: { ...retry.context, next_retry_at: nextAt },
+    });
   }));
 
 test("an outcome is filled in once, for that job's open actions only", () =>
