@@ -153,6 +153,7 @@ describe("what a handler tells", () => {
       return log.ended(job, COMPLETED, 3);
     };
     const first = end();
+    await until(() => open.length === 1, "the first is being written");
     const others = Promise.all([end(), end()]);
     open[0]!();
     await first;
