@@ -2,6 +2,7 @@
  * The one connection of a process to Redis (HB-env-04…06). Redis may be away at any time: then whoever asks is
  * told so at once, a silent Redis is given up after a bound, and the connection comes back by itself.
  */
+import { isIP } from "node:net";
 import { Redis } from "ioredis";
 import { backoffMs } from "../base/backoff.js";
 import type { Clock } from "../base/clock.js";
@@ -77,9 +78,10 @@ async function attempt<T>(
 }
 
 function openClient({ url, password, tls, name, random }: RedisConnectionOptions): Redis {
-  return new Redis(url, {
+  // The scheme is told by `tls`: with both, the client would take the URL's word and no name for TLS.
+  return new Redis(url.replace(/^rediss:/, "redis:"), {
     ...(password === null ? {} : { password }),
-    ...(tls ? { tls: {} } : {}),
+    ...(tls ? { tls: tlsFor(url) } : {}),
     connectionName: name,
     disableClientInfo: true,
     connectTimeout: CONNECT_MAX_MS,
@@ -98,6 +100,12 @@ interface Outage {
   noteRefusal(error: unknown): void;
   /** From now on it is closed on purpose. */
   end(): void;
+}
+
+/** The name that the server's certificate is chosen by; an address has none. */
+function tlsFor(url: string): { servername?: string } {
+  const { hostname } = new URL(url);
+  return isIP(hostname.replace(/^\[|\]$/g, "")) === 0 ? { servername: hostname } : {};
 }
 
 /** Says once that Redis is lost, however often connecting fails, and once that it is back. */
