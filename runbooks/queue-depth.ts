@@ -41,7 +41,7 @@ export default defineRunbook({
               String(queue.running),
               String(queue.failed),
               String(queue.quarantined),
-              paused.has(queue.kind) ? "yes" : "",
+              paused.has(queue.kind) || paused.has("all") ? "yes" : "",
             ]),
           },
         };

@@ -155,7 +155,8 @@ async function diagnose({ params, runtime }: Context) {
   ];
   const resume: string[] = [];
   for (const pause of pauses) {
-    const waiting = queues.find((it) => it.kind === pause.kind)?.pending ?? 0;
+    const own = queues.find((it) => it.kind === pause.kind)?.pending ?? 0;
+    const waiting = pause.kind === "all" ? pending : own;
     if (pending === 0 || waiting / pending < MOST) continue;
     const verdict = judgePause(pause.pausedBy, params.resume);
     text.push(
@@ -187,6 +188,7 @@ function kindsToPause(
   pending: number,
 ): string[] {
   const paused = new Set(pauses.map((it) => it.kind));
+  if (paused.has("all")) return [];
   const low = queues.filter((it) => LOW_PRIORITY_KINDS.includes(it.kind));
   const lowPending = low.reduce((sum, it) => sum + it.pending, 0);
   const livePending = pending - lowPending;

@@ -23,10 +23,13 @@ export default defineRunbook({
   timeoutMs: 60_000,
   plan: async ({ params, runtime }) => {
     const pauses = await runtime.pauses();
-    const ours = pauses.filter((it) => kindsOf(params.kind).includes(it.kind));
+    const ours = pauses.filter((it) => queuesOf(params.kind).includes(it.kind));
+    const ofAll = pauses.find((it) => it.kind === "all");
+    if (ours.length === 0 && ofAll)
+      return { text: `${params.kind} has no pause of its own: ${describe(ofAll)}`, changes: [] };
     if (ours.length === 0) return { text: `${params.kind} is not paused`, changes: [] };
     return {
-      text: ours.map((it) => `${it.kind} was paused by ${it.pausedBy}: ${it.reason}`).join("\n"),
+      text: ours.map(describe).join("\n"),
       changes: ours.map((it) => `resume ${it.kind}`),
     };
   },
@@ -36,7 +39,7 @@ export default defineRunbook({
       repeat: "safe",
       run: async ({ params, runtime }) => {
         const resumed: string[] = [];
-        for (const kind of kindsOf(params.kind))
+        for (const kind of queuesOf(params.kind))
           if (await runtime.resumeQueue({ kind, reason: params.reason })) resumed.push(kind);
         return resumed.length > 0 ? `resumed ${resumed.join(", ")}` : `nothing was paused`;
       },
@@ -46,7 +49,11 @@ export default defineRunbook({
     withinMs: () => 5_000,
     everyMs: 500,
     check: async ({ params, runtime }) => {
-      const still = (await runtime.pauses()).filter((it) => kindsOf(params.kind).includes(it.kind));
+      const pauses = await runtime.pauses();
+      const ofAll = pauses.find((it) => it.kind === "all");
+      if (ofAll && params.kind !== "all")
+        return { state: "failed", text: `${params.kind} stands still: ${describe(ofAll)}` };
+      const still = pauses.filter((it) => queuesOf(params.kind).includes(it.kind));
       return still.length === 0
         ? { state: "passed", text: `${params.kind} is not paused any more` }
         : { state: "waiting", text: `still paused: ${still.map((it) => it.kind).join(", ")}` };
@@ -54,6 +61,15 @@ export default defineRunbook({
   },
   next: () => "/algobrain queue-depth",
 });
+
+/** A pause of all is a pause of its own. */
+function queuesOf(kind: string): string[] {
+  return kind === "all" ? ["all", ...PUBLIC_KINDS] : [kind];
+}
+
+function describe(pause: { kind: string; pausedBy: string; reason: string }): string {
+  return `${pause.kind} was paused by ${pause.pausedBy}: ${pause.reason}`;
+}
 
 function kindsOf(kind: string): string[] {
   return kind === "all" ? [...PUBLIC_KINDS] : [kind];

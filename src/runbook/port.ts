@@ -117,6 +117,7 @@ export interface QueueView {
 }
 
 export interface PauseView {
+  /** `all` is a pause of its own, beside those of single kinds. */
   readonly kind: string;
   readonly reason: string;
   readonly pausedBy: string;
@@ -151,6 +152,7 @@ export interface RuntimeWriter {
     readonly force: boolean;
   }): Promise<void>;
   pauseQueue(request: {
+    /** Or `all`. */
     readonly kind: string;
     readonly reason: string;
     /** Milliseconds until the queue starts again by itself. */

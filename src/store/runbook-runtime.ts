@@ -13,7 +13,7 @@ import { readAuditOfTarget } from "./audit.js";
 import type { Database, Sql } from "./database.js";
 import { retryJob } from "./job-actions.js";
 import { readAttempts } from "./job-attempts.js";
-import { listPauses, pauseQueue, resumeQueue } from "./pauses.js";
+import { ALL_QUEUES, listPauses, pauseQueue, resumeQueue } from "./pauses.js";
 import { readQueueDepth } from "./queue-stats.js";
 import { readSafeMode } from "./safe-mode.js";
 import { countClaimingWorkers } from "./workers.js";
@@ -29,7 +29,8 @@ export function createRuntimeReader(
     attemptsOf: (seq, limit) => readAttempts(sql, seq, limit),
     auditOf: (target, limit) => readAudit(sql, target, limit),
     queues: () => readQueues(sql),
-    pauses: () => listPauses(sql),
+    pauses: async () =>
+      (await listPauses(sql)).map((pause) => ({ ...pause, kind: toWord(pause.kind) })),
     liveWorkers: () => countClaimingWorkers(sql, options.workerDeadAfterMs, PUBLIC_KINDS),
     startedSince: (kind, since) => countStarted(sql, kind, since),
     safeMode: async () => {
@@ -51,10 +52,21 @@ export function createRuntimeWriter(db: Database, actor: string, now: () => Date
     },
     pauseQueue: async ({ kind, reason, forMs }) => {
       const expiresAt = new Date(now().getTime() + forMs);
-      await pauseQueue(db, { kind, reason, by: actor, expiresAt });
+      await pauseQueue(db, { kind: toQueue(kind), reason, by: actor, expiresAt });
     },
-    resumeQueue: ({ kind }) => resumeQueue(db, { kind, by: actor }),
+    resumeQueue: ({ kind }) => resumeQueue(db, { kind: toQueue(kind), by: actor }),
   };
+}
+
+/** What people type for all queues. */
+const ALL = "all";
+
+function toQueue(word: string): string {
+  return word === ALL ? ALL_QUEUES : word;
+}
+
+function toWord(queue: string): string {
+  return queue === ALL_QUEUES ? ALL : queue;
 }
 
 async function readJobView(sql: Sql, seq: number): Promise<JobView | null> {

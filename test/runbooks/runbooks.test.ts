@@ -251,9 +251,14 @@ describe("pause-queue and resume-queue", () => {
       const [pause] = await listPauses(db);
       expect(pause).toMatchObject({ kind: "score", pausedBy: "ann", reason: "storm" });
       expect(pause!.expiresAt!.getTime() - pause!.pausedAt.getTime()).toBeGreaterThan(590_000);
+      await pauseQueue(db, { kind: "*", reason: "a deployment", by: "eve", expiresAt: null });
+      expect(await run(db, "resume-queue", { kind: "index" })).toMatchObject({
+        status: "failed",
+        outcome: expect.stringContaining("index stands still: all was paused by eve: a deployment"),
+      });
       expect(await run(db, "resume-queue", { kind: "all" })).toMatchObject({
         status: "succeeded",
-        output: { text: "resumed score" },
+        output: { text: "resumed all, score" },
       });
       expect(await listPauses(db)).toEqual([]);
     }));
