@@ -134,12 +134,16 @@ function afterKill(rows) {
 
 /** A drain that the cap stopped leaves jobs by intent. */
 function handledOnce(rows) {
-  const bar = "correct: every full drain handled each job once, and left none";
-  const drains = rows.filter((row) => row.peer === OURS && row.kind === "drain" && !row.capped);
-  if (drains.length === 0) return unmeasured(bar);
-  const right = drains.filter((row) => row.pending === 0 && row.handlerCalls === row.n);
-  const figure = `${right.length} of ${drains.length} drains`;
-  return { bar, figure, met: right.length === drains.length };
+  const bar =
+    "correct: no step of ours failed, every full drain handled each job once and left none";
+  const own = rows.filter((row) => row.peer === OURS);
+  const steps = own.filter(({ kind, capped, error }) => error || (kind === "drain" && !capped));
+  if (steps.length === 0) return unmeasured(bar);
+  const right = steps.filter(
+    (row) => !row.error && row.pending === 0 && row.handlerCalls === row.n,
+  );
+  const figure = `${right.length} of ${steps.length}`;
+  return { bar, figure, met: right.length === steps.length };
 }
 
 function bestOf(rows, peers, of) {
