@@ -25,6 +25,7 @@ import type { PolicySet } from "./policy/policy.js";
 import type { Config } from "./runtime/config.js";
 import { HEARTBEAT_CONNECTIONS } from "./runtime/heartbeat.js";
 import { ensureHome } from "./runtime/home.js";
+import { LISTENER_CONNECTIONS } from "./runtime/job-hints.js";
 import { parentLink } from "./runtime/parent-link.js";
 import { runTicks } from "./runtime/ticker.js";
 import type { Database } from "./store/database.js";
@@ -99,10 +100,10 @@ async function open(
   return { foundation, url, database };
 }
 
-/** A worker process opens one more session for its heartbeat, and the whole must not exceed HB-env-02. */
+/** A worker process opens one more session each for its heartbeat and its listener, and the whole must not exceed HB-env-02. */
 function poolMax({ config, lane }: RuntimeOptions, policy: PolicySet): number {
   const size = config.overrides.poolSize ?? policy.infrastructure.database.poolSize;
-  return lane === null ? size : size - HEARTBEAT_CONNECTIONS;
+  return lane === null ? size : size - HEARTBEAT_CONNECTIONS - LISTENER_CONNECTIONS;
 }
 
 async function openServer(options: RuntimeOptions, log: Logger, opened: Close[]) {
@@ -132,7 +133,9 @@ async function readPolicy(
   files: PolicySet | null,
   log: Logger,
 ): Promise<PolicyInForce> {
-  const db = openPool(options.config, databaseUrl, options.role, 1, log);
+  // Migrations take a lock of the session.
+  const url = options.config.database.directUrl ?? databaseUrl;
+  const db = openPool(options.config, url, options.role, 1, log);
   try {
     return await (files === null
       ? awaitPolicy(options, db, log)

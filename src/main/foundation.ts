@@ -27,6 +27,8 @@ export interface Foundation {
   readonly config: Config;
   /** Where the database is, with its password: for pools and children, never for a log. */
   readonly databaseUrl: string;
+  /** Past a pooler: for what needs a session of its own. */
+  readonly directUrl: string;
   readonly db: Database;
   readonly clock: Clock;
   readonly log: Logger;
@@ -111,6 +113,7 @@ export function layFoundation(parts: {
     random: Math.random,
     holder: `${hostname()}:${process.pid}:${randomBytes(2).toString("hex")}`,
     evidenceDir: join(config.home, "started"),
+    directUrl: config.database.directUrl ?? parts.databaseUrl,
     digest: parts.policy.digest,
     drift: () => effective.drift,
     notify: createRuntimeNotify({ policy, now: () => clock.now() }),

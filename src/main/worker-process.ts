@@ -47,6 +47,7 @@ export async function startWorkerProcess(
   const worker = createWorker({
     ...foundation,
     ...options,
+    databaseUrl: foundation.directUrl,
     onFatal,
     databaseSsl: config.database.ssl,
     registry: createRegistry(),

@@ -47,6 +47,7 @@ function program(
       ...options.env,
       // The embedded server's password is in the URL: the environment of our own child, never argv.
       DATABASE_URL: databaseUrl,
+      ...(config.database.directUrl ? { DATABASE_DIRECT_URL: config.database.directUrl } : {}),
       DATABASE_SSL: String(config.database.ssl),
       ALGOBRAIN_HOME: config.home,
     },

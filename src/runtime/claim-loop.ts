@@ -14,8 +14,8 @@ export interface ClaimLoopDeps {
   /** Nothing is to be claimed for the moment; returns how long to wait at most before it is called again. */
   readonly idle: () => Promise<number>;
   readonly onClaimFailed: (error: string) => void;
-  /** The longest pause between two polls. */
-  readonly pollMaxMs: number;
+  /** The longest pause between two polls, as things are. */
+  readonly pollMaxMs: () => number;
 }
 
 /** One statement holds the locks of its rows until its end, so it is kept short. */
@@ -68,7 +68,7 @@ export class ClaimLoop {
       const claimed = await this.#claimOnce();
       if (claimed >= CLAIM_MAX) continue;
       this.#pauseMs =
-        claimed > 0 ? this.#pauseMinMs : Math.min(this.#pauseMs * 2, this.#deps.pollMaxMs);
+        claimed > 0 ? this.#pauseMinMs : Math.min(this.#pauseMs * 2, this.#deps.pollMaxMs());
       const hinted = await this.#wait();
       if (hinted) this.#pauseMs = this.#pauseMinMs;
     }
@@ -93,12 +93,12 @@ export class ClaimLoop {
       return this.#wake.isHinted() ? 0 : await this.#deps.idle();
     } catch (error) {
       this.#deps.onClaimFailed(errorMessage(error));
-      return this.#deps.pollMaxMs;
+      return this.#deps.pollMaxMs();
     }
   }
 
   get #pauseMinMs(): number {
-    return Math.min(POLL_MIN_MS, this.#deps.pollMaxMs);
+    return Math.min(POLL_MIN_MS, this.#deps.pollMaxMs());
   }
 
   async #claimOnce(): Promise<number> {

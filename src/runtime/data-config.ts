@@ -8,6 +8,8 @@ export interface DatabaseConfig {
   /** Null: the embedded server (only outside production). */
   readonly url: string | null;
   readonly replicaUrl: string | null;
+  /** Past a pooler: for LISTEN, heartbeats and migrations. Null: the same as `url`. */
+  readonly directUrl: string | null;
   readonly ssl: boolean;
 }
 
@@ -22,6 +24,7 @@ export function readDatabase(reader: EnvReader, environment: Environment): Datab
   const plain = reader.url("DATABASE_URL", protocols);
   const primary = reader.url("DATABASE_URL_PRIMARY", protocols);
   const replica = reader.url("DATABASE_URL_REPLICA", protocols);
+  const direct = reader.url("DATABASE_DIRECT_URL", protocols);
   const url = primary ?? plain;
   if (plain !== null && primary !== null && plain.href !== primary.href) {
     const names = ["DATABASE_URL", "DATABASE_URL_PRIMARY"];
@@ -31,13 +34,22 @@ export function readDatabase(reader: EnvReader, environment: Environment): Datab
     const names = ["DATABASE_URL_REPLICA", "DATABASE_URL"];
     reader.problem(names, "DATABASE_URL_REPLICA is set without DATABASE_URL: set both or neither");
   }
+  if (direct !== null && url === null) {
+    const names = ["DATABASE_DIRECT_URL", "DATABASE_URL"];
+    reader.problem(names, "DATABASE_DIRECT_URL is set without DATABASE_URL: set both or neither");
+  }
   if (environment === "production" && url === null) {
     reader.problem(["DATABASE_URL"], "DATABASE_URL must be set when ALGOBRAIN_ENV is production");
   }
   const flag = reader.flag("DATABASE_SSL");
   if (url !== null) refuseSslConflict(reader, plain === null ? "_PRIMARY" : "", url, flag);
   const ssl = flag ?? (environment !== "local" && url !== null);
-  return { url: url?.href ?? null, replicaUrl: replica?.href ?? null, ssl };
+  return {
+    url: url?.href ?? null,
+    replicaUrl: replica?.href ?? null,
+    directUrl: direct?.href ?? null,
+    ssl,
+  };
 }
 
 function refuseSslConflict(reader: EnvReader, suffix: string, url: URL, ssl: boolean | null): void {

@@ -5,7 +5,7 @@
  */
 import { Worker } from "node:worker_threads";
 
-/** Sessions that the heartbeat opens beside the pool: HB-env-02 bounds both together. */
+/** Sessions that the heartbeat opens beside the pool: HB-env-02 bounds all together. */
 export const HEARTBEAT_CONNECTIONS = 1;
 
 export interface HeartbeatOptions {

@@ -10,7 +10,7 @@ import type { RuntimeNotify } from "./runtime-word.js";
 
 export interface WorkerOptions {
   readonly db: Database;
-  /** For the heartbeat's own connection. */
+  /** For the heartbeat and the listener, which need sessions of their own: past any pooler. */
   readonly databaseUrl: string;
   readonly databaseSsl: boolean;
   readonly registry: KindRegistry;

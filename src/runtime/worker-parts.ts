@@ -20,6 +20,8 @@ const AHEAD_MAX = 1_000;
 const AHEAD_SHARE = 0.25;
 /** Room under a limit that is not used for so long goes back to the others. */
 const SLACK_MS = 250;
+/** Without hints, polling is all there is. */
+const DEAF_POLL_MS = 100;
 /** How soon it is noticed that a process of older software came or went. */
 const OLDER_CHECK_MS = 5_000;
 
@@ -60,6 +62,8 @@ export interface EngineParts {
   readonly processNumber: number;
   readonly kinds: readonly string[];
   readonly started: StartedJobs;
+  /** Hints arrive. */
+  readonly hears: () => boolean;
 }
 
 export function createEngine(options: WorkerOptions, parts: EngineParts): Engine {
@@ -81,11 +85,12 @@ export function createEngine(options: WorkerOptions, parts: EngineParts): Engine
 
 function claimLoopDeps(
   options: WorkerOptions,
-  { workerId, kinds }: EngineParts,
+  { workerId, kinds, hears }: EngineParts,
   load: KindLoad,
   limits: ClaimLimits,
 ): Omit<ClaimLoopDeps, "accept"> {
-  const { db, clock, pollMaxMs } = options;
+  const { db, clock } = options;
+  const pollMaxMs = () => (hears() ? options.pollMaxMs : Math.min(options.pollMaxMs, DEAF_POLL_MS));
   const runsOlder = olderEngineWatch(options);
   let busyMs = 0;
   return {
@@ -109,11 +114,11 @@ function claimLoopDeps(
       return db.transaction(claim);
     },
     idle: async () => {
-      if (!limits.hasSlack()) return pollMaxMs;
+      if (!limits.hasSlack()) return pollMaxMs();
       const unusedMs = performance.now() - busyMs;
       if (unusedMs < SLACK_MS) return SLACK_MS - unusedMs;
       await limits.giveBack(db);
-      return pollMaxMs;
+      return pollMaxMs();
     },
     onClaimFailed: (error) => options.emit({ event: "claim.failed", worker_id: workerId, error }),
   };

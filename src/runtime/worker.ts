@@ -5,16 +5,17 @@
 import { hostname } from "node:os";
 import { errorMessage } from "../base/fault.js";
 import { dropCapacity } from "../store/capacity.js";
+import { type Database, openDatabase } from "../store/database.js";
 import { releaseForgottenJobs } from "../store/forgotten-jobs.js";
 import { findLostJobs } from "../store/job-settle.js";
 import { STOP_HINT } from "../store/notifications.js";
 import { markWorker, registerWorker } from "../store/workers.js";
 import type { Heartbeat } from "./heartbeat.js";
-import { type JobHints, listenForJobs } from "./job-hints.js";
+import { type JobHints, LISTENER_CONNECTIONS, listenForJobs } from "./job-hints.js";
 import { parentLink } from "./parent-link.js";
 import { processKey } from "./process-key.js";
 import { StartedJobs, startedJobsPath } from "./started-jobs.js";
-import { recoverDeadWorkers } from "./tick/recover-dead-workers.js";
+import { recoverGoneWorkers } from "./tick/recover-dead-workers.js";
 import { runTicks, type Tick } from "./ticker.js";
 import type { WorkerOptions } from "./worker-options.js";
 import { beat, createEngine, type Engine, kindsServed } from "./worker-parts.js";
@@ -36,7 +37,7 @@ const FORGOTTEN_CHECK_MS = 15_000;
 const WAIT_MAX_MS = 2_000;
 /** How exactly time-outs are kept. */
 const OVERDUE_CHECK_MS = 100;
-/** Workers that died on this machine, and those that no leader looks after. */
+/** Workers that died on this machine: nobody need wait for their lease. */
 const DEATH_CHECK_MS = 1_000;
 
 export function createWorker(options: WorkerOptions): RuntimeWorker {
@@ -57,6 +58,19 @@ export function createWorker(options: WorkerOptions): RuntimeWorker {
   };
 }
 
+/** One session, past any pooler. */
+function openListener({ databaseUrl, databaseSsl, log }: WorkerOptions): Database {
+  return openDatabase({
+    ...{
+      url: databaseUrl,
+      ssl: databaseSsl,
+      poolMax: LISTENER_CONNECTIONS,
+      applicationName: "algobrain-listener",
+    },
+    onIdleError: (error) => log.warn("listener.lost", { error: error.message }),
+  });
+}
+
 /** From the registered row to the stopped row. */
 class WorkerLife {
   readonly id: string;
@@ -65,6 +79,7 @@ class WorkerLife {
   readonly #started: StartedJobs;
   readonly #heartbeat: Heartbeat;
   readonly #hints: JobHints;
+  readonly #listening: Database;
   readonly #noClaims = new AbortController();
   readonly #stopped = new AbortController();
   readonly #claiming: Promise<void>;
@@ -99,9 +114,13 @@ class WorkerLife {
     const { evidenceDir } = options;
     this.#started = new StartedJobs(evidenceDir ? startedJobsPath(evidenceDir, id) : null);
     this.#heartbeat = beat(options, id, this.#started);
-    const parts = { workerId: id, processNumber, kinds, started: this.#started };
+    const parts = {
+      ...{ workerId: id, processNumber, kinds, started: this.#started },
+      hears: () => this.#hints.hears(),
+    };
     this.#engine = createEngine(options, parts);
-    this.#hints = listenForJobs(options, (hint) => this.#onHint(hint));
+    this.#listening = openListener(options);
+    this.#hints = listenForJobs({ ...options, db: this.#listening }, (hint) => this.#onHint(hint));
     this.#claiming = this.#engine.loop.run(this.#noClaims.signal);
     const checks = [this.#lostCheck(), this.#forgottenCheck(), this.#deathCheck()];
     this.#checking = Promise.all([
@@ -142,9 +161,9 @@ class WorkerLife {
 
   #deathCheck(): Tick {
     return {
-      name: "recover-dead-workers",
+      name: "recover-gone-workers",
       everyMs: DEATH_CHECK_MS,
-      run: () => recoverDeadWorkers(this.#options),
+      run: () => recoverGoneWorkers(this.#options),
     };
   }
 
@@ -167,6 +186,7 @@ class WorkerLife {
     emit({ event: "worker.drained", worker_id: this.id, released });
     this.#stopped.abort();
     await Promise.all([this.#checking, this.#hints.stop(), this.#engine.attempts.stop()]);
+    await this.#listening.close();
     await this.#heartbeat.stop();
     await dropCapacity(db, this.id);
     await markWorker(db, this.id, "stopped");

@@ -3,26 +3,25 @@
  * job that comes alone goes at once, on the next turn of the loop.
  */
 import { isStatementRefused } from "./database.js";
-import type { Enqueued, NewJob } from "./jobs.js";
 
-interface Waiting {
-  readonly job: NewJob;
+interface Waiting<Job, Enqueued> {
+  readonly job: Job;
   readonly resolve: (enqueued: Enqueued) => void;
   readonly reject: (error: unknown) => void;
 }
 
 const BATCH_MAX = 500;
 
-export class EnqueueBatch {
-  readonly #write: (jobs: readonly NewJob[]) => Promise<Enqueued[]>;
-  #waiting: Waiting[] = [];
+export class EnqueueBatch<Job, Enqueued> {
+  readonly #write: (jobs: readonly Job[]) => Promise<Enqueued[]>;
+  #waiting: Waiting<Job, Enqueued>[] = [];
   #writing = false;
 
-  constructor(write: (jobs: readonly NewJob[]) => Promise<Enqueued[]>) {
+  constructor(write: (jobs: readonly Job[]) => Promise<Enqueued[]>) {
     this.#write = write;
   }
 
-  enqueue(job: NewJob): Promise<Enqueued> {
+  enqueue(job: Job): Promise<Enqueued> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ job, resolve, reject });
       if (this.#writing) return;
@@ -40,7 +39,7 @@ export class EnqueueBatch {
     this.#writing = false;
   }
 
-  async #writeOne(batch: readonly Waiting[]): Promise<void> {
+  async #writeOne(batch: readonly Waiting<Job, Enqueued>[]): Promise<void> {
     try {
       const enqueued = await this.#write(batch.map(({ job }) => job));
       for (const [index, { resolve }] of batch.entries()) resolve(enqueued[index]!);

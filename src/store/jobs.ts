@@ -53,7 +53,7 @@ LEFT JOIN public.jobs older ON older.unique_key = w.unique_key AND older.status 
 ORDER BY w.ord`;
 
 /** Those that enqueue at the same time on one database share a commit. */
-const batches = new WeakMap<Database, EnqueueBatch>();
+const batches = new WeakMap<Database, EnqueueBatch<NewJob, Enqueued>>();
 
 /** Runs inside the caller's transaction when given one. Throws a Fault `ENQUEUE_CONTENDED` only when a key is fought over. */
 export async function enqueueJob(sql: Sql | Database, job: NewJob): Promise<Enqueued> {

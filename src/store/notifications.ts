@@ -4,12 +4,12 @@ import type { Session, Sql } from "./database.js";
 /** A running job was taken from its worker: its handler is to stop. */
 export const STOP_HINT = "stop";
 
-/** Sent by the triggers of control when jobs are inserted or changed by hand. */
-export async function listenToJobs(session: Session): Promise<void> {
-  await session.query("LISTEN algobrain_job");
+/** To what the triggers of control send when jobs are inserted or changed by hand, and to a channel of its own. */
+export async function listenToJobs(session: Session, own: string): Promise<void> {
+  await session.query(`LISTEN algobrain_job; LISTEN "${own}"`);
 }
 
-/** Does the server answer on this connection? Throws a Fault when it does not. */
-export async function probe(sql: Sql): Promise<void> {
-  await sql.query("SELECT 1");
+/** Throws a Fault when the server does not answer. */
+export async function tell(sql: Sql, channel: string): Promise<void> {
+  await sql.query("SELECT pg_notify($1, '')", [channel]);
 }

@@ -26,7 +26,7 @@ async function hintsDuring(db: Database, work: () => Promise<unknown>): Promise<
     session.onNotification((_channel, payload) => {
       if (payload === "") hints += 1;
     });
-    await listenToJobs(session);
+    await listenToJobs(session, "own");
     await work();
     // Notifications come in the order of their commits: with this one, all before it are here.
     let marked = false;

@@ -121,14 +121,18 @@ describe("a worker", () => {
     });
   });
 
-  it("does not give its slot to a handler that is deaf to its signal", async () => {
+  it("heals the job of a handler that is deaf to its signal, and ends the process", async () => {
     const deaf: TestKind = { kind: "index", run: () => new Promise(() => {}) };
     const kinds = [{ kind: "index", timeoutMs: 50, attemptsMax: 1, concurrency: 1 }];
-    await withRunning({ handlers: [deaf], kinds }, async (worker, db) => {
+    const fatal: string[] = [];
+    const onFatal = (why: string) => fatal.push(why);
+    await withRunning({ handlers: [deaf], kinds, onFatal }, async (worker, db) => {
       const { id } = await enqueueJob(db, { kind: "index", payload: {} });
       expect(await worker.seen("job.failed", id)).toMatchObject({
         error: "JOB_TIMED_OUT: handler exceeded its 50 ms",
       });
+      await until(() => fatal.length === 1, "the process is told to end");
+      expect(fatal).toEqual([`the handler of ${id} ignored its stop`]);
     });
   });
 

@@ -1,5 +1,20 @@
 -- The engine that claims many and settles many (docs/decisions/0020-one-ordered-index-of-runnable-rows.md).
 
+-- All locks first, and none held while waiting for the next for longer than a moment: the previous version
+-- is at work meanwhile, and its transactions take these tables in orders of their own.
+DO $$
+BEGIN
+  LOOP
+    BEGIN
+      SET LOCAL lock_timeout = '500ms';
+      LOCK TABLE public.jobs, public.workers IN ACCESS EXCLUSIVE MODE;
+      EXIT;
+    EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+      PERFORM pg_sleep(0.05);
+    END;
+  END LOOP;
+END $$;
+
 -- The claim's order is this index: one priority level is worth ten minutes of waiting, so that nothing
 -- starves (X-63). scheduled_at stands in it so that rows which are not due yet are passed over inside it.
 CREATE INDEX idx_jobs_due ON public.jobs

@@ -7,13 +7,10 @@ import { type RecoverDeps, recoverOrphans, recoverWorker } from "../recover.js";
 /** A running row without a known worker was written by hand; whoever did it may still be at it. */
 const ORPHAN_GRACE_MS = 60_000;
 
-/** Every process may do this at any time: those of our own machine need not be waited for. */
-export async function recoverDeadWorkers(deps: RecoverDeps): Promise<void> {
-  const { workerDeadAfterMs } = deps.policy().healing;
-  const silent = await listDeadWorkers(deps.db, workerDeadAfterMs);
-  const gone = (await listLivingWorkers(deps.db)).filter(({ processKey }) => isGone(processKey));
-  for (const id of new Set([...silent, ...gone].map((worker) => worker.id))) {
-    await recoverWorker(id, deps);
+/** Those of this machine that are gone for certain: any process may do this at any time, and need not wait for a lease. */
+export async function recoverGoneWorkers(deps: RecoverDeps): Promise<void> {
+  for (const { id, processKey } of await listLivingWorkers(deps.db)) {
+    if (isGone(processKey)) await recoverWorker(id, deps);
   }
 }
 
@@ -21,7 +18,11 @@ export function recoverDeadWorkersStep(deps: RecoverDeps): CycleStep {
   return {
     name: "recover-dead-workers",
     run: async () => {
-      await recoverDeadWorkers(deps);
+      const { workerDeadAfterMs } = deps.policy().healing;
+      for (const { id } of await listDeadWorkers(deps.db, workerDeadAfterMs)) {
+        await recoverWorker(id, deps);
+      }
+      await recoverGoneWorkers(deps);
       await recoverOrphans(ORPHAN_GRACE_MS, deps);
     },
   };

@@ -23,7 +23,10 @@ export interface TestKind {
 export interface TestWorkerWishes extends PolicyWishes {
   readonly handlers: readonly TestKind[];
   readonly policy?: () => PolicySet;
-  readonly globalCap?: number;
+  readonly globalCap?: number | null;
+  readonly evidenceDir?: string;
+  /** Default: an error. */
+  readonly onFatal?: (why: string) => void;
   readonly pollMaxMs?: number;
   readonly drainMs?: number;
 }
@@ -61,7 +64,8 @@ export async function withWorker(
     policy: wishes.policy ?? (() => policy),
     lane: "general",
     kinds: null,
-    globalCap: wishes.globalCap ?? 100,
+    globalCap: wishes.globalCap === undefined ? 100 : wishes.globalCap,
+    evidenceDir: wishes.evidenceDir ?? null,
     pollMaxMs: wishes.pollMaxMs ?? 200,
     drainMs: wishes.drainMs ?? 10_000,
     parentPid: null,
@@ -73,9 +77,11 @@ export async function withWorker(
     notify: async (_sql, word) => {
       words.push(word);
     },
-    onFatal: (why) => {
-      throw new Error(why);
-    },
+    onFatal:
+      wishes.onFatal ??
+      ((why) => {
+        throw new Error(why);
+      }),
   });
   const { id } = await worker.start();
   try {

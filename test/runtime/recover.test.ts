@@ -1,0 +1,148 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/base/clock.js";
+import { processKey } from "../../src/runtime/process-key.js";
+import { type RecoverDeps, recoverWorker } from "../../src/runtime/recover.js";
+import { StartedJobs, startedJobsPath } from "../../src/runtime/started-jobs.js";
+import { recoverGoneWorkers } from "../../src/runtime/tick/recover-dead-workers.js";
+import type { Database } from "../../src/store/database.js";
+import { claimJobs } from "../../src/store/job-claims.js";
+import { enqueueJobs } from "../../src/store/jobs.js";
+import { beatWorker, listWorkers, registerWorker } from "../../src/store/workers.js";
+import { withDatabase } from "../support/database.js";
+import { makePolicy } from "./support/policy.js";
+
+const policy = makePolicy();
+
+function deps(db: Database, evidenceDir: string | null = null): RecoverDeps {
+  return {
+    ...{ db, evidenceDir, clock: systemClock, policy: () => policy, random: () => 0.5 },
+    ...{ emit: () => {}, notify: async () => {} },
+  };
+}
+
+async function dying(db: Database, count: number, processKeyOf: string | null = null) {
+  const registered = await registerWorker(db, {
+    ...{ lane: "general", kinds: ["index"], hostname: "h", pid: 1, processKey: processKeyOf },
+  });
+  await enqueueJobs(
+    db,
+    Array.from({ length: count }, () => ({ kind: "index", payload: {} })),
+  );
+  const kinds = [{ kind: "index", free: count }];
+  const held = await claimJobs(db, { workerId: registered.id, kinds, max: 100, safeModeKinds: [] });
+  return { id: registered.id, seqs: held.map(({ seq }) => seq) };
+}
+
+async function rowsOf(db: Database) {
+  const { rows } = await db.query<{ status: string; attempts: number; crashes: number }>(
+    "SELECT status, attempts, crash_count AS crashes FROM jobs ORDER BY seq",
+  );
+  return rows;
+}
+
+const logged = async (db: Database) =>
+  (await db.query("SELECT job_id FROM healdec_log ORDER BY seq")).rows.length;
+
+async function withFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "algobrain-evidence-"));
+  try {
+    await test(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+describe("the jobs of a dead worker", () => {
+  it("are charged only when their handler had started, as its file says", async () => {
+    await withFolder((folder) =>
+      withDatabase(async (db) => {
+        const { id, seqs } = await dying(db, 4);
+        const started = new StartedJobs(startedJobsPath(folder, id));
+        for (const seq of seqs.slice(0, 3)) started.add(seq);
+        started.remove(seqs[0]!);
+        // In the place of the first, which has ended.
+        started.add(seqs[3]!);
+        expect(await recoverWorker(id, deps(db, folder))).toBe(4);
+        expect(await rowsOf(db)).toEqual([
+          { status: "pending", attempts: 0, crashes: 0 },
+          { status: "pending", attempts: 1, crashes: 1 },
+          { status: "pending", attempts: 1, crashes: 1 },
+          { status: "pending", attempts: 1, crashes: 1 },
+        ]);
+        expect(await logged(db)).toBe(3);
+        expect(await readdir(folder)).toEqual([]);
+      }),
+    );
+  });
+
+  it("are charged as its last beat said when there is no file, and all of them when it never said", async () => {
+    await withDatabase(async (db) => {
+      const { id, seqs } = await dying(db, 2);
+      await beatWorker(db, id, [seqs[1]!]);
+      await recoverWorker(id, deps(db));
+      expect((await rowsOf(db)).map(({ crashes }) => crashes)).toEqual([0, 1]);
+
+      await db.query("DELETE FROM jobs");
+      const older = await dying(db, 2);
+      await db.query("UPDATE workers SET started_jobs = NULL, engine = 1 WHERE id = $1", [
+        older.id,
+      ]);
+      await recoverWorker(older.id, deps(db));
+      expect((await rowsOf(db)).map(({ crashes }) => crashes)).toEqual([1, 1]);
+    });
+  });
+
+  it("cost nothing to those who ran beside a job that was there at an earlier death", async () => {
+    await withDatabase(async (db) => {
+      const { id, seqs } = await dying(db, 3);
+      await db.query("UPDATE jobs SET crash_count = 1 WHERE seq = $1", [seqs[1]]);
+      await beatWorker(db, id, seqs);
+      await recoverWorker(id, deps(db));
+      expect(await rowsOf(db)).toEqual([
+        { status: "pending", attempts: 0, crashes: 0 },
+        { status: "pending", attempts: 1, crashes: 2 },
+        { status: "pending", attempts: 0, crashes: 0 },
+      ]);
+    });
+  });
+
+  it("are quarantined at the third death with the evidence, but not in a storm of deaths", async () => {
+    for (const others of [0, 3]) {
+      await withDatabase(async (db) => {
+        const { id, seqs } = await dying(db, 1);
+        await db.query("UPDATE jobs SET crash_count = 2");
+        await db.query(
+          `INSERT INTO workers (id, status, stopped_at) SELECT 'general-worker-' || 1000 + n, 'dead', now() FROM generate_series(1, 2 + $1::int) n`,
+          [others],
+        );
+        await beatWorker(db, id, seqs);
+        await recoverWorker(id, deps(db));
+        const { rows } = await db.query<{ status: string; error: string }>(
+          "SELECT status, error FROM jobs",
+        );
+        const [job] = rows;
+        expect(job!.status).toBe(others === 0 ? "quarantined" : "pending");
+        expect(job!.error).toContain("ran alone; charged with 3 deaths");
+      });
+    }
+  });
+});
+
+describe("a process of this machine", () => {
+  it("is found to be gone at once, whatever its lease says, and only when it is", async () => {
+    await withDatabase(async (db) => {
+      const own = processKey(process.pid);
+      if (own === null) return expect(process.platform).not.toBe("linux");
+      const living = await dying(db, 1, own);
+      const gone = await dying(db, 1, own.replace(/\d+$/, "1"));
+      await recoverGoneWorkers(deps(db));
+      const status = new Map((await listWorkers(db)).map((worker) => [worker.id, worker.status]));
+      expect(status.get(living.id)).toBe("alive");
+      expect(status.get(gone.id)).toBe("dead");
+      expect((await rowsOf(db)).map((row) => row.status)).toEqual(["running", "pending"]);
+    });
+  });
+});
