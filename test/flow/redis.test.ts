@@ -46,6 +46,7 @@ function build(): Promise<World> {
     opened.push(drop);
     const server = await startRedisServer();
     opened.push(() => server.close());
+    await server.kill();
     const log: string[] = [];
     const env = {
       ...{ ALGOBRAIN_HOME: home, DATABASE_URL: url, REDIS_URL: server.url, PORT: "0" },
@@ -127,12 +128,20 @@ const fine = Array(PER_MINUTE).fill(200);
 
 describe.skipIf(redisProgram === null)(`${NEEDS_REDIS} the service`, () => {
   let world: World;
+  const said = (event: string) => world.log.filter((line) => line.includes(`"${event}"`)).length;
   beforeAll(async () => {
     world = await build();
-    for (const url of world.urls)
-      await until(async () => (await redisIn(url)) === "up", "Redis is up");
   });
   afterAll(() => world?.close());
+
+  test("starts without Redis, and finds it when it comes (HB-env-04)", async () => {
+    for (const url of world.urls) expect(await redisIn(url)).toBe("down");
+    await world.server.start();
+    // Two APIs and the orchestrator.
+    await until(() => said("redis.back") === 3, "all have found it");
+    for (const url of world.urls)
+      await until(async () => (await redisIn(url)) === "up", "/health says so");
+  });
 
   test("counts a caller over all of its processes (HB-env-25)", async () => {
     const { urls } = world;
@@ -212,10 +221,9 @@ describe.skipIf(redisProgram === null)(`${NEEDS_REDIS} the service`, () => {
     await server.start();
     for (const url of urls) await until(async () => (await redisIn(url)) === "up", "it is back");
     await untilShared(urls, "dan");
-    const said = (event: string) => log.filter((line) => line.includes(`"${event}"`)).length;
-    // Once a process: two APIs and the orchestrator.
-    await until(() => said("redis.back") === 3, "all are back");
-    expect(said("redis.lost")).toBe(3);
+    await until(() => said("redis.back") === 6, "all are back");
+    // Once an outage, from each of the three processes.
+    expect(said("redis.lost")).toBe(6);
     expect(log.filter((line) => line.includes('"code":"internal"'))).toEqual([]);
     expect(log.filter((line) => line.includes("setting.unused"))).toEqual([]);
   });
