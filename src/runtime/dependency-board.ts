@@ -70,6 +70,8 @@ export class DependencyBoard {
       if (after === known.breaker) return after;
       const next = { ...known, breaker: after };
       const version = await this.#ask(() => this.#share(name, next));
+      // Memory alone decides: another call of this process may have been faster.
+      if (version === "away" && this.#of(name) !== known) continue;
       if (version !== null) {
         this.#keep(name, known.breaker, version === "away" ? next : sharedAs(after, version));
         return after;

@@ -207,10 +207,15 @@ describe("a dependency that fails", () => {
     expect(process.words).toHaveLength(1);
   });
 
-  it("lets three probes through, however many processes ask at once", async () => {
-    const processes = [startProcess(), startProcess()];
-    await openByFailures(processes[0]!);
+  it.each([
+    ["many processes ask at once", false],
+    ["many calls of a process ask at once while the database is away", true],
+  ])("lets three probes through, however %s", async (_, alone) => {
+    const one = startProcess();
+    const processes = alone ? [one, one] : [one, startProcess()];
+    await openByFailures(one);
     now += 30_000;
+    isAway = alone;
     let began = 0;
     let refused = 0;
     let end = () => {};
