@@ -221,8 +221,8 @@ function slotsFull({ job, rules, workers, running }: WhyFacts): Reason | null {
 
 function queuedBehind({ job, ahead }: WhyFacts): Reason | null {
   if (ahead === 0) return null;
-  const count = ahead === 1 ? "One due job" : `${ahead} due jobs`;
-  const sentence = `${count} of the type ${job.kind} come before it.`;
+  const those = ahead === 1 ? "comes one due job" : `come ${ahead} due jobs`;
+  const sentence = `Before it ${those} of the type ${job.kind}.`;
   return {
     code: "queued-behind",
     sentence,

@@ -123,7 +123,7 @@ const TABLE: readonly (readonly [string, WhyFacts, readonly ReasonCode[], RegExp
     "others before it",
     facts({}, { ahead: 12 }),
     ["queued-behind"],
-    /12 due jobs of the type index come before it/,
+    /Before it come 12 due jobs of the type index/,
   ],
   [
     "many things: what a person must end comes first",

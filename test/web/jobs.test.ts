@@ -69,6 +69,14 @@ describe("GET /api/v1/jobs", () => {
         next = page.next ?? "";
       } while (next !== "");
       expect(ids).toEqual(["job-5", "job-4", "job-3", "job-2", "job-1"]);
+      const newer = async (after: string) => {
+        const reply = await as("viewer", { method: "GET", url: `${JOBS}?limit=2&after=${after}` });
+        const { jobs, ...ends } = reply.json<{ jobs: { id: string }[] }>();
+        return { ids: jobs.map(({ id }) => id), ...ends };
+      };
+      const middle = { ids: ["job-4", "job-3"], next: "job-3", prev: "job-4" };
+      expect(await newer("job-2")).toEqual(middle);
+      expect(await newer("job-5")).toEqual({ ids: [], next: null, prev: "job-5" });
     }));
 
   it("filters by status and type", () =>
@@ -79,6 +87,10 @@ describe("GET /api/v1/jobs", () => {
         (await as("viewer", { method: "GET", url: `${JOBS}?${query}` })).json().jobs.length;
       expect(await count("status=pending&job_type=gc")).toBe(1);
       expect(await count("status=quarantined")).toBe(0);
+      const anHourAgo = new Date(systemClock.now().getTime() - 3_600_000).toISOString();
+      expect(await count(`since=${anHourAgo}`)).toBe(2);
+      expect(await count(`until=${anHourAgo}`)).toBe(0);
+      expect(await count("priority=5&requested_by=api:ann")).toBe(0);
     }));
 
   it("shows one job with what happened to it (EP-03)", () =>
