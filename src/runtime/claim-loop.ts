@@ -32,12 +32,11 @@ export class ClaimLoop {
   #dueMs: number[] = [];
   /** Of the wait under way. */
   #wakeMs = 0;
-  #pauseMs: number;
+  #pauseMs = POLL_MIN_MS;
 
   constructor(deps: ClaimLoopDeps) {
     this.#deps = deps;
     this.#wake = new Wake(deps.clock);
-    this.#pauseMs = this.#pauseMinMs;
   }
 
   /** There may be jobs. */

@@ -128,6 +128,7 @@ function reasonOf(services: HealthReport["services"], safeMode: boolean): string
   if (services.orchestrator === "down") return "no orchestrator has beaten for 60 s";
   if (safeMode) return "safe mode is on: only repair, audit, alert and internal work runs";
   if (services.workers === 0) return "no worker process is alive";
-  if (services.redis === "down") return "Redis does not answer: the cache is off, and each process limits callers alone";
+  if (services.redis === "down")
+    return "Redis does not answer: the cache is off, and each process limits callers alone";
   return null;
 }

@@ -93,7 +93,11 @@ export class RunningJobs {
   forget(seqs: readonly number[]): void {
     const lost = new Set(seqs);
     this.stop(seqs, "lost");
-    for (const { kind } of this.#leave((job) => lost.has(job.seq))) this.#deps.onReleased(kind);
+    const { emit, workerIdOf, onReleased } = this.#deps;
+    for (const job of this.#leave((waiting) => lost.has(waiting.seq))) {
+      emit({ event: "job.lost", ...ofJob(job, workerIdOf(job.kind)) });
+      onReleased(job.kind);
+    }
   }
 
   /** Handlers that ran for longer than their kind may. */

@@ -82,8 +82,8 @@ async function settleOnce(settling: Settling, deps: SettleDeps): Promise<void> {
 
 async function complete(settling: Settling, result: Json, deps: SettleDeps): Promise<void> {
   const { job, declared } = settling.execution;
-  // A first attempt has no healing before it, and most have nothing to undo.
-  const isPlain = job.attempt === 1 && !declared.any;
+  // A row that was moved by nothing but its first claim has no healing behind it, and most have nothing to undo.
+  const isPlain = job.fence === 1 && !declared.any;
   const moved = await (isPlain
     ? deps.completions.complete(job, result)
     : completeHealed(job, result, deps.db));

@@ -86,12 +86,13 @@ describe("claiming ahead", () => {
       await withWorker(
         { db, url },
         { handlers: [handler], kinds: ONE, globalCap: null },
-        async () => {
+        async ({ seen: lost }) => {
           await enqueueJobs(db, jobs(200));
           await until(async () => (await countOf(db, "completed")) === 200, "all are done");
           const [, waiting] = await enqueueJobs(db, [...jobs(1, { hold: true }), ...jobs(1)]);
           await until(async () => (await countOf(db, "running")) === 2, "one runs, one waits here");
           await cancelJob(db, { seq: waiting!.seq, actor: "cli:ann", reason: "not wanted" });
+          await lost("job.lost", waiting!.id);
           open();
           await until(async () => (await countOf(db, "completed")) === 201, "the first is done");
           await until(async () => (await countOf(db, "running")) === 0, "nothing runs");
