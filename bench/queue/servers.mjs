@@ -57,6 +57,8 @@ class Servers {
   constructor(folder, account) {
     this.#folder = folder;
     this.#account = account;
+    // What a killed worker leaves behind goes with the folder.
+    this.env.TMPDIR = folder;
   }
 
   async openPostgres() {
