@@ -1,5 +1,8 @@
 /** Real processes, really killed. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { Database } from "../../src/store/database.js";
@@ -12,12 +15,13 @@ import { until } from "../support/until.js";
 const ENTRY = fileURLToPath(new URL("./support/runtime-process.ts", import.meta.url));
 
 /** The supervising process; its workers come and go with it. */
-function startMain(url: string, deadAfterMs: number): ChildProcess {
+function startMain(url: string, deadAfterMs: number, evidenceDir: string): ChildProcess {
   return spawn(process.execPath, ["--import", "tsx", ENTRY, "main"], {
     env: {
       ...process.env,
       TEST_RUNTIME_DATABASE_URL: url,
       TEST_RUNTIME_DEAD_AFTER_MS: String(deadAfterMs),
+      TEST_RUNTIME_EVIDENCE_DIR: evidenceDir,
     },
     stdio: ["ignore", "ignore", "inherit"],
   });
@@ -35,16 +39,18 @@ async function withRuntime(
   test: (db: Database, control: { main: () => ChildProcess; restart: () => void }) => Promise<void>,
 ): Promise<void> {
   await withDatabase(async (db, url) => {
-    let main = startMain(url, deadAfterMs);
+    const evidenceDir = await mkdtemp(join(tmpdir(), "algobrain-evidence-"));
+    let main = startMain(url, deadAfterMs, evidenceDir);
     try {
       await test(db, {
         main: () => main,
         restart: () => {
-          main = startMain(url, deadAfterMs);
+          main = startMain(url, deadAfterMs, evidenceDir);
         },
       });
     } finally {
       await stopMain(main);
+      await rm(evidenceDir, { recursive: true, force: true });
     }
   });
 }

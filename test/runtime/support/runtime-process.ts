@@ -22,9 +22,11 @@ import { makePolicy } from "./policy.js";
 const self = fileURLToPath(import.meta.url);
 const [role] = process.argv.slice(2);
 const databaseUrl = process.env.TEST_RUNTIME_DATABASE_URL ?? "";
+const evidenceDir = process.env.TEST_RUNTIME_EVIDENCE_DIR ?? null;
 const workerDeadAfterMs = Number(process.env.TEST_RUNTIME_DEAD_AFTER_MS);
 const policy = () => makePolicy({ healing: { crashMax: 50, workerDeadAfterMs } });
 const shared = {
+  evidenceDir,
   clock: systemClock,
   log: silentLogger,
   emit: () => {},
