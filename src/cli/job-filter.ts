@@ -3,13 +3,15 @@ import { parseDuration } from "../base/duration.js";
 import { parseInstant } from "../base/instant.js";
 import { JOB_STATUSES, parseJobId } from "../job/job.js";
 import { INTERNAL_KINDS, PUBLIC_KINDS } from "../job/kinds.js";
+import type { JobFilter } from "../store/job-filter.js";
 import type { JobPage } from "../store/job-list.js";
 import { oneOf, UsageError } from "./arguments.js";
 
 const LIST_MAX = 200;
 
 export const FILTER_USAGE =
-  "[--status STATUS] [--type TYPE] [--since TIME] [--until TIME] [--error START] [--by WHO] [--parent ID] [--priority N] [--key KEY] [--before ID] [--limit 20]";
+  "[--status STATUS] [--type TYPE] [--since TIME] [--until TIME] [--error START] [--by WHO] [--parent ID] [--priority N] [--key KEY]";
+export const PAGE_USAGE = `${FILTER_USAGE} [--before ID] [--limit 20]`;
 
 export const FILTER_OPTIONS = {
   status: { type: "string" },
@@ -21,17 +23,18 @@ export const FILTER_OPTIONS = {
   parent: { type: "string" },
   priority: { type: "string" },
   key: { type: "string" },
+} as const;
+export const PAGE_OPTIONS = {
+  ...FILTER_OPTIONS,
   before: { type: "string" },
   limit: { type: "string", default: "20" },
 } as const;
 
-type FilterValues = { readonly [K in Exclude<keyof typeof FILTER_OPTIONS, "limit">]?: string } & {
-  readonly limit: string;
-};
+export type FilterValues = { readonly [K in keyof typeof FILTER_OPTIONS]?: string };
 
 /** Throws a UsageError that says what was expected. */
-export function readPage(values: FilterValues, now: Date): JobPage {
-  const { status, type, since, until, parent, before, priority } = values;
+export function readFilter(values: FilterValues, now: Date): JobFilter {
+  const { status, type, since, until, parent, priority } = values;
   return {
     status: status === undefined ? undefined : oneOf("--status", status, JOB_STATUSES),
     kind:
@@ -43,8 +46,18 @@ export function readPage(values: FilterValues, now: Date): JobPage {
     parentSeq: parent === undefined ? undefined : readJobId(parent),
     uniqueKey: values.key,
     priority: priority === undefined ? undefined : readWhole("--priority", priority, 10),
+  };
+}
+
+export function readPage(
+  values: FilterValues & { readonly before?: string; readonly limit: string },
+  now: Date,
+): JobPage {
+  const { before, limit, ...filter } = values;
+  return {
+    ...readFilter(filter, now),
     beforeSeq: before === undefined ? undefined : readJobId(before),
-    limit: readWhole("--limit", values.limit, LIST_MAX),
+    limit: readWhole("--limit", limit, LIST_MAX),
   };
 }
 

@@ -1,4 +1,4 @@
-/** `jobs add | list | show | why | retry`: the same use cases as the API, actor `cli:<user>`. */
+/** `jobs list | show | why | add | retry | retry-all | cancel-all`: the same use cases as the API, actor `cli:<user>`. */
 import { systemClock } from "../base/clock.js";
 import { fault } from "../base/fault.js";
 import { isJsonObject, type JsonObject } from "../base/json.js";
@@ -13,7 +13,8 @@ import { readJob, readJobHistory } from "../store/jobs.js";
 import { submitJob } from "../store/submit-job.js";
 import { parseCommandLine, UsageError } from "./arguments.js";
 import { type CommandIo, commandOfVerbs, EXIT_FAILED, EXIT_OK, type Verb } from "./command.js";
-import { FILTER_OPTIONS, FILTER_USAGE, readJobId, readPage } from "./job-filter.js";
+import { bulkVerb } from "./job-bulk.js";
+import { PAGE_OPTIONS, PAGE_USAGE, readJobId, readPage } from "./job-filter.js";
 import { describeJob, JOB_LIST_COLUMNS, jobRow } from "./job-text.js";
 import { whyVerb } from "./job-why.js";
 import { nobodyWorks } from "./liveness.js";
@@ -42,10 +43,10 @@ const addVerb: Verb = {
 };
 
 const listVerb: Verb = {
-  usage: `jobs list ${FILTER_USAGE} [--json]`,
+  usage: `jobs list ${PAGE_USAGE} [--json]`,
   does: "what ran, what runs, what failed, newest first",
   run: async (args, io) => {
-    const { values } = parseCommandLine(args, { ...FILTER_OPTIONS, json: { type: "boolean" } });
+    const { values } = parseCommandLine(args, { ...PAGE_OPTIONS, json: { type: "boolean" } });
     const { limit, ...filter } = readPage(values, systemClock.now());
     const jobs = await withDatabase(io, (db) => listJobs(db, { ...filter, limit }));
     const isFiltered = Object.values(filter).some((value) => value !== undefined);
@@ -108,6 +109,8 @@ export const jobsCommand = commandOfVerbs("jobs", {
   why: whyVerb,
   add: addVerb,
   retry: retryVerb,
+  "retry-all": bulkVerb("retry"),
+  "cancel-all": bulkVerb("cancel"),
 });
 
 const RETRY_SENTENCES = {

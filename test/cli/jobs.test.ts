@@ -110,6 +110,40 @@ describe("jobs list", () => {
     }));
 });
 
+describe("jobs retry-all and cancel-all", () => {
+  test("count first, act on the token, and say what was left alone", () =>
+    withDatabase(async (db, url) => {
+      await insertJobs(
+        db,
+        "('index', 'failed', 1, 'git: away'), ('index', 'failed', 1, 'git: away'), ('index', 'running', 1, NULL), ('score', 'failed', 1, 'x')",
+      );
+      const line = words("jobs retry-all --type index --reason back");
+      const { out } = await cli(line, on(url));
+      expect(out).toMatch(
+        /^2 jobs would be retried\nleft alone: 1 running\nto do it, add: --confirm 2-4-\w+\n$/,
+      );
+      const token = out.trim().split(" ").at(-1)!;
+      const other = await cli(
+        [...words("jobs retry-all --reason x --type score --confirm"), token],
+        on(url),
+      );
+      expect(other).toMatchObject({ code: 2, err: expect.stringContaining("--confirm: found") });
+      const done = await cli([...line, "--confirm", token], on(url));
+      expect(done).toEqual({ code: 0, out: "retried 2 jobs\n", err: "" });
+      expect(await readAuditOfTarget(db, "job-1")).toMatchObject([
+        {
+          actor: "cli:test",
+          action: "job.retried",
+          details: { reason: "back", error: "git: away" },
+        },
+      ]);
+      await db.query("UPDATE jobs SET status = 'failed' WHERE status = 'pending'");
+      await db.query("UPDATE jobs SET status = 'failed' WHERE status = 'running'");
+      const grown = await cli([...line, "--confirm", token], on(url));
+      expect(grown).toMatchObject({ code: 1, err: expect.stringContaining("count again") });
+    }));
+});
+
 describe("jobs why", () => {
   test("says what holds the job and what to do, and that nothing runs where no policy is", () =>
     withDatabase(async (db, url) => {

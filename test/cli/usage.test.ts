@@ -1,16 +1,18 @@
 /** What is asked wrongly: exit code 2, one sentence that says what would do, and the form that was meant. */
 import { describe, expect, test } from "vitest";
-import { FILTER_USAGE } from "../../src/cli/job-filter.js";
+import { FILTER_USAGE, PAGE_USAGE } from "../../src/cli/job-filter.js";
 import { cli } from "./support.js";
 
 const USAGES = {
   serve: "serve [--role all|api|orchestrator|worker] [--kinds index,score] [--port 3001]",
   gameday: "gameday [--json] [--logs FILE]",
-  list: `jobs list ${FILTER_USAGE} [--json]`,
+  list: `jobs list ${PAGE_USAGE} [--json]`,
   show: "jobs show ID [--json]",
   why: "jobs why ID [--json]",
   add: "jobs add TYPE [JSON]",
   retry: "jobs retry ID [--reason TEXT] [--force]",
+  retryAll: `jobs retry-all ${FILTER_USAGE} --reason TEXT [--confirm TOKEN]`,
+  cancelAll: `jobs cancel-all ${FILTER_USAGE} --reason TEXT [--confirm TOKEN]`,
   run: "runbook run NAME [VALUE…] [--PARAMETER VALUE…] [--dry-run]",
   rollback: "db rollback NAME",
   migrate: "db migrate [--dry-run]",
@@ -19,6 +21,7 @@ const USAGES = {
   token: "token --role viewer|operator|admin [--ttl 1h] [--subject NAME]",
 };
 
+const JOBS_FORMS = Object.values(USAGES).slice(2, 9);
 const STATUSES = "pending, running, completed, failed, quarantined, cancelled";
 const TYPES = /types are index, identity, score, ingest,/;
 
@@ -45,21 +48,9 @@ const CASES: readonly (readonly [string, string | RegExp, readonly string[]])[] 
   ["index", "index: PATH is missing", ["index PATH"]],
   ["index a b", 'index: unexpected "b"', ["index PATH"]],
   ["index --all", 'unknown option "--all" (known are none)', ["index PATH"]],
-  [
-    "jobs",
-    "jobs: expected one of list, show, why, add, retry",
-    [USAGES.list, USAGES.show, USAGES.why, USAGES.add, USAGES.retry],
-  ],
-  [
-    "jobs shwo job-1",
-    'unknown command "jobs shwo" (did you mean "show"?)',
-    [USAGES.list, USAGES.show, USAGES.why, USAGES.add, USAGES.retry],
-  ],
-  [
-    "jobs __proto__",
-    'unknown command "jobs __proto__" (expected one of list',
-    Object.values(USAGES).slice(2, 7),
-  ],
+  ["jobs", "jobs: expected one of list, show, why, add, retry, retry-all, cancel-all", JOBS_FORMS],
+  ["jobs shwo job-1", 'unknown command "jobs shwo" (did you mean "show"?)', JOBS_FORMS],
+  ["jobs __proto__", 'unknown command "jobs __proto__" (expected one of list', JOBS_FORMS],
   ["jobs list job-1", 'unexpected "job-1"', [USAGES.list]],
   ["jobs list --limit 0", '--limit: found "0", expected 1 to 200', [USAGES.list]],
   ["jobs list --limit 1e2", '--limit: found "1e2", expected 1 to 200', [USAGES.list]],
@@ -70,6 +61,9 @@ const CASES: readonly (readonly [string, string | RegExp, readonly string[]])[] 
   ["jobs list --since soon", "or how long ago, such as 24h", [USAGES.list]],
   ["jobs list --priority 11", '--priority: found "11", expected 1 to 10', [USAGES.list]],
   ["jobs list --parent 7", 'found "7", expected a job id such as job-123', [USAGES.list]],
+  ["jobs retry-all --status failed", "--reason is missing", [USAGES.retryAll]],
+  ["jobs retry-all --reason x", "which jobs?", [USAGES.retryAll]],
+  ["jobs cancel-all --status failed --limit 3", 'unknown option "--limit"', [USAGES.cancelAll]],
   ["jobs why", "jobs: ID is missing", [USAGES.why]],
   ["jobs list --force", 'unknown option "--force"', [USAGES.list]],
   ["jobs show", "jobs: ID is missing", [USAGES.show]],
@@ -173,8 +167,7 @@ describe("help", () => {
     async (args) => {
       const { code, out } = await cli(args);
       expect(code).toBe(0);
-      for (const usage of [USAGES.list, USAGES.show, USAGES.why, USAGES.add, USAGES.retry])
-        expect(out).toContain(`algobrain ${usage}\n    `);
+      for (const usage of JOBS_FORMS) expect(out).toContain(`algobrain ${usage}\n    `);
     },
   );
 
