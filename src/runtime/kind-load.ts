@@ -15,7 +15,9 @@ export interface KindWant extends KindLimit {
   readonly free: number;
 }
 
-/** Jobs are claimed ahead for about as long as a claim takes, so that no slot ever waits for one. */
+/** Only jobs that are quicker than a claim are claimed ahead: of others no more are running in the rows than here. */
+const QUICK_MS = 5;
+/** For so long: no slot ever waits for a claim. */
 const AHEAD_MS = 250;
 /** Weight of the newest job in the mean of handler times. */
 const NEWEST_WEIGHT = 0.1;
@@ -74,10 +76,16 @@ export class KindLoad {
     return wants;
   }
 
+  /** Handlers of this kind are over before a claim would be. */
+  isQuick(kind: string): boolean {
+    const { meanMs } = this.#of(kind);
+    return meanMs !== null && meanMs < QUICK_MS;
+  }
+
   #ahead({ kind, concurrency, globalMax, rateLimit }: KindLimit): number {
     const { meanMs } = this.#of(kind);
     // What waits here counts under these limits, and would keep others from work.
-    if (meanMs === null || globalMax !== null || rateLimit !== null) return 0;
+    if (meanMs === null || meanMs >= QUICK_MS || globalMax !== null || rateLimit !== null) return 0;
     const inTime = (concurrency * AHEAD_MS) / Math.max(meanMs, HANDLER_MIN_MS);
     return Math.min(Math.floor(inTime), this.#aheadMax);
   }

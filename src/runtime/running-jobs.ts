@@ -183,12 +183,15 @@ export class RunningJobs {
   }
 
   async #follow(running: Running): Promise<void> {
-    const { job, stop, startedMs } = running;
+    const { job, rules, stop, startedMs } = running;
     const outcome = await executeJob(running, this.#deps);
     const durationMs = performance.now() - startedMs;
     running.executing = false;
-    this.#free(job, durationMs);
+    // The next may start while the outcome is written; but one at a time is so in the rows too (HB-env-12).
+    const isAlone = rules.concurrency === 1 && !this.#deps.load.isQuick(job.kind);
+    if (!isAlone) this.#free(job, durationMs);
     await this.#settle(running, outcome, durationMs);
+    if (isAlone) this.#free(job, durationMs);
     if (this.#running.get(job.seq) === running) this.#running.delete(job.seq);
     // Its handler goes on, whatever the row says: only the end of the process ends it.
     if (stop.ignored && stop.reason !== "shutdown") {
