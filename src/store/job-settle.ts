@@ -92,12 +92,14 @@ export async function completeJobs(
   completions: readonly Completion[],
 ): Promise<HeldJob[]> {
   const ordered = [...completions].sort((a, b) => a.held.seq - b.held.seq);
+  const hasResults = ordered.some(({ result }) => result !== null);
   const { rows } = await sql.query<{ count: number; moved: number[] | null }>(
     COMPLETE,
     [
       `{${ordered.map(({ held }) => held.seq).join()}}`,
       `{${ordered.map(({ held }) => held.fence).join()}}`,
-      ordered.map(({ result }) => (result === null ? "" : JSON.stringify(result))),
+      // A shorter list is filled up with nulls.
+      hasResults ? ordered.map(({ result }) => (result === null ? "" : JSON.stringify(result))) : [],
     ],
     "complete-jobs",
   );
