@@ -38,7 +38,7 @@ export function describeJob(job: Job, history: JobHistory): string[] {
     ["error", error],
     ["result", result === null ? null : JSON.stringify(result)],
     ["attempts", `${attempts}, priority ${priority}`],
-    ["created", utc(job.createdAt)],
+    ["created", createdText(job)],
     ["due", status === "pending" ? utc(job.scheduledAt) : null],
     ["started", startedText(job)],
     ["ended", job.completedAt && utc(job.completedAt)],
@@ -59,6 +59,12 @@ export function describeJob(job: Job, history: JobHistory): string[] {
 
 function utc(at: Date): string {
   return `${shortTime(at)} UTC`;
+}
+
+function createdText({ createdAt, requestedBy, parentSeq }: Job): string {
+  const by = requestedBy === null ? "" : ` by ${requestedBy}`;
+  const parent = parentSeq === null ? "" : ` for job-${parentSeq}`;
+  return utc(createdAt) + by + parent;
 }
 
 function startedText({ startedAt, workerId }: Job): string | null {

@@ -30,6 +30,10 @@ export interface Job {
   readonly startedAt: Date | null;
   readonly completedAt: Date | null;
   readonly workerId: string | null;
+  /** `api:ann`, `cli:ann`; null: the runtime itself, or plain SQL. */
+  readonly requestedBy: string | null;
+  readonly parentSeq: number | null;
+  readonly uniqueKey: string | null;
 }
 
 /** A job that this process holds. Every settle carries worker, attempt, status and this fence. */

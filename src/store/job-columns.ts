@@ -2,7 +2,8 @@
 
 export const JOB_COLUMNS = `jobs.seq, jobs.id, jobs.job_type AS kind, jobs.payload, jobs.status, jobs.priority,
   jobs.attempts, jobs.error, jobs.result, jobs.scheduled_at AS "scheduledAt", jobs.created_at AS "createdAt",
-  jobs.started_at AS "startedAt", jobs.completed_at AS "completedAt", jobs.worker_id AS "workerId"`;
+  jobs.started_at AS "startedAt", jobs.completed_at AS "completedAt", jobs.worker_id AS "workerId",
+  jobs.requested_by AS "requestedBy", jobs.parent_seq AS "parentSeq", jobs.unique_key AS "uniqueKey"`;
 
 export const HELD_COLUMNS = `jobs.seq, jobs.id, jobs.job_type AS kind, jobs.payload, jobs.attempts AS attempt,
   jobs.fence, jobs.crash_count AS "crashCount", jobs.created_at AS "createdAt"`;

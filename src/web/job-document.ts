@@ -18,6 +18,9 @@ export function toJobDocument(job: Job) {
     started_at: job.startedAt?.toISOString() ?? null,
     completed_at: job.completedAt?.toISOString() ?? null,
     worker_id: job.workerId,
+    requested_by: job.requestedBy,
+    parent: job.parentSeq === null ? null : `job-${job.parentSeq}`,
+    unique_key: job.uniqueKey,
   };
 }
 

@@ -61,6 +61,9 @@ export const JobSchema = Type.Object({
   started_at: Nullable(Time),
   completed_at: Nullable(Time),
   worker_id: Nullable(Type.String()),
+  requested_by: Nullable(Type.String()),
+  parent: Nullable(Type.String({ description: "the job that made it" })),
+  unique_key: Nullable(Type.String()),
 });
 
 export const JobWithHistorySchema = Type.Object({

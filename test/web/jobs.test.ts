@@ -16,6 +16,7 @@ describe("POST /api/v1/jobs", () => {
       const job = reply.json();
       expect(job).toMatchObject({ ...scoreJob, status: "pending", attempts: 0, error: null });
       expect(reply.headers.location).toBe(`/api/v1/jobs/${job.id}`);
+      expect(job).toMatchObject({ requested_by: "api:test-operator", parent: null });
       const { rows } = await db.query<{ actor: string; action: string }>(
         "SELECT actor, action FROM audit_log WHERE target = $1",
         [job.id],
