@@ -19,12 +19,15 @@ export async function summarizeSamples(
   window: { readonly from: Date; readonly to: Date },
 ): Promise<SeriesSummary[]> {
   const { rows } = await sql.query<SeriesSummary>(
-    `SELECT s.metric, s.labels, p.last, p.at, p.min, p.max, p.avg
+    `SELECT s.metric, s.labels, newest.value AS last, newest.at, p.min, p.max, p.avg
      FROM control.series s
      CROSS JOIN LATERAL (
-       SELECT (array_agg(value ORDER BY at DESC))[1] AS last, max(at) AS at, min(value), max(value), avg(value)
-       FROM control.sample WHERE series_id = s.id AND at > $2 AND at <= $3) AS p
-     WHERE s.metric = ANY ($1) AND p.at IS NOT NULL
+       SELECT value, at FROM control.sample
+       WHERE series_id = s.id AND at > $2 AND at <= $3 ORDER BY at DESC LIMIT 1) AS newest
+     CROSS JOIN LATERAL (
+       SELECT min(value), max(value), avg(value) FROM control.sample
+       WHERE series_id = s.id AND at > $2 AND at <= $3) AS p
+     WHERE s.metric = ANY ($1)
      ORDER BY s.metric, s.labels`,
     [metrics, window.from, window.to],
   );
