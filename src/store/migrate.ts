@@ -3,7 +3,7 @@
  * then ours (schema `control`, ledger `control.migration`): design 8.1, X-73. Each file is one
  * transaction; an advisory lock lets two starters at once apply each file once (HB-cli-02, X-75).
  */
-import { errorMessage, fault } from "../base/fault.js";
+import { errorMessage, Fault, fault } from "../base/fault.js";
 import type { Database, Sql } from "./database.js";
 import type { MigrationFile, MigrationFiles } from "./migration-files.js";
 
@@ -43,32 +43,25 @@ export async function migrate(
   files: MigrationFiles,
   options: { dryRun?: boolean } = {},
 ): Promise<MigrationReport> {
-  return withMigrationLock(db, async (sql) => {
+  return db.connect(async (sql) => {
     const ledger = await readLedger(sql);
     checkLedger(ledger, files);
-    const pending = {
-      public: without(files.public, ledger.public),
-      control: without(files.control, ledger.control),
-    };
-    const applied = [...pending.public, ...pending.control].map(({ name }) => name);
     const newer = without(ledger.control, files.control).map(({ name }) => name);
-    if (options.dryRun) return { applied, newer };
+    const pending = [
+      ...without(files.public, ledger.public),
+      ...without(files.control, ledger.control),
+    ];
+    if (options.dryRun) return { applied: pending.map(({ name }) => name), newer };
 
-    await sql.query(LEDGERS);
-    for (const file of pending.public) {
-      await apply(sql, file, "INSERT INTO public.migrations (id, name) VALUES ($1, $2)", [
-        ...[file.id, file.name],
-      ]);
+    await inMigrationTransaction(sql, "of the ledgers", async () => {
+      await sql.query(LEDGERS);
+      await ensureSearchPath(sql);
+    });
+    const applied: string[] = [];
+    for (const file of pending) {
+      const isOurs = files.control.includes(file);
+      if (await apply(sql, file, isOurs)) applied.push(file.name);
     }
-    for (const file of pending.control) {
-      await apply(
-        sql,
-        file,
-        "INSERT INTO control.migration (id, name, checksum) VALUES ($1, $2, $3)",
-        [file.id, file.name, file.checksum],
-      );
-    }
-    await ensureSearchPath(sql);
     return { applied, newer };
   });
 }
@@ -85,29 +78,27 @@ export async function ensureSearchPath(sql: Sql): Promise<void> {
   for (const { statement } of rows) await sql.query(statement);
 }
 
-/** Lends a session that alone may change the schema. Others wait, 5 min at most. */
-export async function withMigrationLock<T>(
-  db: Database,
-  work: (sql: Sql) => Promise<T>,
-): Promise<T> {
-  return db.connect(async (session) => {
-    await session.query(`SET statement_timeout = 0; SET lock_timeout = ${LOCK_TIMEOUT_MS}`);
-    await session.query("SELECT pg_advisory_lock($1)", [LOCK_KEY]);
-    return work(session);
-  });
-}
-
-export async function inMigrationTransaction(
+/**
+ * Changes the schema alone: others wait, 5 min at most. The lock and the time-outs are the transaction's own, so
+ * that nothing of them stays with a session that a pooler lends to others.
+ */
+export async function inMigrationTransaction<T>(
   sql: Sql,
   name: string,
-  work: () => Promise<void>,
-): Promise<void> {
+  work: () => Promise<T>,
+): Promise<T> {
   await sql.query("BEGIN");
   try {
-    await work();
+    await sql.query(
+      `SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS};
+       SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock(${LOCK_KEY})`,
+    );
+    const result = await work();
     await sql.query("COMMIT");
+    return result;
   } catch (error) {
     await sql.query("ROLLBACK");
+    if (error instanceof Fault && error.kind === "refused") throw error;
     throw fault.data(
       "MIGRATION_FAILED",
       `migration ${name} failed and changed nothing: ${errorMessage(error)}`,
@@ -119,10 +110,18 @@ export async function inMigrationTransaction(
   }
 }
 
-async function apply(sql: Sql, file: MigrationFile, note: string, values: unknown[]) {
-  await inMigrationTransaction(sql, file.name, async () => {
+/** False when another starter was quicker. */
+function apply(sql: Sql, file: MigrationFile, isOurs: boolean): Promise<boolean> {
+  const ledger = isOurs ? "control.migration" : "public.migrations";
+  return inMigrationTransaction(sql, file.name, async () => {
+    const { rows } = await sql.query(`SELECT FROM ${ledger} WHERE name = $1`, [file.name]);
+    if (rows.length > 0) return false;
     await sql.query(file.sql);
-    await sql.query(note, values);
+    const columns = isOurs ? ["id", "name", "checksum"] : ["id", "name"];
+    const values = [file.id, file.name, file.checksum].slice(0, columns.length);
+    const places = columns.map((_, index) => `$${index + 1}`);
+    await sql.query(`INSERT INTO ${ledger} (${columns}) VALUES (${places})`, values);
+    return true;
   });
 }
 

@@ -4,7 +4,7 @@
  */
 import { fault } from "../base/fault.js";
 import type { Database, Sql } from "./database.js";
-import { inMigrationTransaction, withMigrationLock } from "./migrate.js";
+import { inMigrationTransaction } from "./migrate.js";
 import { HANDBOOK_MIGRATIONS, type MigrationFiles } from "./migration-files.js";
 import { deriveInverse } from "./migration-inverse.js";
 
@@ -15,15 +15,15 @@ export async function rollbackMigration(
   name: string,
 ): Promise<readonly string[]> {
   const wanted = name.replace(/\.sql$/, "");
-  return withMigrationLock(db, async (sql) => {
-    await checkNewest(sql, wanted);
-    const statements = plan(files, wanted);
-    await inMigrationTransaction(sql, `rollback of ${wanted}`, async () => {
+  return db.connect((sql) =>
+    inMigrationTransaction(sql, `rollback of ${wanted}`, async () => {
+      await checkNewest(sql, wanted);
+      const statements = plan(files, wanted);
       for (const statement of statements) await sql.query(statement);
       await sql.query("DELETE FROM public.migrations WHERE name = $1", [wanted]);
-    });
-    return statements;
-  });
+      return statements;
+    }),
+  );
 }
 
 async function checkNewest(sql: Sql, name: string): Promise<void> {

@@ -42,7 +42,7 @@ test("a fault thrown by the work passes unchanged", () =>
 
 test("no free connection is a transient fault by name, within the time allowed", () =>
   withDatabase(async (db, url) => {
-    const small = openDatabase({ ...options, url, connectTimeoutMs: 50 });
+    const small = openDatabase({ ...options, url, connectTimeoutMs: 1_000 });
     try {
       await small.transaction(async () => {
         await expect(small.query("SELECT 1")).rejects.toMatchObject({

@@ -68,10 +68,9 @@ describe("migrating", () => {
     onEmptyDatabase(async (db) => {
       const files = await readMigrationFiles(folder);
       const reports = await Promise.all([migrate(db, files), migrate(db, files)]);
-      expect(reports.map(({ applied }) => applied.length).sort((a, b) => a - b)).toEqual([
-        0,
-        files.public.length + files.control.length,
-      ]);
+      const applied = reports.flatMap((report) => report.applied);
+      const names = [...files.public, ...files.control].map(({ name }) => name);
+      expect(applied.sort()).toEqual(names.sort());
     }));
 
   test("lets bare names of both schemas work for whoever connects", () =>
