@@ -38,6 +38,8 @@ export function startHeartbeat(
   onLost: (why: string) => void,
 ): Heartbeat {
   const thread = new Worker(threadFile(), { workerData: options });
+  // A process whose start failed must not live on for its heartbeat.
+  thread.unref();
   const beating = new Promise<void>((resolve, reject) => {
     thread.on("message", (message: HeartbeatMessage) => {
       if (message.kind === "beating") resolve();

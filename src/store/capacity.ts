@@ -19,7 +19,7 @@ export interface CapacityWish {
   readonly wanted: number;
 }
 
-/** What the worker may hold from now on, by scope: between `held` and `wanted`. */
+/** What the worker may hold from now on, by scope: between `held` and `wanted`. Nothing for one that is not alive. */
 export async function takeCapacity(
   sql: Sql,
   workerId: string,
@@ -60,6 +60,14 @@ export async function giveCapacity(
 /** All that a worker was granted, when it holds nothing any more. */
 export async function dropCapacity(sql: Sql, workerId: string): Promise<void> {
   await sql.query("DELETE FROM control.capacity WHERE worker_id = $1", [workerId]);
+}
+
+/** Of workers that ended in whatever way: room must not be lost with them. */
+export async function dropLostCapacity(sql: Sql): Promise<void> {
+  await sql.query(
+    `DELETE FROM control.capacity c WHERE NOT EXISTS (
+       SELECT FROM public.workers w WHERE w.id = c.worker_id AND w.status IN ('alive', 'draining'))`,
+  );
 }
 
 /** True while a process runs that takes no capacity: then room is only taken in the transaction of the claim. */

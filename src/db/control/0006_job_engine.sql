@@ -66,6 +66,11 @@ CREATE FUNCTION control.take_capacity(taker text, scopes text[], caps integer[],
 RETURNS TABLE (scope text, granted integer) LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_advisory_xact_lock(7205759404);
+  -- What was asked for by a process that is dead by now would be nobody's for ever.
+  PERFORM FROM public.workers w WHERE w.id = taker AND w.status IN ('alive', 'draining') FOR SHARE;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
   RETURN QUERY
   WITH older AS (
     SELECT j.job_type, count(*)::integer AS running

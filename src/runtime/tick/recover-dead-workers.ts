@@ -1,4 +1,5 @@
 /** Finds worker processes that stopped beating and gives their jobs back to work, within seconds. */
+import { dropLostCapacity } from "../../store/capacity.js";
 import { listDeadWorkers, listLivingWorkers } from "../../store/worker-deaths.js";
 import type { CycleStep } from "../orchestrator.js";
 import { isGone } from "../process-key.js";
@@ -24,6 +25,7 @@ export function recoverDeadWorkersStep(deps: RecoverDeps): CycleStep {
       }
       await recoverGoneWorkers(deps);
       await recoverOrphans(ORPHAN_GRACE_MS, deps);
+      await dropLostCapacity(deps.db);
     },
   };
 }
