@@ -6,7 +6,7 @@
 import type { HeldJob } from "../job/job.js";
 import { INTERNAL_KINDS } from "../job/kinds.js";
 import type { Sql } from "./database.js";
-import { HELD_COLUMNS } from "./job-columns.js";
+import { HELD_COLUMNS, rankOf } from "./job-columns.js";
 
 export interface ClaimOptions {
   readonly workerId: string;
@@ -18,9 +18,7 @@ export interface ClaimOptions {
   readonly safeModeKinds: readonly string[];
 }
 
-/** Seconds since 2000, ten minutes earlier for each priority level: the expression of idx_jobs_due, to the letter. */
-const RANK =
-  "(date_part('epoch', scheduled_at - timestamptz '2000-01-01 00:00:00+00') - 600 * priority)";
+const RANK = rankOf("jobs");
 /** No due row of a priority of 0 or more ranks later; the scan ends here, before the rows of the future. */
 const RANK_NOW = "date_part('epoch', now() - timestamptz '2000-01-01 00:00:00+00')";
 

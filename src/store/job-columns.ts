@@ -7,3 +7,11 @@ export const JOB_COLUMNS = `jobs.seq, jobs.id, jobs.job_type AS kind, jobs.paylo
 
 export const HELD_COLUMNS = `jobs.seq, jobs.id, jobs.job_type AS kind, jobs.payload, jobs.attempts AS attempt,
   jobs.fence, jobs.crash_count AS "crashCount", jobs.created_at AS "createdAt"`;
+
+/**
+ * The claim's order: seconds since 2000, ten minutes earlier for each priority level (X-63). To the letter the
+ * expression of idx_jobs_due, or the index is not used.
+ */
+export function rankOf(job: string): string {
+  return `(date_part('epoch', ${job}.scheduled_at - timestamptz '2000-01-01 00:00:00+00') - 600 * ${job}.priority)`;
+}

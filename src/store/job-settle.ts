@@ -99,7 +99,9 @@ export async function completeJobs(
       `{${ordered.map(({ held }) => held.seq).join()}}`,
       `{${ordered.map(({ held }) => held.fence).join()}}`,
       // A shorter list is filled up with nulls.
-      hasResults ? ordered.map(({ result }) => (result === null ? "" : JSON.stringify(result))) : [],
+      hasResults
+        ? ordered.map(({ result }) => (result === null ? "" : JSON.stringify(result)))
+        : [],
     ],
     "complete-jobs",
   );

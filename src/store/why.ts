@@ -4,6 +4,7 @@ import { INTERNAL_KINDS, SAFE_MODE_KINDS } from "../job/kinds.js";
 import type { PauseFact, WhyFacts } from "../job/why-facts.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { Sql } from "./database.js";
+import { rankOf } from "./job-columns.js";
 import { ALL_QUEUES } from "./pauses.js";
 
 export interface WhyQuestion {
@@ -33,9 +34,6 @@ interface Row
   readonly bucket: { readonly tokens: number; readonly ageMs: number } | null;
 }
 
-/** The order of the claim: a level of priority is worth ten minutes of waiting. */
-const rankOf = (job: string) =>
-  `(date_part('epoch', ${job}.scheduled_at - timestamptz '2000-01-01 00:00:00+00') - 600 * ${job}.priority)`;
 const BEATS = "w.last_heartbeat > now() - $2 * interval '1 ms'";
 
 const FACTS = `

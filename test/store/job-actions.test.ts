@@ -4,7 +4,8 @@ import type { SchemaFinding } from "../../src/base/schema.js";
 import { listAudit } from "../../src/store/audit.js";
 import type { Database } from "../../src/store/database.js";
 import { cancelJob, correctPayload, retryJob } from "../../src/store/job-actions.js";
-import { claimJobs, completeJob, failJob } from "../../src/store/job-claims.js";
+import { claimJobs } from "../../src/store/job-claims.js";
+import { completeJob, failJob } from "../../src/store/job-settle.js";
 import { enqueueJob, readJob } from "../../src/store/jobs.js";
 import { withDatabase } from "../support/database.js";
 
