@@ -22,6 +22,8 @@ const COMMANDS = {
 const BESIDE_PEERS = ["peers", "bars"];
 /** Longer than it should take, and shorter than some peers take. */
 const CRASH_CAP_S = 60;
+const QUICK_SAYS =
+  "Measured with --quick: it works; what it would give with full numbers, this does not say.";
 /** Through the caps of a runtime with default settings, instead of none. */
 const CAPPED = { BENCH_CAPS: "1" };
 
@@ -177,7 +179,8 @@ function publish(bench, rows, sections) {
   const where = bench.servers.settings.map((setting) => `- ${setting}`).join("\n");
   const left = Object.entries(bench.skipped).map(([name, why]) => `- SKIPPED ${name}: ${why}`);
   const servers = `Servers of this run:\n\n${[where, ...left].join("\n")}`;
-  const text = [report.trim(), ...sections, servers].filter(Boolean).join("\n\n");
+  const small = bench.quick ? QUICK_SAYS : "";
+  const text = [report.trim(), ...sections, small, servers].filter(Boolean).join("\n\n");
   writeFileSync(`${FOLDER}results/latest.md`, `${text}\n`);
   console.log(
     `\n${text}\n\nwritten to bench/queue/results/latest.md, the raw rows beside it in latest.jsonl`,
