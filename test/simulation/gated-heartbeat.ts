@@ -52,7 +52,8 @@ async function beat(
     const sentMs = performance.now();
     try {
       const running = [...new Float64Array(started)].filter((seq) => seq > 0);
-      if (!(await beatWorker(gate.db, workerId, running))) return "others took this worker for dead";
+      if (!(await beatWorker(gate.db, workerId, running)))
+        return "others took this worker for dead";
       lastBeatMs = sentMs;
       begun();
     } catch (error) {

@@ -23,7 +23,7 @@ import {
   WORKERS,
   writeScript,
 } from "./script.js";
-import { BACKOFF_MAX_MS, World } from "./world.js";
+import { BACKOFF_MAX_MS, LIMITS, NO_LIMITS, World } from "./world.js";
 
 vi.mock("../../src/runtime/heartbeat.js", () => import("./gated-heartbeat.js"));
 vi.setConfig({ testTimeout: 90_000, maxConcurrency: 6 });
@@ -165,7 +165,7 @@ async function play(script: Script): Promise<void> {
     await storm(stage, script);
     await calm(stage);
     await stage.world.end();
-    await expectPromises(db, stage.told, stage.world.runs);
+    await expectPromises(db, stage.told, stage.world.runs, script.lossy ? NO_LIMITS : LIMITS);
   } finally {
     await stage.world.end();
     await drop();

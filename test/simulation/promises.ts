@@ -9,11 +9,15 @@ export async function watchMoves(db: Database): Promise<void> {
   await db.query(
     `CREATE TABLE seen_move (
        n bigint GENERATED ALWAYS AS IDENTITY, seq bigint, before text, after text,
-       fence_before bigint, fence bigint, error text, worker_id text, result jsonb);
+       fence_before bigint, fence bigint, error text, worker_id text, result jsonb,
+       running integer, running_gc integer);
      CREATE FUNCTION note_move() RETURNS trigger LANGUAGE plpgsql AS $$
      BEGIN
-       INSERT INTO seen_move (seq, before, after, fence_before, fence, error, worker_id, result)
-       VALUES (NEW.seq, OLD.status, NEW.status, OLD.fence, NEW.fence, NEW.error, NEW.worker_id, NEW.result);
+       INSERT INTO seen_move (seq, before, after, fence_before, fence, error, worker_id, result, running, running_gc)
+       SELECT NEW.seq, OLD.status, NEW.status, OLD.fence, NEW.fence, NEW.error, NEW.worker_id, NEW.result,
+         count(*), count(*) FILTER (WHERE job_type = 'gc')
+       FROM jobs JOIN workers w ON w.id = jobs.worker_id AND w.status IN ('alive', 'draining')
+       WHERE jobs.status = 'running';
        RETURN NULL;
      END $$;
      CREATE TRIGGER note_move AFTER UPDATE ON jobs FOR EACH ROW
@@ -30,6 +34,9 @@ interface Move {
   readonly error: string | null;
   readonly worker_id: string | null;
   readonly result: { readonly fence: number } | null;
+  /** Over all processes at that moment; what a dead one is said to hold, no handler runs. */
+  readonly running: number;
+  readonly running_gc: number;
 }
 
 interface Row {
@@ -62,6 +69,7 @@ export async function expectPromises(
   db: Database,
   told: ReadonlySet<number>,
   runs: readonly Run[],
+  limits: { readonly all: number; readonly gc: number },
 ): Promise<void> {
   const stories = await readStories(db, runs);
   const there = new Set(stories.map(({ row }) => row.seq));
@@ -70,6 +78,10 @@ export async function expectPromises(
     "jobs lost",
   ).toEqual([]);
   expect(await verifyAudit(db), "the audit chain").toMatchObject({ ok: true });
+  for (const { running, running_gc } of stories.flatMap(({ moves }) => moves)) {
+    expect(running, "running at once").toBeLessThanOrEqual(limits.all);
+    expect(running_gc, "of gc at once").toBeLessThanOrEqual(limits.gc);
+  }
   for (const story of stories) {
     try {
       expectStory(story);

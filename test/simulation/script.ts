@@ -49,6 +49,8 @@ export type Happening =
 
 export interface Script {
   readonly seed: number;
+  /** Answers may be lost: then a process holds what it does not know of, and limits hold for handlers but not for rows. */
+  readonly lossy: boolean;
   readonly events: readonly (Happening & { readonly atMs: number })[];
 }
 
@@ -57,12 +59,17 @@ const MINUTE_MS = 60_000;
 
 export function writeScript(seed: number): Script {
   const random = seeded(seed);
+  const lossy = random() < 0.5;
   const first = { what: "enqueue", jobs: planJobs(random, 14), twice: false } as const;
   const events = Array.from({ length: EVENTS }, () => ({
-    ...drawEvent(random),
+    ...drawEvent(random, lossy),
     atMs: between(random, 20, STORM_MS),
   }));
-  return { seed, events: [{ ...first, atMs: 0 }, ...events.sort((a, b) => a.atMs - b.atMs)] };
+  return {
+    seed,
+    lossy,
+    events: [{ ...first, atMs: 0 }, ...events.sort((a, b) => a.atMs - b.atMs)],
+  };
 }
 
 function planJobs(random: () => number, count: number): PlannedJob[] {
@@ -83,7 +90,7 @@ function planAttempts(random: () => number): Attempt[] {
   }));
 }
 
-function drawEvent(random: () => number): Happening {
+function drawEvent(random: () => number, lossy: boolean): Happening {
   const worker = between(random, 0, WORKERS - 1);
   const process = between(random, 0, WORKERS + ORCHESTRATORS - 1);
   const dice = random();
@@ -97,9 +104,10 @@ function drawEvent(random: () => number): Happening {
   if (dice < 0.6) {
     return { what: "clock", process, offsetMs: between(random, -10, 10) * MINUTE_MS };
   }
-  if (dice < 0.68) return { what: "twice", process: worker, count: between(random, 1, 4) };
-  if (dice < 0.74) return { what: "unanswered", process: worker, count: between(random, 1, 2) };
-  if (dice < 0.77) return { what: "cut" };
+  if (lossy && dice < 0.68) return { what: "twice", process: worker, count: between(random, 1, 4) };
+  if (lossy && dice < 0.74)
+    return { what: "unanswered", process: worker, count: between(random, 1, 2) };
+  if (lossy && dice > 0.97) return { what: "cut" };
   return { what: "operate", statement: pick(random, OPERATORS_SQL), job: random() };
 }
 

@@ -22,6 +22,9 @@ import { seeded } from "./random.js";
 import { type Attempt, LEASE_MS, WORKERS } from "./script.js";
 
 const KINDS = ["index", "ingest", "backfill", "gc"];
+/** At once over all processes. */
+export const LIMITS = { all: 12, gc: 1 };
+export const NO_LIMITS = { all: Number.POSITIVE_INFINITY, gc: Number.POSITIVE_INFINITY };
 /** Of the longest backoff; 2 s more for a fault that waits, which asks for at least one. */
 export const BACKOFF_MAX_MS = 200;
 
@@ -53,7 +56,7 @@ export class World {
   readonly #policy = makePolicy({
     kinds: KINDS.map((kind) => ({
       ...{ kind, concurrency: 3, attemptsMax: 8, timeoutMs: 10_000 },
-      globalMax: kind === "gc" ? 1 : null,
+      globalMax: kind === "gc" ? LIMITS.gc : null,
     })),
     healing: {
       ...{ crashMax: 1_000, workerDeadAfterMs: LEASE_MS },
@@ -131,7 +134,7 @@ export class World {
     void gate.died.then(() => GATES.delete(databaseUrl));
     const worker = createWorker({
       ...this.#parts(gate),
-      ...{ databaseUrl, databaseSsl: false, lane: "general", kinds: null, globalCap: 100 },
+      ...{ databaseUrl, databaseSsl: false, lane: "general", kinds: null, globalCap: LIMITS.all },
       registry: new KindRegistry(
         KINDS.map((kind) => ({ kind, lane: "general", payload: Type.Object({}) })),
       ),
