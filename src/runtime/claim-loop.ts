@@ -9,13 +9,19 @@ export interface ClaimLoopDeps {
   readonly clock: Clock;
   /** Kinds that are enabled and have room now; asked before each claim, so that a new policy takes effect. */
   readonly wants: () => readonly KindWant[];
-  readonly claim: (wants: readonly KindWant[], max: number) => Promise<readonly HeldJob[]>;
+  readonly claim: (wants: readonly KindWant[], max: number) => Promise<Claimed>;
   readonly accept: (jobs: readonly HeldJob[]) => void;
   /** Nothing is to be claimed for the moment; returns how long to wait at most before it is called again. */
   readonly idle: () => Promise<number>;
   readonly onClaimFailed: (error: string) => void;
   /** The longest pause between two polls, as things are. */
   readonly pollMaxMs: () => number;
+}
+
+export interface Claimed {
+  readonly jobs: readonly HeldJob[];
+  /** Kinds of which there may be more: all that was wanted was there, or a limit stood in the way. */
+  readonly hungry: readonly string[];
 }
 
 /** One statement holds the locks of its rows until its end, so it is kept short. */
@@ -54,9 +60,9 @@ export class ClaimLoop {
     return this.#hungry.has(kind);
   }
 
-  /** There is room for this kind. */
-  hasRoom(kind: string): void {
-    if (this.#hungry.has(kind)) this.#wake.hint();
+  /** A limit over all processes stood in the way, and does so no more. */
+  hasRoom(): void {
+    if (this.#hungry.size > 0) this.#wake.hint();
   }
 
   /** Until the signal aborts; a claim in flight is finished first. Never rejects. */
@@ -108,13 +114,8 @@ export class ClaimLoop {
     this.#hungry = new Set([...this.#hungry].filter(full));
     if (wanted.length === 0) return 0;
     try {
-      const jobs = await claim(wanted, CLAIM_MAX);
-      const counts = new Map<string, number>();
-      for (const { kind } of jobs) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-      for (const [kind, count] of counts) {
-        const room = wanted.find((one) => one.kind === kind)?.free ?? 0;
-        if (count >= Math.min(room, CLAIM_MAX)) this.#hungry.add(kind);
-      }
+      const { jobs, hungry } = await claim(wanted, CLAIM_MAX);
+      for (const kind of hungry) this.#hungry.add(kind);
       accept(jobs);
       return jobs.length;
     } catch (error) {

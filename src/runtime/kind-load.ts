@@ -35,7 +35,7 @@ export class KindLoad {
   readonly #loads = new Map<string, Load>();
   readonly #aheadMax: number;
 
-  /** `aheadMax`: jobs of a kind that may wait here for a slot. */
+  /** `aheadMax`: jobs of a kind that may wait here for a slot. They count under the limits over all processes. */
   constructor(aheadMax: number) {
     this.#aheadMax = aheadMax;
   }
@@ -84,8 +84,8 @@ export class KindLoad {
 
   #ahead({ kind, concurrency, globalMax, rateLimit }: KindLimit): number {
     const { meanMs } = this.#of(kind);
-    // What waits here counts under these limits, and would keep others from work.
-    if (meanMs === null || meanMs >= QUICK_MS || globalMax !== null || rateLimit !== null) return 0;
+    // Starts are counted when they are claimed; and of one in the world none waits behind it.
+    if (meanMs === null || meanMs >= QUICK_MS || rateLimit !== null || globalMax === 1) return 0;
     const inTime = (concurrency * AHEAD_MS) / Math.max(meanMs, HANDLER_MIN_MS);
     return Math.min(Math.floor(inTime), this.#aheadMax);
   }

@@ -1,4 +1,5 @@
 /** The parts of a worker process, each made from its options: who it serves, how it beats, claims and runs. */
+import type { HeldJob } from "../job/job.js";
 import { SAFE_MODE_KINDS } from "../job/kinds.js";
 import { runsOlderEngine } from "../store/capacity.js";
 import { declareCompensation } from "../store/compensations.js";
@@ -9,7 +10,7 @@ import { ClaimLoop, type ClaimLoopDeps } from "./claim-loop.js";
 import { Completions } from "./completions.js";
 import { type Emit, kindWorkerId } from "./events.js";
 import { type Heartbeat, startHeartbeat } from "./heartbeat.js";
-import { KindLoad } from "./kind-load.js";
+import { KindLoad, type KindWant } from "./kind-load.js";
 import { rulesOf } from "./kind-rules.js";
 import { RunningJobs } from "./running-jobs.js";
 import type { StartedJobs } from "./started-jobs.js";
@@ -17,7 +18,7 @@ import type { WorkerOptions } from "./worker-options.js";
 
 /** Jobs of a kind that may wait in one process; a share of the limit of all, where there is one. */
 const AHEAD_MAX = 1_000;
-const AHEAD_SHARE = 0.25;
+const AHEAD_SHARE = 0.5;
 /** Room under a limit that is not used for so long goes back to the others. */
 const SLACK_MS = 250;
 /** Without hints, polling is all there is. */
@@ -107,7 +108,7 @@ function claimLoopDeps(
         const claiming = { workerId, kinds: admitted.kinds, max: most };
         const jobs = await claimJobs(sql, { ...claiming, safeModeKinds: SAFE_MODE_KINDS });
         await limits.claimed(sql, admitted, jobs);
-        return jobs;
+        return { jobs, hungry: hungryKinds(wants, admitted.kinds, jobs, most) };
       };
       if (!(await runsOlder())) return claim(db);
       limits.forget();
@@ -122,6 +123,23 @@ function claimLoopDeps(
     },
     onClaimFailed: (error) => options.emit({ event: "claim.failed", worker_id: workerId, error }),
   };
+}
+
+/** Those that got all that they were allowed, or were allowed less than they wanted. */
+function hungryKinds(
+  wants: readonly KindWant[],
+  admitted: readonly KindWant[],
+  jobs: readonly HeldJob[],
+  most: number,
+): string[] {
+  const counts = new Map<string, number>();
+  for (const { kind } of jobs) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return wants
+    .filter(({ kind }) => {
+      const allowed = admitted.find((one) => one.kind === kind)?.free ?? 0;
+      return jobs.length >= most || (counts.get(kind) ?? 0) >= allowed;
+    })
+    .map(({ kind }) => kind);
 }
 
 /** Only under limits it matters, and then not at each claim. */
@@ -167,7 +185,7 @@ function runningJobs(
     },
     onReleased: (kind) => {
       limits.released(kind);
-      if (limits.isTight()) loop.hasRoom(kind);
+      if (limits.isTight()) loop.hasRoom();
     },
   });
 }
