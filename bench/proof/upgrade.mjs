@@ -3,7 +3,7 @@
 // new one, and at the end the new one has the field again. Processes of both are killed meanwhile. No job is lost, and
 // none is completed twice.
 //
-//   npm run proof:upgrade                        4,000 jobs, about two minutes on two cores
+//   npm run proof:upgrade                        4,000 jobs, a minute and a half on two cores
 //   npm run proof:upgrade -- --jobs 800
 //
 // The old version is built from the history of this repository, with the present node_modules.
