@@ -46,7 +46,7 @@ export async function startRedisServer(...settings: string[]): Promise<RedisServ
   };
 }
 
-function findProgram(name: string): string | null {
+export function findProgram(name: string): string | null {
   const places = (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, name));
   return places.find(isExecutable) ?? null;
 }
@@ -86,14 +86,14 @@ async function untilReady(server: ChildProcess): Promise<void> {
   }, "redis-server is ready");
 }
 
-function kill(server: ChildProcess): Promise<void> {
+export function kill(server: ChildProcess): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return Promise.resolve();
   const gone = new Promise<void>((resolve) => server.once("exit", () => resolve()));
   server.kill("SIGKILL");
   return gone;
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer().once("error", reject);
     probe.listen(0, "127.0.0.1", () => {
