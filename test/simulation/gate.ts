@@ -55,6 +55,11 @@ export class Gate {
     this.#thaw();
   }
 
+  /** The simulated process rests; time is what is simulated here. */
+  rest(ms: number, signal?: AbortSignal): Promise<void> {
+    return this.clock.sleep(ms, signal);
+  }
+
   /** Resolves when the process runs: never again for a dead one. */
   async pass(): Promise<void> {
     while (this.#frozen !== null) await this.#frozen;

@@ -28,7 +28,8 @@ export function startHeartbeat(
   const ended = beat(options, gate, begun, stopped.signal).then(async (why) => {
     if (why === null) return;
     onLost(why);
-    await gate.clock.sleep(LAST_WORDS_MS).then(() => gate.kill());
+    await gate.rest(LAST_WORDS_MS);
+    gate.kill();
   });
   return {
     beating,
@@ -60,7 +61,7 @@ async function beat(
       failure = errorMessage(error);
     }
     if (performance.now() - lastBeatMs > deadAfterMs) return `no beat: ${failure}`;
-    await gate.clock.sleep(deadAfterMs / BEATS_PER_LEASE, stopped).then(() => {});
+    await gate.rest(deadAfterMs / BEATS_PER_LEASE, stopped);
   }
   return null;
 }

@@ -127,12 +127,16 @@ function befall(world: World, event: Exclude<Fate, { what: "stop" }>): void {
   }
 }
 
+/** The script says when things happen. */
+function comes(atMs: number): Promise<void> {
+  return systemClock.sleep(atMs - performance.now());
+}
+
 async function storm(stage: Stage, script: Script): Promise<void> {
   const startedMs = performance.now();
   const acts: Promise<void>[] = [];
   for (const event of script.events) {
-    const waited = systemClock.sleep(startedMs + event.atMs - performance.now());
-    await waited;
+    await comes(startedMs + event.atMs);
     acts.push(happen(stage, event));
   }
   await Promise.all(acts);

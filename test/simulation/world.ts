@@ -170,7 +170,7 @@ export class World {
     };
   }
 
-  async #run({ job, signal, compensateWith }: JobContext, { clock }: Gate): Promise<JsonObject> {
+  async #run({ job, signal, compensateWith }: JobContext, gate: Gate): Promise<JsonObject> {
     const run: Run = {
       ...{ seq: job.seq, fence: job.fence, startedMs: performance.now() },
       ...{ endedMs: null, ended: null },
@@ -182,8 +182,7 @@ export class World {
     );
     if (ends === "partial") await compensateWith("undo", {});
     // Handlers of this kind are deaf to their signal.
-    const slept = clock.sleep(ms, job.kind === "backfill" ? undefined : signal);
-    await slept;
+    await gate.rest(ms, job.kind === "backfill" ? undefined : signal);
     run.endedMs = performance.now();
     run.ended = ends;
     if (signal.aborted && job.kind !== "backfill") {
