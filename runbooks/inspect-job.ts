@@ -73,7 +73,8 @@ function progressLines(told: Told | undefined): string[] {
 
 function traceLines(told: Told | undefined): string[] {
   const lines = told?.error?.trace?.split("\n") ?? [];
-  return lines.slice(0, TRACE_LINES_MAX);
+  // Quoted: it is what the handler said, not what went wrong here.
+  return lines.slice(0, TRACE_LINES_MAX).map((line) => `| ${line.trimStart()}`);
 }
 
 function wordFor(success: boolean | null): string {
