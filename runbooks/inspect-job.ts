@@ -73,8 +73,9 @@ function progressLines(told: Told | undefined): string[] {
 
 function traceLines(told: Told | undefined): string[] {
   const lines = told?.error?.trace?.split("\n") ?? [];
-  // Quoted: it is what the handler said, not what went wrong here.
-  return lines.slice(0, TRACE_LINES_MAX).map((line) => `| ${line.trimStart()}`);
+  // Quoted: it is what the handler said, not what went wrong here. Node's own lines help nobody.
+  const ours = lines.filter((line) => !line.includes("node:internal"));
+  return ours.slice(0, TRACE_LINES_MAX).map((line) => `| ${line.trimStart()}`);
 }
 
 function wordFor(success: boolean | null): string {

@@ -183,7 +183,7 @@ describe("the reading ones", () => {
       const { output } = await run(db, "inspect-job", { job: job.id });
       expect(output?.text.split("\n").slice(1)).toEqual([
         "attempt 1 came to 29 %: 430 of 1482",
-        ...trace.slice(0, 8),
+        ...trace.slice(0, 8).map((line) => `| ${line.trimStart()}`),
       ]);
       expect(output?.table?.rows).toEqual([
         [at.toISOString(), "attempt 1", "warn: repo.unreadable repo=alpha"],
