@@ -25,7 +25,7 @@ export interface Claimed {
 }
 
 /** One statement holds the locks of its rows until its end, so it is kept short. */
-const CLAIM_MAX = 500;
+const CLAIM_MAX = 1_000;
 /** The first pause after work; it doubles while there is nothing to do. */
 const POLL_MIN_MS = 50;
 

@@ -14,7 +14,7 @@ interface Waiting {
 /** One statement holds its rows' locks until the end, so it is kept short. */
 const BATCH_MAX = 1_000;
 /** As many are not kept waiting for the next turn of the loop. */
-const BATCH_NOW = 200;
+const BATCH_NOW = 500;
 
 export class Completions {
   readonly #db: Sql;

@@ -61,25 +61,21 @@ function checkPayload(job: HeldJob, registry: KindRegistry): void {
 function runHandler(execution: Execution, deps: ExecuteDeps): Promise<Json | undefined> {
   const handler = deps.handlers.get(execution.job.kind);
   assert(handler !== undefined, `kind "${execution.job.kind}" is claimed only with a handler`);
+  const { stop } = execution;
   return new Promise((resolve, reject) => {
-    let finished: AbortController | null = null;
-    execution.stop.onStop(() => {
-      finished = new AbortController();
-      void giveUp(execution.stop, finished.signal, deps.clock).then(reject);
-    });
-    const ending = <T>(settle: (value: T) => void) => {
-      return (value: T) => {
-        finished?.abort();
-        settle(value);
-      };
-    };
-    handler.run(new LiveContext(execution, handler, deps)).then(ending(resolve), ending(reject));
+    const running = handler.run(new LiveContext(execution, handler, deps));
+    running.then(resolve, reject);
+    stop.onStop(() => void giveUp(stop, running, deps.clock).then(reject));
   });
 }
 
-async function giveUp(stop: StopSwitch, finished: AbortSignal, clock: Clock): Promise<Fault> {
-  await clock.sleep(STOP_GRACE_MS, finished);
-  stop.ignored = !finished.aborted;
+/** Resolves when the handler should be taken for deaf; after its end that changes nothing. */
+async function giveUp(stop: StopSwitch, running: Promise<unknown>, clock: Clock): Promise<Fault> {
+  const ended = new AbortController();
+  const end = () => ended.abort();
+  running.then(end, end);
+  await clock.sleep(STOP_GRACE_MS, ended.signal);
+  stop.ignored = !ended.signal.aborted;
   return fault.transient("HANDLER_IGNORED_STOP", "the handler did not end when told to");
 }
 

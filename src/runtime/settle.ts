@@ -48,7 +48,12 @@ export async function settleJob(settling: Settling, deps: SettleDeps): Promise<v
   let { outcome } = settling;
   for (;;) {
     try {
-      return await settleOnce({ ...settling, outcome }, deps);
+      // What most jobs do, in as few steps as can be: twenty thousand a second come this way.
+      if (outcome.verdict !== "completed" || !isPlain(settling.execution)) {
+        return await settleOnce({ ...settling, outcome }, deps);
+      }
+      const moved = await deps.completions.complete(settling.execution.job, outcome.result);
+      return tellEnd(settling, moved, deps);
     } catch (error) {
       if (!isStatementRefused(error)) await deps.clock.sleep(RETRY_MS);
       else if (outcome.verdict !== "completed") throw error;
@@ -81,18 +86,18 @@ async function settleOnce(settling: Settling, deps: SettleDeps): Promise<void> {
 }
 
 async function complete(settling: Settling, result: Json, deps: SettleDeps): Promise<void> {
-  const { job, declared } = settling.execution;
-  // A row that was moved by nothing but its first claim has no healing behind it, and most have nothing to undo.
-  const isPlain = job.fence === 1 && !declared.any;
-  const moved = await (isPlain
-    ? deps.completions.complete(job, result)
-    : completeHealed(job, result, deps.db));
-  if (!moved) return deps.emit({ event: "job.lost", ...about(job, deps) });
-  deps.emit({
-    event: "job.completed",
-    ...about(job, deps),
-    duration_ms: settling.durationMs,
-  });
+  tellEnd(settling, await completeHealed(settling.execution.job, result, deps.db), deps);
+}
+
+/** A row that was moved by nothing but its first claim has no healing behind it, and most have nothing to undo. */
+function isPlain({ job, declared }: Execution): boolean {
+  return job.fence === 1 && !declared.any;
+}
+
+function tellEnd({ execution, durationMs }: Settling, moved: boolean, deps: SettleDeps): void {
+  const told = about(execution.job, deps);
+  if (moved) deps.emit({ event: "job.completed", ...told, duration_ms: durationMs });
+  else deps.emit({ event: "job.lost", ...told });
 }
 
 /** The healing before this try has helped, and nothing is left to undo. */

@@ -17,7 +17,7 @@ import type { StartedJobs } from "./started-jobs.js";
 import type { WorkerOptions } from "./worker-options.js";
 
 /** Jobs of a kind that may wait in one process; a share of the limit of all, where there is one. */
-const AHEAD_MAX = 1_000;
+const AHEAD_MAX = 2_000;
 const AHEAD_SHARE = 0.5;
 /** Room under a limit that is not used for so long goes back to the others. */
 const SLACK_MS = 250;

@@ -6,7 +6,7 @@
 import type { HeldJob } from "../job/job.js";
 import { INTERNAL_KINDS } from "../job/kinds.js";
 import type { Sql } from "./database.js";
-import { HELD_COLUMNS, rankOf } from "./job-columns.js";
+import { rankOf } from "./job-columns.js";
 
 export interface ClaimOptions {
   readonly workerId: string;
@@ -42,7 +42,14 @@ WHERE status = 'pending' AND ctid = ANY (ARRAY(
     FOR UPDATE SKIP LOCKED
   ) due
   ORDER BY due.rank LIMIT $3))
-RETURNING ${HELD_COLUMNS}, ${RANK} AS rank`;
+RETURNING seq, job_type AS kind, payload, attempts AS attempt, fence, crash_count AS "crashCount",
+  (date_part('epoch', created_at) * 1000)::bigint AS "createdMs", ${RANK}::bigint AS rank`;
+
+/** Numbers, because texts of times are made and read for each of many rows. */
+type ClaimedRow = Omit<HeldJob, "id" | "createdAt"> & {
+  readonly createdMs: number;
+  readonly rank: number;
+};
 
 /**
  * Takes due jobs: larger priority and longer waiting first, a level being worth ten minutes. Honours pauses and
@@ -59,6 +66,12 @@ export async function claimJobs(sql: Sql, options: ClaimOptions): Promise<HeldJo
     INTERNAL_KINDS,
     options.safeModeKinds,
   ];
-  const { rows } = await sql.query<HeldJob & { rank: number }>(CLAIM, values, "claim-jobs");
-  return rows.sort((a, b) => a.rank - b.rank || a.seq - b.seq);
+  const { rows } = await sql.query<ClaimedRow>(CLAIM, values, "claim-jobs");
+  return rows.sort((a, b) => a.rank - b.rank || a.seq - b.seq).map(toHeldJob);
+}
+
+function toHeldJob(row: ClaimedRow): HeldJob {
+  const { seq, kind, payload, attempt, fence, crashCount, createdMs } = row;
+  const createdAt = new Date(createdMs);
+  return { seq, id: `job-${seq}`, kind, payload, attempt, fence, crashCount, createdAt };
 }
