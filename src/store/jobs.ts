@@ -52,6 +52,14 @@ LEFT JOIN inserted twin ON twin.unique_key = w.unique_key
 LEFT JOIN public.jobs older ON older.unique_key = w.unique_key AND older.status IN ('pending', 'running')
 ORDER BY w.ord`;
 
+/** What most jobs are: without a key there is no older one to find. The answers come in the order of the rows. */
+const INSERT_PLAIN = `
+INSERT INTO public.jobs (job_type, payload, priority, scheduled_at, parent_seq, requested_by)
+SELECT kind, payload, priority, coalesce(scheduled_at, now()), parent_seq, requested_by
+FROM jsonb_to_recordset($1::jsonb) AS
+  w(kind text, payload jsonb, priority int, scheduled_at timestamptz, parent_seq bigint, requested_by text)
+RETURNING seq`;
+
 /** Those that enqueue at the same time on one database share a commit. */
 const batches = new WeakMap<Database, EnqueueBatch<NewJob, Enqueued>>();
 
@@ -68,6 +76,7 @@ export async function enqueueJob(sql: Sql | Database, job: NewJob): Promise<Enqu
 
 /** All in one statement; the answers stand in the order of the jobs. */
 export async function enqueueJobs(sql: Sql, jobs: readonly NewJob[]): Promise<Enqueued[]> {
+  if (jobs.every(({ uniqueKey }) => uniqueKey === undefined)) return insertPlain(sql, jobs);
   const answers: Enqueued[] = [];
   let open = jobs.map((job, index) => ({ job, index }));
   for (let attempt = 1; open.length > 0; attempt++) {
@@ -89,6 +98,15 @@ export async function enqueueJobs(sql: Sql, jobs: readonly NewJob[]): Promise<En
     open = unanswered;
   }
   return answers;
+}
+
+async function insertPlain(sql: Sql, jobs: readonly NewJob[]): Promise<Enqueued[]> {
+  const { rows } = await sql.query<{ seq: number }>(
+    INSERT_PLAIN,
+    [JSON.stringify(jobs.map(toInput))],
+    "insert-jobs",
+  );
+  return rows.map(({ seq }) => ({ seq, id: `job-${seq}`, created: true }));
 }
 
 function toInput(job: NewJob): object {
