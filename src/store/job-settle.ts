@@ -25,8 +25,9 @@ WITH wanted AS (
   SELECT * FROM jsonb_to_recordset($1::jsonb) AS w(
     seq bigint, fence bigint, kind text, status text, result jsonb, error text, delay_ms float8, burn boolean)
 ), mine AS (
-  SELECT jobs.seq FROM public.jobs JOIN wanted USING (seq, fence)
-  WHERE jobs.status = 'running' ORDER BY jobs.seq FOR UPDATE OF jobs
+  SELECT held.seq FROM (SELECT seq, fence FROM wanted ORDER BY seq) w CROSS JOIN LATERAL (
+    SELECT seq FROM public.jobs WHERE seq = w.seq AND fence = w.fence AND status = 'running' LIMIT 1 FOR UPDATE
+  ) held
 ), moved AS (
   UPDATE public.jobs SET
     status = w.status, fence = jobs.fence + 1, worker_id = NULL,
@@ -70,14 +71,21 @@ function toInput(settlement: Settlement): object {
   return { ...key, delay_ms: delayMs, error, burn: burnAttempt };
 }
 
-/** Lowest number first, so that no two batches wait for each other in a ring. */
+/**
+ * Each row is looked up by its key, whatever the statistics say: of running rows they say that there are none, and
+ * a plan that believes it walks all of them for each. Lowest number first, so that no two batches wait for each
+ * other in a ring.
+ */
 const COMPLETE = `
 WITH moved AS (
-  UPDATE public.jobs SET status = 'completed', fence = jobs.fence + 1, worker_id = NULL, completed_at = now(),
-    error = NULL, result = NULLIF(w.result, '')::jsonb
-  FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS w(seq, fence, result)
-  WHERE jobs.seq = w.seq AND jobs.fence = w.fence AND jobs.status = 'running'
-  RETURNING jobs.seq
+  UPDATE public.jobs SET status = 'completed', fence = fence + 1, worker_id = NULL, completed_at = now(),
+    error = NULL, result = $3::jsonb -> seq::text
+  WHERE status = 'running' AND ctid = ANY (ARRAY(
+    SELECT mine.ctid FROM unnest($1::bigint[], $2::bigint[]) AS w(seq, fence) CROSS JOIN LATERAL (
+      SELECT ctid FROM public.jobs
+      WHERE seq = w.seq AND fence = w.fence AND status = 'running' LIMIT 1 FOR UPDATE
+    ) mine))
+  RETURNING seq
 )
 SELECT count(*)::int AS count, CASE WHEN count(*) < cardinality($1::bigint[]) THEN array_agg(seq) END AS moved FROM moved`;
 
@@ -92,16 +100,13 @@ export async function completeJobs(
   completions: readonly Completion[],
 ): Promise<HeldJob[]> {
   const ordered = [...completions].sort((a, b) => a.held.seq - b.held.seq);
-  const hasResults = ordered.some(({ result }) => result !== null);
+  const results = ordered.filter(({ result }) => result !== null);
   const { rows } = await sql.query<{ count: number; moved: number[] | null }>(
     COMPLETE,
     [
       `{${ordered.map(({ held }) => held.seq).join()}}`,
       `{${ordered.map(({ held }) => held.fence).join()}}`,
-      // A shorter list is filled up with nulls.
-      hasResults
-        ? ordered.map(({ result }) => (result === null ? "" : JSON.stringify(result)))
-        : [],
+      JSON.stringify(Object.fromEntries(results.map(({ held, result }) => [held.seq, result]))),
     ],
     "complete-jobs",
   );
