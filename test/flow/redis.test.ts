@@ -183,6 +183,12 @@ describe.skipIf(redisProgram === null)(`${NEEDS_REDIS} the service`, () => {
       ...{ clock: systemClock, log: silentLogger, random: () => 0.5 },
     });
     await until(() => worker.answers(), "the worker is connected");
+    // A rate is between two looks at the counters: the first has to be before the reads.
+    const since = new Date();
+    await until(async () => {
+      const looked = [{ metric: "algobrain.jobs.pending", from: since }];
+      return (await readWindows(db, looked, new Date())).length > 0;
+    }, "the leader has looked at everything");
     const cache = createRedisCache(worker, systemClock);
     for (let i = 0; i < 20; i += 1) await cache.get(`repo:metadata:repo-${i % 4 === 0 ? 2 : 1}`);
     await worker.close();
