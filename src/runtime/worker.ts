@@ -48,7 +48,13 @@ export function createWorker(options: WorkerOptions): RuntimeWorker {
     id: () => id,
     start: async () => {
       life ??= WorkerLife.begin(options);
-      id = (await life).id;
+      try {
+        id = (await life).id;
+      } catch (error) {
+        // The database was away: it may be asked again.
+        life = null;
+        throw error;
+      }
       return { id };
     },
     stop: (drainMs = options.drainMs) => {
