@@ -12,18 +12,12 @@ interface Waiting {
 
 export class JobBuffer {
   readonly #queues = new Map<string, Waiting[]>();
-  #size = 0;
-
-  get size(): number {
-    return this.#size;
-  }
 
   push(job: HeldJob, nowMs: number): void {
     const queue = this.#queues.get(job.kind);
     const waiting = { job, sinceMs: nowMs };
     if (queue) queue.push(waiting);
     else this.#queues.set(job.kind, [waiting]);
-    this.#size += 1;
   }
 
   /** The first of the kind that may start; the others keep their places. */
@@ -33,7 +27,6 @@ export class JobBuffer {
     const index = queue.findIndex(({ job }) => mayStart(job));
     if (index < 0) return undefined;
     const [taken] = index === 0 ? [queue.shift()] : queue.splice(index, 1);
-    this.#size -= 1;
     return taken?.job;
   }
 
@@ -56,7 +49,6 @@ export class JobBuffer {
       });
       this.#queues.set(kind, kept);
     }
-    this.#size -= taken.length;
     return taken;
   }
 }

@@ -13,7 +13,7 @@ import type { PolicySet } from "../policy/policy.js";
 import { dropCapacity } from "../store/capacity.js";
 import type { Database, Sql } from "../store/database.js";
 import { deadAttempt, writeAttempts } from "../store/job-attempts.js";
-import { settleJobs } from "../store/job-settle.js";
+import { released, settleJobs } from "../store/job-settle.js";
 import {
   chargeJobs,
   readDeath,
@@ -78,13 +78,7 @@ async function sortOut(
   if (known === null) return held;
   const hasStarted = new Set(known);
   const waiting = held.filter(({ seq }) => !hasStarted.has(seq));
-  await settleJobs(
-    tx,
-    waiting.map((job) => ({
-      ...{ held: job, to: "pending" as const },
-      ...{ delayMs: null, error: null, burnAttempt: false },
-    })),
-  );
+  await settleJobs(tx, waiting.map(released));
   return held.filter(({ seq }) => hasStarted.has(seq));
 }
 

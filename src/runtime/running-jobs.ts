@@ -73,10 +73,7 @@ export class RunningJobs {
 
   /** Those whose handler still runs for us, and those that wait for one. */
   held(): HeldJob[] {
-    const running = [...this.#running.values()].filter(
-      ({ executing, stop }) => executing && stop.reason !== "lost",
-    );
-    return [...running.map(({ job }) => job), ...this.#waiting.jobs()];
+    return [...this.#executing(), ...this.#waiting.jobs()];
   }
 
   /** Those whose row we are not done with: also those whose outcome is being written. */
@@ -118,9 +115,13 @@ export class RunningJobs {
 
   /** Jobs whose handler runs. */
   executing(): number[] {
+    return this.#executing().map(({ seq }) => seq);
+  }
+
+  #executing(): HeldJob[] {
     return [...this.#running.values()]
       .filter(({ executing, stop }) => executing && stop.reason !== "lost")
-      .map(({ job }) => job.seq);
+      .map(({ job }) => job);
   }
 
   /** Resolves when all that run now are settled. */

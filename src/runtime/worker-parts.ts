@@ -3,6 +3,7 @@ import type { HeldJob } from "../job/job.js";
 import { SAFE_MODE_KINDS } from "../job/kinds.js";
 import { runsOlderEngine } from "../store/capacity.js";
 import { declareCompensation } from "../store/compensations.js";
+import type { Sql } from "../store/database.js";
 import { claimJobs } from "../store/job-claims.js";
 import { AttemptLog } from "./attempt-log.js";
 import { ClaimLimits } from "./claim-limits.js";
@@ -100,9 +101,7 @@ function claimLoopDeps(
     wants: () => load.wants(kinds.map((kind) => limitOf(options, kind)).filter(isEnabled)),
     claim: async (wants, max) => {
       busyMs = performance.now();
-      const claim = async (
-        sql: typeof db | Parameters<Parameters<typeof db.transaction>[0]>[0],
-      ) => {
+      const claim = async (sql: Sql) => {
         const admitted = await limits.admit(sql, wants);
         const most = Math.min(max, admitted.max);
         const claiming = { workerId, kinds: admitted.kinds, max: most };

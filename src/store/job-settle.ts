@@ -155,7 +155,12 @@ export function rescheduleJob(
 
 /** Given back unfinished by a process that stops: due at once, no attempt burnt. */
 export function releaseJob(sql: Sql, held: HeldJob): Promise<boolean> {
-  return settleOne(sql, { held, to: "pending", delayMs: null, error: null, burnAttempt: false });
+  return settleOne(sql, released(held));
+}
+
+/** As it stood before its claim. */
+export function released(held: HeldJob): Settlement {
+  return { held, to: "pending", delayMs: null, error: null, burnAttempt: false };
 }
 
 /** The numbers of those that this worker no longer holds: cancelled, reset or healed. Their handlers must be aborted. */
