@@ -25,7 +25,8 @@ export async function listSnapshotHolders(sql: Sql): Promise<SnapshotHolder[]> {
      FROM pg_stat_activity
      WHERE pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker'
        AND coalesce(backend_xmin, backend_xid) IS NOT NULL
-       AND (datname = current_database() OR datname IS NULL)
+       -- Without a database are processes that serve all of them, and for a moment clients that are starting.
+       AND (datname = current_database() OR (datname IS NULL AND backend_type <> 'client backend'))
        -- A vacuum holds back no other.
        AND pid NOT IN (SELECT v.pid FROM pg_stat_progress_vacuum v)
      UNION ALL
