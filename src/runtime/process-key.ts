@@ -6,10 +6,10 @@ import { readFileSync, readlinkSync } from "node:fs";
 
 /** Null where the system does not tell (only Linux does). */
 export function processKey(pid: number): string | null {
+  const where = machine();
+  if (where === null) return null;
   try {
-    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
-    const namespace = readlinkSync("/proc/self/ns/pid");
-    return `${boot} ${namespace} ${pid} ${startOf(pid)}`;
+    return `${where} ${pid} ${startOf(pid)}`;
   } catch {
     return null;
   }
@@ -17,12 +17,27 @@ export function processKey(pid: number): string | null {
 
 /** True: it was a process of this machine, and it is no more. False: it runs, or nobody here can know. */
 export function isGone(key: string | null): boolean {
-  const own = key === null ? null : processKey(process.pid);
-  if (key === null || own === null) return false;
+  if (key === null) return false;
   const [boot, namespace, pid] = key.split(" ");
-  const [ownBoot, ownNamespace] = own.split(" ");
-  if (boot !== ownBoot || namespace !== ownNamespace) return false;
+  if (`${boot} ${namespace}` !== machine()) return false;
   return processKey(Number(pid)) !== key;
+}
+
+let known: string | null | undefined;
+
+/** Read once: it stays as it is for as long as this process runs. Null where the system does not tell. */
+function machine(): string | null {
+  if (known === undefined) known = readMachine();
+  return known;
+}
+
+function readMachine(): string | null {
+  try {
+    const boot = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    return `${boot} ${readlinkSync("/proc/self/ns/pid")}`;
+  } catch {
+    return null;
+  }
 }
 
 /** Clock ticks from the boot to the start of the process: tells it from a later one with the same number. */

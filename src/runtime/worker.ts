@@ -12,6 +12,7 @@ import { STOP_HINT } from "../store/notifications.js";
 import { markWorker, registerWorker } from "../store/workers.js";
 import type { Heartbeat } from "./heartbeat.js";
 import { type JobHints, LISTENER_CONNECTIONS, listenForJobs } from "./job-hints.js";
+import { rulesOf } from "./kind-rules.js";
 import { parentLink } from "./parent-link.js";
 import { processKey } from "./process-key.js";
 import { StartedJobs, startedJobsPath } from "./started-jobs.js";
@@ -37,8 +38,8 @@ const FORGOTTEN_CHECK_MS = 15_000;
 const WAIT_MAX_MS = 2_000;
 /** How exactly time-outs are kept. */
 const OVERDUE_CHECK_MS = 100;
-/** Workers that died on this machine: nobody need wait for their lease. */
-const DEATH_CHECK_MS = 1_000;
+/** Workers that died on this machine: nobody need wait for their lease. Their supervisor and the leader look too. */
+const DEATH_CHECK_MS = 2_000;
 
 export function createWorker(options: WorkerOptions): RuntimeWorker {
   let life: Promise<WorkerLife> | null = null;
@@ -82,6 +83,7 @@ class WorkerLife {
   readonly id: string;
   readonly #options: WorkerOptions;
   readonly #engine: Engine;
+  readonly #kinds: readonly string[];
   readonly #started: StartedJobs;
   readonly #heartbeat: Heartbeat;
   readonly #hints: JobHints;
@@ -117,6 +119,7 @@ class WorkerLife {
     const { id, processNumber } = registered;
     this.id = id;
     this.#options = options;
+    this.#kinds = kinds;
     const { evidenceDir } = options;
     this.#started = new StartedJobs(evidenceDir ? startedJobsPath(evidenceDir, id) : null);
     this.#heartbeat = beat(options, id, this.#started);
@@ -179,8 +182,16 @@ class WorkerLife {
     while (!stopped.aborted) {
       jobs.stopOverdue();
       await jobs.giveBack(performance.now() - WAIT_MAX_MS);
-      await this.#options.clock.sleep(OVERDUE_CHECK_MS, stopped);
+      const pauseMs = jobs.seqs().length > 0 ? OVERDUE_CHECK_MS : this.#soonestOverdueMs();
+      await this.#options.clock.sleep(pauseMs, stopped);
     }
+  }
+
+  /** With nothing here: a job that comes in this moment can neither run nor wait for too long before. */
+  #soonestOverdueMs(): number {
+    const policy = this.#options.policy();
+    const timeouts = this.#kinds.map((kind) => rulesOf(policy, kind).timeoutMs);
+    return Math.max(OVERDUE_CHECK_MS, Math.min(WAIT_MAX_MS, ...timeouts));
   }
 
   async end(drainMs: number): Promise<void> {

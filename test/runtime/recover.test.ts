@@ -6,7 +6,10 @@ import { systemClock } from "../../src/base/clock.js";
 import { processKey } from "../../src/runtime/process-key.js";
 import { type RecoverDeps, recoverWorker } from "../../src/runtime/recover.js";
 import { StartedJobs, startedJobsPath } from "../../src/runtime/started-jobs.js";
-import { recoverGoneWorkers } from "../../src/runtime/tick/recover-dead-workers.js";
+import {
+  recoverDeadWorkersStep,
+  recoverGoneWorkers,
+} from "../../src/runtime/tick/recover-dead-workers.js";
 import type { Database } from "../../src/store/database.js";
 import { claimJobs } from "../../src/store/job-claims.js";
 import { enqueueJobs } from "../../src/store/jobs.js";
@@ -143,6 +146,28 @@ describe("a process of this machine", () => {
       expect(status.get(living.id)).toBe("alive");
       expect(status.get(gone.id)).toBe("dead");
       expect((await rowsOf(db)).map((row) => row.status)).toEqual(["running", "pending"]);
+    });
+  });
+});
+
+describe("a cycle of the leader", () => {
+  it("recovers the dead each time, and sweeps up what no death explains now and then", async () => {
+    await withDatabase(async (db) => {
+      const step = recoverDeadWorkersStep(deps(db));
+      const cycle = () => step.run(new Date(), new AbortController().signal);
+      const strange = () =>
+        db.query(`INSERT INTO jobs (job_type, status, worker_id, started_at)
+          VALUES ('index', 'running', 'nobody-1', now() - interval '1 hour')`);
+      const statuses = async () => (await rowsOf(db)).map(({ status }) => status);
+      await strange();
+      await cycle();
+      expect(await statuses()).toEqual(["pending"]);
+      await strange();
+      const { id } = await dying(db, 1);
+      await db.query("UPDATE workers SET last_heartbeat = now() - interval '1 hour'");
+      await cycle();
+      expect((await listWorkers(db)).find((worker) => worker.id === id)?.status).toBe("dead");
+      expect((await statuses()).filter((status) => status === "running")).toHaveLength(1);
     });
   });
 });

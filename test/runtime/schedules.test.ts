@@ -100,4 +100,33 @@ describe("run-schedules", () => {
       ]);
     });
   });
+
+  it("asks the database only when something may be due", async () => {
+    await withDatabase(async (db) => {
+      const schedule: Schedule = { ...hourly, name: "hourly-gc", kind: "gc", payload: {} };
+      const policy = makePolicy({ schedules: [schedule] });
+      let asked = 0;
+      const query: typeof db.query = (...statement) => {
+        asked += 1;
+        return db.query(...statement);
+      };
+      const step = runSchedulesStep({
+        ...{ db: { ...db, query }, policy: () => policy, emit: () => {} },
+      });
+      const run = async (time: string) => {
+        asked = 0;
+        await step.run(at(time), new AbortController().signal);
+        return asked > 0;
+      };
+      expect(await run("12:04:50")).toBe(true);
+      expect(await run("12:04:59")).toBe(false);
+      expect(await run("12:05:00")).toBe(false);
+      expect(await run("12:05:01")).toBe(true);
+      expect(await listJobs(db, { limit: 10 })).toHaveLength(1);
+      expect(await run("12:05:15")).toBe(false);
+      expect(await run("12:05:16")).toBe(true);
+      // The clock was set back.
+      expect(await run("11:00:00")).toBe(true);
+    });
+  });
 });

@@ -7,6 +7,8 @@ import { type RecoverDeps, recoverOrphans, recoverWorker } from "../recover.js";
 
 /** A running row without a known worker was written by hand; whoever did it may still be at it. */
 const ORPHAN_GRACE_MS = 60_000;
+/** What no death explains is swept up less often: nobody waits for it. */
+const SWEEP_EVERY_MS = 10_000;
 
 /** Those of this machine that are gone for certain: any process may do this at any time, and need not wait for a lease. */
 export async function recoverGoneWorkers(deps: RecoverDeps): Promise<void> {
@@ -16,6 +18,7 @@ export async function recoverGoneWorkers(deps: RecoverDeps): Promise<void> {
 }
 
 export function recoverDeadWorkersStep(deps: RecoverDeps): CycleStep {
+  let sweptMs = Number.NEGATIVE_INFINITY;
   return {
     name: "recover-dead-workers",
     run: async () => {
@@ -24,8 +27,10 @@ export function recoverDeadWorkersStep(deps: RecoverDeps): CycleStep {
         await recoverWorker(id, deps);
       }
       await recoverGoneWorkers(deps);
+      if (performance.now() - sweptMs < SWEEP_EVERY_MS) return;
       await recoverOrphans(ORPHAN_GRACE_MS, deps);
       await dropLostCapacity(deps.db);
+      sweptMs = performance.now();
     },
   };
 }

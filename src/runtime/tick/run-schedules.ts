@@ -16,18 +16,45 @@ export interface ScheduleDeps {
 
 /** A run that is later than this was missed, not merely late by a few cycles. */
 const LATE_MAX_MS = 60_000;
+/** Also while nothing is due: somebody may have changed the rows by hand. */
+const LOOK_AT_LEAST_EVERY_MS = 15_000;
 
 export function runSchedulesStep(deps: ScheduleDeps): CycleStep {
+  let quiet: Quiet | null = null;
   return {
     name: "run-schedules",
     run: async (now) => {
+      const { schedules } = deps.policy();
+      if (quiet !== null && isStill(quiet, schedules, now)) return;
       const runs = await listScheduleRuns(deps.db);
       const last = new Map(runs.map(({ name, lastDueAt }) => [name, lastDueAt]));
-      for (const schedule of deps.policy().schedules) {
+      for (const schedule of schedules) {
         await runIfDue(schedule, last.get(schedule.name) ?? null, now, deps);
       }
+      quiet = { schedules, from: now, untilMs: nextLookMs(schedules, now) };
     },
   };
+}
+
+/** All that these schedules say until `from` was dealt with, and nothing is due before `untilMs`. */
+interface Quiet {
+  readonly schedules: readonly Schedule[];
+  readonly from: Date;
+  readonly untilMs: number;
+}
+
+/** Not when the policy is another by now, or the clock was set back. */
+function isStill(quiet: Quiet, schedules: readonly Schedule[], now: Date): boolean {
+  return quiet.schedules === schedules && now >= quiet.from && now.getTime() < quiet.untilMs;
+}
+
+/** Milliseconds of the epoch. In the very millisecond that it names, a schedule is not yet due. */
+function nextLookMs(schedules: readonly Schedule[], now: Date): number {
+  const dueMs = schedules.map(({ cron, timeZone }) => {
+    const next = new Cron(cron, { timezone: timeZone }).nextRun(now);
+    return next === null ? Number.POSITIVE_INFINITY : next.getTime() + 1;
+  });
+  return Math.min(now.getTime() + LOOK_AT_LEAST_EVERY_MS, ...dueMs);
 }
 
 async function runIfDue(

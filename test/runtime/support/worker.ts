@@ -1,6 +1,6 @@
 /** A worker in this process, with kinds of the test's own, and everything it said. */
 import { type TSchema, Type } from "typebox";
-import { systemClock } from "../../../src/base/clock.js";
+import { type Clock, systemClock } from "../../../src/base/clock.js";
 import type { Json } from "../../../src/base/json.js";
 import { silentLogger } from "../../../src/base/log.js";
 import { KindRegistry } from "../../../src/job/kinds.js";
@@ -29,6 +29,7 @@ export interface TestWorkerWishes extends PolicyWishes {
   readonly onFatal?: (why: string) => void;
   readonly pollMaxMs?: number;
   readonly drainMs?: number;
+  readonly clock?: Clock;
 }
 
 export interface TestWorker {
@@ -69,7 +70,7 @@ export async function withWorker(
     pollMaxMs: wishes.pollMaxMs ?? 200,
     drainMs: wishes.drainMs ?? 10_000,
     parentPid: null,
-    clock: systemClock,
+    clock: wishes.clock ?? systemClock,
     log: silentLogger,
     emit: (event) => events.push(event),
     random: () => 0.5,
