@@ -1,5 +1,6 @@
-import { describe, expect, it } from "vitest";
-import type { Clock } from "../../src/base/clock.js";
+import { createRequire } from "node:module";
+import { describe, expect, it, vi } from "vitest";
+import { type Clock, systemClock } from "../../src/base/clock.js";
 import { ApiStatsWindow } from "../../src/runtime/api-stats.js";
 import { JobTally } from "../../src/runtime/job-tally.js";
 import { createMetrics } from "../../src/runtime/metrics.js";
@@ -88,6 +89,19 @@ describe("metrics", () => {
         buckets: [0, 0, 1, 1, 2, 2, 2, 2],
       },
     ]);
+  });
+
+  it("measure the process from the first scrape on: the many that are never scraped pay nothing", async () => {
+    const perfHooks = createRequire(import.meta.url)("node:perf_hooks");
+    const monitor = vi.spyOn(perfHooks, "monitorEventLoopDelay");
+    const metrics = createMetrics({ clock: systemClock });
+    expect(monitor).not.toHaveBeenCalled();
+    const { body } = await metrics.render();
+    await metrics.render();
+    expect(monitor).toHaveBeenCalledTimes(1);
+    const [, meanS] = /^nodejs_eventloop_lag_mean_seconds (\S+)$/m.exec(body)!;
+    expect(Number(meanS)).toBeGreaterThan(0);
+    monitor.mockRestore();
   });
 
   it("are served without job counts when the database is silent", async () => {
