@@ -25,6 +25,8 @@ const types = {
 
 /** A process that is frozen in the midst of a transaction holds its locks, also those that every claim needs. */
 const IDLE_TRANSACTION_MAX_MS = 5_000;
+/** Longer than the pause between two rounds of samples, which take several at once: a session costs more to open than to keep. */
+const IDLE_SESSION_MS = 60_000;
 /** A prepared statement that this server does not know, or knows from somebody else. */
 const FOREIGN_STATEMENT = new Set(["26000", "42P05"]);
 
@@ -88,6 +90,7 @@ function open(options: PoolOptions, settings: pg.PoolConfig): pg.Pool {
     application_name: options.applicationName,
     ssl: options.ssl ? { rejectUnauthorized: true } : false,
     connectionTimeoutMillis: options.connectTimeoutMs,
+    idleTimeoutMillis: IDLE_SESSION_MS,
     types,
     ...settings,
   });
