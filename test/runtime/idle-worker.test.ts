@@ -57,12 +57,14 @@ describe("an idle worker", () => {
     );
   });
 
-  it("keeps the time-out of a job that comes in the midst of a pause", async () => {
+  it("keeps the time-out of a job that comes when it has just looked", async () => {
+    const { clock, pauses } = countingClock();
     const { handler, ran } = endless();
     await withDatabase((db, url) =>
-      withWorker({ db, url }, { handlers: [handler], kinds }, async ({ seen }) => {
-        for (let job = 1; job <= 3; job++) {
-          await systemClock.sleep(job * 170);
+      withWorker({ db, url }, { handlers: [handler], kinds, clock }, async ({ seen }) => {
+        for (let job = 1; job <= 2; job++) {
+          const looks = pauses.get(TIMEOUT_MS) ?? 0;
+          await until(() => (pauses.get(TIMEOUT_MS) ?? 0) > looks, "it has just looked");
           const { id } = await enqueueJob(db, { kind: "index", payload: {} });
           await seen("job.failed", id);
         }

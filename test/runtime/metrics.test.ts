@@ -1,4 +1,4 @@
-import { createRequire } from "node:module";
+import perfHooks from "node:perf_hooks";
 import { describe, expect, it, vi } from "vitest";
 import { type Clock, systemClock } from "../../src/base/clock.js";
 import { ApiStatsWindow } from "../../src/runtime/api-stats.js";
@@ -92,7 +92,6 @@ describe("metrics", () => {
   });
 
   it("measure the process from the first scrape on: the many that are never scraped pay nothing", async () => {
-    const perfHooks = createRequire(import.meta.url)("node:perf_hooks");
     const monitor = vi.spyOn(perfHooks, "monitorEventLoopDelay");
     const metrics = createMetrics({ clock: systemClock });
     expect(monitor).not.toHaveBeenCalled();
