@@ -67,7 +67,7 @@ export function judge({ rows, rawLimit }) {
         whole: [rows.direct, drainOf(OURS, mode)],
       }),
     ),
-    share("default caps in force, best: 0.5 of the uncapped rate", 0.5, {
+    share("limits of all and of the kind in force, best: 0.5 of the uncapped rate", 0.5, {
       part: [rows.capped, drainOf(OURS, "best")],
       whole: [rows.uncapped, drainOf(OURS, "best")],
     }),

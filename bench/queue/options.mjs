@@ -14,7 +14,7 @@ one of these instead of the table of peers:
   --depth              with 1,000,000 finished and 200,000 future rows, against the empty table
   --xmin               with an old snapshot held open, against without
   --through-pgbouncer  through pgbouncer in transaction mode, against direct
-  --capped             with the caps that a runtime has by default, against uncapped
+  --capped             under limits of all kinds and of this one (BENCH_CAPS, 1000), against none
   --crash              seconds from kill -9 of a worker to the next start of its job
   --rawlimit           claim and complete in raw SQL, on our table and on a bare one
   --bars               all of it, and one line for each bar: met or not (about an hour)`;

@@ -28,8 +28,8 @@ const { Type } = await import("typebox");
 const KIND = "noop";
 const HOUR_MS = 3_600_000;
 const BULK_ROWS = 5_000;
-/** BENCH_CAPS=1: under the product's default limits, and one of the kind. */
-const CAPS = process.env.BENCH_CAPS === "1";
+/** Under limits of so many jobs at once, of all kinds and of this one; 0 for none. By default the product has 100. */
+const CAPS = Number(process.env.BENCH_CAPS ?? 0);
 /** Past a pooler in transaction mode: for what needs a session of its own. */
 const DIRECT_PORT = process.env.BENCH_PG_DIRECT_PORT;
 
@@ -38,7 +38,7 @@ const CONCURRENCY = { c1: 1, c10: 10, best: 24, "latency-default": 10, "crash-de
 const policy = (concurrency) => {
   const kind = {
     ...{ kind: KIND, enabled: true, concurrency, priority: 5, timeoutMs: HOUR_MS, attemptsMax: 5 },
-    ...{ globalMax: CAPS ? 100 : null, rateLimit: null },
+    ...{ globalMax: CAPS || null, rateLimit: null },
   };
   const strategies = {
     ...{ transient: "retry", crash: "restart", data: "quarantine" },
@@ -116,7 +116,7 @@ async function worker(env, { mode, onJob }) {
         },
       },
     ],
-    ...{ policy: () => rules, lane: "general", kinds: null, globalCap: CAPS ? 100 : null },
+    ...{ policy: () => rules, lane: "general", kinds: null, globalCap: CAPS || null },
     ...{ pollMaxMs: 1_000, drainMs: 10_000, clock: systemClock, log: silentLogger },
     ...{ emit: () => {}, random: Math.random, redact: (text) => text, notify: async () => {} },
     onFatal: (why) => {
@@ -160,7 +160,7 @@ async function preload(env, { retained, future }) {
   return { retained, future, note: "completed and future rows in the jobs table" };
 }
 
-const limits = CAPS ? "default limits: 100 of all, 100 of the kind" : "kind uncapped";
+const limits = CAPS ? `limits: ${CAPS} of all, ${CAPS} of the kind` : "kind uncapped";
 const kept = "finished jobs are kept, log level warn";
 
 export default {

@@ -28,6 +28,10 @@ export interface Admitted {
 
 /** Under the limit of all kinds a process keeps this share, so that a job that comes alone is claimed at once. */
 const STANDING_SHARE = 0.05;
+/** Of a limit in one claim: so one half is claimed while the other is settled, and neither waits for the other. */
+const TURN_SHARE = 0.5;
+/** Less than this share of what is held is not worth a claim, if what is held is over in a moment: crumbs would stay crumbs. */
+const CRUMB_SHARE = 0.25;
 
 interface Scope {
   cap: number;
@@ -38,6 +42,7 @@ interface Scope {
 export class ClaimLimits {
   readonly #options: ClaimLimitsOptions;
   readonly #scopes = new Map<string, Scope>();
+  #isShort = false;
 
   constructor(options: ClaimLimitsOptions) {
     this.#options = options;
@@ -52,6 +57,7 @@ export class ClaimLimits {
     }
     const max = this.#options.globalCap === null ? Number.MAX_SAFE_INTEGER : this.#room(ALL_PUBLIC);
     const kinds: KindWant[] = [];
+    this.#isShort = false;
     for (const want of wants) {
       const free = await this.#freeOf(sql, want, max);
       if (free > 0) kinds.push({ ...want, free });
@@ -63,6 +69,8 @@ export class ClaimLimits {
     const { kind, globalMax, rateLimit } = want;
     const room = globalMax === null ? max : Math.min(max, this.#room(kind));
     const free = Math.min(want.free, room);
+    if (free < want.free) this.#isShort = true;
+    if (want.quick && free < Math.min(want.free, this.#scope(kind).held * CRUMB_SHARE)) return 0;
     return rateLimit === null || free === 0 ? free : takeRate(sql, kind, rateLimit, free);
   }
 
@@ -81,11 +89,9 @@ export class ClaimLimits {
     this.#count(kind, -1);
   }
 
-  /** A limit keeps us from claiming: each job that ends makes room. */
-  isTight(): boolean {
-    return [...this.#scopes.values()].some(
-      ({ cap, held, granted }) => cap > 0 && held + 1 >= granted,
-    );
+  /** A limit kept us from claiming: each job that ends makes room. */
+  isShort(): boolean {
+    return this.#isShort;
   }
 
   /** True while more is ours than we need. */
@@ -138,8 +144,8 @@ export class ClaimLimits {
   }
 
   #room(name: string): number {
-    const { granted, held } = this.#scope(name);
-    return Math.max(0, granted - held);
+    const { cap, granted, held } = this.#scope(name);
+    return Math.min(Math.max(0, granted - held), Math.ceil(cap * TURN_SHARE));
   }
 
   #count(kind: string, change: number): void {

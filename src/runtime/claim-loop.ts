@@ -39,6 +39,8 @@ export class ClaimLoop {
   /** Of the wait under way. */
   #wakeMs = 0;
   #pauseMs = POLL_MIN_MS;
+  /** Then it is not yet known who will be hungry. */
+  #isClaiming = false;
 
   constructor(deps: ClaimLoopDeps) {
     this.#deps = deps;
@@ -62,7 +64,7 @@ export class ClaimLoop {
 
   /** A limit over all processes stood in the way, and does so no more. */
   hasRoom(): void {
-    if (this.#hungry.size > 0) this.#wake.hint();
+    if (this.#hungry.size > 0 || this.#isClaiming) this.#wake.hint();
   }
 
   /** Until the signal aborts; a claim in flight is finished first. Never rejects. */
@@ -113,6 +115,7 @@ export class ClaimLoop {
     const full = (kind: string) => !wanted.some((one) => one.kind === kind);
     this.#hungry = new Set([...this.#hungry].filter(full));
     if (wanted.length === 0) return 0;
+    this.#isClaiming = true;
     try {
       const { jobs, hungry } = await claim(wanted, CLAIM_MAX);
       for (const kind of hungry) this.#hungry.add(kind);
@@ -121,6 +124,8 @@ export class ClaimLoop {
     } catch (error) {
       onClaimFailed(errorMessage(error));
       return 0;
+    } finally {
+      this.#isClaiming = false;
     }
   }
 }

@@ -13,6 +13,8 @@ export interface KindLimit {
 export interface KindWant extends KindLimit {
   /** Jobs that this process could take now. */
   readonly free: number;
+  /** Those that it holds are over in a moment. */
+  readonly quick: boolean;
 }
 
 /** Only jobs that are quicker than a claim are claimed ahead: of others no more are running in the rows than here. */
@@ -71,7 +73,9 @@ export class KindLoad {
       const ahead = this.#ahead(limit);
       const idle = limit.concurrency - running - buffered;
       const free = idle + ahead;
-      if (free > 0 && (idle > 0 || buffered <= ahead / 2)) wants.push({ ...limit, free });
+      if (free > 0 && (idle > 0 || buffered <= ahead / 2)) {
+        wants.push({ ...limit, free, quick: this.isQuick(limit.kind) });
+      }
     }
     return wants;
   }

@@ -1,6 +1,9 @@
 /** Lets a loop wait for a hint or a time, whichever comes first. A hint that came while busy is kept. */
 import type { Clock } from "../base/clock.js";
 
+/** Without a reason, an error with its stack is made for each of thousands of hints a second. */
+const HINTED = "hinted";
+
 export class Wake {
   readonly #clock: Clock;
   #pending = false;
@@ -12,7 +15,9 @@ export class Wake {
 
   hint(): void {
     this.#pending = true;
-    this.#wake?.();
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
   }
 
   isHinted(): boolean {
@@ -23,7 +28,7 @@ export class Wake {
   async wait(ms: number): Promise<boolean> {
     if (!this.#pending) {
       const woken = new AbortController();
-      this.#wake = () => woken.abort();
+      this.#wake = () => woken.abort(HINTED);
       await this.#clock.sleep(ms, woken.signal);
       this.#wake = null;
     }

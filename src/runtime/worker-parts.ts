@@ -4,8 +4,8 @@ import { SAFE_MODE_KINDS } from "../job/kinds.js";
 import { runsOlderEngine } from "../store/capacity.js";
 import { declareCompensation } from "../store/compensations.js";
 import type { Sql } from "../store/database.js";
-import { claimJobs } from "../store/job-claims.js";
 import { AttemptLog } from "./attempt-log.js";
+import { Backlog } from "./backlog.js";
 import { ClaimLimits } from "./claim-limits.js";
 import { ClaimLoop, type ClaimLoopDeps } from "./claim-loop.js";
 import { Completions } from "./completions.js";
@@ -94,19 +94,22 @@ function claimLoopDeps(
   const { db, clock } = options;
   const pollMaxMs = () => (hears() ? options.pollMaxMs : Math.min(options.pollMaxMs, DEAF_POLL_MS));
   const runsOlder = olderEngineWatch(options);
-  let busyMs = 0;
+  const backlog = new Backlog();
+  /** When room was last of use. */
+  let busyMs = Number.NEGATIVE_INFINITY;
   return {
     clock,
     pollMaxMs,
     wants: () => load.wants(kinds.map((kind) => limitOf(options, kind)).filter(isEnabled)),
     claim: async (wants, max) => {
-      busyMs = performance.now();
       const claim = async (sql: Sql) => {
         const admitted = await limits.admit(sql, wants);
         const most = Math.min(max, admitted.max);
         const claiming = { workerId, kinds: admitted.kinds, max: most };
-        const jobs = await claimJobs(sql, { ...claiming, safeModeKinds: SAFE_MODE_KINDS });
+        const jobs = await backlog.claim(sql, { ...claiming, safeModeKinds: SAFE_MODE_KINDS });
         await limits.claimed(sql, admitted, jobs);
+        // A claim that finds nothing uses no room: else polling would keep it from the others for ever.
+        if (jobs.length > 0) busyMs = performance.now();
         return { jobs, hungry: hungryKinds(wants, admitted.kinds, jobs, most) };
       };
       if (!(await runsOlder())) return claim(db);
@@ -184,7 +187,7 @@ function runningJobs(
     },
     onReleased: (kind) => {
       limits.released(kind);
-      if (limits.isTight()) loop.hasRoom();
+      if (limits.isShort()) loop.hasRoom();
     },
   });
 }

@@ -8,10 +8,27 @@ import { INTERNAL_KINDS } from "../job/kinds.js";
 import type { Sql } from "./database.js";
 import { rankOf } from "./job-columns.js";
 
+/** Where a job stood in the order of its kind, from first to last by rank, due time and number. */
+export interface ClaimPlace {
+  readonly rank: number;
+  /** When it was due, in seconds since 2000. */
+  readonly dueS: number;
+  readonly seq: number;
+}
+
+export type ClaimedJob = HeldJob & ClaimPlace;
+
+export interface KindClaim {
+  readonly kind: string;
+  /** Jobs of the kind at most, within all limits. */
+  readonly free: number;
+  /** What stands before is not looked at; by default the look begins at the front. */
+  readonly from?: ClaimPlace | null;
+}
+
 export interface ClaimOptions {
   readonly workerId: string;
-  /** `free`: jobs of the kind at most, within all limits. */
-  readonly kinds: readonly { readonly kind: string; readonly free: number }[];
+  readonly kinds: readonly KindClaim[];
   /** Jobs at most in this claim. */
   readonly max: number;
   /** Public kinds that safe mode lets through; internal kinds always pass (X-13). */
@@ -19,13 +36,18 @@ export interface ClaimOptions {
 }
 
 const RANK = rankOf("jobs");
+const EPOCH = "timestamptz '2000-01-01 00:00:00+00'";
 /** No due row of a priority of 0 or more ranks later; the scan ends here, before the rows of the future. */
-const RANK_NOW = "date_part('epoch', now() - timestamptz '2000-01-01 00:00:00+00')";
+const RANK_NOW = `date_part('epoch', now() - ${EPOCH})`;
 
-/** By ctid: the rows are locked, so it cannot change, and no plan can look them up in a worse way. */
+/**
+ * By ctid and nothing else: the rows are locked, so it cannot change, and no plan can look them up in a worse way.
+ * A condition on the status would offer the index of runnable rows to a planner whose statistics know of none.
+ */
 const CLAIM = `
 WITH open AS (
-  SELECT w.kind, w.room FROM unnest($1::text[], $2::int[]) AS w(kind, room)
+  SELECT w.kind, least(w.room, $3) AS room, w.rank, ${EPOCH} + make_interval(secs => w.due) AS due, w.seq
+  FROM unnest($1::text[], $2::int[], $7::float8[], $8::float8[], $9::bigint[]) AS w(kind, room, rank, due, seq)
   WHERE w.kind = ANY ($5) OR (
     NOT EXISTS (SELECT FROM control.queue_pause p
                 WHERE p.job_type IN (w.kind, '*') AND (p.expires_at IS NULL OR p.expires_at > now()))
@@ -33,31 +55,33 @@ WITH open AS (
 )
 UPDATE public.jobs SET status = 'running', worker_id = $4, fence = fence + 1, started_at = now(),
   attempts = attempts + 1, attempts_total = attempts_total + 1
-WHERE status = 'pending' AND ctid = ANY (ARRAY(
+WHERE ctid = ANY (ARRAY(
   SELECT due.ctid FROM open CROSS JOIN LATERAL (
-    SELECT ctid, ${RANK} AS rank FROM public.jobs
+    SELECT ctid, ${RANK} AS rank, scheduled_at, seq FROM public.jobs
     WHERE status = 'pending' AND job_type = open.kind AND ${RANK} <= ${RANK_NOW} AND scheduled_at <= now()
+      AND (${RANK}, scheduled_at, seq) >= (open.rank, open.due, open.seq)
     ORDER BY ${RANK}, scheduled_at, seq
     LIMIT open.room
     FOR UPDATE SKIP LOCKED
   ) due
-  ORDER BY due.rank LIMIT $3))
+  ORDER BY due.rank, due.scheduled_at, due.seq LIMIT $3))
 RETURNING seq, job_type AS kind, payload, attempts AS attempt, fence, crash_count AS "crashCount",
-  (date_part('epoch', created_at) * 1000)::bigint AS "createdMs", ${RANK}::bigint AS rank`;
+  (date_part('epoch', created_at) * 1000)::bigint AS "createdMs", ${RANK} AS rank,
+  date_part('epoch', scheduled_at - ${EPOCH}) AS "dueS"`;
 
 /** Numbers, because texts of times are made and read for each of many rows. */
-type ClaimedRow = Omit<HeldJob, "id" | "createdAt"> & {
-  readonly createdMs: number;
-  readonly rank: number;
-};
+type ClaimedRow = Omit<ClaimedJob, "id" | "createdAt"> & { readonly createdMs: number };
+
+const FRONT: ClaimPlace = { rank: Number.NEGATIVE_INFINITY, dueS: 0, seq: 0 };
 
 /**
  * Takes due jobs: larger priority and longer waiting first, a level being worth ten minutes. Honours pauses and
- * safe mode. Limits are the caller's: see capacity.ts.
+ * safe mode. Limits are the caller's: see capacity.ts. In the order of their ranks.
  */
-export async function claimJobs(sql: Sql, options: ClaimOptions): Promise<HeldJob[]> {
+export async function claimJobs(sql: Sql, options: ClaimOptions): Promise<ClaimedJob[]> {
   const open = options.kinds.filter(({ free }) => free > 0);
   if (open.length === 0 || options.max <= 0) return [];
+  const from = open.map((one) => one.from ?? FRONT);
   const values = [
     open.map(({ kind }) => kind),
     open.map(({ free }) => free),
@@ -65,13 +89,27 @@ export async function claimJobs(sql: Sql, options: ClaimOptions): Promise<HeldJo
     options.workerId,
     INTERNAL_KINDS,
     options.safeModeKinds,
+    from.map(({ rank }) => rank),
+    from.map(({ dueS }) => dueS),
+    from.map(({ seq }) => seq),
   ];
   const { rows } = await sql.query<ClaimedRow>(CLAIM, values, "claim-jobs");
-  return rows.sort((a, b) => a.rank - b.rank || a.seq - b.seq).map(toHeldJob);
+  return rows.sort((a, b) => a.rank - b.rank || a.seq - b.seq).map(toClaimedJob);
 }
 
-function toHeldJob(row: ClaimedRow): HeldJob {
-  const { seq, kind, payload, attempt, fence, crashCount, createdMs } = row;
+function toClaimedJob(row: ClaimedRow): ClaimedJob {
+  const { seq, kind, payload, attempt, fence, crashCount, createdMs, rank, dueS } = row;
   const createdAt = new Date(createdMs);
-  return { seq, id: `job-${seq}`, kind, payload, attempt, fence, crashCount, createdAt };
+  return {
+    seq,
+    id: `job-${seq}`,
+    kind,
+    payload,
+    attempt,
+    fence,
+    crashCount,
+    createdAt,
+    rank,
+    dueS,
+  };
 }

@@ -39,7 +39,6 @@ WITH wanted AS (
     completed_at = CASE WHEN w.status = 'pending' THEN NULL ELSE now() END
   FROM wanted w JOIN mine USING (seq)
   WHERE jobs.seq = w.seq AND jobs.fence = w.fence AND jobs.status = 'running'
-
   RETURNING jobs.seq, jobs.status = 'pending' AND jobs.scheduled_at < clock_timestamp() + interval '100 ms' AS due
 )
 SELECT seq, CASE WHEN due THEN pg_notify('algobrain_job', '')::text END AS hint FROM moved`;
@@ -80,7 +79,7 @@ const COMPLETE = `
 WITH moved AS (
   UPDATE public.jobs SET status = 'completed', fence = fence + 1, worker_id = NULL, completed_at = now(),
     error = NULL, result = $3::jsonb -> seq::text
-  WHERE status = 'running' AND ctid = ANY (ARRAY(
+  WHERE ctid = ANY (ARRAY(
     SELECT mine.ctid FROM unnest($1::bigint[], $2::bigint[]) AS w(seq, fence) CROSS JOIN LATERAL (
       SELECT ctid FROM public.jobs
       WHERE seq = w.seq AND fence = w.fence AND status = 'running' LIMIT 1 FOR UPDATE
