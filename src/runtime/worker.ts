@@ -8,7 +8,7 @@ import { dropCapacity } from "../store/capacity.js";
 import { type Database, openDatabase } from "../store/database.js";
 import { releaseForgottenJobs } from "../store/forgotten-jobs.js";
 import { findLostJobs } from "../store/job-settle.js";
-import { STOP_HINT } from "../store/notifications.js";
+import { CAPACITY_HINT, STOP_HINT } from "../store/notifications.js";
 import { markWorker, registerWorker } from "../store/workers.js";
 import type { Heartbeat } from "./heartbeat.js";
 import { type JobHints, LISTENER_CONNECTIONS, listenForJobs } from "./job-hints.js";
@@ -139,7 +139,9 @@ class WorkerLife {
   }
 
   #onHint(hint: string): void {
-    this.#engine.loop.hint();
+    // Two that look in turn would wake one another for ever, each by giving back what it looked with.
+    if (hint === CAPACITY_HINT) this.#engine.loop.hasRoom();
+    else this.#engine.loop.hint();
     if (hint === STOP_HINT) void this.#dropLost().catch(() => this.#engine.loop.hint());
   }
 

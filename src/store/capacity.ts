@@ -5,6 +5,7 @@
  */
 import { INTERNAL_KINDS } from "../job/kinds.js";
 import type { Sql } from "./database.js";
+import { CAPACITY_HINT } from "./notifications.js";
 
 /** All public kinds together; the other scopes are the names of kinds. */
 export const ALL_PUBLIC = "*";
@@ -52,7 +53,7 @@ export async function giveCapacity(
        WHERE c.worker_id = $1 AND c.scope = k.scope AND c.granted > k.granted
        RETURNING 1
      )
-     SELECT pg_notify('algobrain_job', 'capacity') FROM (SELECT FROM lowered LIMIT 1) one`,
+     SELECT pg_notify('algobrain_job', '${CAPACITY_HINT}') FROM (SELECT FROM lowered LIMIT 1) one`,
     [workerId, [...kept.keys()], [...kept.values()]],
   );
 }

@@ -74,4 +74,30 @@ describe("an idle worker", () => {
       }),
     );
   });
+
+  it("gives back the room that it looked with, and wakes nobody by it who did not wait for it", async () => {
+    const [one, other] = [countingClock(), countingClock()];
+    const { handler } = endless();
+    const limited = {
+      handlers: [handler],
+      kinds: [{ kind: "index", globalMax: 1 }],
+      pollMaxMs: 800,
+    };
+    await withDatabase((db, url) =>
+      withWorker({ db, url }, { ...limited, clock: one.clock }, () =>
+        withWorker({ db, url }, { ...limited, clock: other.clock }, async () => {
+          // Pauses double from poll to poll, and begin anew with each hint.
+          const isQuiet = ({ pauses }: typeof one) => (pauses.get(800) ?? 0) >= 3;
+          await until(() => isQuiet(one) && isQuiet(other), "both poll seldom");
+          const granted = async () => {
+            const { rows } = await db.query<{ granted: number }>(
+              "SELECT sum(granted)::int AS granted FROM control.capacity WHERE scope = 'index'",
+            );
+            return rows[0]!.granted;
+          };
+          await until(async () => (await granted()) === 0, "the room is free");
+        }),
+      ),
+    );
+  });
 });
