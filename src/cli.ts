@@ -2,7 +2,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { didYouMean } from "./base/similar.js";
-import { auditCommand } from "./cli/audit.js";
 import {
   type Command,
   type CommandIo,
@@ -11,30 +10,24 @@ import {
   formsOf,
   runCommand,
 } from "./cli/command.js";
-import { databaseCommand } from "./cli/database.js";
-import { gamedayCommand } from "./cli/gameday.js";
-import { indexCommand } from "./cli/index-folder.js";
-import { jobsCommand } from "./cli/jobs.js";
-import { policyCommand } from "./cli/policy.js";
 import { processIo } from "./cli/process-io.js";
-import { runbookCommand } from "./cli/runbook.js";
-import { serveCommand } from "./cli/serve.js";
-import { synthCommand } from "./cli/synth.js";
 import { formatTable } from "./cli/table.js";
-import { tokenCommand } from "./cli/token.js";
 
-export const COMMANDS: readonly Command[] = [
-  serveCommand,
-  gamedayCommand,
-  indexCommand,
-  jobsCommand,
-  runbookCommand,
-  policyCommand,
-  synthCommand,
-  tokenCommand,
-  databaseCommand,
-  auditCommand,
-];
+/** Each is loaded when it is called: checking a policy must not wait for web servers and databases to load. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import("./cli/serve.js")).serveCommand,
+  gameday: async () => (await import("./cli/gameday.js")).gamedayCommand,
+  index: async () => (await import("./cli/index-folder.js")).indexCommand,
+  jobs: async () => (await import("./cli/jobs.js")).jobsCommand,
+  runbook: async () => (await import("./cli/runbook.js")).runbookCommand,
+  policy: async () => (await import("./cli/policy.js")).policyCommand,
+  synth: async () => (await import("./cli/synth.js")).synthCommand,
+  token: async () => (await import("./cli/token.js")).tokenCommand,
+  db: async () => (await import("./cli/database.js")).databaseCommand,
+  audit: async () => (await import("./cli/audit.js")).auditCommand,
+};
+
+export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);
 
 const HELP = ["help", "--help", "-h"];
 const VERSION = ["version", "--version", "-v"];
@@ -49,22 +42,25 @@ export async function runCli(
   if (VERSION.includes(name)) return version(io);
   const wantsHelp = HELP.includes(name) || rest.some((word) => HELP.slice(1).includes(word));
   const typed = HELP.includes(name) ? rest[0]! : name;
-  const command = COMMANDS.find((known) => known.name === typed);
-  if (!command) return unknownCommand(typed, io);
+  const load = Object.hasOwn(COMMANDS, typed) ? COMMANDS[typed] : undefined;
+  if (!load) return unknownCommand(typed, io);
+  const command = await load();
   if (wantsHelp) return helpOn(command, HELP.includes(name) ? rest.slice(1) : rest, io);
   return runCommand(command, rest, io);
 }
 
 function unknownCommand(typed: string, io: CommandIo): number {
-  const names = COMMANDS.map(({ name }) => name);
-  io.err(`unknown command "${typed}" (${didYouMean(typed, names) ?? "see: algobrain help"})`);
+  io.err(
+    `unknown command "${typed}" (${didYouMean(typed, COMMAND_NAMES) ?? "see: algobrain help"})`,
+  );
   return EXIT_USAGE;
 }
 
-function helpOnAll(io: CommandIo): number {
+async function helpOnAll(io: CommandIo): Promise<number> {
   io.out("algobrain: the control plane of one service, on one machine or many");
   io.out("");
-  const forms = COMMANDS.flatMap((command) => command.forms);
+  const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()));
+  const forms = commands.flatMap((command) => command.forms);
   const rows = forms.map(({ usage, does }) => [withoutOptions(usage), does]);
   for (const line of formatTable(["command", "does"], rows)) io.out(line);
   io.out("");

@@ -40,6 +40,22 @@ export function loadPolicySet(
   files: readonly SourceFile[],
   environment: string,
 ): Checked<PolicySet> {
+  const checked = loadRawSet(files, environment);
+  return checked.ok ? { ok: true, value: checked.value.set } : checked;
+}
+
+/** A valid set as it was written, as it was read, and as it is meant. */
+export interface LoadedSet {
+  readonly system: string;
+  readonly environment: string;
+  /** As written, overlay applied, no default filled. */
+  readonly raw: RawSet;
+  readonly set: PolicySet;
+  readonly tree: PolicyTree;
+}
+
+/** As `loadPolicySet`, with what it was read from. */
+export function loadRawSet(files: readonly SourceFile[], environment: string): Checked<LoadedSet> {
   return loadParsed(parseAll(files), environment, onlySystem(files));
 }
 
@@ -93,7 +109,7 @@ function environmentsOf(files: readonly ParsedFile[], system: string): string[] 
   );
 }
 
-function loadParsed(parsed: ParsedFiles, environment: string, system: string): Checked<PolicySet> {
+function loadParsed(parsed: ParsedFiles, environment: string, system: string): Checked<LoadedSet> {
   const own = parsed.files.filter(
     ({ role }) => role.kind === "unknown" || (role.system ?? system) === system,
   );
@@ -107,10 +123,19 @@ function loadParsed(parsed: ParsedFiles, environment: string, system: string): C
   }
   const overlay = findOverlay(own, environment, system, problems);
   const tree = overlay ? applyOverlay(common, broken, overlay, problems) : common;
-  problems.push(...checkAlerts(tree), ...checkReferences(tree), ...checkLimits(tree));
+  problems.push(...checkTree(tree));
   if (problems.length > 0) return { ok: false, problems: sortOnce(problems) };
-  const raw = Object.fromEntries([...tree].map(([section, node]) => [section, toValue(node)]));
-  return { ok: true, value: deepFreeze(resolvePolicySet(raw as RawSet, system, environment)) };
+  // Every section is there and has its shape: the checks above say so.
+  const raw = Object.fromEntries(
+    [...tree].map(([section, node]) => [section, toValue(node)]),
+  ) as RawSet;
+  const set = deepFreeze(resolvePolicySet(raw, system, environment));
+  return { ok: true, value: { system, environment, raw, set, tree } };
+}
+
+/** What the sections say of each other. */
+export function checkTree(tree: PolicyTree): Problem[] {
+  return [...checkAlerts(tree), ...checkReferences(tree), ...checkLimits(tree)];
 }
 
 function misplaced({ path, role }: ParsedFile, system: string): Problem[] {
@@ -228,7 +253,7 @@ function sortOnce(problems: readonly Problem[]): Problem[] {
   );
 }
 
-function deepFreeze<T>(value: T): T {
+export function deepFreeze<T>(value: T): T {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
   Object.freeze(value);
   for (const item of Object.values(value)) deepFreeze(item);

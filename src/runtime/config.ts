@@ -14,6 +14,14 @@ import {
   readRedis,
 } from "./data-config.js";
 import { type ConfigProblem, type Env, EnvReader } from "./env-reader.js";
+import {
+  type GitHubApp,
+  type OidcConfig,
+  type PolicyTrust,
+  readGitHubApp,
+  readOidc,
+  readPolicyTrust,
+} from "./gitops-config.js";
 
 export interface Config {
   readonly environment: Environment;
@@ -40,13 +48,20 @@ export interface Config {
   readonly policySource:
     | { readonly kind: "directory"; readonly path: string }
     | { readonly kind: "s3"; readonly bucket: string; readonly key: string };
+  readonly policyTrust: PolicyTrust;
   /** `owner/name`. */
   readonly gitopsRepo: string | null;
   readonly github: {
+    /** Either this, or an app, or neither. */
     readonly token: string | null;
+    readonly app: GitHubApp | null;
     readonly webhookSecret: string | null;
     readonly apiUrl: string;
+    /** File of the job's summary, inside a GitHub workflow. */
+    readonly stepSummary: string | null;
   };
+  /** Null: only our own tokens are believed. */
+  readonly oidc: OidcConfig | null;
   readonly slack: {
     readonly botToken: string | null;
     readonly signingSecret: string | null;
@@ -105,12 +120,10 @@ export function readConfig(env: Env): ReadConfig {
     },
     auth: { jwtSecrets: readJwtSecrets(reader, environment) },
     policySource: readPolicySource(reader),
+    policyTrust: readPolicyTrust(reader),
     gitopsRepo: readRepository(reader),
-    github: {
-      token: reader.text("GITHUB_TOKEN"),
-      webhookSecret: reader.text("GITHUB_WEBHOOK_SECRET"),
-      apiUrl: readBaseUrl(reader, "GITHUB_API_URL") ?? "https://api.github.com",
-    },
+    github: readGitHub(reader),
+    oidc: readOidc(reader),
     slack: readSlack(reader),
     pagerduty: readPagerDuty(reader),
     aws: { endpointUrl: readBaseUrl(reader, "AWS_ENDPOINT_URL") },
@@ -171,6 +184,17 @@ function readRepository(reader: EnvReader): string | null {
   return text;
 }
 
+function readGitHub(reader: EnvReader): Config["github"] {
+  const token = reader.text("GITHUB_TOKEN");
+  return {
+    token,
+    app: readGitHubApp(reader, token),
+    webhookSecret: reader.text("GITHUB_WEBHOOK_SECRET"),
+    apiUrl: readBaseUrl(reader, "GITHUB_API_URL") ?? "https://api.github.com",
+    stepSummary: reader.text("GITHUB_STEP_SUMMARY"),
+  };
+}
+
 function readSlack(reader: EnvReader): Config["slack"] {
   return {
     botToken: reader.text("SLACK_BOT_TOKEN"),
@@ -222,7 +246,9 @@ function secretsOf(config: Config): string[] {
     config.redis?.password,
     ...(config.auth.jwtSecrets ?? []),
     config.github.token,
+    config.github.app?.privateKey,
     config.github.webhookSecret,
+    config.policyTrust.signingKey,
     config.slack.botToken,
     config.slack.signingSecret,
     config.slack.appToken,

@@ -4,7 +4,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { fault } from "../base/fault.js";
 import type { Checked, Problem } from "../base/problem.js";
-import { checkPolicies, loadPolicySet } from "../policy/bundle.js";
+import { checkPolicies, type LoadedSet, loadRawSet } from "../policy/bundle.js";
 import { CATALOGUE_PATH, isPolicyFile } from "../policy/files.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { SourceFile } from "../policy/source.js";
@@ -49,7 +49,16 @@ export async function readPolicyDirectory(
 
 /** The policy set of one environment, or every problem at its place as the person would type it. */
 export function loadDirectory(directory: PolicyDirectory, environment: string): Checked<PolicySet> {
-  const checked = loadPolicySet(directory.files, environment);
+  const checked = loadDirectoryRaw(directory, environment);
+  return checked.ok ? { ok: true, value: checked.value.set } : checked;
+}
+
+/** As `loadDirectory`, with what was written. */
+export function loadDirectoryRaw(
+  directory: PolicyDirectory,
+  environment: string,
+): Checked<LoadedSet> {
+  const checked = loadRawSet(directory.files, environment);
   return checked.ok ? checked : { ok: false, problems: relocate(directory, checked.problems) };
 }
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { COMMANDS } from "../../src/cli.js";
+import { COMMAND_NAMES } from "../../src/cli.js";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 const PAGES = ["README.md", "docs/operating.md", "docs/architecture.md"];
@@ -14,7 +14,7 @@ describe.each(pages)("$path", ({ path, text }) => {
     const named = [...text.matchAll(/(?:npx algobrain|`algobrain) ([a-z-]+)/g)].map(
       ([, name]) => name!,
     );
-    const known = new Set(COMMANDS.map(({ name }) => name));
+    const known = new Set(COMMAND_NAMES);
     expect(named.filter((name) => !known.has(name))).toEqual([]);
   });
 
