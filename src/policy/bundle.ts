@@ -11,7 +11,7 @@ import { layOver } from "./overlay.js";
 import { parsePolicyText } from "./parse.js";
 import type { PolicySet } from "./policy.js";
 import { resolvePolicySet } from "./resolve.js";
-import { type RawSet, SECTION_SCHEMAS, SECTIONS, type Section } from "./schema.js";
+import { isOptional, type RawSet, SECTION_SCHEMAS, SECTIONS, type Section } from "./schema.js";
 import type { SourceFile } from "./source.js";
 import {
   type Entry,
@@ -158,7 +158,7 @@ function collectSections(
   const tree = new Map<Section, Node>();
   for (const section of SECTIONS) {
     const parts = files.filter(({ role }) => role.kind === "section" && role.section === section);
-    if (parts.length === 0)
+    if (parts.length === 0 && !isOptional(section))
       problems.push(fileProblem(expectedPath(section, system), "is missing", missingHint(section)));
     const roots = parts.flatMap(({ root }) => root ?? []);
     // A file that could not be read at all leaves its section out, so that nothing seems unknown because of it.

@@ -7,7 +7,7 @@ import { checkTree, deepFreeze } from "./bundle.js";
 import { checkShape } from "./check/shape.js";
 import { type PolicySet, SEVERITIES, type Severity } from "./policy.js";
 import { resolvePolicySet } from "./resolve.js";
-import { type RawSet, SECTION_SCHEMAS, SECTIONS, type Section } from "./schema.js";
+import { isOptional, type RawSet, SECTION_SCHEMAS, SECTIONS, type Section } from "./schema.js";
 import {
   entriesOf,
   type MapNode,
@@ -30,8 +30,8 @@ export function loadFromRaw(raw: unknown, system: string, environment: string): 
   }
   for (const section of SECTIONS) {
     const node = tree.get(section);
-    if (node === undefined) problems.push(problem([section], "is missing"));
-    else problems.push(...checkShape(node, SECTION_SCHEMAS[section]));
+    if (node !== undefined) problems.push(...checkShape(node, SECTION_SCHEMAS[section]));
+    else if (!isOptional(section)) problems.push(problem([section], "is missing"));
   }
   // Cross-checks read leniently, but a section of another shape would only repeat its problems.
   if (problems.length === 0) problems.push(...checkTree(tree));

@@ -7,7 +7,7 @@ import { didYouMean } from "../base/similar.js";
 import type { Section } from "./schema.js";
 import { type Entry, type MapNode, type Node, type PolicyTree, problemAt } from "./tree.js";
 
-/** What may differ between environments. Who may do what, and the catalogues, may not. */
+/** What may differ between environments. Who may do what, what guards the policies, and the catalogues may not. */
 export const OVERLAY_SECTIONS = [
   "alerts",
   "workers",
@@ -17,6 +17,8 @@ export const OVERLAY_SECTIONS = [
   "schedules",
   "infrastructure",
   "routes",
+  "flags",
+  "cache",
 ] as const satisfies readonly Section[];
 
 /** Maps whose keys are names given by people (`*` any one step): an overlay changes them, it adds none. */
@@ -26,6 +28,7 @@ const NAME_MAPS = [
   ["schedules"],
   ["scaling", "*", "policies"],
   ["routes", "receivers"],
+  ["flags"],
 ];
 
 export interface Overlaid {

@@ -15,14 +15,23 @@ export type Severity = (typeof SEVERITIES)[number];
 export const UNITS = ["ratio", "ms", "s", "count", "bytes", "timestamp", "perMinute"] as const;
 export type Unit = (typeof UNITS)[number];
 
+export const METRIC_SOURCES = ["runtime", "cloudwatch", "outside"] as const;
+export type MetricSource = (typeof METRIC_SOURCES)[number];
+
 export interface Metric {
   /** Dotted name, e.g. `algobrain.jobs.pending`. */
   readonly name: string;
   readonly unit: Unit;
   readonly kind: "gauge" | "counter" | "histogram";
   readonly labels: readonly string[];
-  /** Who emits it: `runtime`, `cloudwatch`. */
-  readonly source: "runtime" | "cloudwatch";
+  /** Where it is measured: in this program, by AWS, or by a probe that looks from outside. */
+  readonly source: MetricSource;
+  /** Which part of the source emits it: `api`, `orchestrator`, `host`. Missing in a set of an older version. */
+  readonly emitter?: string | undefined;
+  /** Why nobody emits it yet; the rules on it wait. */
+  readonly planned?: string | undefined;
+  /** Why no rule watches it (X-29). */
+  readonly unwatched?: string | undefined;
   /** Where CloudWatch has it, when not under the name that alert/outlet/cloudwatch derives. */
   readonly cloudwatch?: { readonly namespace: string; readonly name: string } | undefined;
   readonly help: string;
@@ -122,6 +131,8 @@ export interface AlertRule {
   readonly groupWaitMs: number;
   readonly groupIntervalMs: number;
   readonly repeatMs: number;
+  /** Planned metrics of the signal: until they are emitted the rule is shown and not evaluated. Absent: none. */
+  readonly waitsFor?: readonly string[];
 }
 
 export type Receiver =
@@ -139,10 +150,24 @@ export type Receiver =
       readonly perMinuteMax: number;
     };
 
+/** A role that is called when nobody has taken care of an incident for so long. */
+export interface EscalationStep {
+  /** Never a person or a phone number: those live in PagerDuty (X-42). */
+  readonly role: string;
+  /** Milliseconds since the incident began. */
+  readonly afterMs: number;
+}
+
+/** How soon somebody answers (X-26): within milliseconds, or on the next business day. */
+export type Response =
+  | { readonly by: "time"; readonly withinMs: number }
+  | { readonly by: "nextBusinessDay" };
+
 export interface Routes {
   readonly receivers: Readonly<Record<string, Receiver>>;
-  /** Escalation by role, never by person or phone (X-42), first to last. */
-  readonly escalation: readonly string[];
+  /** First to last (HB-slo-05). */
+  readonly escalation: readonly EscalationStep[];
+  readonly severities: Readonly<Record<Severity, Response>>;
   /** Where safe mode, quarantines and other words of the runtime itself go. */
   readonly runtimeReceivers: {
     readonly critical: readonly string[];
@@ -185,6 +210,8 @@ export interface AccessRule {
 
 export interface Access {
   readonly people: readonly Person[];
+  /** What the members of a group of the OIDC issuer may do; of several the highest. */
+  readonly groups: Readonly<Record<string, Role>>;
   /** What the PagerDuty door and automation may do. */
   readonly serviceRoles: Readonly<Record<"pagerduty" | "policy", Role>>;
   readonly rules: readonly AccessRule[];
@@ -309,7 +336,66 @@ export interface Schedule {
 export interface ServiceSize {
   readonly cpu: number;
   readonly memoryMiB: number;
+  /** What the service must carry; only the API has one, and only where an environment says it. */
+  readonly target?: { readonly requestsPerSecond: number } | undefined;
 }
+
+/** A switch of the runtime with an end (X-57): what stays is made a policy, what does not is taken out. */
+export interface Flag {
+  readonly name: string;
+  readonly value: boolean | number;
+  /** A role or a person of access.yaml. */
+  readonly owner: string;
+  /** The last day on which it may be there, `2026-12-31` (UTC). */
+  readonly expires: string;
+  readonly why: string;
+}
+
+/** How long cached copies count, in milliseconds (HB-wrk-17, AM-cfg-04, AL-cfg-01). */
+export interface CacheLifetimes {
+  /** Whatever has no lifetime of its own. */
+  readonly defaultMs: number;
+  readonly repoMetadataMs: number;
+  readonly repoScoreMs: number;
+}
+
+/** What a new policy must not exceed to come into force by itself. Those of the policy in force judge. */
+export interface AdoptionLimits {
+  /** Levels that the new policy would fire at once and the old one does not. */
+  readonly newPagesMax: number;
+  /** How long one process works with it before all do. */
+  readonly canaryMs: number;
+  /** How long it is watched afterwards. */
+  readonly probationMs: number;
+  /** Pages during the probation with which it goes back. */
+  readonly stormPages: number;
+  /** Rows that may become due beyond those previewed, as a share of these: 0.1 is a tenth. */
+  readonly retentionMargin: number;
+}
+
+const MINUTE_MS = 60_000;
+
+/** X-26 and HB-slo-05: where routes.yaml says nothing. */
+export const RESPONSE_DEFAULTS: Readonly<Record<Severity, Response>> = {
+  sev1: { by: "time", withinMs: 15 * MINUTE_MS },
+  sev2: { by: "time", withinMs: 60 * MINUTE_MS },
+  sev3: { by: "time", withinMs: 240 * MINUTE_MS },
+  sev4: { by: "nextBusinessDay" },
+};
+
+export const CACHE_DEFAULTS: CacheLifetimes = {
+  defaultMs: 60 * MINUTE_MS,
+  repoMetadataMs: 60 * MINUTE_MS,
+  repoScoreMs: 5 * MINUTE_MS,
+};
+
+export const ADOPTION_DEFAULTS: AdoptionLimits = {
+  newPagesMax: 3,
+  canaryMs: 3_000,
+  probationMs: 5 * MINUTE_MS,
+  stormPages: 10,
+  retentionMargin: 0.1,
+};
 
 export interface Infrastructure {
   readonly region: string;
@@ -338,6 +424,9 @@ export interface PolicySet {
   readonly schedules: readonly Schedule[];
   readonly infrastructure: Infrastructure;
   readonly routes: Routes;
+  readonly flags: Readonly<Record<string, Flag>>;
+  readonly cache: CacheLifetimes;
+  readonly adoption: AdoptionLimits;
   readonly access: Access;
   readonly automation: readonly Automation[];
   /** Runbook name → built or planned (runbooks/catalogue.yaml). */

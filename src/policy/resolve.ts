@@ -26,8 +26,10 @@ import type {
   WorkerKind,
 } from "./policy.js";
 import { RETENTION_DEFAULTS } from "./policy.js";
+import { resolveAdoption, resolveCache, resolveFlags } from "./resolve-adoption.js";
 import { resolveBreakers } from "./resolve-breakers.js";
-import type { RawSection, RawSet } from "./schema.js";
+import { resolveEscalation, resolveSeverities } from "./resolve-routes.js";
+import type { RawSection, RawSet, Section } from "./schema.js";
 import { type SignalUnit, thresholdNumber, unitOfSignal } from "./threshold.js";
 
 /** Grouping and repetition of rules that do not say them: Alertmanager's usual numbers. */
@@ -57,6 +59,9 @@ export function resolvePolicySet(raw: RawSet, system: string, environment: strin
     ),
     infrastructure: resolveInfrastructure(raw.infrastructure),
     routes: resolveRoutes(raw.routes),
+    flags: resolveFlags(raw.flags),
+    cache: resolveCache(raw.cache),
+    adoption: resolveAdoption(raw.adoption),
     access: resolveAccess(raw.access),
     automation: Object.entries(raw.automation).map(([name, entry]) =>
       resolveAutomation(name, entry),
@@ -65,7 +70,7 @@ export function resolvePolicySet(raw: RawSet, system: string, environment: strin
   };
 }
 
-type Raw<S extends keyof RawSet> = RawSection<S>;
+type Raw<S extends Section> = RawSection<S>;
 type RawRule = Raw<"alerts">[string];
 type RawSelector = { metric: string; where?: Record<string, string> | undefined };
 
@@ -92,8 +97,8 @@ function toMs(text: string): number {
 }
 
 function resolveMetric(name: string, raw: Raw<"metrics">[string]): Metric {
-  const { cloudwatch, labels = [], ...rest } = raw;
-  return { name, ...rest, labels, ...(cloudwatch && { cloudwatch }) };
+  const { cloudwatch, labels = [], emitter = raw.source, ...rest } = raw;
+  return { name, ...rest, emitter, labels, ...(cloudwatch && { cloudwatch }) };
 }
 
 function resolveRule(name: string, raw: RawRule, metrics: PolicySet["metrics"]): AlertRule {
@@ -101,6 +106,7 @@ function resolveRule(name: string, raw: RawRule, metrics: PolicySet["metrics"]):
   const unit = unitOf(raw.signal, metrics);
   const { after, ...noData } = raw.noData ?? NO_DATA_DEFAULT;
   const group = { ...GROUP_DEFAULT, ...raw.group };
+  const waitsFor = metricsOf(signal).filter((metric) => metrics[metric]?.planned !== undefined);
   return {
     name,
     summary: raw.summary,
@@ -114,7 +120,17 @@ function resolveRule(name: string, raw: RawRule, metrics: PolicySet["metrics"]):
     groupWaitMs: toMs(group.wait),
     groupIntervalMs: toMs(group.interval),
     repeatMs: toMs(group.repeat),
+    ...(waitsFor.length > 0 && { waitsFor }),
   };
+}
+
+function metricsOf(signal: Signal): string[] {
+  const selectors = "of" in signal ? [signal.of] : partsOf(signal);
+  return [...new Set(selectors.map(({ metric }) => metric))];
+}
+
+function partsOf(signal: Extract<Signal, { num: Selector }>): Selector[] {
+  return [signal.num, signal.form === "ratio" ? signal.all : signal.den];
 }
 
 function resolveSignal(raw: RawRule["signal"]): Signal {
@@ -263,7 +279,12 @@ function resolveInfrastructure({
 }
 
 function resolveRoutes(raw: Raw<"routes">): Routes {
-  return { ...raw, receivers: mapValues(raw.receivers, resolveReceiver) };
+  return {
+    receivers: mapValues(raw.receivers, resolveReceiver),
+    escalation: resolveEscalation(raw.escalation),
+    severities: resolveSeverities(raw.severities),
+    runtimeReceivers: raw.runtimeReceivers,
+  };
 }
 
 function resolveReceiver(name: string, raw: Raw<"routes">["receivers"][string]): Receiver {
@@ -276,6 +297,7 @@ function resolveReceiver(name: string, raw: Raw<"routes">["receivers"][string]):
 function resolveAccess(raw: Raw<"access">): Access {
   return {
     serviceRoles: raw.serviceRoles,
+    groups: raw.groups ?? {},
     people: Object.values(raw.people).map(
       ({ github = null, slack = [], subjects = [], ...person }) => ({
         ...person,

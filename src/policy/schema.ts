@@ -3,6 +3,7 @@
  * finding has one place and one reason. What it means is `policy.ts`; the way across is `resolve.ts`.
  */
 import type { Static } from "typebox";
+import { AdoptionFile, CacheFile, FlagsFile } from "./schema/adoption.js";
 import { AlertsFile, MetricsFile } from "./schema/alert.js";
 import { InfrastructureFile, ScalingFile } from "./schema/cloud.js";
 import { AccessFile, AutomationFile, CatalogueFile, RoutesFile } from "./schema/people.js";
@@ -22,9 +23,23 @@ export const SECTION_SCHEMAS = {
   retention: RetentionFile,
   schedules: SchedulesFile,
   infrastructure: InfrastructureFile,
+  flags: FlagsFile,
+  cache: CacheFile,
+  adoption: AdoptionFile,
 } as const;
 export type Section = keyof typeof SECTION_SCHEMAS;
 export const SECTIONS = Object.keys(SECTION_SCHEMAS) as readonly Section[];
 
 export type RawSection<S extends Section> = Static<(typeof SECTION_SCHEMAS)[S]>;
-export type RawSet = { readonly [S in Section]: RawSection<S> };
+
+/** Came after the first landing: an older folder or bundle without them stays valid, and the defaults hold. */
+export const OPTIONAL_SECTIONS = ["flags", "cache", "adoption"] as const satisfies readonly Section[];
+type OptionalSection = (typeof OPTIONAL_SECTIONS)[number];
+
+export function isOptional(section: Section): section is OptionalSection {
+  return (OPTIONAL_SECTIONS as readonly Section[]).includes(section);
+}
+
+export type RawSet = { readonly [S in Exclude<Section, OptionalSection>]: RawSection<S> } & {
+  readonly [S in OptionalSection]?: RawSection<S>;
+};

@@ -425,7 +425,7 @@ describe("a policy set", () => {
       'policies/routes.yaml:1:1: missing key "receivers", expected keys and values',
       'policies/routes.yaml:1:1: missing key "escalation", expected a list',
       'policies/routes.yaml:1:1: missing key "runtimeReceivers", expected keys and values',
-      'policies/routes.yaml:1:1: unknown key "a" (known keys: receivers, escalation, runtimeReceivers)',
+      'policies/routes.yaml:1:1: unknown key "a" (known keys: receivers, escalation, severities, runtimeReceivers)',
     ]);
   });
 

@@ -13,6 +13,7 @@ const rule = (more: Partial<AccessRule>): AccessRule => ({
 });
 const access: Access = {
   people: [],
+  groups: {},
   serviceRoles: { pagerduty: "operator", policy: "operator" },
   rules: [
     rule({ runbook: "respond-queue-backlog", doors: ["pagerduty", "slack"] }),

@@ -4,7 +4,7 @@ import { type Fault, fault } from "../../src/base/fault.js";
 import type { JsonObject } from "../../src/base/json.js";
 import { type LogFields, type Logger, silentLogger } from "../../src/base/log.js";
 import type { JobContext } from "../../src/job/port.js";
-import type { PolicySet, Receiver } from "../../src/policy/policy.js";
+import { type PolicySet, type Receiver, RESPONSE_DEFAULTS } from "../../src/policy/policy.js";
 import { createNoticeHandler } from "../../src/runtime/handler/notice.js";
 import { createRuntimeNotify } from "../../src/runtime/notify.js";
 import type { Database } from "../../src/store/database.js";
@@ -23,6 +23,7 @@ const POLICY: PolicySet = makePolicy({
   routes: {
     receivers: RECEIVERS,
     escalation: [],
+    severities: RESPONSE_DEFAULTS,
     runtimeReceivers: { critical: ["pagerduty", "ops"], operator: ["ops"] },
   },
 });

@@ -1,11 +1,14 @@
 /** A small valid policy set: tests say only what matters to them. */
-import type {
-  AlertLevel,
-  AlertRule,
-  Metric,
-  PolicySet,
-  ServiceScaling,
-  WorkerKind,
+import {
+  ADOPTION_DEFAULTS,
+  type AlertLevel,
+  type AlertRule,
+  CACHE_DEFAULTS,
+  type Metric,
+  type PolicySet,
+  RESPONSE_DEFAULTS,
+  type ServiceScaling,
+  type WorkerKind,
 } from "../../src/policy/policy.js";
 
 const MINUTE_MS = 60_000;
@@ -209,10 +212,19 @@ export function makePolicy(overrides: Partial<PolicySet> = {}): PolicySet {
         ops: { name: "ops", kind: "slack", channel: "#ops", perMinuteMax: 20 },
         oncall: { name: "oncall", kind: "pagerduty", perMinuteMax: 20 },
       },
-      escalation: ["oncall"],
+      escalation: [{ role: "on-call", afterMs: 0 }],
+      severities: RESPONSE_DEFAULTS,
       runtimeReceivers: { critical: ["oncall"], operator: ["ops"] },
     },
-    access: { people: [], serviceRoles: { pagerduty: "operator", policy: "operator" }, rules: [] },
+    flags: {},
+    cache: CACHE_DEFAULTS,
+    adoption: ADOPTION_DEFAULTS,
+    access: {
+      people: [],
+      groups: {},
+      serviceRoles: { pagerduty: "operator", policy: "operator" },
+      rules: [],
+    },
     automation: [],
     runbooks: {},
     ...overrides,

@@ -26,6 +26,7 @@ export const ACCESS: Access = {
     { name: "ann", role: "operator", slack: ["T1/UANN"], github: null, subjects: [] },
     { name: "vic", role: "viewer", slack: ["T1/UVIC"], github: null, subjects: [] },
   ],
+  groups: {},
   serviceRoles: { pagerduty: "operator", policy: "operator" },
   rules: [rule("R", "viewer"), rule("V", "operator"), rule("D", "admin", 1)],
 };

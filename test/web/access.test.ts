@@ -15,7 +15,12 @@ const rule = (overrides: Partial<AccessRule>): AccessRule => ({
 });
 const policyWith = (...rules: AccessRule[]) =>
   makePolicy({
-    access: { people: [], serviceRoles: { pagerduty: "operator", policy: "operator" }, rules },
+    access: {
+      people: [],
+      groups: {},
+      serviceRoles: { pagerduty: "operator", policy: "operator" },
+      rules,
+    },
   });
 
 describe("the access table", () => {

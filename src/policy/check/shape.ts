@@ -243,6 +243,10 @@ const PATTERN_WORDS: Readonly<Record<string, string>> = {
   [PATTERNS.slackUser]: "TEAM/USER ids such as T01234567/U01234567",
   [PATTERNS.bucket]: "a bucket name of lower-case letters, digits and dashes",
   [PATTERNS.region]: "a region such as us-east-1",
+  [PATTERNS.role]: "a role of lower-case letters and dashes, such as tech-lead",
+  [PATTERNS.group]: "the name of a group",
+  [PATTERNS.date]: "a day such as 2026-12-31",
+  [PATTERNS.respondWithin]: "a duration such as 15m, or nextBusinessDay",
 };
 
 function patternInWords(pattern: string): string {

@@ -1,8 +1,8 @@
 /** What metrics.yaml and alerts/*.yaml may say. */
 import { Type } from "typebox";
 import { closed } from "../../base/schema.js";
-import { SEVERITIES, UNITS } from "../policy.js";
-import { byName, Duration, PATTERNS, Whole } from "./form.js";
+import { METRIC_SOURCES, SEVERITIES, UNITS } from "../policy.js";
+import { byName, Duration, Name, PATTERNS, Whole } from "./form.js";
 
 export const MetricsFile = byName(
   Type.Object(
@@ -12,7 +12,19 @@ export const MetricsFile = byName(
       labels: Type.Optional(
         Type.Array(Type.String({ pattern: PATTERNS.label }), { uniqueItems: true }),
       ),
-      source: Type.Enum(["runtime", "cloudwatch"], { description: "Who emits it." }),
+      source: Type.Enum([...METRIC_SOURCES], { description: "Where it is measured." }),
+      emitter: Type.Optional(
+        Name("Which part of the source emits it, such as api. Default: the source."),
+      ),
+      planned: Type.Optional(
+        Type.String({
+          minLength: 1,
+          description: "Who will emit it: until then the rules on it wait and nothing is asked.",
+        }),
+      ),
+      unwatched: Type.Optional(
+        Type.String({ minLength: 1, description: "Why no rule watches it (X-29)." }),
+      ),
       cloudwatch: Type.Optional(
         Type.Object(
           { namespace: Type.String({ minLength: 1 }), name: Type.String({ minLength: 1 }) },

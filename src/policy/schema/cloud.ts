@@ -61,6 +61,24 @@ const Size = Type.Object(
   closed,
 );
 
+const ApiSize = Type.Object(
+  {
+    ...Size.properties,
+    target: Type.Optional(
+      Type.Object(
+        {
+          requestsPerSecond: Type.Number({
+            exclusiveMinimum: 0,
+            description: "What the API must carry; where it is missing AR-33 has nothing to compare with.",
+          }),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+
 export const InfrastructureFile = Type.Object(
   {
     region: Type.String({ pattern: PATTERNS.region }),
@@ -69,7 +87,7 @@ export const InfrastructureFile = Type.Object(
       minLength: 1,
       description: "CloudWatch namespace of our own metrics.",
     }),
-    services: Type.Object({ api: Size, orchestrator: Size, workers: Size }, closed),
+    services: Type.Object({ api: ApiSize, orchestrator: Size, workers: Size }, closed),
     exportsBucket: Type.String({ pattern: PATTERNS.bucket }),
     database: Type.Object(
       {

@@ -9,13 +9,17 @@ export const PATTERNS = {
   name: "^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$",
   metric: "^[a-z][a-z0-9_]*(?:\\.[a-z][a-z0-9_]*)+$",
   label: "^[a-z][a-z0-9_]*$",
-  levelId: "^AR-\\d{2,3}$",
+  levelId: "^AR-\\d{2,4}$",
   runbookId: "^RB-\\d{2,3}$",
   channel: "^#[a-z0-9][a-z0-9_-]{0,78}$",
   url: "^(?:https://[^\\s/]+|http://(?:localhost|127\\.0\\.0\\.1)(?::\\d+)?)(?:/\\S*)?$",
   slackUser: "^[TE][A-Z0-9]{4,}/[UW][A-Z0-9]{4,}$",
   bucket: "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
   region: "^[a-z]{2}(?:-[a-z]+)+-\\d$",
+  role: "^[a-z]+(?:-[a-z]+)*$",
+  group: "^[A-Za-z0-9][A-Za-z0-9 ._:/@-]{0,127}$",
+  date: "^\\d{4}-\\d{2}-\\d{2}$",
+  respondWithin: "^(?:(?:\\d+(?:ms|[smhdw]))+|nextBusinessDay)$",
 } as const;
 
 export const Name = (description: string) => Type.String({ pattern: PATTERNS.name, description });

@@ -2,7 +2,42 @@
 import { Type } from "typebox";
 import { closed } from "../../base/schema.js";
 import { DOORS, ROLES } from "../policy.js";
-import { byName, Duration, Name, PATTERNS, Params, Whole } from "./form.js";
+import { byName, Duration, PATTERNS, Params, Whole } from "./form.js";
+
+interface EscalationStep {
+  role: string;
+  after: string;
+}
+
+/** The name of a role alone is how the previous version wrote it; its time is then that of its place. */
+const EscalationStep = Type.Unsafe<string | EscalationStep>({
+  type: ["object", "string"],
+  pattern: PATTERNS.role,
+  properties: {
+    role: {
+      type: "string",
+      pattern: PATTERNS.role,
+      description: "A role, never a person or a phone number (X-42).",
+    },
+    after: {
+      type: "string",
+      pattern: PATTERNS.duration,
+      description: "Time since the incident began. A duration such as 90s, 5m or 1h30m.",
+    },
+  },
+  required: ["role", "after"],
+  additionalProperties: false,
+});
+
+const Respond = Type.Object(
+  {
+    respondWithin: Type.String({
+      pattern: PATTERNS.respondWithin,
+      description: "A duration such as 15m, or nextBusinessDay.",
+    }),
+  },
+  closed,
+);
 
 export const RoutesFile = Type.Object(
   {
@@ -19,10 +54,17 @@ export const RoutesFile = Type.Object(
         closed,
       ),
     ),
-    escalation: Type.Array(Name("A role, never a person or a phone number (X-42)."), {
+    escalation: Type.Array(EscalationStep, {
       minItems: 1,
       uniqueItems: true,
+      description: "Who is called, first to last (HB-slo-05).",
     }),
+    severities: Type.Optional(
+      Type.Partial(
+        Type.Object({ sev1: Respond, sev2: Respond, sev3: Respond, sev4: Respond }, closed),
+        { ...closed, description: "How soon somebody answers (X-26)." },
+      ),
+    ),
     runtimeReceivers: Type.Object(
       {
         critical: Type.Array(Type.String(), { minItems: 1, uniqueItems: true }),
@@ -56,6 +98,12 @@ export const AccessFile = Type.Object(
         },
         closed,
       ),
+    ),
+    groups: Type.Optional(
+      Type.Record(Type.String({ pattern: PATTERNS.group }), Roles, {
+        ...closed,
+        description: "What the members of a group of the OIDC issuer may do; of several the highest.",
+      }),
     ),
     serviceRoles: Type.Object({ pagerduty: Roles, policy: Roles }, closed),
     rules: Type.Array(
@@ -119,6 +167,11 @@ export const CatalogueFile = byName(
       status: Type.Enum(["built", "planned"], {
         description: "A planned one is known and never run.",
       }),
+      startedBy: Type.Optional(
+        Type.Enum(["person"], {
+          description: "It answers no alert and no incident by name: a person chooses it.",
+        }),
+      ),
     },
     closed,
   ),
