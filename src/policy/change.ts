@@ -17,8 +17,15 @@ export type Operation =
       readonly before: Json;
       readonly after: Json;
     }
-  | { readonly op: "add"; readonly at: readonly string[]; readonly after: Json }
+  | {
+      readonly op: "add";
+      readonly at: readonly string[];
+      readonly after: Json;
+      /** In a list: the entry that it is put before; null: the last, or no entry of a list. */
+      readonly ahead: string | null;
+    }
   | { readonly op: "remove"; readonly at: readonly string[]; readonly before: Json }
+  /** `at` leads to the list; what else changes in the entry is told under its new name. */
   | {
       readonly op: "rename";
       readonly at: readonly string[];

@@ -4,6 +4,7 @@
  * no tags, one document, decimal numbers.
  */
 import {
+  COLLECTION_STYLE,
   EVENT_ID,
   type Event,
   getScalarValue,
@@ -15,6 +16,7 @@ import type { Problem } from "../base/problem.js";
 import { openDelimiter, refuseSource, Source, type SourceFile } from "./source.js";
 import {
   type Entry,
+  type Layout,
   type MapNode,
   type Node,
   type Place,
@@ -33,7 +35,16 @@ const DEPTH_MAX = 40;
 /** A file with more has one mistake many times over. */
 const PROBLEMS_MAX = 200;
 
+/** By file as it was read: each environment of a set reads the same ones. */
+const parsedFiles = new WeakMap<SourceFile, Parsed>();
+
 export function parsePolicyText(file: SourceFile): Parsed {
+  const parsed = parsedFiles.get(file) ?? parseText(file);
+  parsedFiles.set(file, parsed);
+  return parsed;
+}
+
+function parseText(file: SourceFile): Parsed {
   const source = new Source(file);
   const refusal = refuseSource(source);
   if (refusal) return { root: null, problems: [refusal] };
@@ -142,9 +153,9 @@ class TreeBuilder {
       case EVENT_ID.SCALAR:
         return this.#scalar(event, fallback);
       case EVENT_ID.SEQUENCE:
-        return this.#list(this.#source.place(event.start));
+        return this.#list(this.#source.place(event.start), layoutOf(event));
       case EVENT_ID.MAPPING:
-        return this.#map(this.#source.place(event.start));
+        return this.#map(this.#source.place(event.start), layoutOf(event));
       default:
         return nothingAt(fallback, true);
     }
@@ -159,14 +170,14 @@ class TreeBuilder {
     );
   }
 
-  #list(place: Place): Node {
+  #list(place: Place, layout: Layout): Node {
     const items: Node[] = [];
     while (this.#events[this.#next]!.type !== EVENT_ID.POP) items.push(this.#readNode(place));
     this.#next += 1;
-    return { kind: "list", place, items };
+    return { kind: "list", place, layout, items };
   }
 
-  #map(place: Place): MapNode {
+  #map(place: Place, layout: Layout): MapNode {
     const entries = new Map<string, Entry>();
     while (this.#events[this.#next]!.type !== EVENT_ID.POP) {
       const key = this.#readNode(place);
@@ -177,7 +188,7 @@ class TreeBuilder {
       else entries.set((key as ScalarNode).text, { key: key.place, node });
     }
     this.#next += 1;
-    return { kind: "map", place, entries };
+    return { kind: "map", place, layout, entries };
   }
 
   #scalar(event: Extract<Event, { type: typeof EVENT_ID.SCALAR }>, fallback: Place): ScalarNode {
@@ -186,19 +197,27 @@ class TreeBuilder {
     const quoted = event.style !== SCALAR_STYLE.PLAIN;
     const mark =
       event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED;
-    const place = this.#source.place(event.valueStart - (mark ? 1 : 0));
-    if (quoted) return { kind: "scalar", place, value: text, text, quoted, refused: false };
+    const around = mark ? 1 : 0;
+    const place = this.#source.place(event.valueStart - around);
+    const written = { start: event.valueStart - around, end: event.valueEnd + around };
+    const span = quoted && !mark ? undefined : written;
+    if (quoted) return { kind: "scalar", place, span, value: text, text, quoted, refused: false };
     const refusal = refuseNumeral(text, place);
     if (refusal) this.#problems.push(refusal);
     return {
       kind: "scalar",
       place,
+      span,
       value: plainValue(text),
       text,
       quoted,
       refused: refusal !== null,
     };
   }
+}
+
+function layoutOf(event: { readonly start: number; readonly style: number }): Layout {
+  return { start: event.start, flow: event.style === COLLECTION_STYLE.FLOW };
 }
 
 function nothingAt(place: Place, refused: boolean): ScalarNode {

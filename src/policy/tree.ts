@@ -13,11 +13,19 @@ export interface Place {
   readonly column: number;
 }
 
+/** Offsets into the text of the file as `Source` has it (no byte order mark), from `start` up to before `end`. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
 export type Scalar = string | number | boolean | null;
 
 export interface ScalarNode {
   readonly kind: "scalar";
   readonly place: Place;
+  /** With its quotes. Absent where nothing is written, for block texts, and for what comes from no file. */
+  readonly span?: Span | undefined;
   readonly value: Scalar;
   /** As written, for messages. */
   readonly text: string;
@@ -26,9 +34,17 @@ export interface ScalarNode {
   readonly refused: boolean;
 }
 
+/** Where a list or a map begins, and how it is written. Absent for what comes from no file. */
+export interface Layout {
+  readonly start: number;
+  /** In brackets or braces. */
+  readonly flow: boolean;
+}
+
 export interface ListNode {
   readonly kind: "list";
   readonly place: Place;
+  readonly layout?: Layout | undefined;
   readonly items: readonly Node[];
 }
 
@@ -40,6 +56,7 @@ export interface Entry {
 export interface MapNode {
   readonly kind: "map";
   readonly place: Place;
+  readonly layout?: Layout | undefined;
   readonly entries: ReadonlyMap<string, Entry>;
 }
 

@@ -1,0 +1,167 @@
+/** What a change of routes, access, automation or the catalogue means: who is told, and who may do what. */
+import type { Json } from "../../base/json.js";
+import { type AccessRule, ROLES } from "../policy.js";
+import { duration, plain, value } from "../words.js";
+import { judgeRuleAdded, judgeRuleOrder, judgeRuleRemoved } from "./access-rule.js";
+import {
+  amount,
+  entry,
+  exchange,
+  type Judge,
+  type Meaning,
+  members,
+  type Rows,
+  ranked,
+  verdict,
+} from "./row.js";
+
+const ELSEWHERE: Meaning = ["looser", "told elsewhere: make sure that somebody reads there"];
+const MORE_RIGHTS: Meaning = ["looser", "more rights"];
+const FEWER_RIGHTS: Meaning = ["stricter", "fewer rights"];
+
+const judgeReceiverKind: Judge = ({ before, after }) => {
+  const words = `kind ${value(before)} → ${value(after)}`;
+  if (before === "pagerduty") return verdict(words, ["looser", "wakes nobody any more"]);
+  return after === "pagerduty"
+    ? verdict(words, ["stricter", "wakes people now"])
+    : verdict(words, ELSEWHERE);
+};
+
+/** The next business day is later than any time. */
+const judgeResponse: Judge = ({ before, after }) => {
+  const read = (json: Json | undefined) =>
+    (json as { withinMs?: number } | undefined)?.withinMs ?? Number.POSITIVE_INFINITY;
+  const show = (ms: number) =>
+    ms === Number.POSITIVE_INFINITY ? "the next business day" : duration(ms);
+  const [from, to] = [read(before), read(after)];
+  return verdict(
+    `within ${show(from)} → ${show(to)}`,
+    to > from ? ["looser", "answered later"] : ["stricter", "answered sooner"],
+  );
+};
+
+const ROUTE_ROWS: Rows = {
+  "routes.receivers.*": entry({
+    added: ["new", "the receiver is new"],
+    removed: ["gone", "the receiver is gone"],
+  }),
+  "routes.receivers.*.name": exchange("name"),
+  "routes.receivers.*.kind": judgeReceiverKind,
+  "routes.receivers.*.channel": exchange("channel", ELSEWHERE),
+  "routes.receivers.*.url": exchange("address", ELSEWHERE),
+  "routes.receivers.*.perMinuteMax": amount("told one by one up to, in a minute", plain, {
+    more: ["stricter", "digests begin later"],
+    less: ["looser", "digests begin sooner"],
+  }),
+  "routes.escalation.*": entry({
+    added: ["stricter", "is called too"],
+    removed: ["looser", "is not called any more"],
+  }),
+  "routes.escalation.*.role": exchange("role"),
+  "routes.escalation.*.afterMs": amount("called after", duration, {
+    more: ["looser", "called later"],
+    less: ["stricter", "called sooner"],
+  }),
+  ...Object.fromEntries(
+    ["critical", "operator"].map((group) => [
+      `routes.runtimeReceivers.${group}`,
+      members({
+        lost: ["looser", `${group} words of the runtime no longer go to`],
+        gained: ["stricter", `${group} words of the runtime also go to`],
+      }),
+    ]),
+  ),
+  "routes.severities.*": judgeResponse,
+};
+
+const PERSON_ROLE = ranked("role", ROLES, { more: MORE_RIGHTS, less: FEWER_RIGHTS });
+const IDENTITIES = members({
+  lost: ["stricter", "no longer speaks as"],
+  gained: ["looser", "now also speaks as"],
+});
+
+const judgePerson: Judge = ({ operation, before, after }) => {
+  const { role } = (after ?? before ?? {}) as { role?: string };
+  return operation.op === "add"
+    ? verdict(`is new as ${role}`, MORE_RIGHTS)
+    : verdict(`is gone, was ${role}`, FEWER_RIGHTS);
+};
+
+const judgeGroup: Judge = (seen) => {
+  const { operation, before, after } = seen;
+  if (operation.op === "set") return PERSON_ROLE(seen);
+  return operation.op === "add"
+    ? verdict(`its members become ${value(after)}`, MORE_RIGHTS)
+    : verdict(`its members are no longer ${value(before)}`, FEWER_RIGHTS);
+};
+
+const ACCESS_ROWS: Rows = {
+  "access.people.*": judgePerson,
+  "access.people.*.name": exchange("name"),
+  "access.people.*.role": PERSON_ROLE,
+  "access.people.*.slack": IDENTITIES,
+  "access.people.*.subjects": IDENTITIES,
+  "access.people.*.github": exchange("GitHub login", ["looser", "another account has the rights"]),
+  "access.groups.*": judgeGroup,
+  "access.serviceRoles.pagerduty": ranked("PagerDuty acts as", ROLES, {
+    more: MORE_RIGHTS,
+    less: FEWER_RIGHTS,
+  }),
+  "access.serviceRoles.policy": ranked("automation acts as", ROLES, {
+    more: MORE_RIGHTS,
+    less: FEWER_RIGHTS,
+  }),
+  "access.rules": judgeRuleOrder,
+  "access.rules.*": ({ operation, sets, before, after }) =>
+    operation.op === "add"
+      ? judgeRuleAdded(after as unknown as AccessRule, sets.before.access.rules)
+      : judgeRuleRemoved(before as unknown as AccessRule, sets.after.access.rules),
+  "access.rules.*.runbook": exchange("for", MORE_RIGHTS),
+  "access.rules.*.danger": exchange("for", MORE_RIGHTS),
+  "access.rules.*.role": ranked("least role", ROLES, { more: FEWER_RIGHTS, less: MORE_RIGHTS }),
+  "access.rules.*.doors": members({
+    lost: ["stricter", "no longer through"],
+    gained: ["looser", "now also through"],
+  }),
+  "access.rules.*.approvals": amount("people who must agree", plain, {
+    more: ["stricter", "more must agree"],
+    less: ["looser", "fewer must agree"],
+  }),
+};
+
+const STARTS_OTHERWISE: Meaning = ["looser", "starts by itself in another way"];
+
+const AUTOMATION_ROWS: Rows = {
+  "automation.*": entry({
+    added: ["looser", "starts by itself from now on"],
+    removed: ["stricter", "does not start by itself any more"],
+  }),
+  "automation.*.name": exchange("name"),
+  "automation.*.when": exchange("when", STARTS_OTHERWISE),
+  "automation.*.runbook": exchange("runbook", STARTS_OTHERWISE),
+  "automation.*.params": exchange("with", STARTS_OTHERWISE),
+  "automation.*.guard.cooldownMs": amount("not again within", duration, {
+    more: ["stricter", "starts less often"],
+    less: ["looser", "starts more often"],
+  }),
+  "automation.*.guard.perHourMax": amount("starts in an hour", plain, {
+    more: ["looser", "starts more often"],
+    less: ["stricter", "starts less often"],
+  }),
+};
+
+export const PEOPLE_ROWS: Rows = {
+  ...ROUTE_ROWS,
+  ...ACCESS_ROWS,
+  ...AUTOMATION_ROWS,
+  "runbooks.*": ({ operation, before, after }) =>
+    operation.op === "set"
+      ? verdict(`${value(before)} → ${value(after)}`, [
+          "neutral",
+          after === "built" ? "may be run now" : "cannot be run any more",
+        ])
+      : verdict(value(after ?? before), [
+          operation.op === "add" ? "new" : "gone",
+          "in the catalogue",
+        ]),
+};
