@@ -1,36 +1,50 @@
-/** `policy check`: every problem at once, as `file:line:column: message`. */
-import { formatProblem } from "../base/problem.js";
-import { policyDigest } from "../policy/digest.js";
-import { checkDirectory, loadDirectory, readPolicyDirectory } from "../runtime/policy-source.js";
-import { parseCommandLine } from "./arguments.js";
-import { type CommandIo, commandOfVerbs, EXIT_FAILED, EXIT_OK, type Verb } from "./command.js";
+/** The verbs of `policy`. Each is loaded when it is called: a check must not wait for databases and clouds to load. */
+import { commandOfVerbs, type Verb } from "./command.js";
 
-const checkVerb: Verb = {
-  usage: "policy check [DIR] [--json]",
-  does: "every problem of the policies at its file, line and column",
-  run: async (args, io) => {
-    const { values, operands } = parseCommandLine(args, { json: { type: "boolean" } }, ["[DIR]"]);
-    return check(operands[0] ?? "policies", values.json === true, io);
-  },
-};
-
-async function check(directory: string, json: boolean, io: CommandIo): Promise<number> {
-  const read = await readPolicyDirectory(directory, io);
-  const problems = checkDirectory(read);
-  const ok = problems.length === 0;
-  if (json) {
-    io.out(JSON.stringify({ ok, problems }));
-    return ok ? EXIT_OK : EXIT_FAILED;
-  }
-  for (const problem of problems) io.out(formatProblem(problem));
-  if (!ok) {
-    io.err(`${problems.length} ${problems.length === 1 ? "problem" : "problems"} found`);
-    return EXIT_FAILED;
-  }
-  const local = loadDirectory(read, "local");
-  const digest = local.ok ? `; digest ${policyDigest(local.value).slice(0, 12)} (local)` : "";
-  io.out(`${read.files.length} files of ${read.shown("policies")}, no problems${digest}`);
-  return EXIT_OK;
+/** @param load gives the function of the verb's own file in `policy/` */
+function verb(usage: string, does: string, load: () => Promise<Verb["run"]>): Verb {
+  return { usage, does, run: async (args, io) => (await load())(args, io) };
 }
 
-export const policyCommand = commandOfVerbs("policy", { check: checkVerb });
+export const policyCommand = commandOfVerbs("policy", {
+  check: verb(
+    "policy check [DIR] [--format text|github|json] [--json] [--now DAY]",
+    "every problem of the policies at its file, line and column",
+    async () => (await import("./policy/check.js")).runCheck,
+  ),
+  show: verb(
+    "policy show [PATH] [--env production] [--dir DIR] [--json]",
+    "what is in force, and the line or default that says so",
+    async () => (await import("./policy/show.js")).runShow,
+  ),
+  diff: verb(
+    "policy diff BASE [--env NAME] [--dir DIR] [--format text|markdown|json] [--out FILE]",
+    "what has another meaning than in a folder or a commit, and how risky that is",
+    async () => (await import("./policy/diff.js")).runDiff,
+  ),
+  bundle: verb(
+    "policy bundle [--env NAME] [--dir DIR] [--out FILE|-] [--previewed FILE] [--json]",
+    "the policies of one environment as one object with its digest, not yet signed",
+    async () => (await import("./policy/bundle.js")).runBundle,
+  ),
+  publish: verb(
+    "policy publish --to DIR|s3://BUCKET/KEY|api:URL [--env NAME] [--dir DIR] [--commit SHA] [--if-kinds runtime|all] [--previewed FILE] [--token-file FILE] [--json]",
+    "sign them, and put them where the runtime finds them",
+    async () => (await import("./policy/publish.js")).runPublish,
+  ),
+  change: verb(
+    "policy change PATH VALUE --reason TEXT [--env NAME] [--dry-run] [--json]",
+    "open a pull request that changes one value: the line, what it means, and its number",
+    async () => (await import("./policy/change.js")).runChange,
+  ),
+  status: verb(
+    "policy status [--json]",
+    "which policy is in force, which was published, and what stands between",
+    async () => (await import("./policy/status.js")).runStatus,
+  ),
+  release: verb(
+    "policy release REVISION --reason TEXT",
+    "let a held policy go on, because you know better",
+    async () => (await import("./policy/release.js")).runRelease,
+  ),
+});

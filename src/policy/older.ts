@@ -1,12 +1,6 @@
 /** A set that an older version has put in force lacks what came later: the defaults of today hold for that. */
-import {
-  ADOPTION_DEFAULTS,
-  CACHE_DEFAULTS,
-  type EscalationStep,
-  type PolicySet,
-  RESPONSE_DEFAULTS,
-  RETENTION_DEFAULTS,
-} from "./policy.js";
+import { ADOPTION_DEFAULTS, CACHE_DEFAULTS, RESPONSE_DEFAULTS } from "./defaults.js";
+import { type EscalationStep, type PolicySet, RETENTION_DEFAULTS } from "./policy.js";
 import { resolveBreakers } from "./resolve-breakers.js";
 import { afterByPlace } from "./resolve-routes.js";
 

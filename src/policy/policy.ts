@@ -373,30 +373,6 @@ export interface AdoptionLimits {
   readonly retentionMargin: number;
 }
 
-const MINUTE_MS = 60_000;
-
-/** X-26 and HB-slo-05: where routes.yaml says nothing. */
-export const RESPONSE_DEFAULTS: Readonly<Record<Severity, Response>> = {
-  sev1: { by: "time", withinMs: 15 * MINUTE_MS },
-  sev2: { by: "time", withinMs: 60 * MINUTE_MS },
-  sev3: { by: "time", withinMs: 240 * MINUTE_MS },
-  sev4: { by: "nextBusinessDay" },
-};
-
-export const CACHE_DEFAULTS: CacheLifetimes = {
-  defaultMs: 60 * MINUTE_MS,
-  repoMetadataMs: 60 * MINUTE_MS,
-  repoScoreMs: 5 * MINUTE_MS,
-};
-
-export const ADOPTION_DEFAULTS: AdoptionLimits = {
-  newPagesMax: 3,
-  canaryMs: 3_000,
-  probationMs: 5 * MINUTE_MS,
-  stormPages: 10,
-  retentionMargin: 0.1,
-};
-
 export interface Infrastructure {
   readonly region: string;
   readonly cluster: string;

@@ -1,13 +1,8 @@
 /** Flags, lifetimes and the limits of adoption: sections that may be missing, and what holds then. */
 import { assert } from "../base/assert.js";
 import { parseDuration } from "../base/duration.js";
-import {
-  ADOPTION_DEFAULTS,
-  type AdoptionLimits,
-  CACHE_DEFAULTS,
-  type CacheLifetimes,
-  type Flag,
-} from "./policy.js";
+import { ADOPTION_DEFAULTS, CACHE_DEFAULTS } from "./defaults.js";
+import type { AdoptionLimits, CacheLifetimes, Flag } from "./policy.js";
 import type { RawSection } from "./schema.js";
 
 export function resolveFlags(raw: RawSection<"flags"> = {}): Record<string, Flag> {

@@ -1,9 +1,9 @@
 /** Who is called when, and how soon: routes.yaml with the tables of the handbook where it says nothing. */
 import { assert } from "../base/assert.js";
 import { MINUTE_MS, parseDuration } from "../base/duration.js";
+import { RESPONSE_DEFAULTS } from "./defaults.js";
 import {
   type EscalationStep,
-  RESPONSE_DEFAULTS,
   type Response,
   type Routes,
   SEVERITIES,

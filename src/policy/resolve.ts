@@ -33,9 +33,9 @@ import type { RawSection, RawSet, Section } from "./schema.js";
 import { type SignalUnit, thresholdNumber, unitOfSignal } from "./threshold.js";
 
 /** Grouping and repetition of rules that do not say them: Alertmanager's usual numbers. */
-const GROUP_DEFAULT = { wait: "30s", interval: "5m", repeat: "4h" } as const;
-const COOLDOWN_DEFAULT = "30m";
-const NO_DATA_DEFAULT = { after: "2m", then: "hold" } as const;
+export const GROUP_DEFAULT = { wait: "30s", interval: "5m", repeat: "4h" } as const;
+export const COOLDOWN_DEFAULT = "30m";
+export const NO_DATA_DEFAULT = { after: "2m", then: "hold" } as const;
 
 export function resolvePolicySet(raw: RawSet, system: string, environment: string): PolicySet {
   const metrics = mapValues(raw.metrics, resolveMetric);
@@ -63,8 +63,8 @@ export function resolvePolicySet(raw: RawSet, system: string, environment: strin
     cache: resolveCache(raw.cache),
     adoption: resolveAdoption(raw.adoption),
     access: resolveAccess(raw.access),
-    automation: Object.entries(raw.automation).map(([name, entry]) =>
-      resolveAutomation(name, entry),
+    automation: sortedByName(
+      Object.entries(raw.automation).map(([name, entry]) => resolveAutomation(name, entry)),
     ),
     runbooks: mapValues(raw.catalogue, (_, { status }) => status),
   };
@@ -88,6 +88,12 @@ function mapValues<K extends string, A, B>(
 /** Moving a rule to another file is no change of policy, so order by name and not by file. */
 function sortedByName<T extends { readonly name: string }>(items: readonly T[]): T[] {
   return [...items].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** A bundle has lost the order of the file, and means the same. */
+function byKey<T>(record: Readonly<Record<string, T>>): T[] {
+  const entries = Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
+  return entries.map(([, value]) => value);
 }
 
 function toMs(text: string): number {
@@ -298,14 +304,12 @@ function resolveAccess(raw: Raw<"access">): Access {
   return {
     serviceRoles: raw.serviceRoles,
     groups: raw.groups ?? {},
-    people: Object.values(raw.people).map(
-      ({ github = null, slack = [], subjects = [], ...person }) => ({
-        ...person,
-        slack,
-        github,
-        subjects,
-      }),
-    ),
+    people: byKey(raw.people).map(({ github = null, slack = [], subjects = [], ...person }) => ({
+      ...person,
+      slack,
+      github,
+      subjects,
+    })),
     rules: raw.rules.map(({ runbook = null, danger = null, ...rule }) => ({
       runbook,
       danger,

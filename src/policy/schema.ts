@@ -33,7 +33,11 @@ export const SECTIONS = Object.keys(SECTION_SCHEMAS) as readonly Section[];
 export type RawSection<S extends Section> = Static<(typeof SECTION_SCHEMAS)[S]>;
 
 /** Came after the first landing: an older folder or bundle without them stays valid, and the defaults hold. */
-export const OPTIONAL_SECTIONS = ["flags", "cache", "adoption"] as const satisfies readonly Section[];
+export const OPTIONAL_SECTIONS = [
+  "flags",
+  "cache",
+  "adoption",
+] as const satisfies readonly Section[];
 type OptionalSection = (typeof OPTIONAL_SECTIONS)[number];
 
 export function isOptional(section: Section): section is OptionalSection {

@@ -4,7 +4,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 import { fault } from "../base/fault.js";
 import type { Checked, Problem } from "../base/problem.js";
-import { checkPolicies, type LoadedSet, loadRawSet } from "../policy/bundle.js";
+import { type Examined, examinePolicies, type LoadedSet, loadRawSet } from "../policy/bundle.js";
 import { CATALOGUE_PATH, isPolicyFile } from "../policy/files.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { SourceFile } from "../policy/source.js";
@@ -17,6 +17,8 @@ const HINT = "name the folder that holds access.yaml and algobrain/";
 
 export interface PolicyDirectory {
   readonly files: readonly SourceFile[];
+  /** Names of the runbooks beside the catalogue, without `.ts`; null where there are none to see. */
+  readonly runbookFiles: readonly string[] | null;
   /** A path of the policy room as the person would type it from the working directory. */
   shown(path: string): string;
 }
@@ -44,7 +46,8 @@ export async function readPolicyDirectory(
       path === CATALOGUE_PATH ? catalogue : join(folder, path.slice(ROOT_NAME.length + 1));
     return real === null ? path : asTyped(real, directory, where.cwd);
   };
-  return { files: files.filter((file) => file !== null), shown };
+  const runbookFiles = catalogue === null ? null : await listRunbooks(dirname(catalogue));
+  return { files: files.filter((file) => file !== null), runbookFiles, shown };
 }
 
 /** The policy set of one environment, or every problem at its place as the person would type it. */
@@ -62,9 +65,14 @@ export function loadDirectoryRaw(
   return checked.ok ? checked : { ok: false, problems: relocate(directory, checked.problems) };
 }
 
-/** Every environment of every system. */
-export function checkDirectory(directory: PolicyDirectory): Problem[] {
-  return relocate(directory, checkPolicies(directory.files));
+/**
+ * Every environment of every system.
+ * @param today `2026-11-22`: flags that end before are problems
+ */
+export function examineDirectory(directory: PolicyDirectory, today: string): Examined {
+  const { files, runbookFiles } = directory;
+  const { problems, local } = examinePolicies(files, { today, runbookFiles });
+  return { problems: relocate(directory, problems), local };
 }
 
 /** Sentences name other files too. */
@@ -114,6 +122,12 @@ async function findCatalogue(folder: string, packageRoot: string): Promise<strin
     if ((await statIfThere(candidate))?.isFile()) return candidate;
   }
   return null;
+}
+
+/** An installed program has them compiled elsewhere: then nobody can say whether one is missing. */
+async function listRunbooks(folder: string): Promise<string[] | null> {
+  const names = (await readdir(folder)).filter((name) => /(?<!\.d)\.ts$/.test(name));
+  return names.length === 0 ? null : names.map((name) => name.replace(/\.ts$/, "")).sort();
 }
 
 /** Null for what is named like a file and is none. */

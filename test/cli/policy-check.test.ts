@@ -253,6 +253,56 @@ describe("policy check", () => {
   });
 });
 
+describe("policy check --format", () => {
+  let broken: readonly SourceFile[];
+  beforeAll(() => {
+    broken = withEdit(HEALING, "crashMax: 3", "crashMax: three").files;
+  });
+  const line = "algobrain/healing.yaml:16:11: found";
+
+  test("github says it beside the line, and in the log", async () => {
+    const name = await folderOf("github", broken);
+    const { code, out, err } = await cli(["policy", "check", name, "--format", "github"]);
+    expect({ code, err }).toEqual({ code: 1, err: "1 problem found\n" });
+    expect(out.trimEnd().split("\n")).toEqual([
+      `${name}/${line} "three", expected a whole number`,
+      `::error file=${name}/algobrain/healing.yaml,line=16,col=11,title=policy::found "three", expected a whole number`,
+    ]);
+    const well = await cli(["policy", "check", "--format", "github"]);
+    expect(well.out).toMatch(/^\d+ files of policies, no problems; digest [0-9a-f]{12} \(local\)/);
+    expect(well.out).not.toContain("::");
+  });
+
+  test("json is --json", async () => {
+    const name = await folderOf("json", broken);
+    const long = await cli(["policy", "check", name, "--format", "json"]);
+    expect(long).toEqual(await cli(["policy", "check", name, "--json"]));
+    expect(JSON.parse(long.out)).toMatchObject({ ok: false, problems: [{ line: 16, column: 11 }] });
+  });
+
+  test.each([
+    [["--format", "xml"], '--format: found "xml", expected text, github, json'],
+    [["--format", "text", "--json"], "--json is --format json: leave one of them out"],
+    [["--now", "2026-02-30"], '--now: found "2026-02-30", expected a day such as 2026-12-31'],
+  ])("%j is asked wrongly", async (options, sentence) => {
+    const { code, out, err } = await cli(["policy", "check", ...options]);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toContain(`policy: ${sentence}\n`);
+  });
+});
+
+describe("policy check --now", () => {
+  test("finds a flag that is past its day (X-57)", async () => {
+    const flag = "a-flag:\n  value: true\n  owner: cto\n  expires: 2026-12-31\n  why: Trying.\n";
+    const name = await folderOf("flag", withFile("policies/algobrain/flags.yaml", flag));
+    const on = (day: string) => cli(["policy", "check", name, "--now", day]);
+    expect(await on("2026-12-31")).toMatchObject({ code: 0, err: "" });
+    const past = await on("2027-01-01");
+    expect(past.code).toBe(1);
+    expect(past.out).toContain('/algobrain/flags.yaml:4:12: found "2026-12-31", which is past');
+  });
+});
+
 describe("paths stand as the person would type them", () => {
   let folder: string;
   const where = "algobrain/healing.yaml";

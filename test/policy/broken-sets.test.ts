@@ -245,9 +245,9 @@ const CASES: readonly (readonly [string, string, string, string, readonly string
   [
     "a phone number as a role (X-42)",
     "policies/routes.yaml",
-    "cto]",
-    "¦+491701234567]",
-    ["found +491701234567, expected lower-case words joined by dashes, such as queue-depth-high"],
+    "role: cto",
+    "role: ¦+491701234567",
+    ["found +491701234567, expected a role of lower-case letters and dashes, such as tech-lead"],
   ],
   [
     "a display name as an identity",
@@ -317,7 +317,7 @@ const CASES: readonly (readonly [string, string, string, string, readonly string
     "policies/automation.yaml",
     "incident:\n      titleIncludes: queue-depth-high\n      dedupKeyPrefix: algobrain/queue-depth-high",
     "alert: ¦AR-96",
-    ['unknown alert level "AR-96" (did you mean "AR-06" or "AR-16"?)'],
+    ['unknown alert level "AR-96" (did you mean "AR-06" or "AR-16" or "AR-26"?)'],
   ],
   [
     "automation of everything",
@@ -331,7 +331,7 @@ const CASES: readonly (readonly [string, string, string, string, readonly string
     "runbooks/catalogue.yaml",
     "RB-02",
     "¦RB-01",
-    ['found runbook id "RB-01" twice, first at runbooks/catalogue.yaml:7'],
+    ['found runbook id "RB-01" twice, first at runbooks/catalogue.yaml:8'],
   ],
   [
     "a state of a runbook that is none",
@@ -343,8 +343,8 @@ const CASES: readonly (readonly [string, string, string, string, readonly string
   [
     "an environment that misspells a rule",
     `${SYSTEM}/environments/staging.yaml`,
-    "retention:",
-    "alerts:\n  ¦queue-dept-high: { cooldown: 1h }\nretention:",
+    "  workers-below-minimum:",
+    "  ¦queue-dept-high: { cooldown: 1h }\n  workers-below-minimum:",
     [
       'found "queue-dept-high", which the common policies do not have under alerts (did you mean "queue-depth-high"?)',
     ],
@@ -366,8 +366,8 @@ const CASES: readonly (readonly [string, string, string, string, readonly string
   [
     "an environment with a wrong unit",
     `${SYSTEM}/environments/staging.yaml`,
-    "retention:",
-    "alerts: { worker-success-rate-low: { levels: { critical: { value: ¦95 } } } }\nretention:",
+    "  workers-below-minimum:",
+    "  worker-success-rate-low: { levels: { critical: { value: ¦95 } } }\n  workers-below-minimum:",
     ["found 95, expected a fraction from 0 to 1 (write 0.95)"],
   ],
   [

@@ -1,14 +1,12 @@
 /** A small valid policy set: tests say only what matters to them. */
-import {
-  ADOPTION_DEFAULTS,
-  type AlertLevel,
-  type AlertRule,
-  CACHE_DEFAULTS,
-  type Metric,
-  type PolicySet,
-  RESPONSE_DEFAULTS,
-  type ServiceScaling,
-  type WorkerKind,
+import { ADOPTION_DEFAULTS, CACHE_DEFAULTS, RESPONSE_DEFAULTS } from "../../src/policy/defaults.js";
+import type {
+  AlertLevel,
+  AlertRule,
+  Metric,
+  PolicySet,
+  ServiceScaling,
+  WorkerKind,
 } from "../../src/policy/policy.js";
 
 const MINUTE_MS = 60_000;

@@ -23,7 +23,7 @@ export const EVERY_DEFAULT_MS = 15_000;
 type Form = Signal["form"];
 
 /** A signal as far as it can be read. */
-interface SignalView {
+export interface SignalView {
   readonly form: Form;
   readonly body: Node;
   readonly selectors: readonly Node[];
@@ -52,7 +52,7 @@ function checkRule(rule: Node, metrics: Node | undefined): Problem[] {
   ];
 }
 
-function viewSignal(rule: Node, metrics: Node | undefined): SignalView | undefined {
+export function viewSignal(rule: Node, metrics: Node | undefined): SignalView | undefined {
   const forms = entriesOf(descend(rule, "signal"));
   const [name, entry] = forms[0] ?? [];
   if (forms.length !== 1 || !entry || !name) return undefined;

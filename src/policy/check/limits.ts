@@ -1,6 +1,8 @@
-/** Numbers that must fit one another: bounds, capacity, and what AWS accepts. */
+/** Numbers that must fit one another: bounds, capacity, times, and what AWS accepts. */
+import { formatDuration } from "../../base/duration.js";
 import type { Problem } from "../../base/problem.js";
 import { FARGATE_CPUS, fargateMemory, LOG_DAYS } from "../aws-limits.js";
+import { ADOPTION_DEFAULTS } from "../defaults.js";
 import { RETENTION_DEFAULTS } from "../policy.js";
 import {
   descend,
@@ -10,20 +12,19 @@ import {
   numberOf,
   type PolicyTree,
   problemAt,
-  textOf,
 } from "../tree.js";
 import { show } from "./shape.js";
 
 export function checkLimits(tree: PolicyTree): Problem[] {
   return [
     ...checkBounds(tree),
-    ...checkTargets(tree),
     ...checkConnections(tree),
     ...checkSizes(tree),
     ...checkWorkers(tree),
     ...checkHealing(tree),
     ...checkLogDays(tree),
     ...checkQuarantineWarning(tree),
+    ...checkProbation(tree),
   ];
 }
 
@@ -44,7 +45,7 @@ function amountOf(node: Node | undefined): number | undefined {
   return numberOf(node) ?? durationOf(node);
 }
 
-function servicesOf(tree: PolicyTree): Node[] {
+export function servicesOf(tree: PolicyTree): Node[] {
   return entriesOf(tree.get("scaling")).map(([, entry]) => entry.node);
 }
 
@@ -56,81 +57,6 @@ function checkBounds(tree: PolicyTree): Problem[] {
       ...checkAtMost(min, desired, "desired"),
       ...checkAtMost(desired, max, "max"),
     ];
-  });
-}
-
-function scalingPoliciesOf(tree: PolicyTree): Node[] {
-  return servicesOf(tree).flatMap((service) =>
-    entriesOf(descend(service, "policies")).map(([, entry]) => entry.node),
-  );
-}
-
-function checkTargets(tree: PolicyTree): Problem[] {
-  return scalingPoliciesOf(tree).flatMap((policy) => {
-    const target = descend(policy, "target");
-    const percent = descend(policy, "metric", "predefined") !== undefined;
-    const value = numberOf(target);
-    if (target && percent && value !== undefined && value > 100)
-      return [
-        problemAt(target.place, `found ${show(target)}, expected a percentage of at most 100`),
-      ];
-    return [...checkCooldowns(policy), ...checkScalingMetric(policy, tree)];
-  });
-}
-
-/** AWS counts cool-downs in whole seconds. */
-function checkCooldowns(policy: Node): Problem[] {
-  return ["scaleInCooldown", "scaleOutCooldown"].flatMap((key) => {
-    const node = descend(policy, key);
-    const ms = durationOf(node);
-    return node && ms !== undefined && ms % 1000 !== 0
-      ? [problemAt(node.place, `found ${show(node)}, expected whole seconds`)]
-      : [];
-  });
-}
-
-/** The metric has a producer, and scaling begins before people are told (X-10). */
-function checkScalingMetric(policy: Node, tree: PolicyTree): Problem[] {
-  const custom = descend(policy, "metric", "custom");
-  const name = descend(custom, "name");
-  if (!custom || !name || !tree.has("metrics")) return [];
-  const published = entriesOf(tree.get("metrics")).find(
-    ([, entry]) =>
-      textOf(descend(entry.node, "cloudwatch", "name")) === textOf(name) &&
-      textOf(descend(entry.node, "cloudwatch", "namespace")) ===
-        textOf(descend(custom, "namespace")),
-  );
-  if (!published)
-    return [
-      problemAt(
-        name.place,
-        `found the metric ${show(name)}, which no metric of metrics.yaml is published as`,
-        "name it under cloudwatch: of the metric",
-      ),
-    ];
-  return checkBelowAlerts(descend(policy, "target"), published[0], tree);
-}
-
-function checkBelowAlerts(target: Node | undefined, metric: string, tree: PolicyTree): Problem[] {
-  const value = numberOf(target);
-  if (!target || value === undefined) return [];
-  return entriesOf(tree.get("alerts")).flatMap(([rule, entry]) => {
-    const signal = descend(entry.node, "signal");
-    const body = descend(signal, "last") ?? descend(signal, "agg");
-    if (textOf(descend(body, "metric")) !== metric) return [];
-    return entriesOf(descend(entry.node, "levels")).flatMap(([, level]) => {
-      const alert = numberOf(descend(level.node, "value"));
-      const above = textOf(descend(level.node, "op"))?.startsWith(">");
-      const id = textOf(descend(level.node, "id")) ?? "a level";
-      return above && alert !== undefined && value >= alert
-        ? [
-            problemAt(
-              target.place,
-              `found ${value}, expected less than ${alert}, where ${id} of ${rule} fires (X-10)`,
-            ),
-          ]
-        : [];
-    });
   });
 }
 
@@ -213,6 +139,22 @@ function checkQuarantineWarning(tree: PolicyTree): Problem[] {
       (warn ?? kept).place,
       `quarantined jobs would be about to go from their first day: they are kept ${days} days, and the warning comes ${warnDays} before (X-07)`,
       "make quarantined_jobs_warn_days less than quarantined_jobs_retention_days",
+    ),
+  ];
+}
+
+/** Who works with a new policy first is still watched when all do. */
+function checkProbation(tree: PolicyTree): Problem[] {
+  const node =
+    descend(tree.get("adoption"), "canary") ?? descend(tree.get("adoption"), "probation");
+  const canary = durationOf(descend(tree.get("adoption"), "canary")) ?? ADOPTION_DEFAULTS.canaryMs;
+  const probation =
+    durationOf(descend(tree.get("adoption"), "probation")) ?? ADOPTION_DEFAULTS.probationMs;
+  if (!node || canary < probation) return [];
+  return [
+    problemAt(
+      node.place,
+      `found ${show(node)}, with which canary (${formatDuration(canary)}) is not shorter than probation (${formatDuration(probation)})`,
     ),
   ];
 }

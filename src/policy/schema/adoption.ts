@@ -38,7 +38,11 @@ export const CacheFile = Type.Partial(
 export const AdoptionFile = Type.Partial(
   Type.Object(
     {
-      newPagesMax: Whole(0, 100, "Levels that it would fire at once and that do not fire now. Default 3."),
+      newPagesMax: Whole(
+        0,
+        100,
+        "Levels that it would fire at once and that do not fire now. Default 3.",
+      ),
       canary: Duration("How long one process works with it before all do. Default 3s."),
       probation: Duration("How long it is watched afterwards. Default 5m."),
       stormPages: Whole(1, 1000, "Pages during the probation with which it goes back. Default 10."),

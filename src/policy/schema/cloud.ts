@@ -69,7 +69,8 @@ const ApiSize = Type.Object(
         {
           requestsPerSecond: Type.Number({
             exclusiveMinimum: 0,
-            description: "What the API must carry; where it is missing AR-33 has nothing to compare with.",
+            description:
+              "What the API must carry; where it is missing AR-33 has nothing to compare with.",
           }),
         },
         closed,

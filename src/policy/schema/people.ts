@@ -4,13 +4,8 @@ import { closed } from "../../base/schema.js";
 import { DOORS, ROLES } from "../policy.js";
 import { byName, Duration, PATTERNS, Params, Whole } from "./form.js";
 
-interface EscalationStep {
-  role: string;
-  after: string;
-}
-
 /** The name of a role alone is how the previous version wrote it; its time is then that of its place. */
-const EscalationStep = Type.Unsafe<string | EscalationStep>({
+const EscalationStep = Type.Unsafe<string | { role: string; after: string }>({
   type: ["object", "string"],
   pattern: PATTERNS.role,
   properties: {
@@ -102,7 +97,8 @@ export const AccessFile = Type.Object(
     groups: Type.Optional(
       Type.Record(Type.String({ pattern: PATTERNS.group }), Roles, {
         ...closed,
-        description: "What the members of a group of the OIDC issuer may do; of several the highest.",
+        description:
+          "What the members of a group of the OIDC issuer may do; of several the highest.",
       }),
     ),
     serviceRoles: Type.Object({ pagerduty: Roles, policy: Roles }, closed),

@@ -1,0 +1,97 @@
+// How long `policy check` and `policy diff` take on 2,000 rules in 200 files, each as a whole process.
+//
+//   node bench/policy/speed.mjs               the bars: 1.5 s and 2.5 s, the best of three
+//   node bench/policy/speed.mjs --slack 2     twice as long, on a machine that has other things to do
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs, promisify } from "node:util";
+
+const { values } = parseArgs({
+  options: { slack: { type: "string", default: "1" }, times: { type: "string", default: "3" } },
+});
+const [SLACK, TIMES] = [Number(values.slack), Number(values.times)];
+if (!(SLACK >= 1) || !(TIMES >= 1)) throw new Error("--slack and --times are 1 or more");
+
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const BIN = join(ROOT, "bin", "algobrain.js");
+const FILES = 200;
+const RULES_PER_FILE = 10;
+const LIMIT_MS = { check: 1_500, diff: 2_500 };
+
+/** Each watches a series of its own, so that no two bands lie upon one another. */
+function ruleText(number, value) {
+  return `generated-${number}:
+  summary: Jobs of this kind wait longer than they should.
+  signal:
+    agg: { metric: algobrain.jobs.pending, fn: avg, over: 10m, fullWindow: true, where: { worker_type: k${number} } }
+  combine: sum
+  levels:
+    elevated:
+      id: AR-${1000 + 2 * number}
+      severity: sev3
+      op: ">"
+      value: ${value}
+      for: 5m
+      notify: [ops]
+      runbook: queue-depth
+    high:
+      id: AR-${1001 + 2 * number}
+      severity: sev2
+      op: ">"
+      value: ${value * 10}
+      recover: { value: ${value * 8}, for: 2m }
+      for: 0s
+      notify: [ops]
+      runbook: respond-queue-backlog
+  group: { wait: 1m }
+`;
+}
+
+/** The shipped policies and 2,000 rules; every seventh has the other value. */
+async function writePolicies(folder, otherValue) {
+  await cp(join(ROOT, "policies"), folder, { recursive: true });
+  const alerts = join(folder, "algobrain", "alerts");
+  await mkdir(alerts, { recursive: true });
+  for (let file = 0; file < FILES; file++) {
+    const rules = Array.from({ length: RULES_PER_FILE }, (_, at) => {
+      const number = file * RULES_PER_FILE + at;
+      return ruleText(number, number % 7 === 0 ? otherValue : 100);
+    });
+    await writeFile(join(alerts, `generated-${file}.yaml`), rules.join("\n"));
+  }
+}
+
+/** Milliseconds of each run; throws when one fails, with what it said. */
+async function measure(args) {
+  const runs = [];
+  for (let run = 0; run < TIMES; run++) {
+    const startedMs = performance.now();
+    await promisify(execFile)(process.execPath, [BIN, ...args], { maxBuffer: 64 * 1_048_576 });
+    runs.push(performance.now() - startedMs);
+  }
+  return runs;
+}
+
+function judge(name, runs) {
+  const [best, limit] = [Math.min(...runs), LIMIT_MS[name] * SLACK];
+  const all = runs.map((ms) => ms.toFixed(0)).join(" ");
+  const verdict = best < limit ? "ok" : "missed";
+  console.log(
+    `policy ${name}: best ${best.toFixed(0)} ms of ${all}, less than ${limit} ms: ${verdict}`,
+  );
+  if (best >= limit) process.exitCode = 1;
+}
+
+const work = await mkdtemp(join(tmpdir(), "algobrain-speed-"));
+try {
+  const [before, after] = [join(work, "before"), join(work, "after")];
+  await writePolicies(before, 100);
+  await writePolicies(after, 120);
+  judge("check", await measure(["policy", "check", before]));
+  judge("diff", await measure(["policy", "diff", before, "--dir", after, "--env", "production"]));
+} finally {
+  await rm(work, { recursive: true, force: true });
+}

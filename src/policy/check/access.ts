@@ -1,0 +1,68 @@
+/** Who may do what: one identity is one person, and every rule can be reached. */
+import type { Problem } from "../../base/problem.js";
+import {
+  descend,
+  entriesOf,
+  itemsOf,
+  type Node,
+  type PolicyTree,
+  problemAt,
+  textOf,
+} from "../tree.js";
+import { checkName, checkUnique } from "./name.js";
+import { RUNBOOK } from "./runbooks.js";
+
+export function checkAccess(tree: PolicyTree): Problem[] {
+  const catalogue = tree.get("catalogue");
+  const people = entriesOf(descend(tree.get("access"), "people")).map(([, entry]) => entry.node);
+  const identities = (key: string) => people.flatMap((person) => itemsOf(descend(person, key)));
+  return [
+    ...checkUnique(identities("slack"), "the Slack identity"),
+    ...checkUnique(identities("subjects"), "the subject"),
+    ...checkUnique(
+      people.map((person) => descend(person, "github")),
+      "the GitHub login",
+    ),
+    ...accessRulesOf(tree).flatMap((rule) => checkRule(rule, catalogue)),
+    ...checkReached(accessRulesOf(tree), catalogue),
+  ];
+}
+
+export function accessRulesOf(tree: PolicyTree): readonly Node[] {
+  return itemsOf(descend(tree.get("access"), "rules"));
+}
+
+function checkRule(rule: Node, catalogue: Node | undefined): Problem[] {
+  const runbook = descend(rule, "runbook");
+  const danger = descend(rule, "danger");
+  if (rule.kind === "map" && !runbook === !danger)
+    return [
+      problemAt(
+        rule.place,
+        `found ${runbook ? "runbook and danger" : "neither"}, expected either runbook or danger`,
+      ),
+    ];
+  return checkName(runbook, catalogue, RUNBOOK);
+}
+
+/**
+ * The first rule that matches decides, so what stands below a broader one only looks like a rule. Classes of danger
+ * are capital letters and runbooks are not: one map holds both.
+ */
+function checkReached(rules: readonly Node[], catalogue: Node | undefined): Problem[] {
+  const first = new Map<string, Node>();
+  return rules.flatMap((rule) => {
+    const own = textOf(descend(rule, "runbook")) ?? textOf(descend(rule, "danger")) ?? "";
+    const before = first.get(own) ?? first.get(textOf(descend(catalogue, own, "danger")) ?? "");
+    if (own !== "" && !first.has(own)) first.set(own, rule);
+    if (before === undefined) return [];
+    const { file, line } = before.place;
+    return [
+      problemAt(
+        rule.place,
+        `this rule never decides: the one at ${file}:${line} comes first and matches all of it`,
+        "put the narrower rule above the broader one, or take this one out",
+      ),
+    ];
+  });
+}

@@ -1,0 +1,11 @@
+/** 2,000 rules in 200 files: at twice the bars here, as the machine runs other tests; exactly by bench/policy/speed.mjs. */
+import { expect, it } from "vitest";
+import { program, ROOT } from "../cli/support.js";
+
+it("policy check and policy diff of 2,000 rules take seconds, whole process", async () => {
+  const args = [`${ROOT}/bench/policy/speed.mjs`, "--slack", "2", "--times", "2"];
+  const { code, out, err } = await program(process.execPath, args);
+  expect({ code, err }, out).toEqual({ code: 0, err: "" });
+  expect(out).toMatch(/^policy check: best \d+ ms .* ok$/m);
+  expect(out).toMatch(/^policy diff: best \d+ ms .* ok$/m);
+});
