@@ -54,7 +54,8 @@ function quickRule(rule: AlertRule): AlertRule {
     summary: `More than ${BACKLOG_LIMIT} jobs wait for a worker.`,
     everyMs: TICK_MS,
     signal: { form: "agg", fn: "avg", of: pending, overMs: WINDOW_MS, fullWindow: true },
-    levels: rule.levels.map((level) => ({
+    // The strict one alone: two levels cannot begin at the same number.
+    levels: rule.levels.slice(-1).map((level) => ({
       ...level,
       value: BACKLOG_LIMIT,
       forMs: 0,

@@ -1,13 +1,17 @@
-/** The API's own speed and failures over the last minutes, for samples (HB-met-03, HB-met-07). */
+/** The API's own speed, failures and load over the last minute, for samples (HB-met-03, HB-met-07, AM-slo-01, -03). */
 import type { Clock } from "../base/clock.js";
 import { MINUTE_MS } from "../base/duration.js";
 
 export interface ApiStats {
   /** Milliseconds; null without requests. */
   readonly p95Ms: number | null;
+  readonly p99Ms: number | null;
   /** Share of answers with 5xx that were failures, 0–1; null without requests. */
   readonly errorRate: number | null;
+  /** Those that the figures above are of, at most some thousands. */
   readonly requests: number;
+  /** Requests within the last minute, all of them. */
+  readonly perMinute: number;
 }
 
 interface Observed {
@@ -41,6 +45,7 @@ const KEPT_MAX = 10_000;
 
 export class ApiStatsWindow {
   readonly #clock: Clock;
+  readonly #load = new RequestLoad();
   #observed: Observed[] = [];
 
   constructor(clock: Clock) {
@@ -58,22 +63,58 @@ export class ApiStatsWindow {
     const { route, status, problem, durationMs } = answer;
     if (PROBES.includes(route)) return;
     const failed = status >= 500 && !ON_PURPOSE.includes(problem ?? "");
-    this.#observed.push({ atMs: this.#clock.now().getTime(), durationMs, failed });
+    const atMs = this.#clock.now().getTime();
+    this.#load.count(atMs);
+    this.#observed.push({ atMs, durationMs, failed });
     // Trimming in halves keeps the cost of one request constant on average.
     if (this.#observed.length > 2 * KEPT_MAX) this.#observed = this.#observed.slice(-KEPT_MAX);
   }
 
   read(): ApiStats {
-    const oldestMs = this.#clock.now().getTime() - WINDOW_MS;
-    this.#observed = this.#observed.filter(({ atMs }) => atMs > oldestMs);
-    const count = this.#observed.length;
-    if (count === 0) return { p95Ms: null, errorRate: null, requests: 0 };
+    const nowMs = this.#clock.now().getTime();
+    this.#observed = this.#observed.filter(({ atMs }) => atMs > nowMs - WINDOW_MS);
+    const perMinute = this.#load.perMinute(nowMs);
+    const requests = this.#observed.length;
+    if (requests === 0) return { p95Ms: null, p99Ms: null, errorRate: null, requests, perMinute };
     const durations = this.#observed.map(({ durationMs }) => durationMs).sort((a, b) => a - b);
     const failed = this.#observed.filter((one) => one.failed).length;
     return {
-      p95Ms: durations[Math.ceil(count * 0.95) - 1] ?? null,
-      errorRate: failed / count,
-      requests: count,
+      p95Ms: nearestRank(durations, 0.95),
+      p99Ms: nearestRank(durations, 0.99),
+      errorRate: failed / requests,
+      requests,
+      perMinute,
     };
+  }
+}
+
+/** A duration that was really seen. */
+function nearestRank(ascending: readonly number[], share: number): number {
+  return ascending[Math.ceil(ascending.length * share) - 1]!;
+}
+
+const SECOND_MS = 1_000;
+const WINDOW_SECONDS = WINDOW_MS / SECOND_MS;
+
+/** Counts by second: at a thousand requests a second nobody keeps each one of a minute. */
+class RequestLoad {
+  readonly #bySecond = new Map<number, number>();
+
+  count(atMs: number): void {
+    const second = Math.floor(atMs / SECOND_MS);
+    this.#bySecond.set(second, (this.#bySecond.get(second) ?? 0) + 1);
+    if (this.#bySecond.size > 2 * WINDOW_SECONDS) this.#forgetBefore(second);
+  }
+
+  perMinute(nowMs: number): number {
+    this.#forgetBefore(Math.floor(nowMs / SECOND_MS));
+    return [...this.#bySecond.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  /** The second that has just begun and the 59 before it. */
+  #forgetBefore(now: number): void {
+    for (const second of this.#bySecond.keys()) {
+      if (second <= now - WINDOW_SECONDS) this.#bySecond.delete(second);
+    }
   }
 }

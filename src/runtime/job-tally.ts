@@ -7,8 +7,22 @@ import { addToTally, type TalliedJobs } from "../store/job-tally.js";
 import type { RuntimeEvent } from "./events.js";
 import { runOnce, runTicks, type Tick, type TickerDeps } from "./ticker.js";
 
-/** Upper bounds in seconds. A new list begins new numbers: old counts keep their places. */
-export const DURATION_BOUNDS_S = [0.01, 0.1, 0.5, 1, 5, 30, 120, 600] as const;
+/** Upper bounds in seconds. Counts are stored by place, so a new bound stands at the end wherever it lies. */
+export const DURATION_BOUNDS_S = [0.01, 0.1, 0.5, 1, 5, 30, 120, 600, 70, 90] as const;
+/** So many were there from the beginning: what an older version has counted ends with them. */
+const FIRST_BOUNDS = 8;
+
+/** Places of the bounds, least bound first. */
+const ASCENDING = DURATION_BOUNDS_S.map((_, place) => place).sort(
+  (a, b) => DURATION_BOUNDS_S[a]! - DURATION_BOUNDS_S[b]!,
+);
+
+/** For each place that of the greatest first bound that is not above it: so many at least were as quick. */
+const FLOORS = DURATION_BOUNDS_S.map((bound) =>
+  Math.max(
+    ...DURATION_BOUNDS_S.slice(0, FIRST_BOUNDS).map((first, i) => (first <= bound ? i : -1)),
+  ),
+);
 const FLUSH_MS = 5_000;
 
 /** How an attempt ended, by the event that says so. */
@@ -57,7 +71,7 @@ export class JobTally {
     const taken = [...this.#counted.values()];
     this.#counted = new Map();
     try {
-      await addToTally(this.#db, taken);
+      await addToTally(this.#db, taken, FLOORS);
     } catch (error) {
       for (const { jobType, outcome, count, seconds, buckets } of taken) {
         const counted = this.#countedOf(jobType, outcome);
@@ -116,13 +130,57 @@ function renderDurations({ jobType, count, seconds, buckets }: TalliedJobs): str
   const name = "algobrain_job_duration_seconds";
   const type = `job_type=${quoted(jobType)}`;
   return [
-    ...DURATION_BOUNDS_S.map(
-      (bound, i) => `${name}_bucket{${type},le="${bound}"} ${buckets[i] ?? 0}`,
+    ...cumulative(buckets).map(
+      ({ boundS, count: upTo }) => `${name}_bucket{${type},le="${boundS}"} ${upTo}`,
     ),
     `${name}_bucket{${type},le="+Inf"} ${count}`,
     `${name}_sum{${type}} ${seconds}`,
     `${name}_count{${type}} ${count}`,
   ];
+}
+
+interface UpTo {
+  readonly boundS: number;
+  /** How many took at most so long. */
+  readonly count: number;
+}
+
+/** Least bound first, never falling: a process of an older version does not count the later bounds. */
+function cumulative(buckets: readonly number[]): UpTo[] {
+  let least = 0;
+  return ASCENDING.map((place) => {
+    least = Math.max(least, upTo(buckets, place));
+    return { boundS: DURATION_BOUNDS_S[place]!, count: least };
+  });
+}
+
+function upTo(buckets: readonly number[], place: number): number {
+  return buckets[place] ?? buckets[FLOORS[place]!] ?? 0;
+}
+
+/**
+ * The time within which this share of the jobs between two tallies of one kind ran, in seconds; null without
+ * any. Inside a bucket times are taken as spread evenly; beyond the last bound it is that bound.
+ */
+export function quantileS(
+  share: number,
+  before: Pick<TalliedJobs, "count" | "buckets">,
+  after: Pick<TalliedJobs, "count" | "buckets">,
+): number | null {
+  const rank = share * (after.count - before.count);
+  if (rank <= 0) return null;
+  const grown = DURATION_BOUNDS_S.map(
+    (_, place) => upTo(after.buckets, place) - upTo(before.buckets, place),
+  );
+  let lower: UpTo = { boundS: 0, count: 0 };
+  for (const bucket of cumulative(grown)) {
+    if (bucket.count >= rank) {
+      const inside = (rank - lower.count) / (bucket.count - lower.count);
+      return lower.boundS + inside * (bucket.boundS - lower.boundS);
+    }
+    lower = bucket;
+  }
+  return lower.boundS;
 }
 
 function head(name: string, type: string, help: string): string[] {

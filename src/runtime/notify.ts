@@ -5,7 +5,7 @@ import { enqueueNotice, isNoticeTold, type NewNotice } from "../store/notices.js
 import type { RuntimeNotify } from "./runtime-word.js";
 
 /** The same trouble inside this time is one message; later it is news again. */
-const ONCE_PER_MS = 5 * MINUTE_MS;
+export const ONCE_PER_MS = 5 * MINUTE_MS;
 
 /** Write it in the transaction of what it speaks of. */
 export function createRuntimeNotify(deps: {

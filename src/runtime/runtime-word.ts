@@ -1,4 +1,5 @@
 /** What the runtime itself has to tell people: through the outbox, in the transaction that caused it. */
+import { WHOLE } from "../alert/instance.js";
 import type { JsonObject } from "../base/json.js";
 import type { HealingDecision } from "../job/heal.js";
 import type { HeldJob } from "../job/job.js";
@@ -23,8 +24,11 @@ export interface RuntimeWord {
 /** Writes the notices of a word; sending them is the job of the internal lane. */
 export type RuntimeNotify = (sql: Sql, word: RuntimeWord) => Promise<void>;
 
-/** One trouble, however many jobs enter it; leaving it takes the same key back. */
-export const SAFE_MODE_KEY = "safe-mode";
+/**
+ * One trouble, however many jobs enter it; leaving it takes the same key back. It is that of the rule AR-31, so
+ * that both fold into one incident.
+ */
+export const SAFE_MODE_KEY = `safe-mode-active/${WHOLE}`;
 
 /** A quarantined job waits for a person; a critical failure wakes one (HB-heal-03, HB-heal-05). */
 export function wordOfDecision(job: HeldJob, decision: HealingDecision): RuntimeWord {

@@ -11,8 +11,16 @@ export interface TalliedJobs {
   readonly buckets: readonly number[];
 }
 
-/** Adds to what all processes have counted. In the order of the key, so that two that add at once cannot deadlock. */
-export async function addToTally(sql: Sql, tallies: readonly TalliedJobs[]): Promise<void> {
+/**
+ * Adds to what all processes have counted. In the order of the key, so that two that add at once cannot deadlock.
+ * `floors`: for each bucket the place (from 0) of one that was there from the beginning and holds no more. A row of
+ * an older version has fewer buckets; what it lacks begins with that one's count, so that none falls behind it.
+ */
+export async function addToTally(
+  sql: Sql,
+  tallies: readonly TalliedJobs[],
+  floors: readonly number[],
+): Promise<void> {
   if (tallies.length === 0) return;
   await sql.query(
     `INSERT INTO control.job_tally AS t (job_type, outcome, count, seconds, buckets)
@@ -24,9 +32,9 @@ export async function addToTally(sql: Sql, tallies: readonly TalliedJobs[]): Pro
        count = t.count + excluded.count,
        seconds = t.seconds + excluded.seconds,
        buckets = ARRAY(
-         SELECT coalesce(old, 0) + coalesce(more, 0)
+         SELECT coalesce(old, t.buckets[1 + ($2::int[])[n::int]], 0) + coalesce(more, 0)
          FROM unnest(t.buckets, excluded.buckets) WITH ORDINALITY AS both_of(old, more, n) ORDER BY n)`,
-    [JSON.stringify(tallies)],
+    [JSON.stringify(tallies), floors],
   );
 }
 

@@ -31,19 +31,47 @@ export interface KindOutcome {
   readonly completed: number;
   /** Failed and quarantined. */
   readonly failed: number;
+  /** In the unit of the kind's target: completed jobs, of gc the rows that went (HB-wrk-07). */
+  readonly done: number;
 }
+
+/** What a gc job says it has deleted; a dry run deletes nothing. */
+const GC_ROWS = `(
+  SELECT coalesce(sum(count::bigint), 0) FROM jsonb_each_text(
+    CASE WHEN result @> '{"dry_run": false}' AND jsonb_typeof(result -> 'rows') = 'object'
+      THEN result -> 'rows' ELSE '{}' END) AS deleted (entity, count))`;
 
 /** How jobs ended within the window; the twelve public kinds, empty ones as zeros. */
 export async function readKindOutcomes(sql: Sql, windowMs: number): Promise<KindOutcome[]> {
   const { rows } = await sql.query<KindOutcome>(
     `SELECT kind, count(*) FILTER (WHERE status = 'completed')::int AS completed,
-       count(*) FILTER (WHERE status IN ('failed', 'quarantined'))::int AS failed
+       count(*) FILTER (WHERE status IN ('failed', 'quarantined'))::int AS failed,
+       coalesce(sum(CASE WHEN kind = 'gc' THEN ${GC_ROWS} ELSE 1 END) FILTER (WHERE status = 'completed'), 0)::float8 AS done
      FROM unnest($1::text[]) WITH ORDINALITY AS known(kind, place)
      LEFT JOIN public.jobs ON job_type = kind AND completed_at > now() - $2 * interval '1 ms'
      GROUP BY kind, place ORDER BY place`,
     [PUBLIC_KINDS, windowMs],
   );
   return rows;
+}
+
+/** Seconds for which the oldest quarantined job has waited for a person; 0 when none does. */
+export async function readQuarantineAge(sql: Sql): Promise<number> {
+  const { rows } = await sql.query<{ ageS: number }>(
+    `SELECT coalesce(extract(epoch FROM now() - min(completed_at)), 0)::float8 AS "ageS"
+     FROM public.jobs WHERE status = 'quarantined'`,
+  );
+  return rows[0]!.ageS;
+}
+
+/** Hosts with a worker process that beat within this time and takes public kinds: on ECS a task is a host. */
+export async function countWorkerHosts(sql: Sql, deadAfterMs: number): Promise<number> {
+  const { rows } = await sql.query<{ count: number }>(
+    `SELECT count(DISTINCT hostname)::int AS count FROM public.workers
+     WHERE status IN ('alive', 'draining') AND last_heartbeat > now() - $1 * interval '1 ms' AND kinds && $2::text[]`,
+    [deadAfterMs, PUBLIC_KINDS],
+  );
+  return rows[0]!.count;
 }
 
 /** Healing actions on public jobs within the window. */

@@ -31,7 +31,10 @@ function quick(policy: PolicySet): PolicySet {
     ...rule,
     ...{ everyMs: SECOND_MS, cooldownMs: 0, groupWaitMs: 0, groupIntervalMs: SECOND_MS },
     signal: { form: "last", of: pending },
-    levels: rule.levels.map((level) => ({ ...level, value: LIMIT, forMs: 0, notify: RECEIVERS })),
+    // The strict one: its milder level cannot begin at the same number.
+    levels: rule.levels
+      .slice(-1)
+      .map((level) => ({ ...level, value: LIMIT, forMs: 0, notify: RECEIVERS })),
   });
   const [entry] = policy.automation;
   const automation = {

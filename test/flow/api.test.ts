@@ -281,7 +281,8 @@ describe("safe mode", () => {
     await until(async () => (await readJob(live.db, second.seq))?.status === "failed", "and again");
     await until(() => live.pagerduty.incidents().length > 0, "somebody is paged");
     const pages = (await listNotices(live.db, { limit: 99 })).filter(
-      ({ receiver, dedupKey }) => receiver === "pagerduty" && dedupKey === "algobrain/safe-mode",
+      ({ receiver, dedupKey }) =>
+        receiver === "pagerduty" && dedupKey === "algobrain/safe-mode-active/all",
     );
     expect(pages).toMatchObject([{ action: "trigger", severity: "sev1" }]);
   });

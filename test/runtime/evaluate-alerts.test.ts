@@ -9,10 +9,11 @@ import {
 } from "../../src/runtime/tick/evaluate-alerts.js";
 import { listActiveAlerts, listAlertHistory } from "../../src/store/alerts.js";
 import type { Database } from "../../src/store/database.js";
-import { listNotices } from "../../src/store/notices.js";
+import { enqueueNotice, listNotices } from "../../src/store/notices.js";
 import { insertSamples } from "../../src/store/samples.js";
 import { withDatabase } from "../support/database.js";
 import { readLease } from "../support/lease.js";
+import { makeNotice } from "../support/make-notice.js";
 import { makeLevel, makeMetric, makePolicy, makeRule } from "../support/make-policy.js";
 
 const START = 1_700_000_040_000;
@@ -199,3 +200,32 @@ describe("a change of policy", () => {
       expect(await story(db)).toEqual(["pending", "fired"]);
     }));
 });
+
+test("a rule on a metric that nobody emits yet is not judged, and what it had begun is over", () =>
+  withDatabase(async (db) => {
+    const rule = depthRule({ levels: [makeLevel({ value: 1000 })] });
+    policy = withRules(rule);
+    await live(db, [1523]);
+    policy = withRules({ ...rule, waitsFor: ["depth"] }, depthRule({ name: "other" }));
+    await live(db, [1523], 1);
+    expect(await listActiveAlerts(db)).toMatchObject([{ rule: "other" }]);
+    expect(await told(db)).toContainEqual(["resolve", "rule-removed"]);
+  }));
+
+test("what the runtime has just said under the key of a rule is not said again, and its end once", () =>
+  withDatabase(async (db) => {
+    policy = withRules(depthRule({ levels: [makeLevel({ value: 1000 })] }));
+    const said = makeNotice({ dedupKey: "algobrain/depth-high/all", reason: "runtime-word" });
+    await db.transaction((tx) => enqueueNotice(tx, said));
+    await live(db, [1523, 1523]);
+    expect(await told(db)).toEqual([["trigger", "runtime-word"]]);
+    expect(await story(db)).toEqual(["fired"]);
+    await db.transaction((tx) => enqueueNotice(tx, { ...said, action: "resolve" }));
+    await live(db, [1, 1523], 2);
+    expect(await story(db)).toEqual(["fired", "resolved", "fired"]);
+    expect(await told(db)).toEqual([
+      ["trigger", "runtime-word"],
+      ["resolve", "runtime-word"],
+      ["trigger", "first-notification"],
+    ]);
+  }));

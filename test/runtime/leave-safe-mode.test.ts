@@ -24,7 +24,7 @@ test("a person leaves safe mode: audited, said in the log, and the page taken ba
     expect(await leave(db)).toEqual({ outcome: "left" });
     expect((await readSafeMode(db)).active).toBe(false);
     expect(await listNotices(db, { limit: 9 })).toMatchObject([
-      { receiver: "oncall", action: "resolve", dedupKey: "algobrain/safe-mode" },
+      { receiver: "oncall", action: "resolve", dedupKey: "algobrain/safe-mode-active/all" },
     ]);
     expect((await listAudit(db, { limit: 1 }))[0]).toMatchObject({
       actor: "api:ada",

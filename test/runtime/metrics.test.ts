@@ -59,6 +59,8 @@ describe("metrics", () => {
           [1, 2],
           [5, 2],
           [30, 2],
+          [70, 3],
+          [90, 3],
           [120, 3],
           [600, 3],
         ].map(([bound, n]) => `${of}"${bound}"} ${n}`),
@@ -86,7 +88,7 @@ describe("metrics", () => {
     expect(sent).toEqual([
       {
         ...{ jobType: "index", outcome: "completed", count: 2, seconds: 2.4 },
-        buckets: [0, 0, 1, 1, 2, 2, 2, 2],
+        buckets: [0, 0, 1, 1, 2, 2, 2, 2, 2, 2],
       },
     ]);
   });
@@ -127,10 +129,12 @@ describe("metrics", () => {
 describe("api stats", () => {
   it("say nothing without requests", () => {
     const window = new ApiStatsWindow(clockAt(0).clock);
-    expect(window.read()).toEqual({ p95Ms: null, errorRate: null, requests: 0 });
+    expect(window.read()).toEqual({
+      ...{ p95Ms: null, p99Ms: null, errorRate: null, requests: 0, perMinute: 0 },
+    });
   });
 
-  it("give the 95th percentile and the share of 5xx of the last minute", () => {
+  it("give the percentiles and the share of 5xx of the last minute", () => {
     const { clock, advance } = clockAt(1_000_000);
     const window = new ApiStatsWindow(clock);
     window.observe({ route: "/api/v1/jobs", status: 500, problem: "internal", durationMs: 9_999 });
@@ -142,7 +146,22 @@ describe("api stats", () => {
         problem: null,
         durationMs: i,
       });
-    expect(window.read()).toEqual({ p95Ms: 95, errorRate: 0.05, requests: 100 });
+    expect(window.read()).toEqual({
+      ...{ p95Ms: 95, p99Ms: 99, errorRate: 0.05, requests: 100, perMinute: 100 },
+    });
+  });
+
+  it("count every request of the last minute, also more than percentiles are taken of", () => {
+    const { clock, advance } = clockAt(1_000_000);
+    const window = new ApiStatsWindow(clock);
+    for (let second = 0; second < 200; second++) {
+      for (let i = 0; i < 500; i++)
+        window.observe({ route: "/api/v1/jobs", status: 200, problem: null, durationMs: 1 });
+      advance(1_000);
+    }
+    // The second that has just begun, and the 59 before it.
+    expect(window.read().perMinute).toBe(59 * 500);
+    expect(window.read().requests).toBeLessThan(59 * 500);
   });
 
   it.each([

@@ -125,6 +125,7 @@ describe("what CloudWatch cannot say has a reason", () => {
       {},
       /aws\.disk is not published/,
     ],
+    ["a metric that is planned", { waitsFor: ["aws.disk"] }, {}, /waits for aws\.disk/],
     [
       "series picked by label",
       { signal: { form: "last", of: { ...DEPTH, where: { kind: "index" } } } },

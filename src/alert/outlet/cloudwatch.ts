@@ -133,6 +133,8 @@ function cloudWatchSeries(selector: Selector, context: CloudWatchContext): Cloud
 
 function whyNot(rule: AlertRule, { metrics }: CloudWatchContext): string | null {
   const { signal } = rule;
+  const { waitsFor = [] } = rule;
+  if (waitsFor.length > 0) return `waits for ${waitsFor.join(", ")}, which nobody emits yet`;
   if (rule.by.length > 0)
     return `has one instance for each ${rule.by.join(", ")}; an alarm watches one series`;
   for (const selector of selectorsOf(signal)) {

@@ -1,7 +1,8 @@
-/** Connections: of our pools against what they may open, and of the server against its maximum (X-74). */
+/** Connections, of our pools and of the server (X-74); the replicas; and the processes that work on them. */
 import type { PolicySet } from "../../policy/policy.js";
 import type { Sql } from "../../store/database.js";
-import { readConnections } from "../../store/runtime-samples.js";
+import { readReplicaLag } from "../../store/replication.js";
+import { countWorkerHosts, readConnections } from "../../store/runtime-samples.js";
 import { countAliveWorkers } from "../../store/workers.js";
 import { gauge, type SampleSource } from "./source.js";
 
@@ -16,10 +17,15 @@ export function databaseSource(options: DatabaseSourceOptions): SampleSource {
   return {
     name: "database",
     collect: async (now) => {
-      const { healing, infrastructure } = options.policy();
+      const { environment, healing, infrastructure } = options.policy();
       const { poolSize } = infrastructure.database;
       const alive = await countAliveWorkers(options.sql, healing.workerDeadAfterMs);
       const { ours, server, serverMax } = await readConnections(options.sql);
+      // Where people develop one machine is all there is, and that is enough.
+      const tasks =
+        environment === "local"
+          ? null
+          : await countWorkerHosts(options.sql, healing.workerDeadAfterMs);
       // A worker's heartbeat connection is one of its `poolSize`.
       const pools = (alive + options.otherProcesses) * poolSize;
       return [
@@ -27,7 +33,9 @@ export function databaseSource(options: DatabaseSourceOptions): SampleSource {
         ...gauge("algobrain.db.pool_size", pools, now),
         ...gauge("algobrain.db.server_connections", server, now),
         ...gauge("algobrain.db.server_connections_max", serverMax, now),
+        ...gauge("algobrain.db.replica_lag", await readReplicaLag(options.sql), now),
         ...gauge("algobrain.workers.alive", alive, now),
+        ...gauge("algobrain.workers.tasks", tasks, now),
       ];
     },
   };

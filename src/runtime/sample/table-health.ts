@@ -1,12 +1,13 @@
 /**
  * What makes a queue in Postgres slow by and by: an old snapshot, dead rows that nobody takes away, bloated
- * indexes; and the quarantined jobs that retention is about to take (X-07).
+ * indexes; and quarantined jobs, which wait for a person (HB-heal-03) until retention takes them (X-07).
  */
 import { DAY_MS, MINUTE_MS } from "../../base/duration.js";
 import type { Logger } from "../../base/log.js";
 import { type PolicySet, RETENTION_DEFAULTS } from "../../policy/policy.js";
 import type { Sql } from "../../store/database.js";
 import { countExpired } from "../../store/retention.js";
+import { readQuarantineAge } from "../../store/runtime-samples.js";
 import {
   INDEX_FLOOR_BYTES,
   listSnapshotHolders,
@@ -52,6 +53,7 @@ export function tableHealthSource({ sql, policy, log }: TableHealthOptions): Sam
           await countExpiring(sql, policy(), now),
           now,
         ),
+        ...gauge("algobrain.jobs.quarantine_oldest_age", await readQuarantineAge(sql), now),
       ];
     },
   };

@@ -13,8 +13,9 @@ import type { AlertRule, PolicySet } from "../../policy/policy.js";
 import { appendAlertEvents, loadAlertStates, saveAlertStates } from "../../store/alerts.js";
 import type { Database, Sql } from "../../store/database.js";
 import { keepLease, takeLease } from "../../store/lease.js";
-import { enqueueNotice } from "../../store/notices.js";
+import { enqueueNotice, isNoticeTold } from "../../store/notices.js";
 import { readLatest, readWindows } from "../../store/samples.js";
+import { ONCE_PER_MS } from "../notify.js";
 import type { Tick } from "../ticker.js";
 
 export interface EvaluateAlertsDeps {
@@ -47,7 +48,7 @@ export function createEvaluateAlertsTick(deps: EvaluateAlertsDeps): Tick {
     name: "evaluate-alerts",
     everyMs: LOOK_EVERY_MS,
     run: async (now) => {
-      const policy = deps.policy();
+      const policy = withoutWaitingRules(deps.policy());
       const isDue = (rule: AlertRule) => (judged.get(rule.name) ?? 0) < tickOf(rule, now);
       if (!policy.alerts.some(isDue)) return;
       const done = await judgeUnderLease(deps, policy, now);
@@ -55,6 +56,11 @@ export function createEvaluateAlertsTick(deps: EvaluateAlertsDeps): Tick {
       if (done) tell(deps.log, done);
     },
   };
+}
+
+/** A rule on a metric that nobody emits yet would find it missing: such a rule is shown, and not judged. */
+function withoutWaitingRules(policy: PolicySet): PolicySet {
+  return { ...policy, alerts: policy.alerts.filter(({ waitsFor = [] }) => waitsFor.length === 0) };
 }
 
 /** Null when another process judges. */
@@ -113,9 +119,17 @@ async function judge(
   }
   await saveAlertStates(tx, states, now);
   await appendAlertEvents(tx, done.transitions);
-  for (const notice of done.notices) await enqueueNotice(tx, notice);
+  for (const notice of done.notices) await tellOnce(tx, notice, now);
   if (done.transitions.length > 0) await deps.onTransitions?.(tx, done.transitions, now);
   return done;
+}
+
+/** Safe mode and what the watchdog sees are said at once, under the key of their rule: then the rule need not. */
+async function tellOnce(tx: Sql, notice: PlannedNotice, now: Date): Promise<void> {
+  const since = new Date(now.getTime() - ONCE_PER_MS);
+  const isFirstOrLast = notice.reason === "first-notification" || notice.reason === "resolved";
+  if (isFirstOrLast && (await isNoticeTold(tx, notice, since))) return;
+  await enqueueNotice(tx, notice);
 }
 
 /** Milliseconds; -1 when the rule has no state yet. */
