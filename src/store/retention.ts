@@ -17,6 +17,12 @@ export const RETAINED_ENTITIES = [
   "notices",
   "alert_events",
   "policy_revisions",
+  "policy_bundles",
+  "policy_refusals",
+  "policy_processes",
+  "policy_overrides",
+  "config_changes",
+  "revoked_tokens",
   "workers",
   "unique_holds",
   "audit_log",
@@ -103,12 +109,32 @@ const RULES: Readonly<Record<RetainedEntity, RetentionRule>> = {
     isExpired: "status <> 'pending' AND created_at < $1",
   },
   alert_events: { table: "control.alert_event", key: "id", agesBy: "at", isExpired: "at < $1" },
+  // Of the adopted bundle too, however much came after it: it is what is meant when people name its revision.
   policy_revisions: {
     table: "control.policy_revision",
     key: "revision",
     isExpired: `created_at < $1 AND revision NOT IN (
-      SELECT revision FROM control.policy_revision ORDER BY revision DESC LIMIT ${REVISIONS_KEPT})`,
+        SELECT revision FROM control.policy_revision ORDER BY revision DESC LIMIT ${REVISIONS_KEPT})
+      AND NOT EXISTS (SELECT FROM control.policy_bundle b WHERE b.in_force = policy_revision.revision
+        AND b.status = 'adopted')`,
   },
+  // The newest stay, whatever became of them: by them an old one that is published again is known.
+  policy_bundles: {
+    table: "control.policy_bundle",
+    key: "revision",
+    isExpired: `published_at < $1 AND status IN ('superseded', 'refused', 'rolled-back') AND revision NOT IN (
+      SELECT revision FROM control.policy_bundle ORDER BY revision DESC LIMIT ${REVISIONS_KEPT})`,
+  },
+  policy_refusals: { table: "control.policy_refusal", key: "id", isExpired: "at < $1" },
+  policy_processes: { table: "control.policy_process", key: "process", isExpired: "seen_at < $1" },
+  policy_overrides: { table: "control.policy_override", key: "id", isExpired: "ended_at < $1" },
+  config_changes: {
+    table: "control.config_change",
+    key: "key",
+    isExpired: "status IN ('merged', 'closed', 'failed') AND updated_at < $1",
+  },
+  // From then on the token has ended by itself.
+  revoked_tokens: { table: "control.revoked_token", key: "jti", isExpired: "until < $1" },
   workers: {
     table: "public.workers",
     key: "id",

@@ -155,7 +155,19 @@ describe("retention of what surrounds the jobs", () => {
          FROM unnest(ARRAY['alive', 'draining', 'stopped', 'dead', 'dead'], ARRAY[1, 3, 5, 7, 9]) AS w(status, first),
            unnest(ARRAY[${OLD}, now()], ARRAY[0, 1]) AS t(at, more), LATERAL (SELECT first + more AS n) AS number;
          INSERT INTO public.jobs (job_type, status, worker_id) VALUES ('index', 'running', 'general-worker-9');
-         INSERT INTO control.unique_hold (unique_key, job_seq, until) VALUES ('old', 1, ${OLD}), ('young', 1, now())`,
+         INSERT INTO control.unique_hold (unique_key, job_seq, until) VALUES ('old', 1, ${OLD}), ('young', 1, now());
+         INSERT INTO control.policy_bundle (revision, digest, schema_version, envelope, source, status, published_at, in_force)
+         SELECT n, 'd', 2, '{}', 'folder', CASE n WHEN 1 THEN 'adopted' WHEN 2 THEN 'held' ELSE 'superseded' END, ${OLD}, CASE n WHEN 1 THEN 1 END
+         FROM generate_series(1, 25) n;
+         INSERT INTO control.policy_refusal (source, tag, refusal, sentence, at)
+         VALUES ('folder', 'a', 'malformed', 's', ${OLD}), ('folder', 'b', 'malformed', 's', now());
+         INSERT INTO control.policy_process (process, role, revision, digest, seen_at)
+         VALUES ('gone', 'all', 1, 'd', ${OLD}), ('here', 'all', 1, 'd', now());
+         INSERT INTO control.policy_override (path, value, was, reason, owner, created_at, expires_at, ended_at)
+         VALUES ('a', '1', '2', 'r', 'o', ${OLD}, ${OLD} + interval '1 h', ${OLD} + interval '1 h'), ('b', '1', '2', 'r', 'o', now(), now() + interval '1 h', NULL);
+         INSERT INTO control.config_change (key, environment, path, value, reason, requested_by, status, updated_at)
+         VALUES ('m', 'local', 'p', '1', 'r', 'ann', 'merged', ${OLD}), ('o', 'local', 'p', '1', 'r', 'ann', 'open', ${OLD});
+         INSERT INTO control.revoked_token (jti, revoked_by, reason, until) VALUES ('old', 'ann', 'r', ${OLD}), ('young', 'ann', 'r', now())`,
       );
       const taken: Record<string, number> = {};
       for (const entity of RETAINED_ENTITIES) {
@@ -166,14 +178,15 @@ describe("retention of what surrounds the jobs", () => {
       }
       expect(taken).toEqual({
         ...{ events: 0, jobs: 0, internal_jobs: 0, healdec_log: 0, samples: 0 },
-        ...{ runs: 4, inbound: 3, notices: 2, alert_events: 1, policy_revisions: 3, workers: 2 },
-        unique_holds: 1,
+        ...{ runs: 4, inbound: 3, notices: 2, alert_events: 1, policy_revisions: 2, workers: 2 },
+        ...{ policy_bundles: 3, policy_refusals: 1, policy_processes: 1, policy_overrides: 1 },
+        ...{ config_changes: 1, revoked_tokens: 1, unique_holds: 1 },
       });
       const { rows } = await db.query<{ steps: number; open: string; revision: number }>(
         `SELECT (SELECT count(*) FROM control.run_step) AS steps, (SELECT min(revision) FROM control.policy_revision) AS revision,
            (SELECT string_agg(status, ' ' ORDER BY status) FROM control.run WHERE requested_at = ${OLD}) AS open`,
       );
-      expect(rows).toEqual([{ steps: 8, open: "queued running", revision: 4 }]);
+      expect(rows).toEqual([{ steps: 8, open: "queued running", revision: 1 }]);
     }));
 
   it("keeps the jobs of internal kinds while what they were for is open", () =>

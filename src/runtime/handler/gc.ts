@@ -7,7 +7,7 @@ import { DAY_MS } from "../../base/duration.js";
 import { Fault } from "../../base/fault.js";
 import type { JsonObject } from "../../base/json.js";
 import type { JobContext, JobHandler } from "../../job/port.js";
-import { type PolicySet, RETENTION_DEFAULTS, type Retention } from "../../policy/policy.js";
+import type { PolicySet } from "../../policy/policy.js";
 import { appendAudit } from "../../store/audit.js";
 import type { Database } from "../../store/database.js";
 import {
@@ -21,6 +21,7 @@ import {
   type RetainedEntity,
 } from "../../store/retention.js";
 import { dropSampleDay, listSampleDaysBefore } from "../../store/sample-partitions.js";
+import { expiriesOf } from "../expiry.js";
 import { appendLines, deleteFiles, listFilesBefore } from "./exports-folder.js";
 import type { GcPayload } from "./system-kinds.js";
 
@@ -31,54 +32,26 @@ export interface GcDeps {
   readonly exportsDir: string;
 }
 
-type Days = Required<Retention> & typeof RETENTION_DEFAULTS;
-
-/** Null: kept for ever. */
-const DAYS: Readonly<Record<RetainedEntity, (days: Days) => number | null>> = {
-  events: ({ eventsDays }) => eventsDays,
-  jobs: ({ jobsDays }) => jobsDays,
-  quarantined_jobs: ({ quarantinedJobsDays }) => quarantinedJobsDays,
-  runs: ({ jobsDays }) => jobsDays,
-  internal_jobs: ({ jobsDays }) => jobsDays,
-  healdec_log: ({ healdecLogsDays }) => healdecLogsDays,
-  samples: ({ samplesDays }) => samplesDays,
-  inbound: ({ inboundDays }) => inboundDays,
-  notices: ({ noticesDays }) => noticesDays,
-  alert_events: ({ alertEventsDays }) => alertEventsDays,
-  policy_revisions: ({ policyRevisionsDays }) => policyRevisionsDays,
-  workers: ({ workersDays }) => workersDays,
-  unique_holds: () => 0,
-  audit_log: ({ auditDays }) => auditDays,
-};
-
 export function createGcHandler(deps: GcDeps): JobHandler {
   return {
     kind: "gc",
     run: async (context): Promise<JsonObject> => {
       const { dry_run: isDryRun = false } = context.job.payload as GcPayload;
-      const days = { ...RETENTION_DEFAULTS, ...deps.policy().retention } as Days;
+      const now = context.now();
+      const { retention } = deps.policy();
       const rows: Record<string, number> = {};
-      for (const entity of RETAINED_ENTITIES) {
-        const before = expiryOf(entity, DAYS[entity](days), context.now());
-        if (before === null) continue;
+      for (const [entity, before] of expiriesOf(retention, now)) {
         rows[entity] = isDryRun
           ? await countExpired(deps.db, entity, before)
           : await collect(deps, entity, before, context);
       }
-      const old = new Date(context.now().getTime() - days.exportsDays * DAY_MS);
+      const old = new Date(now.getTime() - retention.exportsDays * DAY_MS);
       const files = await listFilesBefore(deps.exportsDir, old);
       if (!isDryRun) await deleteFiles(files);
       context.log.info("gc.completed", { dry_run: isDryRun, ...rows, export_files: files.length });
       return { dry_run: isDryRun, rows, export_files: files.length };
     },
   };
-}
-
-/** Samples go by whole days (UTC), as their partitions do. */
-function expiryOf(entity: RetainedEntity, days: number | null, now: Date): Date | null {
-  if (days === null) return null;
-  const before = now.getTime() - days * DAY_MS;
-  return new Date(entity === "samples" ? before - (before % DAY_MS) : before);
 }
 
 async function collect(
