@@ -18,6 +18,15 @@ export interface WorkersOptions {
 /** A child drains first; what it then still runs is ended and goes back to the queue. */
 const GRACE_MS = DRAIN_MS + 5_000;
 
+/** Jobs run what others wrote: who signs policies and speaks to GitHub as an app is none of their business. */
+const NOT_FOR_WORKERS: readonly string[] = [
+  "POLICY_SIGNING_KEY",
+  "POLICY_KMS_KEY",
+  "GITHUB_APP_ID",
+  "GITHUB_APP_PRIVATE_KEY",
+  "GITHUB_APP_INSTALLATION_ID",
+];
+
 export function startWorkers(foundation: Foundation, options: WorkersOptions): Supervisor {
   const lanes: Lane[] = [...Array<Lane>(options.generalCount).fill("general"), "internal"];
   const supervisor = createSupervisor({
@@ -45,6 +54,7 @@ function program(
     log: options.childLog,
     env: {
       ...options.env,
+      ...Object.fromEntries(NOT_FOR_WORKERS.map((name) => [name, undefined])),
       // The embedded server's password is in the URL: the environment of our own child, never argv.
       DATABASE_URL: databaseUrl,
       ...(config.database.directUrl ? { DATABASE_DIRECT_URL: config.database.directUrl } : {}),

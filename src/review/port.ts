@@ -19,7 +19,10 @@ export interface NewPullRequest {
   readonly branch: string;
   /** Where the branch begins. */
   readonly commit: string;
-  readonly files: readonly RepositoryFile[];
+  /** The branch that it is to be merged into. */
+  readonly base: string;
+  /** Whole, as they are to be. */
+  readonly files: readonly Pick<RepositoryFile, "path" | "text">[];
   readonly title: string;
   readonly body: string;
   /** Of the commit. */
@@ -41,19 +44,31 @@ export interface Protection {
   readonly staleDismissed: boolean;
   readonly adminsIncluded: boolean;
   readonly checks: readonly string[];
+  /** Allowed to whoever may push. */
   readonly forcePush: boolean;
+  /** Allowed to whoever may push. */
   readonly deletion: boolean;
+}
+
+/** What follows from it. Only `on` is good. */
+export interface BranchVerdict {
+  readonly branch: string;
+  readonly verdict: "on" | "off" | "unknown";
+  /** What there is to be done, a sentence each; none when it is on. */
+  readonly missing: readonly string[];
 }
 
 /** One repository. Every call ends with its signal, and throws a Fault of the kind that the host's answer means. */
 export interface GitHost {
   /** Head of the default branch. */
   head(signal: AbortSignal): Promise<{ readonly branch: string; readonly commit: string }>;
+  /** Text files at `commit` that are, or lie below, one of `under`; what is not there is not in the list. */
   readFiles(
     commit: string,
     under: readonly string[],
     signal: AbortSignal,
   ): Promise<RepositoryFile[]>;
+  /** The open one from this branch, else the newest; null: there never was one. */
   findPullRequest(branch: string, signal: AbortSignal): Promise<PullRequestRef | null>;
   /** Each step finds what an earlier try has left, so it may be asked again at any time. */
   openPullRequest(request: NewPullRequest, signal: AbortSignal): Promise<PullRequestRef>;
@@ -80,9 +95,9 @@ export interface BundleSource {
 /** Where bundles go. */
 export interface BundleTarget {
   readonly name: string;
-  /** Throws a refused Fault `POLICY_PUBLISH_RACED` when the newest is not `expect` any more. */
+  /** Throws a refused Fault `POLICY_PUBLISH_RACED` when the newest is not `expect` (its tag) any more; null: none. */
   put(
-    text: string,
+    envelope: { readonly text: string; readonly revision: number },
     expect: string | null,
     signal: AbortSignal,
   ): Promise<{ readonly tag: string; readonly version: string | null }>;
@@ -91,5 +106,13 @@ export interface BundleTarget {
 /** Signs raw bytes with Ed25519 (RFC 8032). */
 export interface Signer {
   readonly keyId: string;
+  sign(bytes: Buffer, signal: AbortSignal): Promise<Buffer>;
+}
+
+/** A private key that never leaves its keeper. */
+export interface KeptKey {
+  /** DER (SubjectPublicKeyInfo). */
+  publicKey(signal: AbortSignal): Promise<Buffer>;
+  /** Ed25519 (RFC 8032) over the bytes as they are. */
   sign(bytes: Buffer, signal: AbortSignal): Promise<Buffer>;
 }

@@ -1,6 +1,6 @@
 /** How policies are signed and believed, and as whom we speak to GitHub and to the issuer of tokens. */
-import { createHash } from "node:crypto";
 import type { PublicKey } from "../policy/envelope-types.js";
+import { KEY_BYTES, publicKeyOf } from "../policy/signature.js";
 import type { EnvReader } from "./env-reader.js";
 
 export interface PolicyTrust {
@@ -27,13 +27,7 @@ export interface OidcConfig {
   readonly groupsClaim: string;
 }
 
-const KEY_BYTES = 32;
 const ID_MAX = { min: 1, max: Number.MAX_SAFE_INTEGER };
-
-/** The first eight hex digits of the raw key's SHA-256. */
-export function keyIdOf(raw: Buffer): string {
-  return createHash("sha256").update(raw).digest("hex").slice(0, 8);
-}
 
 export function readPolicyTrust(reader: EnvReader): PolicyTrust {
   const signingKey = reader.text("POLICY_SIGNING_KEY");
@@ -52,7 +46,7 @@ function readKeys(reader: EnvReader): PublicKey[] {
       const expected = "a comma list of raw Ed25519 keys, 32 bytes each, in base64";
       reader.refuse("POLICY_PUBLIC_KEY", text, expected);
     }
-    return { id: keyIdOf(raw), raw: raw.toString("base64") };
+    return publicKeyOf(raw);
   });
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { findUnstorable, parseJsonBody } from "../../src/web/body.js";
+import { findUnstorable } from "../../src/base/storable.js";
+import { parseJsonBody } from "../../src/web/body.js";
 import type { HttpProblem } from "../../src/web/problem.js";
 
 const parse = (text: string) => parseJsonBody(Buffer.from(text));
