@@ -7,7 +7,7 @@ import { Fault, fault } from "../base/fault.js";
 export interface HttpRequest {
   /** Prefix of fault codes, e.g. `PAGERDUTY` → `PAGERDUTY_UNREACHABLE`. */
   readonly system: string;
-  readonly method: "GET" | "POST" | "PUT" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;

@@ -7,6 +7,7 @@ export interface LoopbackRequest {
   readonly method: string;
   /** Path without query. */
   readonly path: string;
+  readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
@@ -19,6 +20,8 @@ export interface LoopbackAnswer {
 
 /** What the next request meets instead of an honest answer. */
 export type Misbehaviour =
+  /** None, this once: it is a later request that is meant. */
+  | { readonly kind: "honest" }
   | { readonly kind: "answer"; readonly answer: LoopbackAnswer }
   /** Carries the request out, then cuts the connection: the caller cannot know. */
   | { readonly kind: "drop-answer" }
@@ -52,6 +55,7 @@ export async function startLoopback(
       const request: LoopbackRequest = {
         method: incoming.method ?? "GET",
         path: url.pathname,
+        query: url.searchParams,
         headers: incoming.headers,
         body: Buffer.concat(chunks).toString("utf8"),
       };

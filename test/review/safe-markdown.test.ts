@@ -1,0 +1,111 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { codeBlock, plainLine, plainText, safeMarkdown } from "../../src/review/safe-markdown.js";
+
+/** What GitHub would see as a name or an issue: outside of code, without anything in between. */
+const REFERENCE = /@[\w-]|#\d|\bGH-\d/;
+
+describe("foreign Markdown", () => {
+  test.each([
+    ["a name", "ask @ann or @acme/team", "ask @\u200Bann or @\u200Bacme/team"],
+    ["an escaped name", "ask \\@ann", "ask \\@\u200Bann"],
+    ["an issue", "fixes #12, GH-7, acme/shop#3", "fixes #\u200B12, GH-\u200B7, acme/shop#\u200B3"],
+    [
+      "an address of an issue",
+      "https://github.com/acme/shop/pull/1",
+      "https://github.com\u200B/acme/shop/pull/1",
+    ],
+    ["a tag", "<img src=x onerror=y>", "&lt;img src=x onerror=y>"],
+    ["an escaped tag", "\\<img src=x>", "\\&lt;img src=x>"],
+    [
+      "a comment with our marker",
+      "<!-- algobrain:policy v1 -->",
+      "&lt;!-- algobrain:policy v1 -->",
+    ],
+    ["an image", "![ok](https://x.example/ok.png)", "!\\[ok](https://x.example/ok.png)"],
+    ["code that a line does not close", "a ` b\n<img> ` c", "a \\` b\n&lt;img> \\` c"],
+    ["an escaped backtick", "\\` <img> ` @ann", "\\` &lt;img> \\` @\u200Bann"],
+    ["a fence with more behind it", "~~~ x @ann\n<img>", "\\~\\~\\~ x @\u200Bann\n&lt;img>"],
+    ["a fold that was never opened", "a\n</details>", "a\n&lt;/details>"],
+    ["a fold with a tag behind it", "<details><img>", "&lt;details>&lt;img>"],
+    ["a fence that ends a list item early", "- a\n  ```\n<img>", "- a\n  \\`\\`\\`\n&lt;img>"],
+  ])("loses %s", (_, foreign, safe) => {
+    expect(safeMarkdown(foreign)).toBe(safe);
+  });
+
+  test.each([
+    ["headings, lists and tables", "## Title\n\n- **a**: *b*\n\n| a | b |\n|---|---|\n| 1 | 2 |"],
+    ["code in a line", "set `a < b @c` now"],
+    ["a block of code", "```diff\n-a: <1>\n+a: @ann #2\n```"],
+    ["a fold", "<details>\n\n<summary>more</summary>\n\ntext\n\n</details>"],
+  ])("keeps %s", (_, markdown) => {
+    expect(safeMarkdown(markdown).replace(/\n{3,}/g, "\n\n")).toBe(markdown);
+  });
+
+  test("what it opens is closed at its end", () => {
+    expect(safeMarkdown("<details>\n\n````diff\n```\n<b>")).toBe(
+      "<details>\n\n\n````diff\n```\n<b>\n````\n</details>",
+    );
+  });
+
+  test("a language that GitHub draws pictures from is taken away", () => {
+    expect(safeMarkdown("```mermaid\ngraph\n```")).toBe("```\ngraph\n```");
+  });
+
+  test("made safe once more it says the same to a reader", () => {
+    const piece = fc.constantFrom(
+      ...["@ann", "#1", "<img>", "`", "``", "```", "~~~", "\\", "\n", " ", "a", "</details>"],
+      ...["<details>", "<summary>x</summary>", "- ", "> ", "| ", "diff", "![", "GH-3", "-->"],
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
+        const safe = safeMarkdown(pieces.join(""));
+        const outside = withoutCode(safe);
+        expect(outside).not.toMatch(REFERENCE);
+        const tags = outside.match(/<[^>\n]*>?/g) ?? [];
+        for (const tag of tags) expect(tag).toMatch(/^<\/?(details|summary)>$/);
+        expect(count(outside, "<details>")).toBe(count(outside, "</details>"));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+/** By CommonMark's rules for top-level fences, and for code spans inside a line. */
+function withoutCode(markdown: string): string {
+  const lines: string[] = [];
+  let fence: string | null = null;
+  for (const line of markdown.split("\n")) {
+    const run = /^ {0,3}(`{3,}|~{3,})(.*)$/.exec(line);
+    if (fence === null && run && !(run[1]!.startsWith("`") && run[2]!.includes("`")))
+      fence = run[1]!;
+    else if (fence !== null) {
+      if (run?.[1]?.startsWith(fence) && run[2]!.trim() === "") fence = null;
+    } else
+      lines.push(line.replace(/\\[\\`]/g, "").replace(/(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)/g, ""));
+  }
+  expect(fence, "a fence is left open").toBeNull();
+  return lines.join("\n");
+}
+
+function count(text: string, part: string): number {
+  return text.split(part).length - 1;
+}
+
+describe("a text of people's inside our own Markdown", () => {
+  test("is one line without mark-up and without references", () => {
+    expect(plainText("`**x**` <b>\n@ann fixes #1")).toBe(
+      "\\`\\*\\*x\\*\\*\\` &lt;b&gt; @\u200Bann fixes #\u200B1",
+    );
+  });
+
+  test("cannot close an issue or add a trailer from a commit message", () => {
+    expect(plainLine("closes #4\nCo-authored-by: @bob")).toBe(
+      "closes #\u200B4 Co-authored-by: @\u200Bbob",
+    );
+  });
+
+  test("a block of code is fenced longer than what it holds", () => {
+    expect(codeBlock(["a", "````"], "yaml")).toBe("`````yaml\na\n````\n`````");
+  });
+});
