@@ -15,10 +15,11 @@ import {
   createProcessLog,
   type Foundation,
   layFoundation,
+  leaveFollowers,
   openPool,
-  watchdogOf,
+  ticksOfEveryProcess,
 } from "./main/foundation.js";
-import { loadPolicyFiles, type PolicyInForce, publish, readPublished } from "./main/policy.js";
+import { beginPolicy, openPolicyOrigin, type PolicyOrigin, readPublished } from "./main/policy.js";
 import { startWorkerProcess } from "./main/worker-process.js";
 import { startWorkers } from "./main/workers.js";
 import type { PolicySet } from "./policy/policy.js";
@@ -27,6 +28,7 @@ import { HEARTBEAT_CONNECTIONS } from "./runtime/heartbeat.js";
 import { ensureHome } from "./runtime/home.js";
 import { LISTENER_CONNECTIONS } from "./runtime/job-hints.js";
 import { parentLink } from "./runtime/parent-link.js";
+import type { PolicyInForce } from "./runtime/policy-holder.js";
 import { runTicks } from "./runtime/ticker.js";
 import type { Database } from "./store/database.js";
 import { migrate } from "./store/migrate.js";
@@ -74,25 +76,30 @@ const GENERAL_WORKERS = 2;
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const role = options.lane === null ? options.role : `worker-${options.lane}`;
   const log = createProcessLog(options.config, options.writeLog, role);
-  const { close: stop, ...runtime } = await openInOrder((opened) => open(options, log, opened));
+  const { close: stop, ...runtime } = await openInOrder((opened) =>
+    open({ ...options, name: role }, log, opened),
+  );
   return { ...runtime, stop };
 }
 
+/** `name`: the role, and of a worker its lane. */
+type Opening = RuntimeOptions & { readonly name: string };
+
 async function open(
-  options: RuntimeOptions,
+  options: Opening,
   log: Logger,
   opened: Close[],
 ): Promise<Omit<Runtime, "stop">> {
   const { config } = options;
   // First, so that an invalid policy starts nothing at all.
-  const files = options.lane === null ? await loadPolicyFiles(config, options) : null;
+  const origin = options.lane === null ? await openPolicyOrigin(config, options) : null;
   const { databaseUrl, database } = await openServer(options, log, opened);
-  const policy = await readPolicy(options, databaseUrl, files, log);
+  const policy = await readPolicy(options, databaseUrl, origin, log);
   const db = openPool(config, databaseUrl, options.role, poolMax(options, policy.set), log);
   opened.push(() => db.close());
-  const foundation = layFoundation({ config, databaseUrl, db, log, policy });
+  const foundation = layFoundation({ config, databaseUrl, db, log, policy, role: options.name });
   opened.push(foundation.tally.run(foundation));
-  const url = options.lane === null ? await openParts(options, foundation, opened) : null;
+  const url = origin === null ? null : await openParts(options, foundation, origin, opened);
   if (options.lane !== null) {
     const worker = await startWorkerProcess(foundation, { ...options, lane: options.lane });
     opened.push(worker.stop);
@@ -130,34 +137,31 @@ function describeUrl(url: string): string {
 async function readPolicy(
   options: RuntimeOptions,
   databaseUrl: string,
-  files: PolicySet | null,
+  origin: PolicyOrigin | null,
   log: Logger,
 ): Promise<PolicyInForce> {
   // Migrations take a lock of the session.
   const url = options.config.database.directUrl ?? databaseUrl;
   const db = openPool(options.config, url, options.role, 1, log);
   try {
-    return await (files === null
+    return await (origin === null
       ? awaitPolicy(options, db, log)
-      : prepare(options, db, files, log));
+      : prepare(options, db, origin, log));
   } finally {
     await db.close();
   }
 }
 
-/** Brings the database up to this program and puts the policy of the files in force. */
+/** Brings the database up to this program and sees to it that a policy is in force. */
 async function prepare(
   options: RuntimeOptions,
   db: Database,
-  files: PolicySet,
+  origin: PolicyOrigin,
   log: Logger,
 ): Promise<PolicyInForce> {
   const { applied } = await migrate(db, await readMigrationFiles());
   if (applied.length > 0) log.info("database.migrated", { applied: applied.join(" ") });
-  const { policySource } = options.config;
-  const source =
-    policySource.kind === "directory" ? policySource.path : `s3://${policySource.bucket}`;
-  return publish(db, options.changePolicy?.(files) ?? files, source);
+  return beginPolicy(db, origin, options);
 }
 
 /** Of a worker: a supervisor has published it, but the database may be away at the moment. */
@@ -176,14 +180,16 @@ function awaitPolicy(
 async function openParts(
   options: RuntimeOptions,
   foundation: Foundation,
+  origin: PolicyOrigin,
   opened: Close[],
 ): Promise<string | null> {
   const { role } = options;
   const watching = new AbortController();
-  const watched = runTicks([watchdogOf(foundation)], foundation, watching.signal);
+  const watched = runTicks(ticksOfEveryProcess(foundation), foundation, watching.signal);
   opened.push(async () => {
     watching.abort();
     await watched;
+    await leaveFollowers(foundation);
   });
   if (role === "all" || role === "worker") {
     const argv = [process.execPath, `${options.packageRoot}/bin/algobrain.js`, "serve"] as const;
@@ -199,11 +205,11 @@ async function openParts(
   const caching = await openCaching(foundation, role);
   opened.push(() => caching.close());
   if (role === "all" || role === "orchestrator") {
-    const control = await startControl(foundation, caching, options.samplesEveryMs);
+    const control = await startControl(foundation, { caching, origin, ...options });
     opened.push(() => control.stop());
   }
   if (role === "orchestrator") return null;
-  const api = await startApi(foundation, caching, options.samplesEveryMs);
+  const api = await startApi(foundation, { caching, origin, ...options });
   opened.push(() => api.stop());
   return api.url;
 }

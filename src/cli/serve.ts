@@ -81,8 +81,9 @@ async function serve(served: Served, port: string | undefined, io: CommandIo): P
     onFatal: ended.fail,
     ending: ended.signal,
   });
-  const { log, digest } = runtime.foundation;
-  log.info("runtime.started", { url: runtime.url, database: runtime.database, policy: digest });
+  const { log, policyHolder } = runtime.foundation;
+  const policy = policyHolder.inForce().digest;
+  log.info("runtime.started", { url: runtime.url, database: runtime.database, policy });
   if (served.lane === null && config.environment === "local") greet(runtime, io);
   const why = await ended.reason;
   log.info("runtime.stopping", { why: why.text });
@@ -97,7 +98,7 @@ function greet({ url, database, foundation }: Runtime, io: CommandIo): void {
   if (url !== null) io.out(`AlgoBrain listens on ${url}`);
   io.out(`  database  ${database}`);
   io.out(
-    `  policy    ${foundation.digest.slice(0, 12)} (${foundation.policy().system}, ${foundation.policy().environment})`,
+    `  policy    ${foundation.policyHolder.inForce().digest.slice(0, 12)} (${foundation.policy().system}, ${foundation.policy().environment})`,
   );
   for (const { name, policyValue, value } of foundation.drift()) {
     io.out(`  drift     ${name}=${value}, the policy says ${policyValue}`);

@@ -65,7 +65,7 @@ function introduce(
 ): void {
   out(`  ${runtime.database}`);
   out(
-    `  listens on ${runtime.url}, policy ${runtime.foundation.digest.slice(0, 12)}, under this overlay:`,
+    `  listens on ${runtime.url}, policy ${runtime.foundation.policyHolder.inForce().digest.slice(0, 12)}, under this overlay:`,
   );
   for (const line of overlay) out(`    ${line}`);
   out(`  ready after ${seconds(timeline.elapsedMs)}`);

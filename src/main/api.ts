@@ -1,19 +1,23 @@
 /** The HTTP side: the API, the signed doors, health and metrics, and the samples that only this process can take. */
+import { createHash } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { errorMessage, fault } from "../base/fault.js";
 import { routes as botRoutes } from "../bot/routes.js";
 import { forceBreakerOpen, resetBreakers } from "../runtime/breaker-orders.js";
 import { readHealth } from "../runtime/health.js";
 import { leaveSafeMode } from "../runtime/leave-safe-mode.js";
-import { apiSource } from "../runtime/sample/api.js";
+import { receiveBundle } from "../runtime/receive-bundle.js";
 import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
 import { runTicks } from "../runtime/ticker.js";
-import type { WebDeps } from "../web/deps.js";
+import type { PublishEnvelope, WebDeps } from "../web/deps.js";
 import { createServer } from "../web/server.js";
 import type { Caching } from "./caching.js";
 import type { Foundation } from "./foundation.js";
 import { createRegistry } from "./kinds.js";
+import type { PolicyOrigin } from "./policy.js";
+import { createChangeProposer } from "./ports.js";
 import { loadRunbooks } from "./runbooks.js";
+import { createApiSources } from "./samples.js";
 import { WORKLOAD } from "./workload.js";
 
 export interface Api {
@@ -22,12 +26,18 @@ export interface Api {
   stop(): Promise<void>;
 }
 
+export interface ApiOptions {
+  readonly caching: Caching;
+  readonly origin: PolicyOrigin;
+  readonly samplesEveryMs?: number | undefined;
+}
+
 export async function startApi(
   foundation: Foundation,
-  { cache, countHit, redis }: Caching,
-  samplesEveryMs: number | undefined,
+  { caching, origin, samplesEveryMs }: ApiOptions,
 ): Promise<Api> {
-  const { config, db, log, metrics } = foundation;
+  const { cache, countHit, redis } = caching;
+  const { config, db, log } = foundation;
   const app = await createServer({
     ...foundation,
     registry: createRegistry(),
@@ -38,6 +48,7 @@ export async function startApi(
       jobsMax: config.orchestrator.maxConcurrentJobs,
       rateLimitPerMinute: config.http.rateLimitPerMinute,
       githubWebhookSecret: config.github.webhookSecret,
+      oidc: config.oidc,
     },
     health: () => readHealth({ ...foundation, redis }),
     leaveSafeMode: (request) => leaveSafeMode(foundation, request),
@@ -48,13 +59,21 @@ export async function startApi(
     cache,
     countHit,
     warmCache: (limit) => WORKLOAD.warmCache({ db, cache }, limit),
+    proposeChange: createChangeProposer(foundation),
     doors: await openDoors(foundation),
+    publishEnvelope: publishingOf(foundation, origin),
   });
   await listen(app, config.http);
   const stopped = new AbortController();
-  const source = apiSource(metrics.apiStats);
   const sampling = runTicks(
-    [collectSamplesTick({ db, log, sources: [source], everyMs: samplesEveryMs })],
+    [
+      collectSamplesTick({
+        db,
+        log,
+        sources: createApiSources(foundation),
+        everyMs: samplesEveryMs,
+      }),
+    ],
     foundation,
     stopped.signal,
   );
@@ -66,6 +85,16 @@ export async function startApi(
       stopped.abort();
       await sampling;
     },
+  };
+}
+
+/** A bundle that a person hands in is believed by its signature, as one that is found. */
+function publishingOf(foundation: Foundation, { keys }: PolicyOrigin): PublishEnvelope {
+  const { system, environment } = foundation.policyHolder.inForce().set;
+  return (text, by) => {
+    const tag = createHash("sha256").update(text).digest("hex");
+    const found = { text, tag, by, source: "api" };
+    return receiveBundle({ ...foundation, keys, system, environment }, found);
   };
 }
 

@@ -1,41 +1,47 @@
 /** The part that leads: recovery of dead workers, schedules, samples, alerts. Two of them are normal: one leads. */
+import { SCHEMA_VERSION } from "../policy/envelope-types.js";
+import { createAdopter } from "../runtime/adopt.js";
 import { createAlertAutomation } from "../runtime/alert-automation.js";
 import { createOrchestrator } from "../runtime/orchestrator.js";
-import { cacheSource } from "../runtime/sample/cache.js";
-import { databaseSource } from "../runtime/sample/database.js";
-import { dependenciesSource } from "../runtime/sample/dependencies.js";
-import { hostSource } from "../runtime/sample/host.js";
-import { jobsSource } from "../runtime/sample/jobs.js";
-import { tableHealthSource } from "../runtime/sample/table-health.js";
+import { probationTick } from "../runtime/probation.js";
+import { policySource } from "../runtime/sample/policy.js";
+import { adoptPolicyTick } from "../runtime/tick/adopt-policy.js";
 import { beatStep } from "../runtime/tick/beat.js";
+import { checkProtectionTick } from "../runtime/tick/check-protection.js";
 import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
 import { createEvaluateAlertsTick } from "../runtime/tick/evaluate-alerts.js";
 import { recoverDeadWorkersStep } from "../runtime/tick/recover-dead-workers.js";
 import { runSchedulesStep } from "../runtime/tick/run-schedules.js";
 import { stallAbandonedRunsTick } from "../runtime/tick/stall-abandoned-runs.js";
+import type { Tick } from "../runtime/ticker.js";
 import type { Caching } from "./caching.js";
 import type { Foundation } from "./foundation.js";
-import { loadRunbooks } from "./runbooks.js";
+import { openGitHost } from "./git-host.js";
+import type { PolicyOrigin } from "./policy.js";
+import { loadRunbooks, runbookHashes } from "./runbooks.js";
+import { createSampleSources } from "./samples.js";
 
 /** A dead worker is found this much after its lease, at most. */
 const CYCLE_MS = 1_000;
 /** With the others' checks, another leads 6 s after a kill at the latest; half of the 10 s that may pass. */
 const LEASE_MS = 5_000;
 
+export interface ControlOptions {
+  readonly caching: Caching;
+  readonly origin: PolicyOrigin;
+  readonly samplesEveryMs?: number | undefined;
+}
+
 export async function startControl(
   foundation: Foundation,
-  { cache }: Caching,
-  samplesEveryMs: number | undefined,
+  { caching, origin, samplesEveryMs }: ControlOptions,
 ): Promise<{ stop(): Promise<void> }> {
-  const { db, policy, log, config } = foundation;
+  const { db, log } = foundation;
   const registry = await loadRunbooks();
+  const adopting = await adoptingOf(foundation, origin);
   const sources = [
-    jobsSource(db),
-    dependenciesSource(db),
-    databaseSource({ sql: db, policy, otherProcesses: 1 }),
-    tableHealthSource({ sql: db, policy, log }),
-    hostSource(config.home),
-    cacheSource(cache),
+    ...createSampleSources(foundation, caching),
+    policySource({ sql: db, isSourceRefused: adopting.isSourceRefused }),
   ];
   const orchestrator = createOrchestrator({
     ...foundation,
@@ -49,8 +55,32 @@ export async function startControl(
         onTransitions: createAlertAutomation({ ...foundation, registry }),
       }),
       stallAbandonedRunsTick(foundation),
+      adopting,
+      probationTick(foundation),
+      ...protectionTicks(foundation),
     ],
   });
   orchestrator.start();
   return orchestrator;
+}
+
+/** What brings published bundles into force. */
+async function adoptingOf(foundation: Foundation, { source, keys }: PolicyOrigin) {
+  const { policyHolder, followPolicy, emit } = foundation;
+  const { system, environment } = policyHolder.inForce().set;
+  const have = { schema: SCHEMA_VERSION, runbooks: await runbookHashes() };
+  return adoptPolicyTick({
+    receive: { ...foundation, keys, system, environment },
+    adopter: createAdopter({ ...foundation, have, follow: followPolicy }),
+    emit,
+    source,
+  });
+}
+
+/** Only where policies are reviewed at a host that we can ask. */
+function protectionTicks(foundation: Foundation): Tick[] {
+  const { config } = foundation;
+  const host = openGitHost(config);
+  if (config.gitopsRepo === null || host === null) return [];
+  return [checkProtectionTick({ ...foundation, host, repo: config.gitopsRepo })];
 }

@@ -3,24 +3,30 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../base/clock.js";
+import { errorMessage } from "../base/fault.js";
 import { createLogger, type Logger } from "../base/log.js";
 import { createRedact, type Redact } from "../base/redact.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { Config } from "../runtime/config.js";
 import { createEmit, type Emit } from "../runtime/events.js";
+import { FailedTicks } from "../runtime/failed-ticks.js";
 import { JobTally } from "../runtime/job-tally.js";
-import { createMetrics, type Metrics } from "../runtime/metrics.js";
+import { createMetrics, type Metrics, type PolicyFigures } from "../runtime/metrics.js";
 import { createRuntimeNotify } from "../runtime/notify.js";
-import { applyOverrides, type Drift } from "../runtime/policy-overrides.js";
+import { PolicyHolder, type PolicyInForce } from "../runtime/policy-holder.js";
+import type { Drift } from "../runtime/policy-overrides.js";
 import type { RuntimeNotify } from "../runtime/runtime-word.js";
+import { createFollow, followPolicyTick } from "../runtime/tick/follow-policy.js";
 import type { Tick } from "../runtime/ticker.js";
 import type { WatchdogOptions } from "../runtime/watchdog.js";
 import { watchdogTick } from "../runtime/watchdog.js";
 import { wordOfWatchdog } from "../runtime/watchdog-word.js";
 import { type Database, openDatabase } from "../store/database.js";
 import { readTally } from "../store/job-tally.js";
+import { countPolicyProcesses, forgetPolicyProcess } from "../store/policy-processes.js";
+import { countRefusals, readPolicySummary } from "../store/policy-summary.js";
 import { readQueueLoad } from "../store/queue-stats.js";
-import type { PolicyInForce } from "./policy.js";
+import { readPublished } from "./policy.js";
 import { unusedSettings } from "./unused-settings.js";
 
 export interface Foundation {
@@ -42,8 +48,14 @@ export interface Foundation {
   readonly holder: string;
   /** Where worker processes note which handlers have started. */
   readonly evidenceDir: string;
+  /** What it does: `all`, `worker-general`. */
+  readonly role: string;
+  /** In force now, with the overrides of this process: it may be another one at the next use. */
   readonly policy: () => PolicySet;
-  readonly digest: string;
+  readonly policyHolder: PolicyHolder;
+  /** Works from then on with what is in force. */
+  readonly followPolicy: (now: Date) => Promise<void>;
+  readonly failedTicks: FailedTicks;
   readonly drift: () => readonly Drift[];
   readonly notify: RuntimeNotify;
 }
@@ -85,46 +97,73 @@ export function layFoundation(parts: {
   readonly databaseUrl: string;
   readonly db: Database;
   readonly log: Logger;
+  readonly role: string;
   readonly policy: PolicyInForce;
 }): Foundation {
-  const { config, db, log } = parts;
-  const effective = applyOverrides(parts.policy.set, config);
-  for (const { name, policyValue, value } of effective.drift) {
+  const { config, db, log, role } = parts;
+  const policyHolder = new PolicyHolder(parts.policy, config);
+  for (const { name, policyValue, value } of policyHolder.drift()) {
     log.warn("policy.overridden", { name, policy_value: policyValue, value });
   }
   for (const name of unusedSettings(config)) log.warn("setting.unused", { name });
-  const policy = () => effective.policy;
+  const { policy } = policyHolder;
   const clock = systemClock;
   const tally = new JobTally(db);
+  const failedTicks = new FailedTicks();
   const metrics = createMetrics({
     clock,
     readJobs: () => readJobGauges(db),
     readTally: () => readTally(db),
+    readPolicy: () => readPolicyFigures(db),
   });
+  const emit = createEmit(log, metrics.observeEvent, tally.observe, failedTicks.observe);
+  const holder = `${hostname()}:${process.pid}:${randomBytes(2).toString("hex")}`;
+  const load = () => readPublished(db);
   const urlSecrets = [decodeURIComponent(new URL(parts.databaseUrl).password)];
   return {
-    ...parts,
+    ...{ config, db, log, role, databaseUrl: parts.databaseUrl },
     clock,
     metrics,
     tally,
     policy,
     redact: createRedact([...config.secrets, ...urlSecrets]),
-    emit: createEmit(log, metrics.observeEvent, tally.observe),
+    emit,
     random: Math.random,
-    holder: `${hostname()}:${process.pid}:${randomBytes(2).toString("hex")}`,
+    holder,
     evidenceDir: join(config.home, "started"),
     directUrl: config.database.directUrl ?? parts.databaseUrl,
-    digest: parts.policy.digest,
-    drift: () => effective.drift,
+    policyHolder,
+    followPolicy: createFollow({ db, emit, policyHolder, load, holder, role }),
+    failedTicks,
+    drift: () => policyHolder.drift(),
     notify: createRuntimeNotify({ policy, now: () => clock.now() }),
   };
 }
 
-/** Every process watches whether there is a leader and whether samples come in (design 8.7). */
-export function watchdogOf(foundation: Foundation): Tick {
+/** Every process watches whether there is a leader and whether samples come in (design 8.7), and follows the policy. */
+export function ticksOfEveryProcess(foundation: Foundation): Tick[] {
   const report: WatchdogOptions["report"] = (seen) =>
     foundation.notify(foundation.db, wordOfWatchdog(seen));
-  return watchdogTick({ ...foundation, report });
+  return [watchdogTick({ ...foundation, report }), followPolicyTick(foundation.followPolicy)];
+}
+
+/** Of a process that ends in order: nobody waits for it to follow. */
+export async function leaveFollowers({ db, holder, log }: Foundation): Promise<void> {
+  try {
+    await forgetPolicyProcess(db, holder);
+  } catch (error) {
+    // It is taken for gone after a minute.
+    log.debug("policy.process-not-forgotten", { error: errorMessage(error) });
+  }
+}
+
+async function readPolicyFigures(db: Database): Promise<PolicyFigures> {
+  const [summary, processes, refusals] = await Promise.all([
+    readPolicySummary(db),
+    countPolicyProcesses(db),
+    countRefusals(db),
+  ]);
+  return { summary, processes, refusals };
 }
 
 async function readJobGauges(db: Database) {

@@ -18,6 +18,14 @@ export async function loadRunbooks(): Promise<RunbookRegistry> {
   return new RunbookRegistry(await Promise.all(names.sort().map(loadOne)));
 }
 
+/** Name to digest of everything that is built here: what a bundle may require. */
+export async function runbookHashes(): Promise<Record<string, string>> {
+  const registry = await loadRunbooks();
+  return Object.fromEntries(
+    registry.list().map(({ runbook, contentHash }) => [runbook.name, contentHash]),
+  );
+}
+
 async function loadOne(name: string): Promise<RegisteredRunbook> {
   const path = join(FOLDER, name);
   const module = (await import(pathToFileURL(path).href)) as { default?: Runbook };

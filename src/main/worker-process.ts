@@ -4,7 +4,7 @@ import { parentLink } from "../runtime/parent-link.js";
 import { runTicks } from "../runtime/ticker.js";
 import { createWorker } from "../runtime/worker.js";
 import { openCaching, ownMemory } from "./caching.js";
-import { type Foundation, watchdogOf } from "./foundation.js";
+import { type Foundation, leaveFollowers, ticksOfEveryProcess } from "./foundation.js";
 import { createHandlers } from "./handlers.js";
 import { createRegistry } from "./kinds.js";
 import { createPorts } from "./ports.js";
@@ -59,13 +59,14 @@ export async function startWorkerProcess(
     evidenceDir: foundation.evidenceDir,
   });
   const watching = new AbortController();
-  const watched = runTicks([watchdogOf(foundation)], foundation, watching.signal);
+  const watched = runTicks(ticksOfEveryProcess(foundation), foundation, watching.signal);
   const { id } = await worker.start();
   link.tellRegistered(id);
   const stop = async () => {
     await worker.stop(drainMs);
     watching.abort();
     await watched;
+    await leaveFollowers(foundation);
     await caching.close();
     link.release();
   };

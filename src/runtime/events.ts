@@ -78,7 +78,36 @@ export type RuntimeEvent =
   | { readonly event: "breaker.half-opened" | "breaker.closed"; readonly dependency: string }
   /** The dependency itself asked every caller to wait (X-16). */
   | { readonly event: "gate.closed"; readonly dependency: string; readonly until: string }
-  | { readonly event: "watchdog.judged"; readonly check: string; readonly ok: boolean };
+  | { readonly event: "watchdog.judged"; readonly check: string; readonly ok: boolean }
+  /** `revision` is the signed one of the bundle. */
+  | {
+      readonly event: "policy.published";
+      readonly revision: number;
+      readonly digest: string;
+      readonly source: string;
+    }
+  | {
+      readonly event: "policy.refused" | "policy.held" | "policy.waiting" | "policy.rolled-back";
+      /** Null: what was refused does not say. */
+      readonly revision: number | null;
+      readonly source: string;
+      readonly reason: string;
+    }
+  /** One process works with it, to see whether all can. */
+  | { readonly event: "policy.canary"; readonly revision: number; readonly digest: string }
+  | {
+      readonly event: "policy.adopted";
+      readonly revision: number;
+      readonly digest: string;
+      /** Of control.policy_revision. */
+      readonly in_force: number;
+    }
+  /** This process works with another policy from now on; `in_force` is of control.policy_revision. */
+  | { readonly event: "policy.followed"; readonly in_force: number; readonly digest: string }
+  | { readonly event: "policy.follow-failed"; readonly in_force: number; readonly error: string }
+  /** Where bundles come from does not answer: the last good one stays. Told once, and when it answers again. */
+  | { readonly event: "policy.source-lost"; readonly source: string; readonly error: string }
+  | { readonly event: "policy.source-back"; readonly source: string };
 
 export type Emit = (event: RuntimeEvent) => void;
 
@@ -113,6 +142,17 @@ const LEVELS: Readonly<Record<RuntimeEvent["event"], LogLevel>> = {
   "breaker.closed": "info",
   "gate.closed": "warn",
   "watchdog.judged": "warn",
+  "policy.published": "info",
+  "policy.refused": "error",
+  "policy.held": "warn",
+  "policy.waiting": "warn",
+  "policy.rolled-back": "error",
+  "policy.canary": "info",
+  "policy.adopted": "info",
+  "policy.followed": "info",
+  "policy.follow-failed": "error",
+  "policy.source-lost": "warn",
+  "policy.source-back": "info",
 };
 
 /** Every event as a log line, and to whoever else listens (metrics, tests). */

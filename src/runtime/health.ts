@@ -5,7 +5,7 @@
 import type { Clock } from "../base/clock.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { Database } from "../store/database.js";
-import { readPolicyDigest } from "../store/policies.js";
+import { type PolicySummary, readPolicySummary } from "../store/policy-summary.js";
 import { readRuntimeAges } from "../store/runtime-samples.js";
 import { readSafeMode } from "../store/safe-mode.js";
 import { countAliveWorkers } from "../store/workers.js";
@@ -30,7 +30,22 @@ export interface HealthReport {
     readonly entered_by: string | null;
     readonly entered_at: string | null;
   };
-  readonly policy: { readonly digest: string | null; readonly revision: number | null };
+  /** In force, and what is on its way there: revisions of bundles are the signed ones. */
+  readonly policy: {
+    readonly digest: string | null;
+    /** Of what is in force: grows with every change, also with one of files. */
+    readonly revision: number | null;
+    readonly commit: string | null;
+    readonly adopted: number | null;
+    readonly published: number | null;
+    readonly held: number | null;
+    readonly waiting: number | null;
+    /** Refused or rolled back since then. */
+    readonly failed: number | null;
+    readonly processes: { readonly on_it: number; readonly behind: number };
+    /** Emergency settings that are in force. */
+    readonly overrides: number;
+  };
   /** Variables that override the policy (design 8.4). */
   readonly drift: readonly Drift[];
   /** One sentence, when it is not healthy. */
@@ -89,7 +104,7 @@ async function askDatabase(deps: HealthDeps): Promise<Facts> {
     readRuntimeAges(deps.db, EVALUATOR_LEASE),
     countAliveWorkers(deps.db, deps.policy().healing.workerDeadAfterMs),
     readSafeMode(deps.db),
-    readPolicyDigest(deps.db),
+    readPolicySummary(deps.db),
   ]);
   const beats = ages.heartbeatMs !== null && ages.heartbeatMs <= HEARTBEAT_MAX_MS;
   return {
@@ -102,16 +117,27 @@ async function askDatabase(deps: HealthDeps): Promise<Facts> {
       entered_by: safeMode.enteredBy,
       entered_at: safeMode.enteredAt?.toISOString() ?? null,
     },
-    policy: { digest: policy?.digest ?? null, revision: policy?.revision ?? null },
+    policy: policy === null ? NO_POLICY : toPolicyReport(policy),
   };
 }
+
+function toPolicyReport(summary: PolicySummary): HealthReport["policy"] {
+  const { onIt, behind, ...revisions } = summary;
+  return { ...revisions, processes: { on_it: onIt, behind } };
+}
+
+const NO_POLICY: HealthReport["policy"] = {
+  ...{ digest: null, revision: null, commit: null, adopted: null, published: null },
+  ...{ held: null, waiting: null, failed: null, overrides: 0 },
+  processes: { on_it: 0, behind: 0 },
+};
 
 const NOTHING_KNOWN: Facts = {
   database: "down",
   orchestrator: "down",
   workers: 0,
   safeMode: { active: false, reason: null, entered_by: null, entered_at: null },
-  policy: { digest: null, revision: null },
+  policy: NO_POLICY,
 };
 
 async function redisState(ask: HealthDeps["redis"]): Promise<"up" | "down" | "memory"> {

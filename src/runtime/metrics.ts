@@ -2,6 +2,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../base/clock.js";
 import type { TalliedJobs } from "../store/job-tally.js";
+import type { PolicySummary } from "../store/policy-summary.js";
 import { type ApiStats, ApiStatsWindow } from "./api-stats.js";
 import type { RuntimeEvent } from "./events.js";
 import { renderTally } from "./job-tally.js";
@@ -23,6 +24,12 @@ export interface JobGauge {
   readonly count: number;
 }
 
+export interface PolicyFigures {
+  readonly summary: PolicySummary | null;
+  readonly processes: readonly { readonly digest: string; readonly count: number }[];
+  readonly refusals: readonly { readonly refusal: string; readonly count: number }[];
+}
+
 export interface Metrics {
   /** A listener for `createEmit`. */
   observeEvent(event: RuntimeEvent): void;
@@ -37,6 +44,8 @@ export interface MetricsOptions {
   readonly clock: Clock;
   /** Asked at each scrape. When it fails, the rest is still served and the failure is counted. */
   readonly readJobs?: () => Promise<readonly JobGauge[]>;
+  /** Which policies are on their way, and which is in force; likewise. */
+  readonly readPolicy?: () => Promise<PolicyFigures>;
   /** What all processes have counted; likewise. */
   readonly readTally?: () => Promise<readonly TalliedJobs[]>;
 }
@@ -45,6 +54,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
   const ofProcess = new ProcessMetrics(registry, options.clock);
   const runtime = runtimeMetrics(registry);
+  const policies = new PolicyMetrics(registry);
   const window = new ApiStatsWindow(options.clock);
   const requests = new Histogram({
     name: "algobrain_http_request_duration_seconds",
@@ -64,6 +74,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     render: async () => {
       await ofProcess.begun();
       await refreshJobs(runtime, options.readJobs);
+      await policies.refresh(options.readPolicy, () => runtime.readErrors.inc());
       const tally = await tallyText(runtime, options.readTally);
       return { contentType: registry.contentType, body: `${await registry.metrics()}${tally}` };
     },
@@ -95,6 +106,50 @@ class ProcessMetrics {
   #begin(): Promise<void> {
     collectDefaultMetrics({ register: this.#registry });
     return this.#clock.sleep(FIRST_VALUES_MS);
+  }
+}
+
+/** Published, in force, held and failed apart: a dashboard sees a policy that does not arrive. */
+class PolicyMetrics {
+  readonly #revision: Gauge;
+  readonly #processes: Gauge;
+  readonly #refusals: Counter;
+  readonly #overrides: Gauge;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const gauge = (name: string, help: string, labelNames: string[]) =>
+      new Gauge({ name, help, labelNames, registers });
+    this.#revision = gauge("algobrain_policy_revision", "Signed revisions of the policy.", [
+      "state",
+    ]);
+    this.#processes = gauge("algobrain_policy_processes", "Live processes by their policy.", [
+      "digest",
+    ]);
+    this.#refusals = new Counter({
+      ...{ name: "algobrain_policy_refusals_total", help: "Bundles refused at the door." },
+      ...{ labelNames: ["refusal"], registers },
+    });
+    this.#overrides = gauge("algobrain_policy_overrides", "Emergency settings in force.", []);
+  }
+
+  async refresh(read: MetricsOptions["readPolicy"], onError: () => void): Promise<void> {
+    if (read === undefined) return;
+    try {
+      this.#set(await read());
+    } catch {
+      onError();
+    }
+  }
+
+  /** Counted in the database, so each scrape says the whole. */
+  #set({ summary, processes, refusals }: PolicyFigures): void {
+    for (const metric of [this.#revision, this.#processes, this.#refusals]) metric.reset();
+    for (const state of ["published", "adopted", "held", "waiting", "failed"] as const)
+      this.#revision.set({ state }, summary?.[state] ?? 0);
+    for (const { digest, count } of processes) this.#processes.set({ digest }, count);
+    for (const { refusal, count } of refusals) this.#refusals.inc({ refusal }, count);
+    this.#overrides.set(summary?.overrides ?? 0);
   }
 }
 

@@ -64,6 +64,8 @@ export interface Secrets {
 
 export interface LiveOptions {
   readonly changePolicy?: (policy: PolicySet) => PolicySet;
+  /** The policies are those of a place of bundles (POLICY_SOURCE), and nothing is laid over them. */
+  readonly asPublished?: boolean;
   readonly samplesEveryMs?: number;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -158,12 +160,16 @@ async function run(
     ...{ role: "all", lane: null, kinds: null },
     writeLog: (line) => void log.write(`${line}\n`),
     onFatal: (why) => void log.write(`fatal: ${why}\n`),
-    changePolicy: (policy) => {
-      const peopled = withPeople(policy, lines.webhook.url);
-      return options.changePolicy?.(peopled) ?? peopled;
-    },
+    ...(options.asPublished ? {} : { changePolicy: changing(options, lines.webhook.url) }),
     ...(options.samplesEveryMs ? { samplesEveryMs: options.samplesEveryMs } : {}),
   });
+}
+
+function changing({ changePolicy }: LiveOptions, webhookUrl: string) {
+  return (policy: PolicySet): PolicySet => {
+    const peopled = withPeople(policy, webhookUrl);
+    return changePolicy?.(peopled) ?? peopled;
+  };
 }
 
 /** Three people, a webhook receiver, and no schedule that would change rows while a test looks at them. */

@@ -1,0 +1,62 @@
+/**
+ * The policy that this process works with: swapped whole between two uses, never changed. Whoever asks `policy()`
+ * at each use works with the new one from the next use on.
+ */
+import type { JsonObject } from "../base/json.js";
+import type { PolicySet } from "../policy/policy.js";
+import type { Config } from "./config.js";
+import { applyOverrides, type Drift, type EffectivePolicy } from "./policy-overrides.js";
+
+export interface PolicyInForce {
+  readonly set: PolicySet;
+  /** Of the set, as the row of control.policy_revision says it. */
+  readonly digest: string;
+  /** Of control.policy_revision. */
+  readonly revision: number;
+  readonly commit: string | null;
+  /** Signed revision of the bundle that it came in; null: read from files. */
+  readonly bundleRevision: number | null;
+  /** As people wrote it; null: it was made by a program (a game day, an older version). */
+  readonly sections: JsonObject | null;
+}
+
+export class PolicyHolder {
+  readonly #config: Pick<Config, "overrides">;
+  #inForce: PolicyInForce;
+  #effective: EffectivePolicy;
+  #trial: PolicySet | null = null;
+
+  constructor(first: PolicyInForce, config: Pick<Config, "overrides">) {
+    this.#config = config;
+    this.#inForce = first;
+    this.#effective = applyOverrides(first.set, config);
+  }
+
+  /** Bound, since it is handed around as a function. */
+  readonly policy = (): PolicySet => this.#trial ?? this.#effective.policy;
+
+  inForce(): PolicyInForce {
+    return this.#inForce;
+  }
+
+  drift(): readonly Drift[] {
+    return this.#effective.drift;
+  }
+
+  /** Whole or not at all: when this throws, the old one stays. */
+  swap(next: PolicyInForce): void {
+    const effective = applyOverrides(next.set, this.#config);
+    this.#inForce = next;
+    this.#effective = effective;
+  }
+
+  /** Until `work` has ended this process alone works with the candidate; what is in force stays in force. */
+  async tryOut<T>(candidate: PolicySet, work: () => Promise<T>): Promise<T> {
+    this.#trial = applyOverrides(candidate, this.#config).policy;
+    try {
+      return await work();
+    } finally {
+      this.#trial = null;
+    }
+  }
+}
