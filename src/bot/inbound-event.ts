@@ -13,6 +13,8 @@ export interface InboundDeps {
   /** Null when not configured: then the row and the audit alone tell. */
   readonly chat: Chat | null;
   readonly incidents: Incidents | null;
+  /** Where policies are reviewed, `owner/name`; null: nowhere. */
+  readonly gitopsRepo: string | null;
 }
 
 export interface InboundEvent extends InboundDeps {

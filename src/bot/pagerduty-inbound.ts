@@ -42,6 +42,7 @@ async function decide(tx: Sql, event: InboundEvent): Promise<Settled> {
     registry,
     policy,
     automation,
+    gitopsRepo: event.gitopsRepo,
     actor: { name: ACTOR, role: policy.access.serviceRoles.pagerduty, door: "pagerduty" },
     now: context.now(),
     incidentId: incident.incidentId,

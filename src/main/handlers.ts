@@ -20,14 +20,17 @@ export function createHandlers(
   const { db, policy, clock, random, config } = foundation;
   const shared = { db, policy, clock, random, registry, ...ports };
   return [
-    ...WORKLOAD.createHandlers({ db, git: ports.git, cache: ports.cache }),
+    ...WORKLOAD.createHandlers({
+      ...{ db, git: ports.git, cache: ports.cache },
+      lifetimes: () => policy().cache,
+    }),
     ...createSystemHandlers({
       db,
       policy,
       exportsDir: join(config.home, "exports"),
       notify: notifyThrough(ports),
     }),
-    createInboundHandler(shared),
+    createInboundHandler({ ...shared, gitopsRepo: config.gitopsRepo }),
     createRunbookHandler(shared),
     createNoticeHandler(shared),
   ];

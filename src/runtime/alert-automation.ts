@@ -12,6 +12,7 @@ import type { RunbookRegistry } from "../runbook/registry.js";
 import type { Sql } from "../store/database.js";
 import { withSavepoint } from "../store/savepoint.js";
 import { type AutomationOutcome, submitAutomation } from "../store/submit-automation.js";
+import type { Config } from "./config.js";
 import type { RuntimeNotify, RuntimeWord } from "./runtime-word.js";
 import type { EvaluateAlertsDeps } from "./tick/evaluate-alerts.js";
 
@@ -20,6 +21,7 @@ export interface AlertAutomationDeps {
   readonly policy: () => PolicySet;
   readonly notify: RuntimeNotify;
   readonly log: Logger;
+  readonly config: Pick<Config, "gitopsRepo">;
 }
 
 /** Getting worse starts something; a downgrade is on its way out by itself. */
@@ -53,7 +55,7 @@ async function start(
 /** Null when nobody needs to be told; else why no runbook was started. */
 async function ask(
   tx: Sql,
-  { registry, policy, log }: AlertAutomationDeps,
+  { registry, policy, log, config }: AlertAutomationDeps,
   automation: Automation,
   transition: Transition,
   now: Date,
@@ -63,7 +65,7 @@ async function ask(
   try {
     const outcome = await withSavepoint(tx, () =>
       submitAutomation(tx, {
-        ...{ registry, policy: set, automation, now },
+        ...{ registry, policy: set, automation, now, gitopsRepo: config.gitopsRepo },
         actor: { name: `policy:${automation.name}`, role, door: "policy" },
         alertLevel: transition.level,
         chat: operatorChannel(set.routes),

@@ -5,6 +5,7 @@ import { type GuardReason, judgeAutomation } from "../runbook/guard.js";
 import type { RunbookRegistry } from "../runbook/registry.js";
 import { appendAudit } from "./audit.js";
 import type { Sql } from "./database.js";
+import { readProtection, whyUnguarded } from "./protection.js";
 import { type RunOrigin, readAutomationHistory, stallAbandonedRuns } from "./runs.js";
 import { type Submitted, submitRunWithin } from "./submit-run.js";
 
@@ -14,13 +15,17 @@ export interface AutomationSubmission extends Omit<RunOrigin, "automation" | "re
   readonly automation: Automation;
   readonly actor: Actor;
   readonly now: Date;
+  /** Where policies are reviewed, `owner/name`; null: nowhere, they are files of this machine. */
+  readonly gitopsRepo: string | null;
 }
+
+type HoldReason = GuardReason | "planned-only" | "unprotected";
 
 export type AutomationOutcome =
   | Submitted
   | {
       readonly outcome: "held";
-      readonly reason: GuardReason | "planned-only";
+      readonly reason: HoldReason;
       readonly sentence: string;
     };
 
@@ -36,6 +41,8 @@ export async function submitAutomation(
   if (!verdict.go) return hold(tx, submission, verdict.reason, verdict.sentence);
   if (policy.runbooks[automation.runbook] === "planned")
     return hold(tx, submission, "planned-only", `there is no runbook ${automation.runbook} yet`);
+  const unguarded = await findUnguarded(tx, submission);
+  if (unguarded !== null) return hold(tx, submission, "unprotected", unguarded);
   return submitRunWithin(tx, {
     ...submission,
     access: policy.access,
@@ -47,10 +54,20 @@ export async function submitAutomation(
   });
 }
 
+/** What only reads may always start; what changes anything needs policies that somebody had to approve. */
+async function findUnguarded(
+  tx: Sql,
+  { automation, registry, gitopsRepo, now }: AutomationSubmission,
+): Promise<string | null> {
+  const danger = registry.find(automation.runbook)?.runbook.danger;
+  if (gitopsRepo === null || danger === "R") return null;
+  return whyUnguarded(gitopsRepo, await readProtection(tx, gitopsRepo), now);
+}
+
 async function hold(
   tx: Sql,
   { automation, actor, incidentId }: AutomationSubmission,
-  reason: GuardReason | "planned-only",
+  reason: HoldReason,
   sentence: string,
 ): Promise<AutomationOutcome> {
   await appendAudit(tx, {

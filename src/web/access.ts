@@ -75,6 +75,8 @@ export const ACCESS: Readonly<Record<string, RouteAccess>> = {
   "GET /api/v1/runs": read("viewer"),
   "GET /api/v1/runs/:id": read("viewer"),
 
+  "POST /api/v1/tokens/revocations": rescue("admin"),
+
   "POST /webhooks/github": door,
   "POST /webhooks/pagerduty": door,
   "POST /slack/commands": door,

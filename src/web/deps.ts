@@ -8,6 +8,7 @@ import type { PolicySet } from "../policy/policy.js";
 import type { Database } from "../store/database.js";
 import type { BrokenInvariant } from "../store/invariants.js";
 import type { HealthReport } from "./health.js";
+import type { OidcSettings } from "./oidc.js";
 
 export interface WebConfig {
   readonly environment: "local" | "staging" | "production";
@@ -21,6 +22,8 @@ export interface WebConfig {
   readonly rateLimitPerMinute: number;
   /** Null: the GitHub door answers 503. */
   readonly githubWebhookSecret: string | null;
+  /** Null: only our own tokens are believed. */
+  readonly oidc: OidcSettings | null;
 }
 
 export interface ObservedRequest {

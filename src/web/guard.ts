@@ -9,7 +9,9 @@ import type { RouteAccess } from "./access.js";
 import { isInside } from "./address.js";
 import { limitCallers } from "./caller-limit.js";
 import type { WebDeps } from "./deps.js";
+import { createOidcVerifier } from "./oidc.js";
 import { HttpProblem } from "./problem.js";
+import { RevocationList } from "./revocations.js";
 import { type Caller, type TokenVerdict, verifyToken } from "./token.js";
 
 declare module "fastify" {
@@ -25,10 +27,11 @@ declare module "fastify" {
 export function guardRequests(app: FastifyInstance, deps: WebDeps): void {
   app.decorateRequest("caller", null);
   const limit = limitCallers(app, deps);
+  const readToken = tokenReader(deps);
 
   app.addHook("onRequest", async (request, reply) => {
     const access = request.routeOptions.config?.access;
-    const verdict = needsToken(access) ? await readToken(request, deps) : null;
+    const verdict = needsToken(access) ? await readToken(request) : null;
     if (verdict?.ok) request.caller = verdict.caller;
     if (isLimited(request, access)) {
       const state = await limit(request);
@@ -52,12 +55,23 @@ function isLimited(request: FastifyRequest, access: RouteAccess | undefined): bo
   return access === undefined || (needsToken(access) && access.need !== "inside");
 }
 
-type HeaderVerdict = TokenVerdict | { readonly ok: false; readonly reason: "missing" };
+type HeaderVerdict = TokenVerdict | { readonly ok: false; readonly reason: "missing" | "revoked" };
 
-async function readToken(request: FastifyRequest, deps: WebDeps): Promise<HeaderVerdict> {
-  const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? "") ?? [];
-  if (token === undefined) return { ok: false, reason: "missing" };
-  return verifyToken(token, deps.config.jwtSecrets, deps.clock.now());
+/** Of two kinds of tokens: ours, and those of the identity provider if there is one. */
+function tokenReader(deps: WebDeps): (request: FastifyRequest) => Promise<HeaderVerdict> {
+  const { config, clock, policy } = deps;
+  const revoked = new RevocationList(deps.db, clock);
+  const oidc = config.oidc ? createOidcVerifier(config.oidc, clock) : null;
+  return async (request) => {
+    const [, token] = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? "") ?? [];
+    if (token === undefined) return { ok: false, reason: "missing" };
+    const verdict = oidc?.isMeant(token)
+      ? await oidc.verify(token, policy().access.groups, clock.now())
+      : await verifyToken(token, config.jwtSecrets, clock.now());
+    if (!verdict.ok || verdict.tokenId === null) return verdict;
+    const isRevoked = await revoked.has(verdict.tokenId, verdict.caller.role === "admin");
+    return isRevoked ? { ok: false, reason: "revoked" } : verdict;
+  };
 }
 
 function requireRole(
@@ -67,7 +81,7 @@ function requireRole(
 ): void {
   if (!access || verdict === null) return;
   if (access.need === "inside" && isInside(request)) return;
-  if (!verdict.ok) throw unauthenticated(verdict.reason);
+  if (!verdict.ok) throw refusal(verdict.reason);
   const needed = access.need === "inside" ? "viewer" : access.need;
   if (needed !== "none" && needed !== "signature" && !isAtLeast(verdict.caller.role, needed)) {
     throw new HttpProblem(
@@ -82,9 +96,16 @@ const TOKEN_ADVICE = {
   expired: "The token has expired: get a new one.",
   "not-yet-valid": "The token is not valid yet: compare the clocks.",
   invalid: "The token is not one of ours: get a new one.",
+  revoked: "The token was taken back: get a new one, if you may.",
+  unbounded:
+    "A token for an admin has an id and ends within an hour: get a new one with algobrain token --role admin.",
 } as const;
 
-function unauthenticated(reason: keyof typeof TOKEN_ADVICE): HttpProblem {
+const NO_ROLE =
+  "The identity provider knows you, but none of your groups has a role here: access.yaml says under groups which have.";
+
+function refusal(reason: keyof typeof TOKEN_ADVICE | "no-role"): HttpProblem {
+  if (reason === "no-role") return new HttpProblem("forbidden", NO_ROLE);
   const error = reason === "missing" ? "" : ', error="invalid_token"';
   return new HttpProblem("unauthenticated", TOKEN_ADVICE[reason], {
     headers: { "www-authenticate": `Bearer realm="algobrain"${error}` },

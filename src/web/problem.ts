@@ -24,6 +24,7 @@ export const PROBLEMS = {
   busy: { status: 503, title: "Too much work at once" },
   "database-unavailable": { status: 503, title: "The database cannot be reached" },
   "cache-unavailable": { status: 503, title: "The cache cannot be reached" },
+  "issuer-unavailable": { status: 503, title: "The identity provider cannot be reached" },
   "not-configured": { status: 503, title: "This door is not configured" },
   "safe-mode": { status: 503, title: "Safe mode: changes are refused" },
   timeout: { status: 503, title: "This took too long" },

@@ -16,6 +16,7 @@ import { runRoutes } from "./route/runs.js";
 import { safeModeRoutes } from "./route/safe-mode.js";
 import { statusRoutes } from "./route/status.js";
 import { testJobRoutes } from "./route/test-job.js";
+import { tokenRoutes } from "./route/tokens.js";
 
 type Register = (app: FastifyInstance, deps: WebDeps) => void;
 
@@ -34,6 +35,7 @@ const API: readonly Register[] = [
   breakerRoutes,
   monitoringRoutes,
   testJobRoutes,
+  tokenRoutes,
   githubRoutes,
 ];
 

@@ -31,10 +31,11 @@ const AUTOMATION: Automation = {
   guard: { cooldownMs: 60_000, perHourMax: 3 },
 };
 
-function open(db: Database, policy: Partial<PolicySet> = {}) {
+function open(db: Database, policy: Partial<PolicySet> = {}, gitopsRepo: string | null = null) {
   const [chat, incidents] = [makeChat(), makeIncidents()];
   const set = makePolicy({ access: ACCESS, automation: [AUTOMATION], ...policy });
-  const handler = createInboundHandler({ db, registry, policy: () => set, chat, incidents });
+  const deps = { db, registry, policy: () => set, chat, incidents, gitopsRepo };
+  const handler = createInboundHandler(deps);
   const handle = (id: number) => handler.run(makeLiveContext({ inbound_id: id }));
   const receive = async (event: NewInbound) => {
     const { id } = await db.transaction((tx) => recordInbound(tx, event));
@@ -247,6 +248,14 @@ describe("an incident", () => {
       expect(result).toMatchObject({ outcome: expect.stringContaining("it may run once in 1m") });
       await db.query("UPDATE control.run SET requested_at = now() - interval '61 seconds'");
       expect((await receive(incident("Q3"))).result).toMatchObject({ status: "handled" });
+    }));
+
+  test("starts nothing that changes anything while policies need no review, and its note says so", () =>
+    withDatabase(async (db) => {
+      const { receive, incidents } = open(db, {}, "acme/policies");
+      expect((await receive(incident("Q1"))).result).toMatchObject({ status: "refused" });
+      expect(incidents.notes[0]?.text).toContain("branch protection of acme/policies");
+      expect(await listRuns(db, 9)).toEqual([]);
     }));
 
   test("whose automation may not run its runbook is refused and noted", () =>

@@ -18,7 +18,8 @@ const USAGES = {
   migrate: "db migrate [--dry-run]",
   restore: "db restore PATH --into URL|embedded",
   synth: "synth [--env production] [--policies DIR] [--out cdktf.out] [--json]",
-  token: "token --role viewer|operator|admin [--ttl 1h] [--subject NAME]",
+  token: "token --role viewer|operator|admin [--ttl 1h] [--subject NAME] [--reason TEXT]",
+  revoke: "token revoke ID --reason TEXT",
 };
 
 const JOBS_FORMS = Object.values(USAGES).slice(2, 9);
@@ -107,10 +108,43 @@ const CASES: readonly (readonly [string, string | RegExp, readonly string[]])[] 
     '--env: found "prod", expected local, production, staging (did you mean "production"?)',
     [USAGES.synth],
   ],
-  ["token", "token: --role is missing, expected viewer, operator, admin", [USAGES.token]],
-  ["token --role root", '--role: found "root", expected viewer, operator, admin', [USAGES.token]],
-  ["token --role admin --ttl 5", '--ttl: found "5", expected a duration such as', [USAGES.token]],
-  ["token --role admin --ttl 0s", '--ttl: found "0s", expected a duration such as', [USAGES.token]],
+  [
+    "token",
+    "token: --role is missing, expected viewer, operator, admin",
+    [USAGES.token, USAGES.revoke],
+  ],
+  [
+    "token --role root",
+    '--role: found "root", expected viewer, operator, admin',
+    [USAGES.token, USAGES.revoke],
+  ],
+  [
+    "token --role admin --ttl 5",
+    '--ttl: found "5", expected a duration such as',
+    [USAGES.token, USAGES.revoke],
+  ],
+  [
+    "token --role admin --ttl 0s",
+    '--ttl: found "0s", expected a duration such as',
+    [USAGES.token, USAGES.revoke],
+  ],
+  [
+    "token --role admin --ttl 2h --reason x",
+    '--ttl: found "2h", expected 1h at most for role admin',
+    [USAGES.token, USAGES.revoke],
+  ],
+  [
+    "token --role admin",
+    "--reason is missing: a token for an admin goes to the audit",
+    [USAGES.token, USAGES.revoke],
+  ],
+  ["token revoke", "token: ID is missing", [USAGES.revoke]],
+  ["token revoke 7f3a", "--reason is missing: it goes to the audit", [USAGES.revoke]],
+  [
+    "token revoke a.b.c --reason x",
+    "found what looks like a token, expected its id",
+    [USAGES.revoke],
+  ],
   ["db url now", 'unexpected "now"', ["db url"]],
   ["db migrate 006", 'unexpected "006"', [USAGES.migrate]],
   ["db migrate --dryrun", '(did you mean "--dry-run"?)', [USAGES.migrate]],

@@ -95,14 +95,15 @@ describe("index and jobs", () => {
       });
       return answer.status;
     };
-    const token = async (line: string) => (await desk().type(`token ${line}`)).out.trim();
+    const token = async (line: string, ...words: string[]) =>
+      (await desk().type(`token ${line}`, ...words)).out.trim();
     const viewer = await token("--role viewer --ttl 5m");
     expect(await ask(viewer, "GET")).toBe(200);
     expect(await ask(viewer, "POST", { job_type: "score", payload: { repo_id: "r1" } })).toBe(403);
-    const admin = await token("--role admin --subject ann");
+    const admin = await token("--role admin --subject ann --reason", "a gc by hand");
     expect(await ask(admin, "POST", { job_type: "gc", payload: {} })).toBe(201);
     const env = { JWT_SECRET: "x".repeat(40) };
-    const stranger = await bin(["token", "--role", "admin"], { env });
+    const stranger = await bin(["token", "--role", "operator"], { env });
     expect(await ask(stranger.out.trim(), "GET")).toBe(401);
   });
 });

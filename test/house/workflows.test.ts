@@ -4,12 +4,14 @@ import { join } from "node:path";
 import { load } from "js-yaml";
 import { describe, expect, test } from "vitest";
 import { isJsonObject, type Json, type JsonObject } from "../../src/base/json.js";
+import { COMMAND_NAMES } from "../../src/cli.js";
 import { listFiles, ROOT } from "./source-tree.js";
 
 /** Looked up, never remembered: invented pins have the right first half and a wrong tail. */
 const KNOWN_PINS: Readonly<Record<string, readonly [version: string, sha: string]>> = {
   "actions/checkout": ["v4.2.2", "11bd71901bbe5b1630ceea73d27597364c9af683"],
   "actions/setup-node": ["v4.4.0", "49933ea5288caeca8642d1e84afbd3f7d6820020"],
+  "actions/download-artifact": ["v4.3.0", "d3f86a106a0bac45b974a628896c90dbdf5c8093"],
   "actions/upload-artifact": ["v4.6.2", "ea165f8d65b6e75b540449e92b4886f43607fa02"],
   "aws-actions/configure-aws-credentials": ["v4.1.0", "ececac1a45f3b08a01d2dd070d28d111c5fe6722"],
   "hashicorp/setup-terraform": ["v3.1.2", "b9cd54a3c349d3f38e8881555d616ced269862dd"],
@@ -98,5 +100,62 @@ describe.each(paths.map(read))("$path", (workflow) => {
         script === "ci" || script === "test" || (script !== undefined && script in scripts);
       expect(known || existsSync(join(ROOT, line.split(" ")[0]!)), line).toBe(true);
     }
+  });
+
+  test("runs one program a line: no pipe, no condition, nothing of GitHub's inside", () => {
+    for (const { run } of stepsOf(workflow))
+      expect(String(run ?? "")).not.toMatch(/[|&;<>`]|\$\(|\$\{\{|\n(?=\s*(if|for)\b)/);
+  });
+
+  test("names only commands that the bin has", () => {
+    const lines = stepsOf(workflow).map(({ run }) => String(run ?? ""));
+    const named = lines.flatMap((line) => /^bin\/algobrain\.js (\S+)/.exec(line)?.[1] ?? []);
+    expect(named.filter((name) => !COMMAND_NAMES.includes(name))).toEqual([]);
+  });
+});
+
+describe("who may write", () => {
+  const jobs = paths
+    .map(read)
+    .flatMap(({ path, tree }) =>
+      Object.entries(isJsonObject(tree.jobs) ? tree.jobs : {}).flatMap(([name, job]) =>
+        isJsonObject(job) ? [{ place: `${path} ${name}`, job }] : [],
+      ),
+    );
+  const grants = ({ permissions }: JsonObject) =>
+    Object.entries(isJsonObject(permissions) ? permissions : {}).filter(
+      ([, value]) => value !== "read",
+    );
+  const checkouts = (job: JsonObject) =>
+    objects(job.steps).filter(({ uses }) => String(uses).startsWith("actions/checkout@"));
+
+  test("is the job that comments, and it writes nothing but on the pull request", () => {
+    const writing = jobs.filter(({ job }) => grants(job).length > 0);
+    expect(writing.map(({ place, job }) => [place, grants(job)])).toEqual([
+      [".github/workflows/check.yml comment", [["pull-requests", "write"]]],
+    ]);
+  });
+
+  test("is never who runs the code of the pull request", () => {
+    const writing = jobs.filter(({ job }) => grants(job).length > 0);
+    for (const { job } of writing)
+      for (const { with: inputs } of checkouts(job))
+        expect(inputs).toMatchObject({
+          ref: expect.stringMatching(/^\$\{\{ github\.event\.pull_request\.base\.sha \}\}$/),
+        });
+  });
+
+  test("is not a cache: what the pull request has put into one is not taken out by who may write", () => {
+    const writing = jobs.filter(({ job }) => grants(job).length > 0);
+    for (const { job } of writing) expect(JSON.stringify(job.steps)).not.toContain('"cache"');
+  });
+
+  test("gets the token by the environment, in the one step that needs it", () => {
+    const holders = jobs.flatMap(({ place, job }) =>
+      objects(job.steps)
+        .filter(({ env }) => JSON.stringify(env ?? {}).includes("github.token"))
+        .map(({ name }) => `${place}: ${name}`),
+    );
+    expect(holders).toEqual([".github/workflows/check.yml comment: Comment"]);
   });
 });

@@ -7,12 +7,17 @@ import { createAlertAutomation } from "../../src/runtime/alert-automation.js";
 import { createRuntimeNotify } from "../../src/runtime/notify.js";
 import { listAudit } from "../../src/store/audit.js";
 import { listNotices } from "../../src/store/notices.js";
+import { saveProtection } from "../../src/store/protection.js";
 import { listRuns } from "../../src/store/runs.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { makePolicy } from "../support/make-policy.js";
 import { makeRegistry, makeRunbook } from "../support/runbook-world.js";
 
-const registry = makeRegistry(makeRunbook("drain"), makeRunbook("dig"));
+const registry = makeRegistry(
+  makeRunbook("drain"),
+  makeRunbook("dig"),
+  makeRunbook("look", { danger: "R" }),
+);
 
 const onLevel = (level: string, overrides: Partial<Automation> = {}): Automation => ({
   name: `on-${level}`,
@@ -48,8 +53,22 @@ beforeEach(() =>
 );
 
 function hear(policy: PolicySet, ...transitions: Transition[]): Promise<void> {
+  return hearFrom(null, policy, ...transitions);
+}
+
+function hearFrom(
+  gitopsRepo: string | null,
+  policy: PolicySet,
+  ...transitions: Transition[]
+): Promise<void> {
   const notify = createRuntimeNotify({ policy: () => policy, now: () => new Date() });
-  const deps = { registry, policy: () => policy, notify, log: silentLogger };
+  const deps = {
+    registry,
+    policy: () => policy,
+    notify,
+    log: silentLogger,
+    config: { gitopsRepo },
+  };
   return lent.db.transaction((tx) => createAlertAutomation(deps)(tx, transitions, new Date()));
 }
 
@@ -130,4 +149,31 @@ test("an automation that breaks takes neither the alert nor the next automation 
   expect(await told()).toMatchObject([
     { dedupKey: "algobrain/automation/broken", message: { fields: [{}, { label: "Why not" }] } },
   ]);
+});
+
+test("what changes anything does not start from policies that nobody has to review, and people learn why", async () => {
+  const policy = policyWith([onLevel("AR-06")]);
+  await hearFrom("acme/policies", policy, change());
+  expect(await runs()).toEqual([]);
+  expect(await told()).toMatchObject([
+    {
+      message: {
+        fields: [{}, { value: expect.stringContaining("branch protection of acme/policies") }],
+      },
+    },
+  ]);
+  expect((await listAudit(lent.db, { limit: 1 }))[0]).toMatchObject({
+    ...{ action: "run.held", details: { reason: "unprotected" } },
+  });
+  const verdict = { branch: "main", verdict: "on", missing: [] } as const;
+  await saveProtection(lent.db, "acme/policies", verdict, new Date());
+  await hearFrom("acme/policies", policy, change());
+  expect(await runs()).toMatchObject([{ runbook: "drain" }]);
+});
+
+test("what only reads starts all the same", async () => {
+  const policy = policyWith([onLevel("AR-06", { runbook: "look" })], [rule({ danger: "R" })]);
+  const built = { ...policy, runbooks: { look: "built" } } as PolicySet;
+  await hearFrom("acme/unknown", built, change());
+  expect(await runs()).toMatchObject([{ runbook: "look" }]);
 });

@@ -56,6 +56,7 @@ export function makeDeps(db: Database, overrides: Overrides = {}): WebDeps {
       jobsMax: 100,
       rateLimitPerMinute: 10_000,
       githubWebhookSecret: GITHUB_SECRET,
+      oidc: null,
       ...overrides.config,
     },
   };

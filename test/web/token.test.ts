@@ -1,6 +1,6 @@
 import { decodeProtectedHeader, SignJWT, UnsecuredJWT } from "jose";
 import { describe, expect, it } from "vitest";
-import { signToken, verifyToken } from "../../src/web/token.js";
+import { issueToken, signToken, verifyToken } from "../../src/web/token.js";
 
 const NOW = new Date("2026-03-01T12:00:00Z");
 const HOUR_MS = 3_600_000;
@@ -16,6 +16,7 @@ describe("tokens", () => {
     expect(await verifyToken(token, [NEW], later(HOUR_MS - 1_000))).toEqual({
       ok: true,
       caller: { subject: "ada", role: "operator" },
+      tokenId: expect.stringMatching(/^[\da-f-]{36}$/),
     });
     expect(await verifyToken(token, [NEW], later(HOUR_MS + 1_000))).toEqual({
       ok: false,
@@ -60,6 +61,7 @@ describe("tokens", () => {
       iss: "algobrain",
       sub: "ada",
       role: "admin",
+      jti: "7f3a",
       iat,
       exp: iat + 3_600,
       ...claims,
@@ -77,12 +79,43 @@ describe("tokens", () => {
     ["another issuer", {}, { iss: "elsewhere" }],
     ["an unknown role", {}, { role: "root" }],
     ["a list as role", {}, { role: ["admin"] }],
+    ["a number as subject", {}, { sub: 7 }],
+    ["the subject of a foreign issuer", {}, { sub: "oidc:ada" }],
     ["a subject with a line break", {}, { sub: "ada\nadmin" }],
     ["a subject that PostgreSQL cannot hold", {}, { sub: "ada\u0000" }],
     ["no end", {}, { exp: undefined }],
     ["no key id", { kid: undefined }, {}],
   ])("signed with our secret but with %s are refused", async (_, header, claims) => {
     expect(await verifyToken(await forge(header, claims), [NEW], NOW)).toEqual(invalid);
+  });
+
+  it.each([
+    ["lives longer than an hour", { exp: NOW.getTime() / 1000 + 3_602 }],
+    ["has no id by which it could be taken back", { jti: undefined }],
+    ["has something else as its id", { jti: 7 }],
+    ["has an id that PostgreSQL cannot hold", { jti: "a\u0000" }],
+  ])("for an admin are refused when one %s", async (_, claims) => {
+    expect(await verifyToken(await forge({}, claims), [NEW], NOW)).toEqual({
+      ok: false,
+      reason: "unbounded",
+    });
+  });
+
+  it("for others live on without an id: those of the version before had none", async () => {
+    const old = await forge({}, { role: "viewer", jti: undefined, exp: 4_000_000_000 });
+    expect(await verifyToken(old, [NEW], NOW)).toMatchObject({ ok: true, tokenId: null });
+  });
+
+  it.each([
+    ["admin", HOUR_MS],
+    ["operator", 90 * 24 * HOUR_MS],
+    ["viewer", 90 * 24 * HOUR_MS],
+  ] as const)("of role %s live %i ms at most", async (role, ttlMs) => {
+    const { id, endsAt } = await issueToken({ ...asked, role, ttlMs }, [NEW]);
+    expect(id).toMatch(/^[\da-f-]{36}$/);
+    expect(endsAt).toEqual(later(ttlMs));
+    const longer = issueToken({ ...asked, role, ttlMs: ttlMs + 1 }, [NEW]);
+    await expect(longer).rejects.toMatchObject({ code: "TOKEN_TTL_TOO_LONG" });
   });
 
   it.each(["", "x", "a.b.c", "a".repeat(10_000), "..", "eyJhbGciOiJub25lIn0.e30."])(
@@ -93,9 +126,10 @@ describe("tokens", () => {
   );
 
   it("are not signed for a subject that logs and rows cannot hold, nor without a secret", async () => {
-    await expect(signToken({ ...asked, subject: "a b" }, [NEW])).rejects.toMatchObject({
-      code: "TOKEN_SUBJECT_INVALID",
-    });
+    for (const subject of ["a b", "oidc:ada"])
+      await expect(signToken({ ...asked, subject }, [NEW])).rejects.toMatchObject({
+        code: "TOKEN_SUBJECT_INVALID",
+      });
     await expect(signToken(asked, [])).rejects.toMatchObject({ code: "TOKEN_SECRET_MISSING" });
   });
 });

@@ -1,0 +1,92 @@
+/** `doctor`: what is wrong with this installation, and the remedy of each (RB-01). Looks only, but for the verdict on the branch. */
+import { createShell } from "../adapter/shell.js";
+import { systemClock } from "../base/clock.js";
+import { createRedact } from "../base/redact.js";
+import { openGitHost } from "../main/git-host.js";
+import type { Config } from "../runtime/config.js";
+import { databaseExaminations } from "../runtime/doctor/database.js";
+import {
+  bad,
+  type Diagnosis,
+  diagnose,
+  type Examination,
+  type Finding,
+  findingOf,
+  good,
+} from "../runtime/doctor/diagnose.js";
+import { machineExaminations } from "../runtime/doctor/machine.js";
+import { judgeReceivers } from "../runtime/doctor/outside.js";
+import { reviewExaminations } from "../runtime/doctor/review.js";
+import { loadDirectory, readPolicyDirectory } from "../runtime/policy-source.js";
+import type { Database } from "../store/database.js";
+import { readMigrationFiles } from "../store/migration-files.js";
+import { saveProtection } from "../store/protection.js";
+import { parseCommandLine } from "./arguments.js";
+import { type Command, type CommandIo, EXIT_FAILED, EXIT_OK } from "./command.js";
+import { openConfig, withDatabaseUrl, withOpenDatabase } from "./settings.js";
+import { formatTable } from "./table.js";
+
+export const doctorCommand: Command = {
+  name: "doctor",
+  forms: [
+    { usage: "doctor [--json]", does: "what is wrong with this installation, and the remedy" },
+  ],
+  run: async (args, io) => {
+    const { values } = parseCommandLine(args, { json: { type: "boolean" } });
+    const diagnoses = await examine(await openConfig(io), io);
+    const isWell = diagnoses.every(({ status }) => status !== "fail");
+    if (values.json) io.out(JSON.stringify({ ok: isWell, diagnoses }));
+    else for (const line of formatTable(COLUMNS, diagnoses.map(rowOf))) io.out(line);
+    return isWell ? EXIT_OK : EXIT_FAILED;
+  },
+};
+
+const COLUMNS = ["", "what", "found", "remedy"];
+
+function rowOf({ what, status, found, remedy }: Diagnosis): string[] {
+  return [status, what, found, remedy ?? ""];
+}
+
+async function examine(config: Config, io: CommandIo): Promise<Diagnosis[]> {
+  const files = await readMigrationFiles();
+  const apart = (db: Database | null) => [
+    ...machineExaminations({
+      home: config.home,
+      nodeVersion: process.versions.node,
+      shell: createShell({ redact: createRedact(config.secrets), path: io.env.PATH }),
+    }),
+    { what: "policies", examine: () => examinePolicies(config, io) },
+    ...reviewOf(config, db),
+  ];
+  try {
+    return await withDatabaseUrl(config, (url) =>
+      withOpenDatabase(url, config, (db) =>
+        diagnose([...databaseExaminations(db, files, systemClock), ...apart(db)]),
+      ),
+    );
+  } catch (error) {
+    // The embedded server did not start: all the rest can still be looked at.
+    return [{ what: "database", ...findingOf(error) }, ...(await diagnose(apart(null)))];
+  }
+}
+
+function reviewOf(config: Config, db: Database | null): Examination[] {
+  return reviewExaminations({
+    repo: config.gitopsRepo,
+    host: openGitHost(config),
+    isLocal: config.environment === "local",
+    note: async (repo, verdict) => {
+      if (db !== null) await saveProtection(db, repo, verdict, systemClock.now());
+    },
+  });
+}
+
+async function examinePolicies(config: Config, io: CommandIo): Promise<Finding> {
+  const { policySource, environment } = config;
+  if (policySource.kind !== "directory")
+    return good(`a bundle of s3://${policySource.bucket}: the runtime checks what it adopts`);
+  const checked = loadDirectory(await readPolicyDirectory(policySource.path, io), environment);
+  if (checked.ok) return judgeReceivers(config, checked.value);
+  const count = checked.problems.length;
+  return bad(`${count} ${count === 1 ? "problem" : "problems"}`, "run: algobrain policy check");
+}

@@ -1,0 +1,56 @@
+/** The database: does it answer, is it as new as this program, and does its clock agree with ours. */
+import type { Clock } from "../../base/clock.js";
+import { formatDuration } from "../../base/duration.js";
+import type { Database } from "../../store/database.js";
+import { migrate } from "../../store/migrate.js";
+import type { MigrationFiles } from "../../store/migration-files.js";
+import { readServer } from "../../store/server.js";
+import { bad, doubtful, type Examination, type Finding, good } from "./diagnose.js";
+
+/** Leases and schedules go by the database's clock, tokens and alerts by this machine's. */
+const CLOCK_TOLERANCE_MS = 2_000;
+
+export function databaseExaminations(
+  db: Database,
+  files: MigrationFiles,
+  clock: Clock,
+): Examination[] {
+  const remedy = "is DATABASE_URL right, and is the server up?";
+  const examineServer = async () => good(`PostgreSQL ${(await readServer(db)).version}`);
+  return [
+    { what: "database", examine: examineServer, remedy },
+    { what: "migrations", examine: () => examineMigrations(db, files), remedy },
+    { what: "clock", examine: () => examineClock(db, clock), remedy },
+  ];
+}
+
+async function examineMigrations(db: Database, files: MigrationFiles): Promise<Finding> {
+  const { applied: missing, newer } = await migrate(db, files, { dryRun: true });
+  if (missing.length > 0)
+    return bad(`missing: ${missing.join(", ")}`, "run: algobrain db migrate (a start does it too)");
+  return newer.length === 0
+    ? good("up to date")
+    : doubtful(`a newer release was here: ${newer.join(", ")}`, "update this program");
+}
+
+async function examineClock(db: Database, clock: Clock): Promise<Finding> {
+  const askedMs = clock.now().getTime();
+  const { now } = await readServer(db);
+  return judgeClock({ askedMs, answeredMs: clock.now().getTime(), theirsMs: now.getTime() });
+}
+
+/** All in epoch milliseconds. The time that the question itself took is no difference. */
+export function judgeClock(seen: {
+  readonly askedMs: number;
+  readonly answeredMs: number;
+  readonly theirsMs: number;
+}): Finding {
+  const { askedMs, answeredMs, theirsMs } = seen;
+  const aheadMs = theirsMs - Math.min(Math.max(theirsMs, askedMs), answeredMs);
+  if (Math.abs(aheadMs) <= CLOCK_TOLERANCE_MS) return good("agrees with the database's");
+  const side = aheadMs > 0 ? "behind" : "ahead of";
+  return bad(
+    `${formatDuration(Math.abs(aheadMs))} ${side} the database's`,
+    "let both machines take their time from NTP",
+  );
+}

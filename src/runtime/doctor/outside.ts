@@ -1,0 +1,22 @@
+/** Which foreign systems this configuration reaches, and whether policies need more than it has. */
+import type { PolicySet } from "../../policy/policy.js";
+import type { Config } from "../config.js";
+import { doubtful, type Finding, good } from "./diagnose.js";
+
+/** A kind of receiver whose key is missing keeps its notices in the outbox, where nobody reads them. */
+export function judgeReceivers(config: Config, { routes }: Pick<PolicySet, "routes">): Finding {
+  const isConfigured = {
+    slack: config.slack.botToken !== null,
+    pagerduty: config.pagerduty.routingKey !== null,
+    webhook: true,
+  };
+  const variables = { slack: "SLACK_BOT_TOKEN", pagerduty: "PAGERDUTY_ROUTING_KEY", webhook: "" };
+  const receivers = Object.values(routes.receivers);
+  const mute = receivers.filter(({ kind }) => !isConfigured[kind]);
+  if (mute.length === 0) return good("valid, and every receiver can be told");
+  const missing = [...new Set(mute.map(({ kind }) => variables[kind]))];
+  return doubtful(
+    `valid, but ${mute.map(({ name }) => name).join(", ")} cannot be told anything: notices wait in the outbox`,
+    `set ${missing.join(" and ")}`,
+  );
+}
