@@ -9,6 +9,7 @@ import { databaseSource } from "../../src/runtime/sample/database.js";
 import { dependenciesSource } from "../../src/runtime/sample/dependencies.js";
 import { jobsSource } from "../../src/runtime/sample/jobs.js";
 import { noticesSource } from "../../src/runtime/sample/notices.js";
+import { policySource } from "../../src/runtime/sample/policy.js";
 import { schedulesSource } from "../../src/runtime/sample/schedules.js";
 import { tableHealthSource } from "../../src/runtime/sample/table-health.js";
 import { tallySource } from "../../src/runtime/sample/tally.js";
@@ -50,7 +51,7 @@ function withoutWindow(signal: Signal): Signal {
 const policy: PolicySet = { ...checked.value, alerts: checked.value.alerts.map(impatient) };
 
 /** All of the leader's and the API's, but for those that measure this machine. */
-function sourcesOf(sql: Database) {
+function sourcesOf(sql: Database, isPolicyRefused: boolean) {
   const options = { sql, policy: () => policy };
   const clock = { now: () => new Date(START), sleep: async () => {} };
   const stats = new ApiStatsWindow(clock);
@@ -62,14 +63,16 @@ function sourcesOf(sql: Database) {
     dependenciesSource(sql),
     databaseSource({ ...options, otherProcesses: 1 }),
     tableHealthSource({ ...options, log: silentLogger }),
+    policySource({ sql, isSourceRefused: () => isPolicyRefused }),
     apiSource({ apiStats: () => stats.read(), policy: () => policy, host: "laptop" }),
   ];
 }
 
 /** Some ticks of the runtime, one after the other; names what is not quiet then. */
-async function watch(db: Database): Promise<string[]> {
+async function watch(db: Database, isPolicyRefused = false): Promise<string[]> {
   const { signal } = new AbortController();
-  const collect = collectSamplesTick({ db, log: silentLogger, sources: sourcesOf(db) });
+  const sources = sourcesOf(db, isPolicyRefused);
+  const collect = collectSamplesTick({ db, log: silentLogger, sources });
   const deps = { db, policy: () => policy, log: silentLogger, holder: "test" };
   const evaluate = createEvaluateAlertsTick(deps);
   const beat = beatStep(db);
@@ -103,11 +106,17 @@ describe("the shipped rules, if none of them waited", () => {
       );
       const dead = await db.transaction((tx) => enqueueNotice(tx, makeNotice()));
       await markNoticeDead(db, dead, "no receiver");
-      expect((await watch(db)).sort()).toEqual([
+      expect((await watch(db, true)).sort()).toEqual([
         "alert-delivery-failing/receiver=ops",
+        "policy-adoption-failing/all",
         "quarantine-not-empty/all",
         "queue-depth-high/all",
         "safe-mode-active/all",
       ]);
+      const { rows } = await db.query<{ metric: string; labels: object }>(
+        "SELECT metric, labels FROM control.series",
+      );
+      for (const { metric, labels } of rows)
+        expect(Object.keys(labels), metric).toEqual(policy.metrics[metric]?.labels);
     }));
 });
