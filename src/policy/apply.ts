@@ -50,8 +50,14 @@ function restore(draft: Draft, unsorted: ReadonlySet<Draft>): unknown {
 }
 
 function applyOne(root: Draft, operation: Operation, unsorted: Set<Draft>): void {
-  if (operation.op === "rename") return rename(root, operation, unsorted);
-  if (operation.op === "order") return reorder(root, operation, unsorted);
+  if (operation.op === "rename") rename(root, operation, unsorted);
+  else if (operation.op === "order") reorder(root, operation, unsorted);
+  else change(root, operation, unsorted);
+}
+
+type OfOneValue = Exclude<Operation, { op: "rename" | "order" }>;
+
+function change(root: Draft, operation: OfOneValue, unsorted: Set<Draft>): void {
   const { at } = operation;
   const parent = find(root, at.slice(0, -1));
   const key = at.at(-1);

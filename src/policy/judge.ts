@@ -70,8 +70,11 @@ function subjectOf(seen: Seen): string {
   return named.length > 0 ? named.join(", ") : (path[0] ?? "");
 }
 
-function alertOf([, rule = "alerts", , id]: readonly string[], { before, after }: Seen): string {
-  if (id !== undefined) return `${id} ${rule}`;
+function alertOf(
+  [, rule = "alerts", part, id]: readonly string[],
+  { before, after }: Seen,
+): string {
+  if (part === "levels" && id !== undefined) return `${id} ${rule}`;
   const ids = levelIds(after ?? before);
   return ids.length > 0 ? `${ids.join(", ")} ${rule}` : rule;
 }

@@ -5,23 +5,35 @@
 import { type AccessRule, ROLES } from "../policy.js";
 import { type Judge, type Verdict, verdict } from "./row.js";
 
-/** @param before the rules that decided until now */
-export function judgeRuleAdded(rule: AccessRule, before: readonly AccessRule[]): Verdict {
-  const deciding = before.filter((other) => overlaps(rule, other));
-  const stricter = deciding.length > 0 && deciding.every((other) => !grantsMore(rule, other));
+/** @param rules with the new one among them */
+export function judgeRuleAdded(rule: AccessRule, rules: readonly AccessRule[]): Verdict {
+  const decided = behind(rule, rules);
+  const stricter = decidesAll(rule, decided) && !decided.some((other) => grantsMore(rule, other));
   return verdict(`new rule: ${inWords(rule)}`, [
     stricter ? "stricter" : "looser",
     stricter ? "no more than before" : "more rights",
   ]);
 }
 
-/** @param after the rules that decide from now on */
-export function judgeRuleRemoved(rule: AccessRule, after: readonly AccessRule[]): Verdict {
-  const looser = after.some((other) => overlaps(rule, other) && grantsMore(other, rule));
+/** @param rules with the one that goes still among them */
+export function judgeRuleRemoved(rule: AccessRule, rules: readonly AccessRule[]): Verdict {
+  const looser = behind(rule, rules).some((other) => grantsMore(other, rule));
   return verdict(`rule is gone: ${inWords(rule)}`, [
     looser ? "looser" : "stricter",
     looser ? "the rules behind it give more" : "fewer rights",
   ]);
+}
+
+/** Those that decide where this one does not; rules ahead of it decide the same with it and without it. */
+function behind(rule: AccessRule, rules: readonly AccessRule[]): AccessRule[] {
+  return rules.slice(rules.indexOf(rule) + 1).filter((other) => overlaps(rule, other));
+}
+
+/** Whether nothing that the rule is for would be denied without it. */
+function decidesAll({ runbook, danger }: AccessRule, others: readonly AccessRule[]): boolean {
+  if (runbook === null) return others.some((other) => other.danger === danger);
+  const dangers = ["R", "V", "D"].every((one) => others.some((other) => other.danger === one));
+  return dangers || others.some((other) => other.runbook === runbook);
 }
 
 export const judgeRuleOrder: Judge = ({ operation }) =>

@@ -114,8 +114,8 @@ const ACCESS_ROWS: Rows = {
   "access.rules": judgeRuleOrder,
   "access.rules.*": ({ operation, sets, before, after }) =>
     operation.op === "add"
-      ? judgeRuleAdded(after as unknown as AccessRule, sets.before.access.rules)
-      : judgeRuleRemoved(before as unknown as AccessRule, sets.after.access.rules),
+      ? judgeRuleAdded(after as unknown as AccessRule, sets.after.access.rules)
+      : judgeRuleRemoved(before as unknown as AccessRule, sets.before.access.rules),
   "access.rules.*.runbook": exchange("for", MORE_RIGHTS),
   "access.rules.*.danger": exchange("for", MORE_RIGHTS),
   "access.rules.*.role": ranked("least role", ROLES, { more: FEWER_RIGHTS, less: MORE_RIGHTS }),

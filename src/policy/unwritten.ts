@@ -1,0 +1,111 @@
+/**
+ * What holds although nobody wrote it, in the words of the files: so that people see the value that they could write.
+ * The values themselves stand where a set is resolved; a test holds both equal.
+ */
+import { BREAKER_DEFAULTS } from "../base/breaker.js";
+import { formatDuration } from "../base/duration.js";
+import { EVERY_DEFAULT_MS } from "./check/alerts.js";
+import { ADOPTION_DEFAULTS, CACHE_DEFAULTS, RESPONSE_DEFAULTS } from "./defaults.js";
+import { RETENTION_DEFAULTS, type Response, SEVERITIES } from "./policy.js";
+import { COOLDOWN_DEFAULT, GROUP_DEFAULT, NO_DATA_DEFAULT } from "./resolve.js";
+import type { RawSection, RawSet, Section } from "./schema.js";
+
+/** A set in which every key is written that has a default. Null where the default is "none" or "no bound". */
+export function fillUnwritten(raw: RawSet): RawSet {
+  return {
+    ...raw,
+    metrics: eachOf(raw.metrics, (metric) => ({ emitter: metric.source, labels: [], ...metric })),
+    alerts: eachOf(raw.alerts, fillRule),
+    workers: eachOf(raw.workers, (worker) => ({
+      ...{ enabled: true, globalMax: null, rateLimit: null },
+      ...worker,
+    })),
+    healing: fillHealing(raw.healing),
+    scaling: eachOf(raw.scaling, (service) => ({ policies: {}, ...service })),
+    retention: { ...RETENTION, ...raw.retention },
+    schedules: eachOf(raw.schedules, (schedule) => ({
+      ...{ timeZone: "UTC", missed: "once", payload: {} },
+      ...schedule,
+    })),
+    infrastructure: { pinInTask: false, ...raw.infrastructure },
+    routes: { ...raw.routes, severities: { ...SEVERITY_ANSWERS, ...raw.routes.severities } },
+    access: fillAccess(raw.access),
+    automation: eachOf(raw.automation, (entry) => ({ params: {}, ...entry })),
+    flags: raw.flags ?? {},
+    cache: { ...CACHE, ...raw.cache },
+    adoption: { ...ADOPTION, ...raw.adoption },
+    // Null stands for what cannot be written.
+  } as unknown as RawSet;
+}
+
+function eachOf<T>(record: Readonly<Record<string, T>>, fill: (value: T) => unknown): unknown {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, fill(value)]));
+}
+
+type Raw<S extends Section> = RawSection<S>;
+
+function fillRule(rule: Raw<"alerts">[string]): unknown {
+  const { div } = rule.signal;
+  return {
+    ...{ every: formatDuration(EVERY_DEFAULT_MS), combine: "avg", by: [] },
+    ...{ cooldown: COOLDOWN_DEFAULT },
+    ...(rule.signal.age === undefined && { noData: NO_DATA_DEFAULT }),
+    ...rule,
+    ...(div && { signal: { div: { unit: "ratio", ...div } } }),
+    group: { ...GROUP_DEFAULT, ...rule.group },
+  };
+}
+
+function fillHealing(healing: Raw<"healing">): unknown {
+  return { enabled: true, ...healing, breakers: { ...BREAKERS, ...healing.breakers } };
+}
+
+function fillAccess(access: Raw<"access">): unknown {
+  const people = eachOf(access.people, (person) => ({
+    ...{ slack: [], github: null, subjects: [] },
+    ...person,
+  }));
+  return { groups: {}, ...access, people };
+}
+
+const { windowMs, p95MaxMs, openMs, gateMaxMs, ...counts } = BREAKER_DEFAULTS;
+/** Of all dependencies; what differs for one of them is always written. */
+const BREAKERS = {
+  ...counts,
+  window: formatDuration(windowMs),
+  p95Max: formatDuration(p95MaxMs),
+  open: formatDuration(openMs),
+  gateMax: formatDuration(gateMaxMs),
+};
+
+const RETENTION = {
+  quarantined_jobs_warn_days: RETENTION_DEFAULTS.quarantinedJobsWarnDays,
+  inbound_retention_days: RETENTION_DEFAULTS.inboundDays,
+  notices_retention_days: RETENTION_DEFAULTS.noticesDays,
+  alert_events_retention_days: RETENTION_DEFAULTS.alertEventsDays,
+  policy_revisions_retention_days: RETENTION_DEFAULTS.policyRevisionsDays,
+  workers_retention_days: RETENTION_DEFAULTS.workersDays,
+  audit_retention_days: RETENTION_DEFAULTS.auditDays,
+};
+
+const SEVERITY_ANSWERS = Object.fromEntries(
+  SEVERITIES.map((severity) => [severity, { respondWithin: inWords(RESPONSE_DEFAULTS[severity]) }]),
+);
+
+function inWords(response: Response): string {
+  return response.by === "time" ? formatDuration(response.withinMs) : response.by;
+}
+
+const CACHE = {
+  default: formatDuration(CACHE_DEFAULTS.defaultMs),
+  "repo-metadata": formatDuration(CACHE_DEFAULTS.repoMetadataMs),
+  "repo-score": formatDuration(CACHE_DEFAULTS.repoScoreMs),
+};
+
+const ADOPTION = {
+  newPagesMax: ADOPTION_DEFAULTS.newPagesMax,
+  canary: formatDuration(ADOPTION_DEFAULTS.canaryMs),
+  probation: formatDuration(ADOPTION_DEFAULTS.probationMs),
+  stormPages: ADOPTION_DEFAULTS.stormPages,
+  retentionMargin: ADOPTION_DEFAULTS.retentionMargin,
+};

@@ -1,0 +1,190 @@
+/** Valid policies by chance: the shipped ones with other numbers and texts, and with entries of their own added. */
+import fc from "fast-check";
+import type { RawSet } from "../../src/policy/schema.js";
+
+/** Everything that breaks a careless printer: marks of YAML, look-alikes of numbers and words, what no terminal shows. */
+export const text = fc.oneof(
+  fc.constantFrom(
+    ..."- ,: ,#,true,null,~,0x1F,1e3,.5,-0,08,1_000,'a',\"b\",[c],{d},a: b,a #b,&a,*b,!c,|,>,%,@,`,?".split(
+      ",",
+    ),
+    ..."5m|1h30m|a, b|yes|no|on|...|---|<<|=|é|💥| a|a |\u2028|\u0085|\uFEFF|a\nb|a\tb|\\|it's".split(
+      "|",
+    ),
+  ),
+  fc.string({ minLength: 1, maxLength: 20 }),
+  fc.string({ minLength: 1, maxLength: 20, unit: "binary" }),
+);
+
+const duration = fc
+  .tuple(fc.integer({ min: 1, max: 500 }), fc.constantFrom("s", "m", "h"))
+  .map(([count, unit]) => `${count}${unit}`);
+const whole = (min: number, max: number) => fc.integer({ min, max });
+/** Part of the time the key is not written at all. */
+const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: undefined });
+
+/** A rule on a metric of its own, so that it fits whatever else there is. */
+const rule = fc.record({
+  summary: text,
+  every: maybe(fc.constantFrom("15s", "30s", "1m")),
+  over: fc.constantFrom("1m", "5m", "1h"),
+  fn: fc.constantFrom("avg", "max", "p95"),
+  fullWindow: fc.boolean(),
+  up: fc.boolean(),
+  values: fc.uniqueArray(whole(1, 100_000), { minLength: 1, maxLength: 3 }),
+  for: duration,
+  recover: fc.boolean(),
+  notify: fc.shuffledSubarray(["ops", "oncall", "pagerduty"], { minLength: 1 }),
+  then: maybe(fc.constantFrom("hold", "ok", "breach", "alert")),
+  cooldown: maybe(duration),
+  wait: maybe(duration),
+  where: maybe(text),
+});
+type Rule = typeof rule extends fc.Arbitrary<infer T> ? T : never;
+
+const SEVERITIES = ["sev4", "sev3", "sev2", "sev1"];
+
+function rawRule(chosen: Rule, index: number): unknown {
+  const values = [...chosen.values].sort((a, b) => (chosen.up ? a - b : b - a));
+  const levels = values.map((value, at) => [
+    `level-${at}`,
+    {
+      id: `AR-${500 + index * 10 + at}`,
+      ...{ severity: SEVERITIES[at], op: chosen.up ? ">" : "<", value, for: chosen.for },
+      ...(chosen.recover && { recover: { value, for: "1m" } }),
+      notify: chosen.notify,
+    },
+  ]);
+  const where = chosen.where === undefined ? {} : { where: { shard: chosen.where } };
+  return defined({
+    summary: chosen.summary,
+    every: chosen.every,
+    signal: {
+      agg: {
+        metric: `chance.metric_${index}`,
+        ...where,
+        ...{ fn: chosen.fn, over: chosen.over, fullWindow: chosen.fullWindow },
+      },
+    },
+    combine: "sum",
+    levels: Object.fromEntries(levels),
+    noData: chosen.then && { after: "2m", then: chosen.then },
+    cooldown: chosen.cooldown,
+    group: chosen.wait && { wait: chosen.wait },
+  });
+}
+
+const RULES_MAX = 5;
+/** Which of the rules there are, what they say, and under which name. */
+const rules = fc.uniqueArray(
+  fc.record({ index: whole(0, RULES_MAX - 1), name: fc.constantFrom("a", "b", "c"), rule }),
+  { selector: ({ index }) => index, maxLength: RULES_MAX },
+);
+
+/** The parser keeps names away that an object has by itself. */
+const key = text.filter((one) => !(one in {}) && one !== "<<");
+
+const json = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 2 },
+    text,
+    fc.boolean(),
+    fc.constant(null),
+    whole(-1000, 1000),
+    fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e9, max: 1e9 }),
+    fc.array(tie("value"), { maxLength: 3 }),
+    fc.dictionary(key, tie("value"), { maxKeys: 3 }),
+  ),
+}));
+
+const parts = fc.record({
+  rules,
+  helps: fc.array(text, { minLength: 3, maxLength: 3 }),
+  concurrency: whole(1, 40),
+  timeout: duration,
+  rate: maybe(fc.record({ max: whole(1, 1000), per: duration })),
+  retention: fc.record({
+    events: whole(1, 3653),
+    jobs: whole(1, 3653),
+    audit: maybe(whole(365, 3650)),
+  }),
+  channel: fc.constantFrom("#ops", "#other-ops"),
+  people: fc.uniqueArray(
+    fc.record({ at: whole(1, 4), name: text, role: fc.constantFrom("viewer", "operator") }),
+    {
+      selector: ({ at }) => at,
+    },
+  ),
+  schedules: fc.uniqueArray(
+    fc.record({
+      name: fc.constantFrom("x", "y", "z"),
+      cron: fc.constantFrom("5 * * * *", "20 3 * * *", "0 4 * * 1"),
+      payload: maybe(fc.dictionary(key, json.value, { maxKeys: 3 })),
+    }),
+    { selector: ({ name }) => name },
+  ),
+  jitter: fc.double({ min: 0, max: 1, noNaN: true }).map((share) => share + 0),
+});
+type Parts = typeof parts extends fc.Arbitrary<infer T> ? T : never;
+
+function vary(base: RawSet, chosen: Parts): RawSet {
+  const { workers, retention, healing, routes, access } = base;
+  const added = chosen.rules.map(({ index, name, rule }) => [
+    `chance-${name}-${index}`,
+    rawRule(rule, index),
+  ]);
+  const metrics = Array.from({ length: RULES_MAX }, (_, index) => [
+    `chance.metric_${index}`,
+    {
+      ...{ unit: "count", kind: "gauge", labels: ["shard"], source: "runtime" },
+      help: chosen.helps[index % 3],
+      ...(chosen.rules.every((one) => one.index !== index) && { unwatched: "by chance" }),
+    },
+  ]);
+  const people = chosen.people.map(({ at, name, role }) => [
+    `chance-${at}`,
+    { name, role, github: `chance-${at}` },
+  ]);
+  const schedules = chosen.schedules.map(({ name, cron, payload }) => [
+    `chance-${name}`,
+    defined({ cron, kind: "sync", payload }),
+  ]);
+  return {
+    ...base,
+    metrics: { ...base.metrics, ...Object.fromEntries(metrics) },
+    alerts: { ...base.alerts, ...Object.fromEntries(added) },
+    workers: {
+      ...workers,
+      sync: defined({
+        ...workers.sync,
+        ...{ concurrency: chosen.concurrency, timeout: chosen.timeout, rateLimit: chosen.rate },
+      }),
+    },
+    healing: { ...healing, backoff: { ...healing.backoff, jitter: chosen.jitter } },
+    retention: defined({
+      ...retention,
+      events_retention_days: chosen.retention.events,
+      jobs_retention_days: chosen.retention.jobs,
+      audit_retention_days: chosen.retention.audit,
+    }),
+    schedules: { ...base.schedules, ...Object.fromEntries(schedules) },
+    routes: {
+      ...routes,
+      receivers: {
+        ...routes.receivers,
+        chance: { kind: "slack", channel: chosen.channel, perMinuteMax: 10 },
+      },
+    },
+    access: { ...access, people: { ...access.people, ...Object.fromEntries(people) } },
+    // Built of parts that the schemas know; the tests load it, so a mistake shows.
+  } as unknown as RawSet;
+}
+
+function defined<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== undefined)) as T;
+}
+
+/** @param base a valid set to begin with: the shipped one */
+export function arbitraryRawSet(base: RawSet): fc.Arbitrary<RawSet> {
+  return parts.map((chosen) => vary(base, chosen));
+}
