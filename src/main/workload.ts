@@ -5,6 +5,7 @@
 
 import type { KindSpec } from "../job/kinds.js";
 import type { Cache, Git, JobHandler } from "../job/port.js";
+import type { CacheLifetimes } from "../policy/policy.js";
 import type { Database } from "../store/database.js";
 import { WORKLOAD_KINDS } from "../workload/payloads.js";
 import { type Warmed, warmRepos } from "../workload/repo-cache.js";
@@ -14,6 +15,8 @@ interface WorkloadPorts {
   readonly db: Database;
   readonly git: Git;
   readonly cache: Cache;
+  /** cache.yaml in force. */
+  readonly lifetimes: () => CacheLifetimes;
 }
 
 export interface Workload {

@@ -13,7 +13,7 @@ export function resolveCache(raw: RawSection<"cache"> = {}): CacheLifetimes {
   const defaultMs = toMs(raw.default, CACHE_DEFAULTS.defaultMs);
   return {
     defaultMs,
-    repoMetadataMs: toMs(raw["repo-metadata"], CACHE_DEFAULTS.repoMetadataMs),
+    repoMetadataMs: toMs(raw["repo-metadata"], defaultMs),
     repoScoreMs: toMs(raw["repo-score"], CACHE_DEFAULTS.repoScoreMs),
   };
 }

@@ -1,5 +1,6 @@
 /** AlgoBrain's own work, handed to the runtime as a list of handlers. Only main knows this room. */
 import type { Cache, Git, JobHandler } from "../job/port.js";
+import type { CacheLifetimes } from "../policy/policy.js";
 import type { Database } from "../store/database.js";
 import { createBackfillHandler } from "./handler/backfill-scores.js";
 import { createIdentityHandler } from "./handler/identify-people.js";
@@ -13,6 +14,7 @@ export interface WorkloadDeps {
   readonly db: Database;
   readonly git: Git;
   readonly cache: Cache;
+  readonly lifetimes: () => CacheLifetimes;
 }
 
 /** One handler for each of `WORKLOAD_KINDS`. */

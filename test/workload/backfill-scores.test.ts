@@ -5,6 +5,7 @@ import { createMemoryCache } from "../../src/adapter/memory-cache.js";
 import { createShell } from "../../src/adapter/shell.js";
 import { systemClock } from "../../src/base/clock.js";
 import type { JsonObject } from "../../src/base/json.js";
+import { CACHE_DEFAULTS } from "../../src/policy/defaults.js";
 import type { Database } from "../../src/store/database.js";
 import { createWorkload } from "../../src/workload/workload.js";
 import { withDatabase } from "../support/database.js";
@@ -16,7 +17,10 @@ const cache = createMemoryCache(systemClock);
 
 function runner(db: Database) {
   const handlers = new Map(
-    createWorkload({ db, git, cache }).map((handler) => [handler.kind, handler]),
+    createWorkload({ db, git, cache, lifetimes: () => CACHE_DEFAULTS }).map((handler) => [
+      handler.kind,
+      handler,
+    ]),
   );
   return (kind: string, payload: JsonObject, seq = 1) =>
     handlers.get(kind)!.run(makeContext({ kind, payload, seq }));

@@ -9,6 +9,7 @@ import { systemClock } from "../../src/base/clock.js";
 import { fault } from "../../src/base/fault.js";
 import type { JsonObject } from "../../src/base/json.js";
 import type { Git } from "../../src/job/port.js";
+import { CACHE_DEFAULTS } from "../../src/policy/defaults.js";
 import type { Database } from "../../src/store/database.js";
 import { createIndexHandler } from "../../src/workload/handler/index-folder.js";
 import { createWorkload } from "../../src/workload/workload.js";
@@ -23,7 +24,10 @@ const ONE = [{ author: ADA, at: "2026-06-01T00:00:00Z" }];
 
 function runner(db: Database) {
   const handlers = new Map(
-    createWorkload({ db, git, cache }).map((handler) => [handler.kind, handler]),
+    createWorkload({ db, git, cache, lifetimes: () => CACHE_DEFAULTS }).map((handler) => [
+      handler.kind,
+      handler,
+    ]),
   );
   return (kind: string, payload: JsonObject, seq = 1) =>
     handlers.get(kind)!.run(makeContext({ kind, payload, seq }));

@@ -5,6 +5,7 @@ import { createGit } from "../../src/adapter/git.js";
 import { createMemoryCache } from "../../src/adapter/memory-cache.js";
 import { createShell } from "../../src/adapter/shell.js";
 import { systemClock } from "../../src/base/clock.js";
+import { CACHE_DEFAULTS } from "../../src/policy/defaults.js";
 import { createWorkload } from "../../src/workload/workload.js";
 import { withDatabase } from "../support/database.js";
 import {
@@ -38,7 +39,12 @@ it("identity and score of 50,000 commits take seconds and bounded memory", () =>
       await addCommits(path, generate());
       const git = createGit(createShell({ redact: (text) => text }));
       const cache = createMemoryCache(systemClock);
-      const handlers = new Map(createWorkload({ db, git, cache }).map((made) => [made.kind, made]));
+      const handlers = new Map(
+        createWorkload({ db, git, cache, lifetimes: () => CACHE_DEFAULTS }).map((made) => [
+          made.kind,
+          made,
+        ]),
+      );
       await handlers.get("index")!.run(makeContext({ payload: { path } }));
       const { rows } = await db.query<{ id: string }>("SELECT id FROM repos");
       const payload = { repo_id: rows[0]!.id };

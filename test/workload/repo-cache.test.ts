@@ -7,6 +7,7 @@ import { createShell } from "../../src/adapter/shell.js";
 import { systemClock } from "../../src/base/clock.js";
 import type { JsonObject } from "../../src/base/json.js";
 import type { Cache } from "../../src/job/port.js";
+import { CACHE_DEFAULTS } from "../../src/policy/defaults.js";
 import type { Database } from "../../src/store/database.js";
 import { findRepo } from "../../src/store/repos.js";
 import { warmRepos } from "../../src/workload/repo-cache.js";
@@ -18,8 +19,12 @@ import { makeContext } from "../support/job-context.js";
 const git = createGit(createShell({ redact: (text) => text }));
 const ADA = "Ada Lovelace <ada@example.org>";
 
+const lifetimes = () => CACHE_DEFAULTS;
+
 function runner(db: Database, cache: Cache) {
-  const handlers = new Map(createWorkload({ db, git, cache }).map((made) => [made.kind, made]));
+  const handlers = new Map(
+    createWorkload({ db, git, cache, lifetimes }).map((made) => [made.kind, made]),
+  );
   return (kind: string, payload: JsonObject) =>
     handlers.get(kind)!.run(makeContext({ kind, payload }));
 }
@@ -48,7 +53,7 @@ describe("warming", () => {
         `INSERT INTO scores (repo_id, score, computed_at) VALUES
            ('scored', 70, '2026-01-02'), ('scored', 81.5, '2026-01-03'), ('scored', 60, '2026-01-01')`,
       );
-      expect(await warmRepos({ db, cache }, 2)).toEqual({ entries: 3, kept: 3 });
+      expect(await warmRepos({ db, cache, lifetimes }, 2)).toEqual({ entries: 3, kept: 3 });
       expect(await cache.get("repo:scores:latest:scored")).toEqual({
         ...{ score: 81.5, formula: null, commit: null },
         computedAt: "2026-01-03T00:00:00.000Z",
@@ -62,6 +67,24 @@ describe("warming", () => {
       expect(await cache.get("repo:metadata:scored")).not.toBeNull();
       nowMs += 1;
       expect(await cache.get("repo:metadata:scored")).toBeNull();
+    });
+  });
+
+  it("asks the policy in force for the time of each entry (cache.yaml)", async () => {
+    await withDatabase(async (db) => {
+      let nowMs = Date.UTC(2026, 0, 28);
+      const cache = createMemoryCache({ now: () => new Date(nowMs), sleep: async () => {} });
+      await addRepo(db, "scored", 3);
+      let repoMetadataMs = 60_000;
+      const warm = () =>
+        warmRepos({ db, cache, lifetimes: () => ({ ...CACHE_DEFAULTS, repoMetadataMs }) }, 1);
+      await warm();
+      nowMs += 60_000;
+      expect(await cache.get("repo:metadata:scored")).toBeNull();
+      repoMetadataMs = 120_000;
+      await warm();
+      nowMs += 60_000;
+      expect(await cache.get("repo:metadata:scored")).not.toBeNull();
     });
   });
 });
@@ -95,7 +118,7 @@ describe("work on a repository", () => {
         const keys = [`repo:metadata:${id}`, `repo:scores:latest:${id}`];
         const kept = async () => Promise.all(keys.map(async (key) => !!(await cache.get(key))));
         await run("score", { repo_id: id });
-        await warmRepos({ db, cache }, 1);
+        await warmRepos({ db, cache, lifetimes }, 1);
         expect(await kept()).toEqual([true, true]);
         await run("sync", { repo_id: id });
         expect(await kept()).toEqual([true, true]);
@@ -104,7 +127,7 @@ describe("work on a repository", () => {
         expect(await kept()).toEqual([false, true]);
         await run("score", { repo_id: id });
         expect(await kept()).toEqual([false, false]);
-        await warmRepos({ db, cache }, 1);
+        await warmRepos({ db, cache, lifetimes }, 1);
         await run("index", { path: folder });
         expect(await kept()).toEqual([false, true]);
       }),

@@ -27,7 +27,9 @@ export const CacheFile = Type.Partial(
   Type.Object(
     {
       default: Duration("Whatever has no lifetime of its own. Default 1h (AL-cfg-01)."),
-      "repo-metadata": Duration("What is known of a repository (HB-wrk-17). Default 1h."),
+      "repo-metadata": Duration(
+        "What is known of a repository (HB-wrk-17). Default: that of `default`.",
+      ),
       "repo-score": Duration("Its latest score. Default 5m."),
     },
     closed,

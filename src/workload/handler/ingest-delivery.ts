@@ -4,6 +4,7 @@
  */
 import { fault } from "../../base/fault.js";
 import type { Cache, JobContext, JobHandler } from "../../job/port.js";
+import type { CacheLifetimes } from "../../policy/policy.js";
 import type { Database, Sql } from "../../store/database.js";
 import { addEvent } from "../../store/events.js";
 import {
@@ -20,6 +21,7 @@ import { isRepoHeld } from "../repo-cache.js";
 interface IngestDeps {
   readonly db: Database;
   readonly cache: Cache;
+  readonly lifetimes: () => CacheLifetimes;
 }
 
 export function createIngestHandler(deps: IngestDeps): JobHandler {
