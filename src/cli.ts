@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   token: async () => (await import("./cli/token.js")).tokenCommand,
   db: async () => (await import("./cli/database.js")).databaseCommand,
   audit: async () => (await import("./cli/audit.js")).auditCommand,
+  comment: async () => (await import("./cli/comment.js")).commentCommand,
   doctor: async () => (await import("./cli/doctor.js")).doctorCommand,
   codeowners: async () => (await import("./cli/codeowners.js")).codeownersCommand,
 };

@@ -7,12 +7,21 @@ import { createWebhookNotifier } from "../adapter/webhook.js";
 import type { Notifier } from "../alert/port.js";
 import type { Cache, Git } from "../job/port.js";
 import type { Receiver } from "../policy/policy.js";
+import type { ProposeChange } from "../review/change-request.js";
+import type { GitHost } from "../review/port.js";
 import type { Chat, Incidents, Shell } from "../runbook/port.js";
+import { createProposeChange } from "../runtime/change.js";
 import type { Config } from "../runtime/config.js";
 import { DependencyBoard } from "../runtime/dependency-board.js";
 import { createDependencyGuard } from "../runtime/dependency-guard.js";
-import { guardChat, guardIncidents, guardNotifier } from "../runtime/guarded-ports.js";
+import {
+  guardChat,
+  guardGitHost,
+  guardIncidents,
+  guardNotifier,
+} from "../runtime/guarded-ports.js";
 import type { Foundation } from "./foundation.js";
+import { openGitHost } from "./git-host.js";
 
 export interface Ports {
   readonly shell: Shell;
@@ -37,6 +46,21 @@ export function createPorts(foundation: Foundation, cache: Cache): Ports {
     incidents: outside.incidents && guardIncidents(outside.incidents, guard),
     notifiers: new Map(guarded.map((notifier) => [notifier.kind, notifier])),
   };
+}
+
+/** Null: no repository, or no credentials for it. */
+export function createGitHost(foundation: Foundation): GitHost | null {
+  const host = openGitHost(foundation.config);
+  const guard = createDependencyGuard({ ...foundation, board: new DependencyBoard(foundation) });
+  return host && guardGitHost(host, guard);
+}
+
+/** Null: changes cannot be proposed here. */
+export function createChangeProposer(foundation: Foundation): ProposeChange | null {
+  const host = createGitHost(foundation);
+  const { db, clock, config } = foundation;
+  const { environment } = config;
+  return host && createProposeChange({ host, db, now: () => clock.now(), environment });
 }
 
 function reachOutside({ slack, pagerduty }: Config) {

@@ -49,6 +49,9 @@ const FOLD_OPENS = /^<details(?: open)?>$/;
 const FOLD_TITLE = /^<summary>(.*)<\/summary>$/;
 const FOLD_CLOSES = "</details>";
 
+/** UTF-16 units: nobody reads on, and a line of megabytes would take minutes. */
+const LINE_MAX = 4_000;
+
 /** Foreign Markdown with its headings, lists, tables, code and folds, and nothing else. Closes what it leaves open. */
 export function safeMarkdown(markdown: string): string {
   const reader = new Reader();
@@ -62,7 +65,8 @@ class Reader {
   #fence: string | null = null;
   #folds = 0;
 
-  read(line: string): void {
+  read(whole: string): void {
+    const line = whole.length > LINE_MAX ? `${whole.slice(0, LINE_MAX)}…` : whole;
     if (this.#fence !== null) this.#readCode(line);
     else this.#readText(line.replaceAll("\0", "\uFFFD"));
   }

@@ -1,6 +1,7 @@
 /** The ports to systems outside with the guard before each call. What is null stays null. */
 import type { Notifier } from "../alert/port.js";
 import type { Receiver } from "../policy/policy.js";
+import type { GitHost } from "../review/port.js";
 import type { Chat, Incidents } from "../runbook/port.js";
 import type { DependencyGuard, OutsideCall } from "./dependency-guard.js";
 
@@ -37,5 +38,26 @@ export function guardIncidents(incidents: Incidents, guard: DependencyGuard): In
       guard({ dependency: "pagerduty-incidents", signal }, () =>
         incidents.addNote(incidentId, text, marker, signal),
       ),
+  };
+}
+
+export function guardGitHost(host: GitHost, guard: DependencyGuard): GitHost {
+  const guarded = <T>(signal: AbortSignal, work: () => Promise<T>) =>
+    guard({ dependency: "github", signal }, work);
+  return {
+    head: (signal) => guarded(signal, () => host.head(signal)),
+    readFiles: (commit, under, signal) =>
+      guarded(signal, () => host.readFiles(commit, under, signal)),
+    findPullRequest: (branch, signal) =>
+      guarded(signal, () => host.findPullRequest(branch, signal)),
+    openPullRequest: (wish, signal) => guarded(signal, () => host.openPullRequest(wish, signal)),
+    listComments: (pull, signal) => guarded(signal, () => host.listComments(pull, signal)),
+    createComment: (pull, body, signal) =>
+      guarded(signal, () => host.createComment(pull, body, signal)),
+    updateComment: (id, body, signal) =>
+      guarded(signal, () => host.updateComment(id, body, signal)),
+    deleteComment: (id, signal) => guarded(signal, () => host.deleteComment(id, signal)),
+    whoAmI: (signal) => guarded(signal, () => host.whoAmI(signal)),
+    protection: (branch, signal) => guarded(signal, () => host.protection(branch, signal)),
   };
 }

@@ -75,6 +75,16 @@ export const ACCESS: Readonly<Record<string, RouteAccess>> = {
   "GET /api/v1/runs": read("viewer"),
   "GET /api/v1/runs/:id": read("viewer"),
 
+  "GET /api/v1/config/gc": read("viewer"),
+  // A pull request, not a change: still nothing that one does in safe mode.
+  "PATCH /api/v1/config/gc": write("admin"),
+  "POST /api/v1/config/changes": write("admin"),
+  "GET /api/v1/policy": read("viewer"),
+  "GET /api/v1/policy/bundles/:revision": read("viewer"),
+  // What is handed in must be signed as well: a token alone changes no policy.
+  "POST /api/v1/policy/bundles": rescue("admin"),
+  "POST /api/v1/policy/bundles/:revision/release": rescue("admin"),
+
   "POST /api/v1/tokens/revocations": rescue("admin"),
 
   "POST /webhooks/github": door,

@@ -4,7 +4,9 @@ import type { Clock } from "../base/clock.js";
 import type { Logger } from "../base/log.js";
 import type { KindRegistry } from "../job/kinds.js";
 import type { Cache } from "../job/port.js";
+import type { Refusal } from "../policy/envelope-types.js";
 import type { PolicySet } from "../policy/policy.js";
+import type { ProposeChange } from "../review/change-request.js";
 import type { Database } from "../store/database.js";
 import type { BrokenInvariant } from "../store/invariants.js";
 import type { HealthReport } from "./health.js";
@@ -73,6 +75,13 @@ export type CountHit = (
   windowMs: number,
 ) => Promise<{ readonly count: number; readonly endsInMs: number } | null>;
 
+export type PublishAnswer =
+  | { readonly outcome: "stored" | "known"; readonly revision: number }
+  | { readonly outcome: "refused"; readonly refusal: Refusal; readonly sentence: string };
+
+/** Takes a signed envelope as it would be found at POLICY_SOURCE. */
+export type PublishEnvelope = (text: string, by: string) => Promise<PublishAnswer>;
+
 export interface WebDeps {
   readonly db: Database;
   readonly log: Logger;
@@ -90,6 +99,10 @@ export interface WebDeps {
   readonly warmCache: (limit: number) => Promise<{ entries: number; kept: number }>;
   /** Null: this process is alone, or has nothing to share a count by. */
   readonly countHit: CountHit | null;
+  /** Absent: this process takes no bundles. */
+  readonly publishEnvelope?: PublishEnvelope;
+  /** Null: there is no repository, or no credentials for it. */
+  readonly proposeChange: ProposeChange | null;
   /** Registers the signed doors of the bot room; their routes are in the access table. */
   readonly doors?: (app: FastifyInstance) => void | Promise<void>;
 }

@@ -5,6 +5,7 @@ import { alertRoutes } from "./route/alerts.js";
 import { allQueueRoutes } from "./route/all-queues.js";
 import { breakerRoutes } from "./route/breakers.js";
 import { cacheRoutes } from "./route/cache.js";
+import { configRoutes } from "./route/config.js";
 import { githubRoutes } from "./route/github.js";
 import { jobActionRoutes } from "./route/job-actions.js";
 import { jobBulkRoutes } from "./route/job-bulk.js";
@@ -31,6 +32,7 @@ const API: readonly Register[] = [
   alertRoutes,
   runRoutes,
   safeModeRoutes,
+  configRoutes,
   cacheRoutes,
   breakerRoutes,
   monitoringRoutes,

@@ -1,6 +1,12 @@
 /** Every move of every machine as the code makes it: a row in a state, the call, and whether it moved. */
 import type { HeldJob } from "../../src/job/job.js";
 import type { StepKey, StepStatus } from "../../src/runbook/run.js";
+import {
+  changeEnded,
+  changeFailed,
+  changeOpened,
+  noteChange,
+} from "../../src/store/config-changes.js";
 import type { Database } from "../../src/store/database.js";
 import { settleInbound } from "../../src/store/inbound.js";
 import { cancelJob, retryJob } from "../../src/store/job-actions.js";
@@ -8,6 +14,11 @@ import { claimJobs } from "../../src/store/job-claims.js";
 import { completeJob, failJob, releaseJob, rescheduleJob } from "../../src/store/job-settle.js";
 import { readJob } from "../../src/store/jobs.js";
 import { markNoticeDead, markNoticeFailed, markNoticeSent } from "../../src/store/notices.js";
+import {
+  type BundleStatus,
+  releaseBundle,
+  setBundleStatus,
+} from "../../src/store/policy-bundles.js";
 import { beginStep, finishStep } from "../../src/store/run-steps.js";
 import {
   cancelRun,
@@ -254,7 +265,72 @@ const inbound: Machine = {
   moves: { settle: [settleAs("handled"), settleAs("ignored"), settleAs("refused")] },
 };
 
+const bundleTo =
+  (to: BundleStatus): Try =>
+  (db, revision, from) =>
+    db.transaction((tx) => setBundleStatus(tx, revision, from as BundleStatus, to));
+
+const bundle: Machine = {
+  table: "control.policy_bundle",
+  keyColumn: "revision",
+  put: (db, status) =>
+    insert(
+      db,
+      `INSERT INTO control.policy_bundle (revision, digest, schema_version, envelope, source, status)
+       SELECT coalesce(max(revision), 0) + 1, 'd', 1, '{}', 'api', $1 FROM control.policy_bundle RETURNING revision`,
+      [status],
+    ),
+  moves: {
+    wait: [bundleTo("waiting")],
+    hold: [bundleTo("held")],
+    try: [bundleTo("canary")],
+    release: [
+      (db, revision) =>
+        db.transaction(async (tx) => {
+          const { outcome } = await releaseBundle(tx, revision, "ann", "it is meant so");
+          return outcome === "released";
+        }),
+    ],
+    adopt: [bundleTo("adopted")],
+    refuse: [bundleTo("refused")],
+    supersede: [bundleTo("superseded")],
+    "roll-back": [bundleTo("rolled-back")],
+  },
+};
+
 /** By the section of docs/states.md that speaks of them; a section may need more than one. */
+let changes = 0;
+const urlOf = (key: number) => `https://github.com/acme/shop/pull/${key}`;
+
+const change: Machine = {
+  table: "control.config_change",
+  keyColumn: "key",
+  nothing: true,
+  put: async (db, status) => {
+    changes += 1;
+    if (status === "–") return changes;
+    await db.query(
+      `INSERT INTO control.config_change (key, environment, path, value, reason, requested_by, status, url)
+       VALUES ($1, 'production', 'retention', '{}', 'so', 'ann', $2, $3)`,
+      [String(changes), status, urlOf(changes)],
+    );
+    return changes;
+  },
+  moves: {
+    ask: [
+      (db, key) =>
+        noteChange(db, {
+          ...{ key: String(key), environment: "production", values: {} },
+          ...{ reason: "so", requestedBy: "ann" },
+        }),
+    ],
+    open: [(db, key) => changeOpened(db, String(key), { number: key, url: urlOf(key) })],
+    fail: [(db, key) => changeFailed(db, String(key), "so")],
+    merge: [(db, key) => changeEnded(db, urlOf(key), "merged")],
+    close: [(db, key) => changeEnded(db, urlOf(key), "closed")],
+  },
+};
+
 export const MACHINES: Readonly<Record<string, readonly Machine[]>> = {
   job: [job],
   run: [run],
@@ -262,4 +338,6 @@ export const MACHINES: Readonly<Record<string, readonly Machine[]>> = {
   notice: [notice],
   worker: [worker],
   inbound: [inbound],
+  bundle: [bundle],
+  change: [change],
 };

@@ -48,6 +48,13 @@ describe("foreign Markdown", () => {
     );
   });
 
+  test("a line that is made to take long is cut", () => {
+    const runs = Array.from({ length: 2_000 }, (_, at) => "`".repeat(at + 1)).join(" ");
+    const safe = safeMarkdown(`${runs}\n<b>`);
+    expect(safe.length).toBeLessThan(10_000);
+    expect(safe).toMatch(/…\n&lt;b>$/);
+  });
+
   test("a language that GitHub draws pictures from is taken away", () => {
     expect(safeMarkdown("```mermaid\ngraph\n```")).toBe("```\ngraph\n```");
   });

@@ -48,6 +48,7 @@ export function makeDeps(db: Database, overrides: Overrides = {}): WebDeps {
     cache: createMemoryCache(systemClock),
     warmCache: async () => ({ entries: 0, kept: 0 }),
     countHit: null,
+    proposeChange: null,
     ...overrides,
     config: {
       environment: "local",

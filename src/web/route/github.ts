@@ -5,6 +5,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { isJsonObject, type JsonObject } from "../../base/json.js";
 import { equalBytes, hexDigest, hmacSha256 } from "../../base/secret.js";
+import { changeEnded } from "../../store/config-changes.js";
 import { type GithubDelivery, recordGithubDelivery } from "../../store/github-deliveries.js";
 import { parseJsonBody } from "../body.js";
 import type { WebDeps } from "../deps.js";
@@ -35,9 +36,11 @@ export function githubRoutes(app: FastifyInstance, deps: WebDeps): void {
       requireSignature(request, bytes, deps);
       const delivery = readDelivery(request, bytes);
       const ingest = delivery.eventType !== "ping" && deps.registry.get("ingest") !== undefined;
-      const outcome = await deps.db.transaction((tx) =>
-        recordGithubDelivery(tx, delivery, { ingest }),
-      );
+      const outcome = await deps.db.transaction(async (tx) => {
+        const ended = endedPullRequest(delivery);
+        if (ended !== null) await changeEnded(tx, ended.url, ended.status);
+        return recordGithubDelivery(tx, delivery, { ingest });
+      });
       deps.log.info("delivery.received", {
         request_id: request.id,
         source: "github",
@@ -48,6 +51,14 @@ export function githubRoutes(app: FastifyInstance, deps: WebDeps): void {
       return reply.code(202).send({ delivery_id: delivery.deliveryId, outcome: outcome.outcome });
     },
   );
+}
+
+/** One that people have merged or closed: it may be a change that was asked for here. */
+function endedPullRequest({ eventType, body }: GithubDelivery) {
+  const { action, pull_request: pull } = body;
+  if (eventType !== "pull_request" || action !== "closed" || !isJsonObject(pull)) return null;
+  if (typeof pull.html_url !== "string") return null;
+  return { url: pull.html_url, status: pull.merged === true ? "merged" : "closed" } as const;
 }
 
 function requireSignature(request: FastifyRequest, bytes: Buffer, deps: WebDeps): void {
