@@ -2,12 +2,17 @@ import { describe, expect, it } from "vitest";
 import { createGitHubHost } from "../../src/adapter/github-host.js";
 import { type StandInGitHub, startStandInGitHub } from "../../src/adapter/stand-in/github.js";
 import { fault } from "../../src/base/fault.js";
+import { silentLogger } from "../../src/base/log.js";
 import type { ChangeRequest } from "../../src/review/change-request.js";
 import type { GitHost } from "../../src/review/port.js";
 import { createProposeChange } from "../../src/runtime/change.js";
+import { DependencyBoard } from "../../src/runtime/dependency-board.js";
+import { createDependencyGuard } from "../../src/runtime/dependency-guard.js";
+import { guardGitHost } from "../../src/runtime/guarded-ports.js";
 import type { Database } from "../../src/store/database.js";
 import { faultOf, never } from "../contract/delivery.js";
 import { withDatabase } from "../support/database.js";
+import { makePolicy } from "../support/make-policy.js";
 import { readPolicyFiles } from "../support/policy-files.js";
 
 const NOW = new Date("2030-01-28T12:00:00.000Z");
@@ -112,5 +117,24 @@ describe("a change that is asked for", () => {
       expect((await ask({ db, host }, wrong)).outcome).toBe("invalid");
       expect(await rows(db)).toEqual([]);
       expect(github.requests.filter((request) => !request.startsWith("GET"))).toEqual([]);
+    }));
+});
+
+describe("GitHub behind its guard", () => {
+  it("is left alone by everybody once it has asked us to slow down", () =>
+    withGround(async ({ db, github, host }) => {
+      const clock = { now: () => NOW, sleep: async () => {} };
+      const quiet = { log: silentLogger, emit: () => {}, notify: async () => {} };
+      const deps = { db, clock, ...quiet, policy: () => makePolicy() };
+      const board = new DependencyBoard(deps);
+      const guarded = guardGitHost(host, createDependencyGuard({ ...deps, board }));
+      const body = { message: "You have exceeded a secondary rate limit." };
+      github.misbehave({ kind: "answer", answer: { status: 403, body } });
+      expect(await faultOf(guarded.head(never()))).toMatchObject({ code: "GITHUB_RATE_LIMITED" });
+      const calls = github.requests.length;
+      expect(await faultOf(ask({ db, host: guarded }))).toMatchObject({
+        ...{ kind: "waiting", code: "DEPENDENCY_GATED" },
+      });
+      expect(github.requests).toHaveLength(calls);
     }));
 });
