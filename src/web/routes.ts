@@ -12,6 +12,7 @@ import { jobBulkRoutes } from "./route/job-bulk.js";
 import { jobWhyRoutes } from "./route/job-why.js";
 import { jobRoutes } from "./route/jobs.js";
 import { monitoringRoutes } from "./route/monitoring.js";
+import { policyRoutes } from "./route/policy.js";
 import { queueRoutes } from "./route/queues.js";
 import { runRoutes } from "./route/runs.js";
 import { safeModeRoutes } from "./route/safe-mode.js";
@@ -33,6 +34,7 @@ const API: readonly Register[] = [
   runRoutes,
   safeModeRoutes,
   configRoutes,
+  policyRoutes,
   cacheRoutes,
   breakerRoutes,
   monitoringRoutes,

@@ -1,4 +1,5 @@
 /** What is believed of an envelope, and why anything else is not. No database, no clock, no file. */
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { canonicalJson, type JsonObject } from "../../src/base/json.js";
 import { loadRawSet } from "../../src/policy/bundle.js";
@@ -193,6 +194,20 @@ describe("refused, each with its reason:", () => {
   test("what it says of itself goes along, for the record", () => {
     expect(verdictOn(seal(BUNDLE, 41, KEY))).toMatchObject({ revision: 41, digest: GOOD.digest });
   });
+});
+
+test("whatever byte is changed, nothing else than what was signed is believed", () => {
+  const bytes = Buffer.from(JSON.stringify(GOOD));
+  fc.assert(
+    fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+      const changed = Buffer.from(bytes);
+      changed[at] = changed[at]! ^ change;
+      const verdict = verifyEnvelope(changed.toString("utf8"), CONTEXT);
+      if (verdict.ok) expect(verdict.envelope).toEqual(GOOD);
+      else expect(verdict.sentence).not.toBe("");
+    }),
+    { numRuns: 150 },
+  );
 });
 
 describe("revisions", () => {

@@ -98,14 +98,15 @@ export async function withApi(
       metrics: { ...deps.metrics, observeRequest: (request) => observed.push(request) },
     });
     try {
-      await test({ app, db, observed, as: (role, request) => inject(app, role, request) });
+      await test({ app, db, observed, as: (role, request) => injectAs(app, role, request) });
     } finally {
       await app.close();
     }
   });
 }
 
-async function inject(
+/** With a token of this role; null: without. */
+export async function injectAs(
   app: FastifyInstance,
   role: Role | null,
   request: InjectOptions,

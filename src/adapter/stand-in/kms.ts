@@ -22,11 +22,17 @@ interface Key {
 export async function startStandInKms(
   kinds: Readonly<Record<string, keyof typeof KEY_SPECS>>,
 ): Promise<StandInKms> {
-  const keys = new Map(Object.entries(kinds).map(([id, kind]) => [id, makeKey(kind)]));
+  const keys = new Map<string, Key>();
+  /** Made when first asked for: one of RSA takes its time. */
+  const find = (id: string): Key | undefined => {
+    const kind = Object.hasOwn(kinds, id) ? kinds[id] : undefined;
+    if (kind !== undefined && !keys.has(id)) keys.set(id, makeKey(kind));
+    return keys.get(id);
+  };
   let signed = 0;
   const loopback = await startLoopback((request) => {
     const body = jsonBody(request) ?? {};
-    const key = keys.get(String(body.KeyId));
+    const key = find(String(body.KeyId));
     if (!request.headers.authorization) return refusal("UnrecognizedClientException");
     if (!key) return refusal("NotFoundException");
     switch (request.headers["x-amz-target"]) {
