@@ -1,7 +1,9 @@
 /** `doctor`: what is wrong with this installation, and the remedy of each (RB-01). Looks only, but for the verdict on the branch. */
+import { sendHttp } from "../adapter/http.js";
 import { createShell } from "../adapter/shell.js";
 import { systemClock } from "../base/clock.js";
 import { createRedact } from "../base/redact.js";
+import { openBundleSource } from "../main/bundle-place.js";
 import { openGitHost } from "../main/git-host.js";
 import type { Config } from "../runtime/config.js";
 import { databaseExaminations } from "../runtime/doctor/database.js";
@@ -12,10 +14,9 @@ import {
   type Examination,
   type Finding,
   findingOf,
-  good,
 } from "../runtime/doctor/diagnose.js";
 import { machineExaminations } from "../runtime/doctor/machine.js";
-import { judgeReceivers } from "../runtime/doctor/outside.js";
+import { examineSource, judgeIssuer, judgeReceivers } from "../runtime/doctor/outside.js";
 import { reviewExaminations } from "../runtime/doctor/review.js";
 import { loadDirectory, readPolicyDirectory } from "../runtime/policy-source.js";
 import type { Database } from "../store/database.js";
@@ -55,7 +56,8 @@ async function examine(config: Config, io: CommandIo): Promise<Diagnosis[]> {
       nodeVersion: process.versions.node,
       shell: createShell({ redact: createRedact(config.secrets), path: io.env.PATH }),
     }),
-    { what: "policies", examine: () => examinePolicies(config, io) },
+    { what: "policies", examine: (signal) => examinePolicies(config, io, signal) },
+    ...issuerOf(config),
     ...reviewOf(config, db),
   ];
   try {
@@ -81,11 +83,28 @@ function reviewOf(config: Config, db: Database | null): Examination[] {
   });
 }
 
-async function examinePolicies(config: Config, io: CommandIo): Promise<Finding> {
+/** None where only our own tokens are believed. */
+function issuerOf({ oidc }: Config): Examination[] {
+  if (oidc === null) return [];
+  const ask = { system: "OIDC", method: "GET", url: oidc.jwksUrl, timeoutMs: 5_000 } as const;
+  return [
+    {
+      what: "identity provider",
+      examine: async (signal) => judgeIssuer(oidc, (await sendHttp({ ...ask, signal })).status),
+    },
+  ];
+}
+
+async function examinePolicies(
+  config: Config,
+  io: CommandIo,
+  signal: AbortSignal,
+): Promise<Finding> {
   const { policySource, environment } = config;
-  if (policySource.kind !== "directory")
-    return good(`a bundle of s3://${policySource.bucket}: the runtime checks what it adopts`);
-  const checked = loadDirectory(await readPolicyDirectory(policySource.path, io), environment);
+  const source = await openBundleSource(config, io.cwd);
+  if (source !== null) return examineSource(source, signal);
+  const path = policySource.kind === "directory" ? policySource.path : "policies";
+  const checked = loadDirectory(await readPolicyDirectory(path, io), environment);
   if (checked.ok) return judgeReceivers(config, checked.value);
   const count = checked.problems.length;
   return bad(`${count} ${count === 1 ? "problem" : "problems"}`, "run: algobrain policy check");

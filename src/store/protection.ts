@@ -1,5 +1,5 @@
 /** What was last seen of the protection of the branch that policies come from, and what follows for automation. */
-import { DAY_MS, formatAge } from "../base/duration.js";
+import { formatAge, HOUR_MS } from "../base/duration.js";
 import type { BranchVerdict } from "../review/port.js";
 import type { Sql } from "./database.js";
 
@@ -11,7 +11,7 @@ export interface SeenProtection extends BranchVerdict {
  * An older verdict counts no more. Shorter would let an outage of the repository's host take automatic runbooks
  * away at the moment that they are for; longer would not notice that somebody took the protection off.
  */
-export const PROTECTION_VALID_MS = DAY_MS;
+export const PROTECTION_VALID_MS = 24 * HOUR_MS;
 
 /** The verdict of before, if there was one. */
 export async function saveProtection(

@@ -1,4 +1,7 @@
 /** `doctor` on a real database and a stand-in for GitHub: what is well, what is not, and what it notes for automation. */
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type StandInGitHub, startStandInGitHub } from "../../src/adapter/stand-in/github.js";
 import { readProtection } from "../../src/store/protection.js";
@@ -82,6 +85,24 @@ describe("doctor", () => {
     expect(code).toBe(1);
     expect(ill(report)).toEqual(["database", "migrations", "clock"]);
     expect(JSON.stringify(report)).not.toContain("hunter2");
+  });
+
+  test.each([
+    ["answers", "/jwks.json", true],
+    ["has no keys where it should", "/keys", false],
+  ])("asks an identity provider that %s", async (_, path, isWell) => {
+    // Whoever answers 200 there will do: what the keys are worth, tokens show.
+    const oidc = createServer((request, response) => {
+      response.statusCode = request.url === "/jwks.json" ? 200 : 404;
+      response.end("{}");
+    }).listen(0, "127.0.0.1");
+    await once(oidc, "listening");
+    const { port } = oidc.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}`;
+    const names = { OIDC_ISSUER: url, OIDC_AUDIENCE: "algobrain", OIDC_JWKS_URL: `${url}${path}` };
+    const { report } = await examine(names);
+    oidc.close();
+    expect(ill(report)).toEqual(isWell ? [] : ["identity provider"]);
   });
 
   test("names the credentials that are missing", async () => {

@@ -67,7 +67,7 @@ describe("docs/events.md", () => {
 
 describe("docs/operating.md", () => {
   const readers = product.filter(({ path }) =>
-    /^src\/(runtime\/(data-)?config|cli)\.ts$/.test(path),
+    /^src\/(runtime\/(data-|gitops-)?config|cli)\.ts$/.test(path),
   );
   const names = readers.flatMap(environmentNames);
   const text = doc("operating.md");
