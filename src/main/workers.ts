@@ -47,19 +47,26 @@ function program(
   lane: Lane,
   number: number,
 ): ChildProgram {
-  const { config, databaseUrl } = foundation;
   return {
     name: `${lane}-${number}`,
     argv: [...options.argv, "--role", "worker", "--lane", lane],
     log: options.childLog,
-    env: {
-      ...options.env,
-      ...Object.fromEntries(NOT_FOR_WORKERS.map((name) => [name, undefined])),
-      // The embedded server's password is in the URL: the environment of our own child, never argv.
-      DATABASE_URL: databaseUrl,
-      ...(config.database.directUrl ? { DATABASE_DIRECT_URL: config.database.directUrl } : {}),
-      DATABASE_SSL: String(config.database.ssl),
-      ALGOBRAIN_HOME: config.home,
-    },
+    env: workerEnvironment(foundation, options.env),
+  };
+}
+
+/** Ours, but for what a worker must not have, and with the database and home that it shares with us. */
+export function workerEnvironment(
+  { config, databaseUrl }: Pick<Foundation, "config" | "databaseUrl">,
+  env: WorkersOptions["env"],
+): Readonly<Record<string, string | undefined>> {
+  return {
+    ...env,
+    ...Object.fromEntries(NOT_FOR_WORKERS.map((name) => [name, undefined])),
+    // The embedded server's password is in the URL: the environment of our own child, never argv.
+    DATABASE_URL: databaseUrl,
+    ...(config.database.directUrl ? { DATABASE_DIRECT_URL: config.database.directUrl } : {}),
+    DATABASE_SSL: String(config.database.ssl),
+    ALGOBRAIN_HOME: config.home,
   };
 }
