@@ -47,4 +47,9 @@ export const policyCommand = commandOfVerbs("policy", {
     "let a held policy go on, because you know better",
     async () => (await import("./policy/release.js")).runRelease,
   ),
+  override: verb(
+    "policy override PATH VALUE --reason TEXT --for 4h [--owner NAME] [--json]",
+    "let one value hold at once, for three days at most; also: policy override list | end ID",
+    async () => (await import("./policy/override.js")).runOverride,
+  ),
 });

@@ -6,15 +6,16 @@ import { routes as botRoutes } from "../bot/routes.js";
 import { forceBreakerOpen, resetBreakers } from "../runtime/breaker-orders.js";
 import { readHealth } from "../runtime/health.js";
 import { leaveSafeMode } from "../runtime/leave-safe-mode.js";
+import { beginOverride, endOverrideNow } from "../runtime/override-policy.js";
 import { receiveBundle } from "../runtime/receive-bundle.js";
 import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
 import { runTicks } from "../runtime/ticker.js";
-import type { PublishEnvelope, WebDeps } from "../web/deps.js";
+import type { PolicyOverrides, PublishEnvelope, WebDeps } from "../web/deps.js";
 import { createServer } from "../web/server.js";
 import type { Caching } from "./caching.js";
 import type { Foundation } from "./foundation.js";
 import { createRegistry } from "./kinds.js";
-import type { PolicyOrigin } from "./policy.js";
+import { type PolicyOrigin, readPublished } from "./policy.js";
 import { createChangeProposer } from "./ports.js";
 import { loadRunbooks } from "./runbooks.js";
 import { createApiSources } from "./samples.js";
@@ -38,6 +39,7 @@ export async function startApi(
 ): Promise<Api> {
   const { cache, countHit, redis } = caching;
   const { config, db, log } = foundation;
+  const proposeChange = createChangeProposer(foundation);
   const app = await createServer({
     ...foundation,
     registry: createRegistry(),
@@ -58,8 +60,10 @@ export async function startApi(
     },
     cache,
     countHit,
-    warmCache: (limit) => WORKLOAD.warmCache({ db, cache }, limit),
-    proposeChange: createChangeProposer(foundation),
+    warmCache: (limit) =>
+      WORKLOAD.warmCache({ db, cache, lifetimes: () => foundation.policy().cache }, limit),
+    proposeChange,
+    overrides: overridesOf(foundation, proposeChange),
     doors: await openDoors(foundation),
     publishEnvelope: publishingOf(foundation, origin),
   });
@@ -85,6 +89,18 @@ export async function startApi(
       stopped.abort();
       await sampling;
     },
+  };
+}
+
+function overridesOf(
+  foundation: Foundation,
+  proposeChange: WebDeps["proposeChange"],
+): PolicyOverrides {
+  const { db, notify } = foundation;
+  const load = () => readPublished(db);
+  return {
+    begin: (wanted) => beginOverride({ db, notify, load, proposeChange }, wanted),
+    end: (id, by) => endOverrideNow({ db, notify }, id, by),
   };
 }
 

@@ -9,6 +9,7 @@ import { adoptPolicyTick } from "../runtime/tick/adopt-policy.js";
 import { beatStep } from "../runtime/tick/beat.js";
 import { checkProtectionTick } from "../runtime/tick/check-protection.js";
 import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
+import { endOverridesTick } from "../runtime/tick/end-overrides.js";
 import { createEvaluateAlertsTick } from "../runtime/tick/evaluate-alerts.js";
 import { recoverDeadWorkersStep } from "../runtime/tick/recover-dead-workers.js";
 import { runSchedulesStep } from "../runtime/tick/run-schedules.js";
@@ -57,6 +58,7 @@ export async function startControl(
       stallAbandonedRunsTick(foundation),
       adopting,
       probationTick(foundation),
+      endOverridesTick(foundation),
       ...protectionTicks(foundation),
     ],
   });

@@ -5,6 +5,7 @@
 import type { Held } from "./harm/held.js";
 import { findPageHarm } from "./harm/pages.js";
 import { findRightsHarm } from "./harm/rights.js";
+import { findScheduleHarm } from "./harm/schedules.js";
 import { findStormHarm } from "./harm/storms.js";
 import { findWorkHarm } from "./harm/work.js";
 import type { PolicySet } from "./policy.js";
@@ -16,6 +17,7 @@ export function findHarm(before: PolicySet, after: PolicySet): Held[] {
     ...findStormHarm(before, after),
     ...findRightsHarm(before, after),
     ...findWorkHarm(before, after),
+    ...findScheduleHarm(before, after),
   ];
 }
 

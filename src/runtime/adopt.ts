@@ -25,7 +25,7 @@ import {
 import type { Emit } from "./events.js";
 import type { FailedTick, FailedTicks } from "./failed-ticks.js";
 import { foreseeHarm } from "./foresee-harm.js";
-import type { PolicyHolder } from "./policy-holder.js";
+import type { PolicyHolder, PolicyInForce } from "./policy-holder.js";
 import { wordOfHeld, wordOfRefused, wordOfWaiting } from "./policy-word.js";
 import type { RuntimeNotify, RuntimeWord } from "./runtime-word.js";
 
@@ -62,7 +62,8 @@ export function createAdopter(deps: AdoptDeps): Adopter {
     if (envelope === null) return;
     const set = await understand(deps, bundle, envelope);
     if (set === null || !(await passHarm(deps, { bundle, envelope, set }, now))) return;
-    const failures = await tryOut(deps, bundle, set, signal);
+    const { sections } = envelope.bundle;
+    const failures = await tryOut(deps, bundle, { set, sections }, signal);
     if (signal.aborted) return;
     if (failures.length === 0) return putInForce(deps, { bundle, envelope, set });
     failed.set(bundle.revision, (failed.get(bundle.revision) ?? 0) + 1);
@@ -178,14 +179,14 @@ async function hold(deps: AdoptDeps, bundle: StoredBundle, held: readonly Held[]
 async function tryOut(
   deps: AdoptDeps,
   { revision, digest }: StoredBundle,
-  set: PolicySet,
+  candidate: Pick<PolicyInForce, "set" | "sections">,
   signal: AbortSignal,
 ): Promise<readonly FailedTick[]> {
   const { policyHolder, failedTicks, clock } = deps;
   const { canaryMs } = policyHolder.inForce().set.adoption;
   const count = failedTicks.count();
   deps.emit({ event: "policy.canary", revision, digest });
-  await policyHolder.tryOut(set, () => clock.sleep(canaryMs, signal));
+  await policyHolder.tryOut(candidate, () => clock.sleep(canaryMs, signal));
   return failedTicks.since(count);
 }
 

@@ -103,7 +103,14 @@ export type RuntimeEvent =
       readonly in_force: number;
     }
   /** This process works with another policy from now on; `in_force` is of control.policy_revision. */
-  | { readonly event: "policy.followed"; readonly in_force: number; readonly digest: string }
+  | {
+      readonly event: "policy.followed";
+      readonly in_force: number;
+      readonly digest: string;
+      /** Emergency settings that hold. */
+      readonly overrides: number;
+    }
+  | { readonly event: "policy.override-ended"; readonly path: string; readonly by: string }
   | { readonly event: "policy.follow-failed"; readonly in_force: number; readonly error: string }
   /** Where bundles come from does not answer: the last good one stays. Told once, and when it answers again. */
   | { readonly event: "policy.source-lost"; readonly source: string; readonly error: string }
@@ -150,6 +157,7 @@ const LEVELS: Readonly<Record<RuntimeEvent["event"], LogLevel>> = {
   "policy.canary": "info",
   "policy.adopted": "info",
   "policy.followed": "info",
+  "policy.override-ended": "info",
   "policy.follow-failed": "error",
   "policy.source-lost": "warn",
   "policy.source-back": "info",

@@ -4,7 +4,9 @@
  */
 import type { JsonObject } from "../base/json.js";
 import type { PolicySet } from "../policy/policy.js";
+import type { PolicyOverride } from "../store/policy-overrides.js";
 import type { Config } from "./config.js";
+import { layOverrides } from "./lay-overrides.js";
 import { applyOverrides, type Drift, type EffectivePolicy } from "./policy-overrides.js";
 
 export interface PolicyInForce {
@@ -23,13 +25,14 @@ export interface PolicyInForce {
 export class PolicyHolder {
   readonly #config: Pick<Config, "overrides">;
   #inForce: PolicyInForce;
+  #overrides: readonly PolicyOverride[] = [];
   #effective: EffectivePolicy;
   #trial: PolicySet | null = null;
 
   constructor(first: PolicyInForce, config: Pick<Config, "overrides">) {
     this.#config = config;
     this.#inForce = first;
-    this.#effective = applyOverrides(first.set, config);
+    this.#effective = this.#effectOf(first, []);
   }
 
   /** Bound, since it is handed around as a function. */
@@ -44,19 +47,33 @@ export class PolicyHolder {
   }
 
   /** Whole or not at all: when this throws, the old one stays. */
-  swap(next: PolicyInForce): void {
-    const effective = applyOverrides(next.set, this.#config);
+  swap(next: PolicyInForce, overrides: readonly PolicyOverride[] = []): void {
+    const effective = this.#effectOf(next, overrides);
     this.#inForce = next;
+    this.#overrides = overrides;
     this.#effective = effective;
   }
 
   /** Until `work` has ended this process alone works with the candidate; what is in force stays in force. */
-  async tryOut<T>(candidate: PolicySet, work: () => Promise<T>): Promise<T> {
-    this.#trial = applyOverrides(candidate, this.#config).policy;
+  async tryOut<T>(
+    candidate: Pick<PolicyInForce, "set" | "sections">,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    this.#trial = this.#effectOf(candidate, this.#overrides).policy;
     try {
       return await work();
     } finally {
       this.#trial = null;
     }
+  }
+
+  /** Variables are of this process alone, so they go over what holds for all. */
+  #effectOf(
+    { set, sections }: Pick<PolicyInForce, "set" | "sections">,
+    overrides: readonly PolicyOverride[],
+  ): EffectivePolicy {
+    const laid = layOverrides({ set, sections }, overrides);
+    const { policy, drift } = applyOverrides(laid.set, this.#config);
+    return { policy, drift: [...laid.drift, ...drift] };
   }
 }

@@ -3,10 +3,21 @@ import type { PolicySet, WorkerKind } from "../policy/policy.js";
 import { type Config, concurrencyName } from "./config.js";
 
 export interface Drift {
-  /** The variable that differs from the policy. */
+  /** The variable that differs from the policy, or the path of an emergency setting. */
   readonly name: string;
-  readonly policyValue: string | number | boolean;
-  readonly value: string | number | boolean;
+  /** Null: the policy says nothing, and a default would hold. */
+  readonly policyValue: string | number | boolean | null;
+  readonly value: string | number | boolean | null;
+  /** Of an emergency setting. */
+  readonly override?: {
+    readonly id: number;
+    readonly owner: string;
+    readonly reason: string;
+    /** ISO 8601. */
+    readonly until: string;
+  };
+  /** Why it does not hold, although its time has not come. */
+  readonly unusable?: string;
 }
 
 export interface EffectivePolicy {

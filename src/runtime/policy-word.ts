@@ -1,6 +1,7 @@
 /** What became of a policy on its way into force, as words for people. */
 import { WHOLE } from "../alert/instance.js";
 import type { Held } from "../policy/harm/held.js";
+import type { PolicyOverride } from "../store/policy-overrides.js";
 import type { RuntimeWord } from "./runtime-word.js";
 
 /** Of the rule AR-108 (policy-adoption-failing), so that both fold into one incident. */
@@ -79,5 +80,32 @@ function wordOf(
     ...{ audience, severity, key, place: "policy" },
     message: { tone: "bad", title, text, fields },
     details: { revision, source, why },
+  };
+}
+
+/** Emergency settings are told to the operators: who, why and until when. */
+export function wordOfOverride(
+  override: PolicyOverride,
+  what: "begun" | "ended" | "expired",
+): RuntimeWord {
+  const { id, path, value, was, owner, reason, expiresAt } = override;
+  const titles = {
+    begun: `Emergency setting: ${path} is ${JSON.stringify(value)} (the policy says ${JSON.stringify(was)})`,
+    ended: `Over: the emergency setting of ${path} was ended`,
+    expired: `Over: the emergency setting of ${path} has expired`,
+  };
+  return {
+    ...{ audience: "operator", severity: "sev3", key: `policy-override/${id}`, place: "policy" },
+    action: what === "begun" ? "trigger" : "resolve",
+    message: {
+      tone: what === "begun" ? "warning" : "good",
+      title: titles[what],
+      text: reason,
+      fields: [
+        { label: "Owner", value: owner },
+        { label: "Until", value: expiresAt.toISOString() },
+      ],
+    },
+    details: { id, path, value, was, owner, reason },
   };
 }

@@ -84,6 +84,9 @@ export const ACCESS: Readonly<Record<string, RouteAccess>> = {
   // What is handed in must be signed as well: a token alone changes no policy.
   "POST /api/v1/policy/bundles": rescue("admin"),
   "POST /api/v1/policy/bundles/:revision/release": rescue("admin"),
+  "GET /api/v1/policy/overrides": read("viewer"),
+  "POST /api/v1/policy/overrides": rescue("admin"),
+  "DELETE /api/v1/policy/overrides/:id": rescue("admin"),
 
   "POST /api/v1/tokens/revocations": rescue("admin"),
 

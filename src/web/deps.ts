@@ -9,6 +9,7 @@ import type { PolicySet } from "../policy/policy.js";
 import type { ProposeChange } from "../review/change-request.js";
 import type { Database } from "../store/database.js";
 import type { BrokenInvariant } from "../store/invariants.js";
+import type { PolicyOverride } from "../store/policy-overrides.js";
 import type { HealthReport } from "./health.js";
 import type { OidcSettings } from "./oidc.js";
 
@@ -82,6 +83,28 @@ export type PublishAnswer =
 /** Takes a signed envelope as it would be found at POLICY_SOURCE. */
 export type PublishEnvelope = (text: string, by: string) => Promise<PublishAnswer>;
 
+/** Emergency settings: their answers are those of runtime/override-policy. */
+export interface PolicyOverrides {
+  begin(wanted: {
+    readonly path: string;
+    readonly value: string | number | boolean;
+    readonly reason: string;
+    readonly owner: string;
+    readonly forMs: number;
+    readonly by: string;
+  }): Promise<
+    | {
+        readonly outcome: "begun";
+        readonly override: PolicyOverride;
+        readonly writeBack: { readonly url: string } | { readonly none: string };
+      }
+    | { readonly outcome: "taken" }
+    | { readonly outcome: "refused"; readonly sentence: string }
+  >;
+  /** Null when it had ended, or never was. */
+  end(id: number, by: string): Promise<PolicyOverride | null>;
+}
+
 export interface WebDeps {
   readonly db: Database;
   readonly log: Logger;
@@ -99,6 +122,8 @@ export interface WebDeps {
   readonly warmCache: (limit: number) => Promise<{ entries: number; kept: number }>;
   /** Null: this process is alone, or has nothing to share a count by. */
   readonly countHit: CountHit | null;
+  /** Absent: this process changes no policy. */
+  readonly overrides?: PolicyOverrides;
   /** Absent: this process takes no bundles. */
   readonly publishEnvelope?: PublishEnvelope;
   /** Null: there is no repository, or no credentials for it. */

@@ -13,6 +13,7 @@ import { jobWhyRoutes } from "./route/job-why.js";
 import { jobRoutes } from "./route/jobs.js";
 import { monitoringRoutes } from "./route/monitoring.js";
 import { policyRoutes } from "./route/policy.js";
+import { policyOverrideRoutes } from "./route/policy-overrides.js";
 import { queueRoutes } from "./route/queues.js";
 import { runRoutes } from "./route/runs.js";
 import { safeModeRoutes } from "./route/safe-mode.js";
@@ -35,6 +36,7 @@ const API: readonly Register[] = [
   safeModeRoutes,
   configRoutes,
   policyRoutes,
+  policyOverrideRoutes,
   cacheRoutes,
   breakerRoutes,
   monitoringRoutes,

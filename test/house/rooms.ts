@@ -94,7 +94,7 @@ const OWNERS: readonly Owned[] = [
   },
   {
     library: /^croner$/,
-    owner: /^src\/(policy\/check\/schedules|runtime\/(tick\/run-|sample\/)schedules)\.ts$/,
+    owner: /^src\/(policy\/(check|harm)\/schedules|runtime\/(tick\/run-|sample\/)schedules)\.ts$/,
     instead: "write a schedule into policies/",
   },
   { library: /^prom-client$/, owner: /^src\/runtime\/metrics\.ts$/, instead: "use its metrics" },

@@ -41,12 +41,10 @@ describe("PolicyHolder", () => {
   it("tries a candidate out in this process alone, and goes back also when the work fails", () =>
     withDatabase(async (db) => {
       const { holder } = await following(db);
-      const seen = await holder.tryOut(
-        withEvents(7),
-        async () => holder.policy().retention.eventsDays,
-      );
+      const candidate = { set: withEvents(7), sections: null };
+      const seen = await holder.tryOut(candidate, async () => holder.policy().retention.eventsDays);
       expect(seen).toBe(7);
-      const failing = holder.tryOut(withEvents(7), () => Promise.reject(new Error("no")));
+      const failing = holder.tryOut(candidate, () => Promise.reject(new Error("no")));
       await expect(failing).rejects.toThrow("no");
       expect(holder.policy().retention.eventsDays).toBe(90);
     }));

@@ -80,7 +80,7 @@ function readPath(text: string) {
 }
 
 /** As YAML reads it: a number, true, false, null, or a text, which may stand in quotes to be nothing else. */
-function readScalar(text: string): Scalar {
+export function readScalar(text: string): Scalar {
   if (/^-?(0|[1-9]\d*)(\.\d+)?$/.test(text)) return Number(text);
   if (text === "true" || text === "false") return text === "true";
   if (text === "null") return null;

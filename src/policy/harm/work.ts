@@ -1,7 +1,6 @@
-/** Work that would stop or crawl, healing that would end, schedules that would crowd everything else out. */
-import { Cron } from "croner";
+/** Work that would stop or crawl, and healing that would end. */
 import { formatDuration, MINUTE_MS } from "../../base/duration.js";
-import type { PolicySet, Schedule, WorkerKind } from "../policy.js";
+import type { PolicySet, WorkerKind } from "../policy.js";
 import type { Held, HoldReason } from "./held.js";
 
 /** What falls below this share of what it was is held. */
@@ -9,10 +8,6 @@ const LEAST_SHARE = 1 / 4;
 const TIMEOUT_SHARE = 1 / 10;
 const CRASHES_FACTOR = 3;
 const DEAD_AFTER_FACTOR = 10;
-const SCHEDULE_MIN_MS = 5 * MINUTE_MS;
-/** Runs that are compared to find the shortest time between two, from a day without changes of clocks. */
-const RUNS_COMPARED = 100;
-const RUNS_FROM = new Date("2026-01-05T00:00:00Z");
 
 export function findWorkHarm(before: PolicySet, after: PolicySet): Held[] {
   return [
@@ -20,7 +15,6 @@ export function findWorkHarm(before: PolicySet, after: PolicySet): Held[] {
     ...findSlowKinds(before, after),
     ...findFewWorkers(before, after),
     ...findHealingOff(before, after),
-    ...findBusySchedules(before, after),
   ];
 }
 
@@ -94,24 +88,4 @@ function findHealingOff({ healing: was }: PolicySet, { healing: is }: PolicySet)
   if (was.strategies.critical === "escalate" && is.strategies.critical !== "escalate")
     found.push(off("healing.strategies.critical", "a critical failure would escalate to nobody"));
   return found;
-}
-
-function findBusySchedules(before: PolicySet, after: PolicySet): Held[] {
-  const known = new Map(before.schedules.map((one) => [one.name, one]));
-  return after.schedules.flatMap((schedule) => {
-    const was = known.get(schedule.name);
-    const gapMs = leastGapMs(schedule);
-    if (gapMs >= SCHEDULE_MIN_MS) return [];
-    if (was && was.kind === schedule.kind && leastGapMs(was) <= gapMs) return [];
-    const subject = `schedules.${schedule.name}`;
-    const sentence = `${schedule.kind} would run every ${formatDuration(gapMs)} ("${schedule.cron}")`;
-    return [hold("schedule-too-often", subject, sentence)];
-  });
-}
-
-/** Infinite for what runs once or never. */
-function leastGapMs({ cron, timeZone }: Schedule): number {
-  const runs = new Cron(cron, { timezone: timeZone }).nextRuns(RUNS_COMPARED, RUNS_FROM);
-  const gaps = runs.slice(1).map((run, i) => run.getTime() - runs[i]!.getTime());
-  return Math.min(Infinity, ...gaps);
 }

@@ -4,7 +4,7 @@
  */
 import { errorMessage, Fault } from "../../base/fault.js";
 import type { Database } from "../../store/database.js";
-import { readPolicyDigest } from "../../store/policies.js";
+import { listActiveOverrides, readPolicyMark } from "../../store/policy-overrides.js";
 import { notePolicyProcess } from "../../store/policy-processes.js";
 import type { Emit } from "../events.js";
 import type { PolicyHolder, PolicyInForce } from "../policy-holder.js";
@@ -31,13 +31,14 @@ const SAY_EVERY_MS = 20_000;
 export function createFollow(deps: FollowPolicyDeps): (now: Date) => Promise<void> {
   const { policyHolder } = deps;
   /** A broken row is told once, not at every look. */
-  let refused: number | null = null;
+  let refused: string | null = null;
   let saidAtMs = Number.NEGATIVE_INFINITY;
+  let followed = markOf({ revision: policyHolder.inForce().revision, overrides: "" });
   return async (now) => {
-    const newest = await readPolicyDigest(deps.db);
-    const isNews = newest !== null && newest.revision !== policyHolder.inForce().revision;
-    if (isNews && newest.revision !== refused) {
-      refused = (await take(deps)) ? null : newest.revision;
+    const newest = await readPolicyMark(deps.db);
+    if (newest !== null && markOf(newest) !== followed && markOf(newest) !== refused) {
+      if (await take(deps)) followed = markOf(newest);
+      else refused = markOf(newest);
       saidAtMs = Number.NEGATIVE_INFINITY;
     }
     if (now.getTime() - saidAtMs < SAY_EVERY_MS) return;
@@ -46,16 +47,23 @@ export function createFollow(deps: FollowPolicyDeps): (now: Date) => Promise<voi
   };
 }
 
+/** What is in force, and which emergency settings lie over it. */
+function markOf({ revision, overrides }: { revision: number; overrides: string }): string {
+  return `${revision}/${overrides}`;
+}
+
 export function followPolicyTick(follow: (now: Date) => Promise<void>): Tick {
   return { name: "follow-policy", everyMs: EVERY_MS, run: (now) => follow(now) };
 }
 
 /** False when what is in force cannot be worked with. */
-async function take({ policyHolder, emit, load }: FollowPolicyDeps): Promise<boolean> {
+async function take({ db, policyHolder, emit, load }: FollowPolicyDeps): Promise<boolean> {
   try {
     const next = await load();
-    policyHolder.swap(next);
-    emit({ event: "policy.followed", in_force: next.revision, digest: next.digest });
+    const overrides = await listActiveOverrides(db);
+    policyHolder.swap(next, overrides);
+    const { revision: in_force, digest } = next;
+    emit({ event: "policy.followed", in_force, digest, overrides: overrides.length });
     return true;
   } catch (error) {
     // The database is away: at the next look it may be back.
