@@ -25,13 +25,13 @@ function below({ at, pattern }: Spot, step: string): Spot {
 }
 
 function diffValues(spot: Spot, before: unknown, after: unknown): Operation[] {
-  if (isSame(before, after)) return [];
   const { at, pattern } = spot;
   const named = namedAt(pattern);
   if (named && Array.isArray(before) && Array.isArray(after))
     return diffNamed(spot, named, before, after);
   if (isFields(before) && isFields(after) && !isWhole(pattern) && !isOtherForm(before, after))
     return diffFields(spot, before, after);
+  if (isSame(before, after)) return [];
   return [{ op: "set", at, before: before as Json, after: after as Json }];
 }
 
@@ -92,8 +92,11 @@ function diffEntry(
   [name, renames]: readonly [string, ReadonlyMap<string, string>],
 ): Operation[] {
   const to = renames.get(name);
-  if (to === undefined || nameKey === null)
-    return diffValues(below(spot, name), old, fresh.get(name));
+  if (to === undefined || nameKey === null) {
+    const now = fresh.get(name);
+    // Most entries of most changes are the same: nothing is built for them.
+    return isSame(old, now) ? [] : diffValues(below(spot, name), old, now);
+  }
   return diffValues(below(spot, to), { ...(old as Fields), [nameKey]: to }, fresh.get(to));
 }
 
@@ -150,6 +153,6 @@ function isSame(a: unknown, b: unknown): boolean {
   if (Array.isArray(a) && Array.isArray(b))
     return a.length === b.length && a.every((item, index) => isSame(item, b[index]));
   if (!isFields(a) || !isFields(b)) return false;
-  const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
-  return [...keys].every((key) => isSame(a[key], b[key]));
+  for (const key of Object.keys(a)) if (!isSame(a[key], b[key])) return false;
+  return Object.keys(b).every((key) => Object.hasOwn(a, key) || b[key] === undefined);
 }

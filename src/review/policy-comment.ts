@@ -24,6 +24,8 @@ const MARKS: Readonly<Record<Risk, string>> = {
 
 /** Nobody reads more of them; the log of the job has all. */
 const PROBLEMS_MAX = 50;
+/** Of one group: so the groups behind it have room, too. */
+const CHANGES_MAX = 100;
 
 /** At most 60,000 characters, cut between environments; safe against mentions and mark-up in names and texts. */
 export function writePolicyComment(groups: readonly ChangeGroup[], compared: ComparedWith): string {
@@ -77,9 +79,17 @@ function notes({ base, notes }: ComparedWith): string[] {
 }
 
 function table(changes: readonly Change[]): string[] {
-  const rows = changes.map(
-    ({ risk, subject, words }) =>
-      `| ${MARKS[risk]} ${risk} | ${plainText(subject)} | ${plainText(words)} |`,
-  );
-  return ["| risk | what | change |", "|---|---|---|", ...rows];
+  const rows = changes
+    .slice(0, CHANGES_MAX)
+    .map(
+      ({ risk, subject, words }) =>
+        `| ${MARKS[risk]} ${risk} | ${plainText(subject)} | ${plainText(words)} |`,
+    );
+  const more = changes.length - rows.length;
+  return [
+    "| risk | what | change |",
+    "|---|---|---|",
+    ...rows,
+    ...(more > 0 ? [`| | | and ${more} more: \`algobrain policy diff\` says them all |`] : []),
+  ];
 }

@@ -1,0 +1,92 @@
+/** The comment on a pull request: what is worst comes first, and whatever the branch wrote stays text. */
+import { describe, expect, test } from "vitest";
+import type { ChangeGroup } from "../../src/policy/by-environment.js";
+import type { Change, Risk } from "../../src/policy/change.js";
+import { writePolicyComment, writeProblemComment } from "../../src/review/policy-comment.js";
+
+function change(risk: Risk, words: string, subject = "events_retention_days"): Change {
+  const operation = { op: "set", at: ["retention", "eventsDays"], before: 90, after: 30 } as const;
+  return { operation, section: "retention", subject, risk, words };
+}
+
+const group = (title: string, ...changes: Change[]): ChangeGroup => ({
+  ...{ title, environments: [title], changes },
+});
+const COMPARED = { base: "main at 0123456789ab", notes: [] };
+
+describe("the comment", () => {
+  test("counts by risk, warns of what a revert does not undo, and has a table for each group", () => {
+    const comment = writePolicyComment(
+      [
+        group("every environment", change("irreversible", "kept 90 days → 30 days")),
+        group(
+          "production",
+          change("looser", "more rights", "person Ann"),
+          change("neutral", "role"),
+        ),
+      ],
+      { ...COMPARED, notes: ["The environment eu is new."] },
+    );
+    expect(comment).toBe(
+      [
+        "### 🚨 Policy changes: 1 irreversible, 1 looser, 1 neutral",
+        "",
+        "**What is irreversible does not come back by a revert.** Let a second person look at it.",
+        "",
+        "<sub>Compared with main at 0123456789ab. The environment eu is new.</sub>",
+        "",
+        "#### every environment",
+        "",
+        "| risk | what | change |",
+        "|---|---|---|",
+        "| 🚨 irreversible | events\\_retention\\_days | kept 90 days → 30 days |",
+        "",
+        "#### production",
+        "",
+        "| risk | what | change |",
+        "|---|---|---|",
+        "| ⚠️ looser | person Ann | more rights |",
+        "| · neutral | events\\_retention\\_days | role |",
+        "",
+        "",
+      ].join("\n"),
+    );
+  });
+
+  test("says when nothing changes", () => {
+    expect(writePolicyComment([], COMPARED)).toMatch(
+      /^### ✅ Nothing changes what the policies mean\n/,
+    );
+  });
+
+  test("of thousands of changes stays below the limit of a comment and says how many are left out", () => {
+    const changes = Array.from({ length: 5000 }, (_, at) =>
+      change("looser", `${at} ${"é".repeat(200)}`),
+    );
+    const comment = writePolicyComment([group("production", ...changes)], COMPARED);
+    expect(comment.length).toBeLessThan(60_000);
+    expect(Buffer.byteLength(comment)).toBeLessThan(65_536);
+    expect(comment).toContain("and 4900 more");
+  });
+
+  test("keeps what a branch wrote from speaking to people, or from breaking the table", () => {
+    const comment = writePolicyComment(
+      [group("production", change("new", "a | b\n\n# c <img src=x> #12", "person @everyone `x`"))],
+      COMPARED,
+    );
+    expect(comment).not.toMatch(/@everyone|<img|#12|[^\\]`x|\n# c/);
+    expect(comment.match(/^\| ➕ new .*\|$/m)?.[0].match(/(?<!\\)\|/g)).toHaveLength(4);
+  });
+
+  test("lists problems instead, the first fifty", () => {
+    const problems = Array.from({ length: 60 }, (_, at) => ({
+      ...{ file: "policies/routes.yaml", line: at + 1, column: 3 },
+      ...{ message: `found "@ann"`, hint: "write it" },
+    }));
+    const comment = writeProblemComment(problems);
+    expect(comment).toMatch(/^### 🚨 The policies have 60 problems: nothing can be compared\n/);
+    expect(comment).toContain("- **policies/routes.yaml:1:3** found");
+    expect(comment).toContain("- … and 10 more");
+    expect(comment).not.toContain("@ann");
+  });
+});
