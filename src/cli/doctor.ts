@@ -50,6 +50,7 @@ function rowOf({ what, status, found, remedy }: Diagnosis): string[] {
 
 async function examine(config: Config, io: CommandIo): Promise<Diagnosis[]> {
   const files = await readMigrationFiles();
+  const isShared = config.database.url !== null;
   const apart = (db: Database | null) => [
     ...machineExaminations({
       home: config.home,
@@ -63,7 +64,10 @@ async function examine(config: Config, io: CommandIo): Promise<Diagnosis[]> {
   try {
     return await withDatabaseUrl(config, (url) =>
       withOpenDatabase(url, config, (db) =>
-        diagnose([...databaseExaminations(db, files, systemClock), ...apart(db)]),
+        diagnose([
+          ...databaseExaminations({ db, files, clock: systemClock, isShared }),
+          ...apart(db),
+        ]),
       ),
     );
   } catch (error) {

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type StandInGitHub, startStandInGitHub } from "../../src/adapter/stand-in/github.js";
 import { readProtection } from "../../src/store/protection.js";
-import { createTestDatabase, type TestDatabase } from "../support/database.js";
+import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../support/database.js";
 import { withHome } from "../support/service-home.js";
 import { cli, expectAligned } from "./support.js";
 
@@ -85,6 +85,18 @@ describe("doctor", () => {
     expect(code).toBe(1);
     expect(ill(report)).toEqual(["database", "migrations", "clock"]);
     expect(JSON.stringify(report)).not.toContain("hunter2");
+  });
+
+  test("says what a database lacks, and still looks at the branch, though it cannot note that", async () => {
+    const empty = await createEmptyDatabase();
+    github.setProtection(PROTECTED);
+    const { report } = await examine({ ...gitops(), DATABASE_URL: empty.url });
+    await empty.drop();
+    expect(ill(report)).toEqual(["migrations"]);
+    expect(report.diagnoses.at(-1)).toMatchObject({
+      ...{ what: "branch protection", status: "ok" },
+      found: expect.stringContaining("could not be noted"),
+    });
   });
 
   test.each([

@@ -10,24 +10,31 @@ import { bad, doubtful, type Examination, type Finding, good } from "./diagnose.
 /** Leases and schedules go by the database's clock, tokens and alerts by this machine's. */
 const CLOCK_TOLERANCE_MS = 2_000;
 
-export function databaseExaminations(
-  db: Database,
-  files: MigrationFiles,
-  clock: Clock,
-): Examination[] {
+export interface DatabaseParts {
+  readonly db: Database;
+  readonly files: MigrationFiles;
+  readonly clock: Clock;
+  /** Several installations may work on it, so it is brought up to date on purpose. */
+  readonly isShared: boolean;
+}
+
+export function databaseExaminations(parts: DatabaseParts): Examination[] {
+  const { db, clock } = parts;
   const remedy = "is DATABASE_URL right, and is the server up?";
   const examineServer = async () => good(`PostgreSQL ${(await readServer(db)).version}`);
   return [
     { what: "database", examine: examineServer, remedy },
-    { what: "migrations", examine: () => examineMigrations(db, files), remedy },
+    { what: "migrations", examine: () => examineMigrations(parts), remedy },
     { what: "clock", examine: () => examineClock(db, clock), remedy },
   ];
 }
 
-async function examineMigrations(db: Database, files: MigrationFiles): Promise<Finding> {
+async function examineMigrations({ db, files, isShared }: DatabaseParts): Promise<Finding> {
   const { applied: missing, newer } = await migrate(db, files, { dryRun: true });
   if (missing.length > 0)
-    return bad(`missing: ${missing.join(", ")}`, "run: algobrain db migrate (a start does it too)");
+    return isShared
+      ? bad(`missing: ${missing.join(", ")}`, "run: algobrain db migrate (a start does it too)")
+      : doubtful(`${missing.length} missing`, "none: the next start applies them");
   return newer.length === 0
     ? good("up to date")
     : doubtful(`a newer release was here: ${newer.join(", ")}`, "update this program");

@@ -1,4 +1,5 @@
 /** The host of the repository that policies come from: can we speak to it, and is its branch protected (X-24). */
+import { errorMessage } from "../../base/fault.js";
 import type { BranchVerdict, GitHost } from "../../review/port.js";
 import { judgeProtection } from "../../review/protection.js";
 import { bad, doubtful, type Examination, type Finding, good } from "./diagnose.js";
@@ -33,8 +34,10 @@ export function reviewExaminations(parts: ReviewParts): Examination[] {
       examine: async (signal) => {
         const { branch } = await host.head(signal);
         const verdict = judgeProtection(branch, await host.protection(branch, signal));
-        await note(repo, verdict);
-        return findingOfVerdict(repo, verdict);
+        const finding = findingOfVerdict(repo, verdict);
+        const trouble = await note(repo, verdict).then(() => null, errorMessage);
+        if (trouble === null) return finding;
+        return { ...finding, found: `${finding.found} (it could not be noted: ${trouble})` };
       },
     },
   ];
