@@ -157,13 +157,13 @@ const wish = fc.record({
   number: fc.oneof(fc.integer({ min: 1, max: 100 }), fc.constantFrom(0.5, 0.001, -1, 3000)),
   duration: fc.integer({ min: 1, max: 90 }).map((count) => `${count}m`),
   text,
-  any: fc.oneof(fc.constantFrom(true, false, null, "sev2", "operator", "ops"), text),
+  wild: fc.oneof(fc.constantFrom(true, false, null, "sev2", "operator", "ops"), text),
   isKind: fc.integer({ min: 0, max: 9 }).map((chance) => chance > 1),
 });
 type Wish = typeof wish extends fc.Arbitrary<infer T> ? T : never;
 
-function wishFor(current: unknown, { isKind, any, ...kinds }: Wish): Scalar {
-  if (!isKind) return any;
+function wishFor(current: unknown, { isKind, wild, ...kinds }: Wish): Scalar {
+  if (!isKind) return wild;
   if (typeof current === "number") return kinds.number;
   return /^\d+[a-z]+$/.test(String(current)) ? kinds.duration : kinds.text;
 }
