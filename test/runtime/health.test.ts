@@ -34,7 +34,11 @@ describe("readHealth", () => {
         timestamp: expect.stringMatching(/^\d{4}-.*Z$/),
         services: { database: "up", redis: "memory", orchestrator: "up", workers: 1 },
         safe_mode: { active: false, reason: null, entered_by: null, entered_at: null },
-        policy: { digest: "abc", revision: 1 },
+        policy: {
+          ...{ digest: "abc", revision: 1, commit: null, adopted: null, published: null },
+          ...{ held: null, waiting: null, failed: null, overrides: 0 },
+          processes: { on_it: 0, behind: 0 },
+        },
         drift: [],
       });
     });

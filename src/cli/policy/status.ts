@@ -5,6 +5,7 @@ import { formatAge } from "../../base/duration.js";
 import { isJsonObject } from "../../base/json.js";
 import { releaseCommand } from "../../runtime/policy-word.js";
 import type { StoredBundle } from "../../store/policy-bundles.js";
+import { listActiveOverrides, type PolicyOverride } from "../../store/policy-overrides.js";
 import { type PolicyState, readPolicyState } from "../../store/policy-state.js";
 import { parseCommandLine } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
@@ -17,9 +18,15 @@ const COMMIT_SHOWN = 10;
 /** Exits with 1 while something is held, refused or rolled back since what is in force came into force. */
 export async function runStatus(args: readonly string[], io: CommandIo): Promise<number> {
   const { values } = parseCommandLine(args, { json: { type: "boolean" } });
-  const state = await withDatabase(io, (db) => readPolicyState(db));
-  if (values.json) io.out(JSON.stringify(state));
-  else for (const line of describe(state, systemClock.now())) io.out(line);
+  const { overrides, ...state } = await withDatabase(io, async (db) => ({
+    ...(await readPolicyState(db)),
+    overrides: await listActiveOverrides(db),
+  }));
+  if (values.json) io.out(JSON.stringify({ ...state, overrides }));
+  else {
+    for (const line of describe(state, systemClock.now())) io.out(line);
+    for (const line of overrides.map(overrideLine)) io.out(line);
+  }
   const troubles = [...state.held, ...state.failed, ...state.refused];
   return troubles.length > 0 ? EXIT_FAILED : EXIT_OK;
 }
@@ -33,6 +40,10 @@ function describe(state: PolicyState, now: Date): string[] {
     }),
     ...processLines(state),
   ];
+}
+
+function overrideLine({ id, path, value, was, owner, expiresAt }: PolicyOverride): string {
+  return `override ${id}  ${path} is ${JSON.stringify(value)}, the policy says ${JSON.stringify(was)}: by ${owner}, until ${expiresAt.toISOString()}`;
 }
 
 function inForceLines({ inForce, published }: PolicyState, now: Date): string[] {
