@@ -13,14 +13,14 @@ import {
   parseFiles,
   systemsOf,
 } from "./collect.js";
-import { ENVIRONMENT_SCHEMA } from "./json-schema.js";
-import { layOver } from "./overlay.js";
+import { ENVIRONMENT_SCHEMA, OVERLAY_SCHEMA } from "./json-schema.js";
+import { layOver, OVERLAY_SECTIONS } from "./overlay.js";
 import type { PolicySet } from "./policy.js";
 import { resolvePolicySet } from "./resolve.js";
 import { OPTIONAL_SECTIONS, type RawSet, SECTION_SCHEMAS, type Section } from "./schema.js";
 import { sortOnce } from "./sort-problems.js";
 import type { SourceFile } from "./source.js";
-import { type MapNode, type PolicyTree, toValue } from "./tree.js";
+import { type MapNode, type Node, type PolicyTree, toValue } from "./tree.js";
 
 /**
  * The policies of the only system there is, in one environment.
@@ -124,14 +124,28 @@ function applyOverlay({ files, tree, broken }: Common, overlay: MapNode): Laid {
   );
   const laid = layOver(new Map([...emptyOnes(files, overlay), ...whole]), overlay);
   const changed = [...laid.tree].filter(([section]) => overlay.entries.has(section));
+  const isSeen = OVERLAY_SECTIONS.every(
+    (section) => !overlay.entries.has(section) || laid.tree.has(section),
+  );
   return {
     tree: laid.tree,
     problems: [
-      ...checkShape(overlay, ENVIRONMENT_SCHEMA),
+      // What is laid over a section has its shape checked there.
+      ...checkShape(overlay, isSeen ? OVERLAY_SCHEMA : ENVIRONMENT_SCHEMA),
       ...laid.problems,
-      ...changed.flatMap(([section, node]) => checkShape(node, SECTION_SCHEMAS[section])),
+      ...changed.flatMap(([section, node]) =>
+        checkShape(changedPart(section, node, tree.get(section)), SECTION_SCHEMAS[section]),
+      ),
     ],
   };
+}
+
+/** Of entries by name only those that the environment changes: the others have been checked. */
+function changedPart(section: Section, node: Node, common: Node | undefined): Node {
+  const isByName = "patternProperties" in SECTION_SCHEMAS[section];
+  if (!isByName || node.kind !== "map" || common?.kind !== "map") return node;
+  const entries = [...node.entries].filter(([name, entry]) => common.entries.get(name) !== entry);
+  return { ...node, entries: new Map(entries) };
 }
 
 /** An optional section without a file is one in which nothing is said. */

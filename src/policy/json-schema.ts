@@ -27,6 +27,12 @@ export const ENVIRONMENT_SCHEMA: JsonSchema = {
   ),
 };
 
+/** Only which sections it may have. */
+export const OVERLAY_SCHEMA: JsonSchema = {
+  ...ENVIRONMENT_SCHEMA,
+  properties: Object.fromEntries(OVERLAY_SECTIONS.map((section) => [section, { type: "object" }])),
+};
+
 function toPlain(schema: unknown): JsonSchema {
   return JSON.parse(JSON.stringify(schema)) as JsonSchema;
 }

@@ -61,7 +61,7 @@ describe("a mutated policy file", () => {
         const files = withFile(path, text);
         for (const problem of checkPolicies(files)) expectTold(problem, files);
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 

@@ -15,6 +15,7 @@ import {
 } from "../tree.js";
 import { checkLevels } from "./levels.js";
 import { checkName, checkUnique } from "./name.js";
+import { perNode } from "./per-node.js";
 import { show } from "./shape.js";
 
 /** Of rules that do not say it: the tick of the evaluator. */
@@ -33,26 +34,32 @@ export interface SignalView {
 export function checkAlerts(tree: PolicyTree): Problem[] {
   const metrics = tree.get("metrics");
   const rules = entriesOf(tree.get("alerts")).map(([, entry]) => entry.node);
-  const levels = rules.flatMap((rule) => entriesOf(descend(rule, "levels")));
+  const levels = rules.flatMap((rule) => levelsOfRule(rule));
   return [
     ...rules.flatMap((rule) => checkRule(rule, metrics)),
     ...checkUnique(
-      levels.map(([, entry]) => descend(entry.node, "id")),
+      levels.map((level) => descend(level, "id")),
       "level id",
     ),
   ];
 }
 
-function checkRule(rule: Node, metrics: Node | undefined): Problem[] {
+const checkRule = perNode((rule, metrics) => {
   const signal = viewSignal(rule, metrics);
-  const levels = entriesOf(descend(rule, "levels")).map(([, entry]) => entry.node);
   return [
     ...(signal ? checkSignal(rule, signal, metrics) : []),
-    ...checkLevels(levels, signal?.unit),
+    ...checkLevels(levelsOfRule(rule), signal?.unit),
   ];
-}
+});
 
-export function viewSignal(rule: Node, metrics: Node | undefined): SignalView | undefined {
+export const levelsOfRule = perNode((rule): readonly Node[] =>
+  entriesOf(descend(rule, "levels")).map(([, entry]) => entry.node),
+);
+
+/** Undefined when the signal has no form, or several. */
+export const viewSignal = perNode(readSignal);
+
+function readSignal(rule: Node, metrics: Node | undefined): SignalView | undefined {
   const forms = entriesOf(descend(rule, "signal"));
   const [name, entry] = forms[0] ?? [];
   if (forms.length !== 1 || !entry || !name) return undefined;

@@ -18,15 +18,16 @@ import { levelsOf, RUNBOOK } from "./runbooks.js";
 import { show } from "./shape.js";
 
 export function checkAutomation(tree: PolicyTree): Problem[] {
-  const levels = levelIdsOf(tree);
   return entriesOf(tree.get("automation")).flatMap(([, entry]) => [
     ...checkName(descend(entry.node, "runbook"), tree.get("catalogue"), RUNBOOK),
-    ...checkName(descend(entry.node, "when", "alert"), levels, {
-      what: "alert level",
-      where: "alerts/",
-    }),
+    ...checkAlert(descend(entry.node, "when", "alert"), tree),
     ...checkMayStart(entry.node, tree),
   ]);
+}
+
+function checkAlert(alert: Node | undefined, tree: PolicyTree): Problem[] {
+  if (!alert) return [];
+  return checkName(alert, levelIdsOf(tree), { what: "alert level", where: "alerts/" });
 }
 
 /** The ids of all levels as a map of names; undefined when there are no readable alerts. */

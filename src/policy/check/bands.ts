@@ -15,7 +15,8 @@ import {
   problemAt,
   textOf,
 } from "../tree.js";
-import { type SignalView, viewSignal } from "./alerts.js";
+import { levelsOfRule, type SignalView, viewSignal } from "./alerts.js";
+import { perNode } from "./per-node.js";
 import { show } from "./shape.js";
 
 /** Where a level of a rule begins. */
@@ -25,22 +26,33 @@ interface Line {
   readonly value: number;
 }
 
+/** By quantity and side. */
+type Row = readonly [row: string, line: Omit<Line, "rule">];
+
 export function checkBands(tree: PolicyTree): Problem[] {
   const rows = new Map<string, Line[]>();
   for (const [rule, { node }] of entriesOf(tree.get("alerts"))) {
-    const signal = viewSignal(node, tree.get("metrics"));
-    if (signal?.unit === undefined) continue;
-    const quantity = quantityOf(node, signal);
-    for (const [, { node: level }] of entriesOf(descend(node, "levels"))) {
-      const [side] = textOf(descend(level, "op")) ?? "";
-      const value = thresholdIn(level, signal);
-      if (side === undefined || value === undefined) continue;
-      const row = `${side} ${quantity}`;
-      rows.set(row, [...(rows.get(row) ?? []), { rule, level, value }]);
+    for (const [row, line] of rowsOf(node, tree.get("metrics"))) {
+      const lines = rows.get(row) ?? [];
+      rows.set(row, lines);
+      lines.push({ rule, ...line });
     }
   }
   return [...rows].flatMap(([row, lines]) => checkRow(row.startsWith(">") ? 1 : -1, lines));
 }
+
+const rowsOf = perNode((rule, metrics): Row[] => {
+  const signal = viewSignal(rule, metrics);
+  if (signal?.unit === undefined) return [];
+  const quantity = quantityOf(rule, signal);
+  return levelsOfRule(rule).flatMap((level): Row[] => {
+    const [side] = textOf(descend(level, "op")) ?? "";
+    const value = thresholdIn(level, signal);
+    return side === undefined || value === undefined
+      ? []
+      : [[`${side} ${quantity}`, { level, value }]];
+  });
+});
 
 function thresholdIn(level: Node, { unit }: SignalView): number | undefined {
   const node = descend(level, "value");

@@ -11,6 +11,7 @@ import {
   problemAt,
   textOf,
 } from "../tree.js";
+import { levelsOfRule } from "./alerts.js";
 import { checkUnique } from "./name.js";
 
 export const RUNBOOK = { what: "runbook", where: CATALOGUE_PATH };
@@ -30,9 +31,7 @@ export function checkRunbooks(tree: PolicyTree, files: readonly string[] | null)
 }
 
 export function levelsOf(tree: PolicyTree): Node[] {
-  return entriesOf(tree.get("alerts"))
-    .flatMap(([, rule]) => entriesOf(descend(rule.node, "levels")))
-    .map(([, level]) => level.node);
+  return entriesOf(tree.get("alerts")).flatMap(([, { node }]) => levelsOfRule(node));
 }
 
 function checkOrphans(tree: PolicyTree): Problem[] {
