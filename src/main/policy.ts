@@ -38,8 +38,16 @@ interface Where {
 /** Throws a refused Fault with every problem at its place when the files are not valid. */
 export async function openPolicyOrigin(config: Config, where: Where): Promise<PolicyOrigin> {
   const source = await openBundleSource(config, where.cwd);
+  const keys = await trustedKeys(config);
+  if (source !== null && keys.length === 0) {
+    throw fault.refused(
+      "POLICY_PUBLIC_KEY_MISSING",
+      `POLICY_SOURCE leads to bundles (${source.name}), and no key is pinned: none could be believed`,
+      { hint: "set POLICY_PUBLIC_KEY: `algobrain policy publish --json` prints it as key.raw" },
+    );
+  }
   const loaded = source === null ? await loadPolicyFiles(config, where) : null;
-  return { source, loaded, keys: await trustedKeys(config) };
+  return { source, loaded, keys };
 }
 
 async function loadPolicyFiles(config: Config, where: Where): Promise<LoadedSet> {
