@@ -51,7 +51,7 @@ function rowOf({ what, status, found, remedy }: Diagnosis): string[] {
 async function examine(config: Config, io: CommandIo): Promise<Diagnosis[]> {
   const files = await readMigrationFiles();
   const isShared = config.database.url !== null;
-  const apart = (db: Database | null) => [
+  const apart = (db: Database | null): Examination[] => [
     ...machineExaminations({
       home: config.home,
       nodeVersion: process.versions.node,
