@@ -21,7 +21,7 @@ const FILES = 200;
 const RULES_PER_FILE = 10;
 const LIMIT_MS = { check: 1_500, diff: 2_500 };
 
-/** Each watches a series of its own, so that no two bands lie upon one another. */
+/** Each watches a series of its own, so that no two bands lie upon one another; every third has two levels, as ours. */
 function ruleText(number, value) {
   return `generated-${number}:
   summary: Jobs of this kind wait longer than they should.
@@ -34,19 +34,23 @@ function ruleText(number, value) {
       severity: sev3
       op: ">"
       value: ${value}
+      recover: { value: ${value * 0.8}, for: 2m }
       for: 5m
       notify: [ops]
       runbook: queue-depth
-    high:
+${number % 3 === 0 ? strictLevel(number, value) : ""}  group: { wait: 1m }
+`;
+}
+
+function strictLevel(number, value) {
+  return `    high:
       id: AR-${1001 + 2 * number}
       severity: sev2
       op: ">"
       value: ${value * 10}
-      recover: { value: ${value * 8}, for: 2m }
       for: 0s
       notify: [ops]
       runbook: respond-queue-backlog
-  group: { wait: 1m }
 `;
 }
 
