@@ -1,14 +1,7 @@
-/** Our own policies as a repository holds them: path from its root → text. */
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { isPolicyFile } from "../../src/policy/files.js";
+/** Our own policies as a repository holds them. */
+import { SHIPPED } from "../policy/shipped.js";
 
-const ROOT = join(import.meta.dirname, "..", "..");
-
+/** Path from the root of the repository → text. */
 export function readPolicyFiles(): Record<string, string> {
-  const below = readdirSync(join(ROOT, "policies"), { recursive: true, encoding: "utf8" });
-  const paths = [...below.map((name) => `policies/${name}`), "runbooks/catalogue.yaml"];
-  return Object.fromEntries(
-    paths.filter(isPolicyFile).map((path) => [path, readFileSync(join(ROOT, path), "utf8")]),
-  );
+  return Object.fromEntries(SHIPPED.map(({ path, text }) => [path, text]));
 }

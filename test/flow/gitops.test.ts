@@ -1,0 +1,183 @@
+/**
+ * A number changes in a running service by way of Git, with the real program, its worker processes and its command line;
+ * only GitHub is a stand-in: asked for, merged, published, adopted by every process, used by the next gc, and taken
+ * back by a revert. Something poisoned changes nothing and wakes somebody.
+ */
+import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type StandInGitHub, startStandInGitHub } from "../../src/adapter/stand-in/github.js";
+import { systemClock } from "../../src/base/clock.js";
+import type { Envelope } from "../../src/policy/envelope-types.js";
+import { listActiveAlerts } from "../../src/store/alerts.js";
+import { enqueueJob, readJob } from "../../src/store/jobs.js";
+import { bin } from "../cli/support.js";
+import { type LiveRuntime, startLiveRuntime } from "../support/live-runtime.js";
+import { readPolicyFiles } from "../support/policy-files.js";
+import { makeKey } from "../support/sign-bundle.js";
+import { until } from "../support/until.js";
+
+/** All who must know do within this time (the bar of the issue). */
+const ADOPTED_WITHIN_MS = 10_000;
+/** The api with the orchestrator, two general workers, the internal one. */
+const PROCESSES = 4;
+const REPOSITORY = { repository: "acme/policies", token: "ghp_flow" };
+
+const key = makeKey();
+let folder: string;
+let github: StandInGitHub;
+let live: LiveRuntime;
+
+/** As shipped, but quiet: no schedule changes rows meanwhile, and the alert looks each second. */
+function quietFiles(): Record<string, string> {
+  const files = readPolicyFiles();
+  const monitoring = "policies/algobrain/alerts/monitoring.yaml";
+  const quick = files[monitoring]!.replace(
+    /^policy-adoption-failing:.*$/m,
+    "$&\n  every: 1s\n  group: { wait: 0s }",
+  );
+  return { ...files, [monitoring]: quick, "policies/algobrain/schedules.yaml": "{}\n" };
+}
+
+/** What the workflow does on main: check out, and publish by the command line. Answers with the revision. */
+async function publishMain(previewed: Readonly<Record<string, number>> = {}): Promise<number> {
+  const checkout = await mkdtemp(join(folder, "checkout-"));
+  for (const [path, text] of Object.entries(github.commits.read("main"))) {
+    await mkdir(dirname(join(checkout, path)), { recursive: true });
+    await writeFile(join(checkout, path), text);
+  }
+  const preview = join(checkout, "previewed.json");
+  await writeFile(preview, JSON.stringify(previewed));
+  const where = ["--dir", join(checkout, "policies"), "--to", join(folder, "bundles")];
+  const commit = ["--commit", github.commits.branch("main")!, "--previewed", preview];
+  const args = ["policy", "publish", "--env", "local", ...where, ...commit, "--json"];
+  const pem = key.privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  const env = { POLICY_SIGNING_KEY: pem, ALGOBRAIN_HOME: join(folder, "home") };
+  const { out, err } = await bin(args, { env });
+  expect(err).toBe("");
+  return (JSON.parse(out) as { revision: number }).revision;
+}
+
+interface PolicyHealth {
+  readonly adopted: number;
+  readonly commit: string;
+  readonly processes: { readonly on_it: number; readonly behind: number };
+}
+
+async function policyHealth(): Promise<PolicyHealth> {
+  const reply = await live.ask(null, "/health");
+  return ((await reply.json()) as { policy: PolicyHealth }).policy;
+}
+
+/** Milliseconds from its publication until every process works with the revision. */
+async function adoptedByAll(revision: number): Promise<number> {
+  const { mtimeMs } = await stat(join(folder, "bundles", "current.json"));
+  await until(async () => {
+    const { adopted, processes } = await policyHealth();
+    return adopted === revision && processes.on_it === PROCESSES && processes.behind === 0;
+  }, `all ${PROCESSES} processes work with revision ${revision}`);
+  return systemClock.now().getTime() - mtimeMs;
+}
+
+/** An event of 40 days ago; answers whether it is still there after a gc. */
+async function survivesGc(): Promise<boolean> {
+  const { rows } = await live.db.query<{ id: number }>(
+    "INSERT INTO events (event_type, created_at) VALUES ('push', now() - interval '40 days') RETURNING id",
+  );
+  const { seq } = await enqueueJob(live.db, { kind: "gc", payload: {} });
+  await until(async () => (await readJob(live.db, seq))?.status === "completed", "gc is done");
+  const left = await live.db.query("SELECT FROM events WHERE id = $1", [rows[0]!.id]);
+  return left.rowCount === 1;
+}
+
+const ask = async (events_retention_days: number) => {
+  const body = JSON.stringify({ events_retention_days });
+  const headers = { "content-type": "application/json" };
+  const reply = await live.ask("admin", "/api/v1/config/gc", { method: "PATCH", headers, body });
+  return [reply.status, await reply.json()];
+};
+
+const pending = async () =>
+  ((await (await live.ask("viewer", "/api/v1/config/gc")).json()) as { pending: unknown }).pending;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "algobrain-gitops-"));
+  await mkdir(join(folder, "bundles"));
+  github = await startStandInGitHub({ ...REPOSITORY, files: quietFiles() });
+  await publishMain();
+  const env = {
+    ...{ POLICY_SOURCE: join(folder, "bundles"), POLICY_PUBLIC_KEY: key.publicKey.raw },
+    ...{ GITOPS_REPO: REPOSITORY.repository, GITHUB_TOKEN: REPOSITORY.token },
+    GITHUB_API_URL: github.url,
+  };
+  live = await startLiveRuntime({ asPublished: true, samplesEveryMs: 1_000, env });
+  github.subscribe({ url: `${live.url()}/webhooks/github`, secret: live.secrets.github });
+});
+afterAll(async () => {
+  await live?.close();
+  await github?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test("a number that is asked for is a pull request with one changed line, and nothing else yet", async () => {
+  await adoptedByAll(1);
+  expect(await ask(30)).toMatchObject([
+    202,
+    {
+      ...{ pull_request: { number: 1 }, created: true, risk: "irreversible" },
+      diff: [
+        {
+          ...{ file: "policies/algobrain/retention.yaml", before: "events_retention_days: 90" },
+          after: "events_retention_days: 30",
+        },
+      ],
+    },
+  ]);
+  expect(await ask(30)).toMatchObject([202, { pull_request: { number: 1 }, created: false }]);
+  expect(await pending()).toMatchObject({ pull_request: { number: 1 } });
+  expect(await survivesGc()).toBe(true);
+});
+
+test("merged and published it is in every process within ten seconds, and gc works with it", async () => {
+  const merged = github.pulls.merge(1);
+  expect(await publishMain({ events: 10 })).toBe(2);
+  expect(await adoptedByAll(2)).toBeLessThan(ADOPTED_WITHIN_MS);
+  expect((await policyHealth()).commit).toBe(merged);
+  expect(await survivesGc()).toBe(false);
+  await github.settled();
+  expect(await pending()).toBeNull();
+});
+
+test("the revert brings the old number back", async () => {
+  github.pulls.revert(1);
+  expect(await publishMain()).toBe(3);
+  expect(await adoptedByAll(3)).toBeLessThan(ADOPTED_WITHIN_MS);
+  expect(await survivesGc()).toBe(true);
+});
+
+test("a poisoned bundle is refused, the old one stays, and somebody is woken", async () => {
+  const current = join(folder, "bundles", "current.json");
+  const good = JSON.parse(await readFile(current, "utf8")) as Envelope;
+  const { retention } = good.bundle.sections as { retention: object };
+  const sections = {
+    ...good.bundle.sections,
+    retention: { ...retention, events_retention_days: 1 },
+  };
+  const poisoned = { ...good, revision: 4, bundle: { ...good.bundle, sections } };
+  await writeFile(join(folder, "draft"), JSON.stringify(poisoned));
+  await rename(join(folder, "draft"), current);
+  const firing = async () =>
+    (await listActiveAlerts(live.db)).some(
+      ({ level, phase }) => level === "AR-108" && phase === "firing",
+    );
+  await until(firing, "AR-108 fires");
+  const pages = () => live.pagerduty.incidents().map(({ incidentKey }) => incidentKey);
+  await until(() => pages().some((one) => one.includes("policy-adoption")), "PagerDuty knows");
+  expect(await policyHealth()).toMatchObject({ adopted: 3, processes: { on_it: PROCESSES } });
+  expect(await survivesGc()).toBe(true);
+
+  await writeFile(join(folder, "draft"), JSON.stringify(good));
+  await rename(join(folder, "draft"), current);
+  await until(async () => !(await firing()), "AR-108 is over");
+});
