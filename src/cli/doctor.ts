@@ -25,7 +25,6 @@ import { saveProtection } from "../store/protection.js";
 import { parseCommandLine } from "./arguments.js";
 import { type Command, type CommandIo, EXIT_FAILED, EXIT_OK } from "./command.js";
 import { openConfig, withDatabaseUrl, withOpenDatabase } from "./settings.js";
-import { formatTable } from "./table.js";
 
 export const doctorCommand: Command = {
   name: "doctor",
@@ -37,15 +36,18 @@ export const doctorCommand: Command = {
     const diagnoses = await examine(await openConfig(io), io);
     const isWell = diagnoses.every(({ status }) => status !== "fail");
     if (values.json) io.out(JSON.stringify({ ok: isWell, diagnoses }));
-    else for (const line of formatTable(COLUMNS, diagnoses.map(rowOf))) io.out(line);
+    else for (const line of describe(diagnoses)) io.out(line);
     return isWell ? EXIT_OK : EXIT_FAILED;
   },
 };
 
-const COLUMNS = ["", "what", "found", "remedy"];
-
-function rowOf({ what, status, found, remedy }: Diagnosis): string[] {
-  return [status, what, found, remedy ?? ""];
+/** No table: what is wrong takes sentences. The remedy stands below what it cures. */
+function describe(diagnoses: readonly Diagnosis[]): string[] {
+  const width = Math.max(...diagnoses.map(({ what }) => what.length));
+  return diagnoses.flatMap(({ status, what, found, remedy }) => {
+    const first = `${status.padEnd(4)}  ${what.padEnd(width)}  ${found}`;
+    return remedy === null ? [first] : [first, `${" ".repeat(width + 8)}→ ${remedy}`];
+  });
 }
 
 async function examine(config: Config, io: CommandIo): Promise<Diagnosis[]> {

@@ -7,7 +7,7 @@ import { type StandInGitHub, startStandInGitHub } from "../../src/adapter/stand-
 import { readProtection } from "../../src/store/protection.js";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../support/database.js";
 import { withHome } from "../support/service-home.js";
-import { cli, expectAligned } from "./support.js";
+import { cli } from "./support.js";
 
 const REPO = "acme/policies";
 const TOKEN = "ghp_doctor";
@@ -69,12 +69,14 @@ describe("doctor", () => {
     ]);
   });
 
-  test("shows a table with the remedy beside what it found", async () => {
+  test("shows a line for each, with the remedy below what it found", async () => {
     await withHome(async (home) => {
       const env = { DATABASE_URL: lent.url, ALGOBRAIN_HOME: home, PATH: process.env.PATH ?? "" };
       const { out } = await cli(["doctor"], { env });
-      expectAligned(out);
-      expect(out).toMatch(/^warn +policies +valid, but .*cannot be told.* +set SLACK_BOT_TOKEN/m);
+      expect(out).toMatch(/^ok {4}git {9}\d/m);
+      expect(out).toMatch(
+        /^warn {2}policies {4}valid, but .*cannot be told.*\n {18}→ set SLACK_BOT_TOKEN/m,
+      );
     });
   });
 
