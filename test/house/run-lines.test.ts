@@ -16,7 +16,9 @@ import { ROOT } from "./source-tree.js";
 const REPO = "acme/policies";
 const TOKEN = "ghs_of-the-workflow";
 const RETENTION = "policies/algobrain/retention.yaml";
-const LINE_TIMEOUT_MS = 30_000;
+const LINE_TIMEOUT_MS = 60_000;
+/** Five programs one after the other, on a machine that does other things as well. */
+const LINES_TIMEOUT_MS = 120_000;
 
 const workflow = load(readFileSync(join(ROOT, ".github/workflows/check.yml"), "utf8"));
 
@@ -152,7 +154,7 @@ function runStep(job: string, name: string): Promise<Said> {
 const steps = (job: string) => stepsOf(job).filter(({ run }) => !IS_SUITE.test(run));
 
 /** In the order of the workflow: a later line needs what an earlier one made. */
-describe("a pull request that changes a number", () => {
+describe("a pull request that changes a number", { timeout: LINES_TIMEOUT_MS }, () => {
   test("passes every line of the job that explains it", async () => {
     for (const { name } of steps("policy")) {
       const { code, out } = await runStep("policy", name);
@@ -186,7 +188,7 @@ describe("a pull request that changes a number", () => {
   });
 });
 
-describe("a pull request that breaks a policy", () => {
+describe("a pull request that breaks a policy", { timeout: LINES_TIMEOUT_MS }, () => {
   test("fails at the line that says where, as an annotation", async () => {
     const file = join(ground().checkout, RETENTION);
     const text = readFileSync(file, "utf8");
