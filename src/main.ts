@@ -28,7 +28,7 @@ import { HEARTBEAT_CONNECTIONS } from "./runtime/heartbeat.js";
 import { ensureHome } from "./runtime/home.js";
 import { LISTENER_CONNECTIONS } from "./runtime/job-hints.js";
 import { parentLink } from "./runtime/parent-link.js";
-import type { PolicyInForce } from "./runtime/policy-holder.js";
+import type { PolicyInForce } from "./runtime/policy-in-force.js";
 import { runTicks } from "./runtime/ticker.js";
 import type { Database } from "./store/database.js";
 import { migrate } from "./store/migrate.js";

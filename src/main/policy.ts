@@ -12,7 +12,7 @@ import { completeSet } from "../policy/older.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { BundleSource } from "../review/port.js";
 import type { Config } from "../runtime/config.js";
-import type { PolicyInForce } from "../runtime/policy-holder.js";
+import type { PolicyInForce } from "../runtime/policy-in-force.js";
 import { loadDirectoryRaw, readPolicyDirectory } from "../runtime/policy-source.js";
 import { trustedKeys } from "../runtime/signing-key.js";
 import type { Database } from "../store/database.js";

@@ -25,7 +25,8 @@ import {
 import type { Emit } from "./events.js";
 import type { FailedTick, FailedTicks } from "./failed-ticks.js";
 import { foreseeHarm } from "./foresee-harm.js";
-import type { PolicyHolder, PolicyInForce } from "./policy-holder.js";
+import type { PolicyHolder } from "./policy-holder.js";
+import type { PolicyInForce } from "./policy-in-force.js";
 import { wordOfHeld, wordOfRefused, wordOfWaiting } from "./policy-word.js";
 import type { RuntimeNotify, RuntimeWord } from "./runtime-word.js";
 

@@ -3,7 +3,7 @@ import { isJsonObject } from "../base/json.js";
 import { overrideValue } from "../policy/override.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { PolicyOverride } from "../store/policy-overrides.js";
-import type { PolicyInForce } from "./policy-holder.js";
+import type { PolicyInForce } from "./policy-in-force.js";
 import type { Drift } from "./policy-overrides.js";
 
 export interface LaidOver {

@@ -15,7 +15,7 @@ import {
   type PolicyOverride,
   startOverride,
 } from "../store/policy-overrides.js";
-import type { PolicyInForce } from "./policy-holder.js";
+import type { PolicyInForce } from "./policy-in-force.js";
 import { wordOfOverride } from "./policy-word.js";
 import type { RuntimeNotify } from "./runtime-word.js";
 

@@ -2,25 +2,12 @@
  * The policy that this process works with: swapped whole between two uses, never changed. Whoever asks `policy()`
  * at each use works with the new one from the next use on.
  */
-import type { JsonObject } from "../base/json.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { PolicyOverride } from "../store/policy-overrides.js";
 import type { Config } from "./config.js";
 import { layOverrides } from "./lay-overrides.js";
+import type { PolicyInForce } from "./policy-in-force.js";
 import { applyOverrides, type Drift, type EffectivePolicy } from "./policy-overrides.js";
-
-export interface PolicyInForce {
-  readonly set: PolicySet;
-  /** Of the set, as the row of control.policy_revision says it. */
-  readonly digest: string;
-  /** Of control.policy_revision. */
-  readonly revision: number;
-  readonly commit: string | null;
-  /** Signed revision of the bundle that it came in; null: read from files. */
-  readonly bundleRevision: number | null;
-  /** As people wrote it; null: it was made by a program (a game day, an older version). */
-  readonly sections: JsonObject | null;
-}
 
 export class PolicyHolder {
   readonly #config: Pick<Config, "overrides">;

@@ -1,6 +1,6 @@
 /** What a person at a terminal sees of policies on their way, and does about them. */
 import { expect, test } from "vitest";
-import { edited } from "../fixture/policy/harmful.js";
+import { edited } from "../fixture/policy/sections.js";
 import { layGround } from "../support/adoption-ground.js";
 import { withDatabase } from "../support/database.js";
 import { cli } from "./support.js";
@@ -19,9 +19,7 @@ test("policy status and release: what is in force, what is held and why, and how
     });
     expect(calm.out).toMatch(/all +here:1:a +\d+ +[0-9a-f]{12} +in force/);
 
-    const off = edited(ground.sections, ({ healing }) => {
-      healing.enabled = false;
-    });
+    const off = edited(ground.sections, { "healing/enabled": false });
     ground.publish({ revision: 4, sections: off });
     await leader.step();
     const held = await cli(["policy", "status"], on(url));

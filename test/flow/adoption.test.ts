@@ -10,8 +10,7 @@ import { systemClock } from "../../src/base/clock.js";
 import type { Envelope } from "../../src/policy/envelope-types.js";
 import { listActiveAlerts } from "../../src/store/alerts.js";
 import { enqueueJob, readJob } from "../../src/store/jobs.js";
-import { edited } from "../fixture/policy/harmful.js";
-import { shippedSections } from "../fixture/policy/sections.js";
+import { edited, shippedSections } from "../fixture/policy/sections.js";
 import { type LiveRuntime, startLiveRuntime } from "../support/live-runtime.js";
 import { makeKey, signBundle, type TestBundle } from "../support/sign-bundle.js";
 import { until } from "../support/until.js";
@@ -26,14 +25,12 @@ let folder: string;
 let live: LiveRuntime;
 
 /** As shipped, but quiet: no schedule changes rows meanwhile, and the alert looks each second. */
-const QUIET = edited(shippedSections(), (sections) => {
-  sections.schedules = {};
-  Object.assign(sections.alerts["policy-adoption-failing"], { every: "1s", group: { wait: "0s" } });
+const QUIET = edited(shippedSections(), {
+  schedules: {},
+  "alerts/policy-adoption-failing/every": "1s",
+  "alerts/policy-adoption-failing/group": { wait: "0s" },
 });
-const keepingEvents = (days: number) =>
-  edited(QUIET, ({ retention }) => {
-    retention.events_retention_days = days;
-  });
+const keepingEvents = (days: number) => edited(QUIET, { "retention/events_retention_days": days });
 
 async function put(envelope: Envelope): Promise<void> {
   const draft = join(folder, "draft");

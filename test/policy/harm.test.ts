@@ -4,8 +4,7 @@ import type { Json, JsonObject } from "../../src/base/json.js";
 import { loadFromRaw } from "../../src/policy/from-raw.js";
 import { findHarm, findRowHarm } from "../../src/policy/harm.js";
 import type { PolicySet } from "../../src/policy/policy.js";
-import { edited } from "../fixture/policy/harmful.js";
-import { shippedSections } from "../fixture/policy/sections.js";
+import { edited, shippedSections } from "../fixture/policy/sections.js";
 
 const SECTIONS = shippedSections();
 const SHIPPED = setOf(SECTIONS);
@@ -18,12 +17,7 @@ function setOf(sections: JsonObject): PolicySet {
 
 /** Reasons and subjects of one value set, at steps divided by slashes. */
 function harmOf(at: string, value: Json): string[] {
-  const [last, ...first] = at.split("/").reverse();
-  const sections = edited(SECTIONS, (whole) => {
-    const inner = first.reverse().reduce((node, step) => (node[step] ??= {}), whole);
-    inner[last!] = value;
-  });
-  const found = findHarm(SHIPPED, setOf(sections));
+  const found = findHarm(SHIPPED, setOf(edited(SECTIONS, { [at]: value })));
   return found.map(({ reason, subject }) => `${reason} ${subject}`);
 }
 

@@ -9,15 +9,14 @@ import {
 } from "../../src/store/policy-bundles.js";
 import { readPolicyState } from "../../src/store/policy-state.js";
 import { readPolicySummary } from "../../src/store/policy-summary.js";
-import { edited, HARMFUL } from "../fixture/policy/harmful.js";
+import { HARMFUL } from "../fixture/policy/harmful.js";
+import { edited } from "../fixture/policy/sections.js";
 import { type Ground, HAVE, type Leader, layGround } from "../support/adoption-ground.js";
 import { createTestDatabase, type TestDatabase, withDatabase } from "../support/database.js";
 import { makeKey } from "../support/sign-bundle.js";
 
 /** Something that everybody may change at any time. */
-const longerEvents = (days: number) => (sections: { retention: Record<string, number> }) => {
-  sections.retention.events_retention_days = days;
-};
+const longerEvents = (days: number) => ({ "retention/events_retention_days": days });
 
 async function onGround(test: (ground: Ground, leader: Leader) => Promise<void>): Promise<void> {
   await withDatabase(async (db) => {
@@ -134,9 +133,7 @@ describe("a bundle", () => {
 
   it("that is held goes on when a person releases it, and is not judged again", () =>
     onGround(async ({ db, publish, sections }, leader) => {
-      const off = edited(sections, ({ healing }) => {
-        healing.enabled = false;
-      });
+      const off = edited(sections, { "healing/enabled": false });
       publish({ revision: 1, sections: off });
       await leader.step();
       expect(await leader.keptOut()).toBe(1);

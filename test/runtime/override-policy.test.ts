@@ -12,7 +12,7 @@ import { endOverridesTick } from "../../src/runtime/tick/end-overrides.js";
 import { readAuditOfTarget } from "../../src/store/audit.js";
 import { listActiveOverrides } from "../../src/store/policy-overrides.js";
 import { readPolicySummary } from "../../src/store/policy-summary.js";
-import { edited } from "../fixture/policy/harmful.js";
+import { edited } from "../fixture/policy/sections.js";
 import { type Ground, type Leader, layGround } from "../support/adoption-ground.js";
 import { withDatabase } from "../support/database.js";
 
@@ -114,9 +114,7 @@ describe("an emergency setting", () => {
       await leader.follow();
       publish({
         revision: 1,
-        sections: edited(sections, ({ retention }) => {
-          retention.events_retention_days = 120;
-        }),
+        sections: edited(sections, { "retention/events_retention_days": 120 }),
       });
       await leader.step();
       expect(leader.holder.policy()).toMatchObject({

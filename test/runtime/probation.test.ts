@@ -5,7 +5,7 @@ import type { RuntimeWord } from "../../src/runtime/runtime-word.js";
 import { readPolicyInForce } from "../../src/store/policies.js";
 import { readBundle, releaseBundle } from "../../src/store/policy-bundles.js";
 import { readPolicySummary } from "../../src/store/policy-summary.js";
-import { edited } from "../fixture/policy/harmful.js";
+import { edited } from "../fixture/policy/sections.js";
 import { type Ground, type Leader, layGround } from "../support/adoption-ground.js";
 import { withDatabase } from "../support/database.js";
 
@@ -46,9 +46,7 @@ async function onProbation(test: (watched: Watched) => Promise<void>): Promise<v
     const leader = await ground.lead();
     ground.publish({
       revision: 1,
-      sections: edited(ground.sections, ({ retention }) => {
-        retention.events_retention_days = 120;
-      }),
+      sections: edited(ground.sections, { "retention/events_retention_days": 120 }),
     });
     await leader.step();
     const words: RuntimeWord[] = [];

@@ -7,7 +7,8 @@ import type { Database } from "../../store/database.js";
 import { listActiveOverrides, readPolicyMark } from "../../store/policy-overrides.js";
 import { notePolicyProcess } from "../../store/policy-processes.js";
 import type { Emit } from "../events.js";
-import type { PolicyHolder, PolicyInForce } from "../policy-holder.js";
+import type { PolicyHolder } from "../policy-holder.js";
+import type { PolicyInForce } from "../policy-in-force.js";
 import type { Tick } from "../ticker.js";
 
 export interface FollowPolicyDeps {
