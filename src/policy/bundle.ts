@@ -1,6 +1,13 @@
 /** All policy files → one frozen PolicySet, or every problem at once, in order of file and line. */
 import type { Checked, Problem } from "../base/problem.js";
-import { checkChanged, checkSections, type Facts, NO_FACTS } from "./check/sections.js";
+import {
+  checkChanged,
+  checkSections,
+  type Facts,
+  NO_FACTS,
+  reviewChanged,
+  reviewSections,
+} from "./check/sections.js";
 import { checkShape } from "./check/shape.js";
 import {
   type Collected,
@@ -47,11 +54,34 @@ export interface LoadedSet {
 
 /** As `loadPolicySet`, with what it was read from. */
 export function loadRawSet(files: readonly SourceFile[], environment: string): Checked<LoadedSet> {
-  const common = readCommon(parseFiles(files), onlySystem(files));
+  const common = commonOf(files);
   const { tree, problems } = layEnvironment(common, environment);
-  const all = [...common.problems, ...problems, ...checkSections(tree, NO_FACTS)];
+  const all = [...common.problems, ...problems, ...checkLaid(common, tree)];
   if (all.length > 0) return { ok: false, problems: sortOnce(all) };
   return { ok: true, value: loadedOf(tree, common.system, environment) };
+}
+
+/** By list of files: the environments of a set are loaded one after the other. */
+const commons = new WeakMap<readonly SourceFile[], CheckedCommon>();
+
+interface CheckedCommon extends Common {
+  /** What the sections say of each other without any overlay. */
+  readonly found: readonly Problem[];
+}
+
+function commonOf(files: readonly SourceFile[]): CheckedCommon {
+  const known = commons.get(files) ?? checkCommon(readCommon(parseFiles(files), onlySystem(files)));
+  commons.set(files, known);
+  return known;
+}
+
+function checkCommon(common: Common): CheckedCommon {
+  return { ...common, found: checkSections(common.tree) };
+}
+
+/** Only what differs, where the common files are well by themselves; an overlay may also put right what is not. */
+function checkLaid({ tree, found }: CheckedCommon, laid: PolicyTree): readonly Problem[] {
+  return found.length > 0 ? checkSections(laid) : checkChanged(tree, laid);
 }
 
 /** Every system in every environment: what `policy check` says. Empty when all is well. */
@@ -79,9 +109,9 @@ function examineSystem(common: Common, facts: Facts): Problem[] {
   const { system, files, tree, problems } = common;
   const differing = environmentsOf(files, system).flatMap((environment) => {
     const laid = layEnvironment(common, environment);
-    return [...laid.problems, ...checkChanged(tree, laid.tree, facts)];
+    return [...laid.problems, ...reviewChanged(tree, laid.tree, facts)];
   });
-  return [...problems, ...checkSections(tree, facts), ...differing];
+  return [...problems, ...reviewSections(tree, facts), ...differing];
 }
 
 /** What all environments of a system share, read and checked once. */

@@ -2,10 +2,10 @@
  * One value changed in the text that people wrote: comments, order, quotes and line ends stay as they are. What the
  * checks refuse is refused before any text is made, and what was made is read back before it is handed out.
  */
-import type { Problem } from "../base/problem.js";
+import { formatProblem, type Problem } from "../base/problem.js";
 import { didYouMean } from "../base/similar.js";
 import { loadRawSet } from "./bundle.js";
-import { checkSections, NO_FACTS } from "./check/sections.js";
+import { NO_FACTS, reviewChanged, reviewSections } from "./check/sections.js";
 import { checkShape } from "./check/shape.js";
 import { addKey, replaceValue, type TextEdit } from "./edit-text.js";
 import { expectedPath, type FileRole, roleOf } from "./files.js";
@@ -88,8 +88,15 @@ function refuseValue(
   const changed = replace(root, steps, value);
   if (!("kind" in changed)) return changed;
   const shape = checkShape(changed, SECTION_SCHEMAS[section]);
-  const tried = new Map(tree).set(section, changed);
-  return shape[0] ?? checkSections(tried, NO_FACTS)[0] ?? null;
+  return shape[0] ?? firstNew(tree, new Map(tree).set(section, changed));
+}
+
+/** What a review would say of the change, and did not say before. */
+function firstNew(before: PolicyTree, after: PolicyTree): Problem | null {
+  const found = reviewChanged(before, after, NO_FACTS);
+  if (found.length === 0) return null;
+  const known = new Set(reviewSections(before, NO_FACTS).map(formatProblem));
+  return found.find((problem) => !known.has(formatProblem(problem))) ?? null;
 }
 
 /** The tree with another value at the end of the steps, or why there is no such end. */

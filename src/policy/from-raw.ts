@@ -4,7 +4,7 @@
  */
 import type { Checked, Problem } from "../base/problem.js";
 import { deepFreeze } from "./bundle.js";
-import { checkSections, NO_FACTS } from "./check/sections.js";
+import { checkSections } from "./check/sections.js";
 import { checkShape } from "./check/shape.js";
 import { type PolicySet, SEVERITIES, type Severity } from "./policy.js";
 import { resolvePolicySet } from "./resolve.js";
@@ -35,7 +35,7 @@ export function loadFromRaw(raw: unknown, system: string, environment: string): 
     else if (!isOptional(section)) problems.push(problem([section], "is missing"));
   }
   // Cross-checks read leniently, but a section of another shape would only repeat its problems.
-  if (problems.length === 0) problems.push(...checkSections(tree, NO_FACTS));
+  if (problems.length === 0) problems.push(...checkSections(tree));
   if (problems.length > 0) return { ok: false, problems };
   const value = Object.fromEntries([...tree].map(([section, node]) => [section, toValue(node)]));
   return { ok: true, value: deepFreeze(resolvePolicySet(value as RawSet, system, environment)) };

@@ -24,7 +24,6 @@ export function checkAccess(tree: PolicyTree): Problem[] {
       "the GitHub login",
     ),
     ...accessRulesOf(tree).flatMap((rule) => checkRule(rule, catalogue)),
-    ...checkReached(accessRulesOf(tree), catalogue),
   ];
 }
 
@@ -49,9 +48,10 @@ function checkRule(rule: Node, catalogue: Node | undefined): Problem[] {
  * The first rule that matches decides, so what stands below a broader one only looks like a rule. Classes of danger
  * are capital letters and runbooks are not: one map holds both.
  */
-function checkReached(rules: readonly Node[], catalogue: Node | undefined): Problem[] {
+export function checkReached(tree: PolicyTree): Problem[] {
+  const catalogue = tree.get("catalogue");
   const first = new Map<string, Node>();
-  return rules.flatMap((rule) => {
+  return accessRulesOf(tree).flatMap((rule) => {
     const own = textOf(descend(rule, "runbook")) ?? textOf(descend(rule, "danger")) ?? "";
     const before = first.get(own) ?? first.get(textOf(descend(catalogue, own, "danger")) ?? "");
     if (own !== "" && !first.has(own)) first.set(own, rule);

@@ -19,14 +19,16 @@ export const RUNBOOK = { what: "runbook", where: CATALOGUE_PATH };
 /** Runbooks of this name are the answer to something. */
 const ANSWER = /^respond-/;
 
+export function checkCatalogue(tree: PolicyTree): Problem[] {
+  const ids = entriesOf(tree.get("catalogue")).map(([, entry]) => descend(entry.node, "id"));
+  return checkUnique(ids, "runbook id");
+}
+
 /** @param files names of the runbooks' files without their ending; null: nobody has looked */
-export function checkRunbooks(tree: PolicyTree, files: readonly string[] | null): Problem[] {
-  const catalogue = tree.get("catalogue");
-  const ids = entriesOf(catalogue).map(([, entry]) => descend(entry.node, "id"));
+export function checkOrphans(tree: PolicyTree, files: readonly string[] | null): Problem[] {
   return [
-    ...checkUnique(ids, "runbook id"),
-    ...checkOrphans(tree),
-    ...(files === null ? [] : checkFiles(catalogue, files)),
+    ...checkAnswers(tree),
+    ...(files === null ? [] : checkFiles(tree.get("catalogue"), files)),
   ];
 }
 
@@ -34,7 +36,7 @@ export function levelsOf(tree: PolicyTree): Node[] {
   return entriesOf(tree.get("alerts")).flatMap(([, { node }]) => levelsOfRule(node));
 }
 
-function checkOrphans(tree: PolicyTree): Problem[] {
+function checkAnswers(tree: PolicyTree): Problem[] {
   const catalogue = tree.get("catalogue");
   if (!tree.has("alerts") || !tree.has("automation")) return [];
   const automations = entriesOf(tree.get("automation")).map(([, entry]) => entry.node);

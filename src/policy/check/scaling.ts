@@ -14,7 +14,7 @@ import { servicesOf } from "./limits.js";
 import { show } from "./shape.js";
 
 export function checkScaling(tree: PolicyTree): Problem[] {
-  return [...checkTargets(tree), ...checkTasksAlert(tree)];
+  return checkTargets(tree);
 }
 
 function scalingPoliciesOf(tree: PolicyTree): Node[] {
@@ -105,7 +105,7 @@ function strictestOf(metric: string, tree: PolicyTree): { rule: string; level: N
 const TASKS_METRIC = "algobrain.workers.tasks";
 
 /** The least number of tasks stands in scaling.yaml; the rule that watches it says the same (AR-29). */
-function checkTasksAlert(tree: PolicyTree): Problem[] {
+export function checkTasksAlert(tree: PolicyTree): Problem[] {
   const min = descend(tree.get("scaling"), "workers", "min");
   const least = numberOf(min);
   if (!min || least === undefined) return [];

@@ -2,16 +2,17 @@
 import type { Problem } from "../../base/problem.js";
 import type { Section } from "../schema.js";
 import type { PolicyTree } from "../tree.js";
-import { checkAccess } from "./access.js";
+import { checkAccess, checkReached } from "./access.js";
 import { checkAlerts } from "./alerts.js";
 import { checkAutomation } from "./automation.js";
 import { checkBands } from "./bands.js";
+import { checkEscalation } from "./escalation.js";
 import { checkFlags } from "./flags.js";
 import { checkLimits } from "./limits.js";
 import { checkNotify } from "./notify.js";
 import { checkRoutes } from "./routes.js";
-import { checkRunbooks } from "./runbooks.js";
-import { checkScaling } from "./scaling.js";
+import { checkCatalogue, checkOrphans } from "./runbooks.js";
+import { checkScaling, checkTasksAlert } from "./scaling.js";
 import { checkSchedules } from "./schedules.js";
 import { checkWatched } from "./watched.js";
 
@@ -30,16 +31,12 @@ interface Check {
   readonly find: (tree: PolicyTree, facts: Facts) => Problem[];
 }
 
-const CHECKS: readonly Check[] = [
+/** Without these a set means nothing, or something impossible. */
+const SOUND: readonly Check[] = [
   { reads: ["alerts", "metrics"], find: checkAlerts },
-  { reads: ["alerts", "metrics"], find: checkBands },
-  { reads: ["alerts", "metrics"], find: checkWatched },
   { reads: ["alerts", "routes", "catalogue"], find: checkNotify },
   { reads: ["routes"], find: checkRoutes },
-  {
-    reads: ["alerts", "automation", "catalogue"],
-    find: (tree, { runbookFiles }) => checkRunbooks(tree, runbookFiles),
-  },
+  { reads: ["catalogue"], find: checkCatalogue },
   { reads: ["access", "catalogue"], find: checkAccess },
   { reads: ["automation", "alerts", "catalogue", "access"], find: checkAutomation },
   { reads: ["schedules", "workers"], find: checkSchedules },
@@ -48,20 +45,50 @@ const CHECKS: readonly Check[] = [
     reads: ["scaling", "infrastructure", "workers", "healing", "retention", "adoption"],
     find: checkLimits,
   },
+];
+
+/**
+ * What a review does not let pass, though a runtime can work with it: a program that starts at night, or is given a
+ * bundle of an older version, must not refuse a set because nobody watches a metric.
+ */
+const REVIEW: readonly Check[] = [
+  { reads: ["alerts", "metrics"], find: checkBands },
+  { reads: ["alerts", "metrics"], find: checkWatched },
+  { reads: ["routes"], find: checkEscalation },
+  {
+    reads: ["alerts", "automation", "catalogue"],
+    find: (tree, { runbookFiles }) => checkOrphans(tree, runbookFiles),
+  },
+  { reads: ["access", "catalogue"], find: checkReached },
+  { reads: ["scaling", "alerts"], find: checkTasksAlert },
   {
     reads: ["flags", "routes", "access"],
     find: (tree, { today }) => checkFlags(tree, today),
   },
 ];
 
-export function checkSections(tree: PolicyTree, facts: Facts): Problem[] {
-  return CHECKS.flatMap(({ find }) => find(tree, facts));
+/** Empty for a set that a runtime can work with. */
+export function checkSections(tree: PolicyTree): Problem[] {
+  return SOUND.flatMap(({ find }) => find(tree, NO_FACTS));
 }
 
 /** What `checkSections` does not find in `common` already: a check of the same nodes finds the same. */
-export function checkChanged(common: PolicyTree, tree: PolicyTree, facts: Facts): Problem[] {
-  const changed = CHECKS.filter(({ reads }) =>
+export function checkChanged(common: PolicyTree, tree: PolicyTree): Problem[] {
+  return changed(SOUND, common, tree).flatMap(({ find }) => find(tree, NO_FACTS));
+}
+
+/** Empty for a set that may be merged. */
+export function reviewSections(tree: PolicyTree, facts: Facts): Problem[] {
+  return [...SOUND, ...REVIEW].flatMap(({ find }) => find(tree, facts));
+}
+
+/** What `reviewSections` does not find in `common` already. */
+export function reviewChanged(common: PolicyTree, tree: PolicyTree, facts: Facts): Problem[] {
+  return changed([...SOUND, ...REVIEW], common, tree).flatMap(({ find }) => find(tree, facts));
+}
+
+function changed(checks: readonly Check[], common: PolicyTree, tree: PolicyTree): Check[] {
+  return checks.filter(({ reads }) =>
     reads.some((section) => common.get(section) !== tree.get(section)),
   );
-  return changed.flatMap(({ find }) => find(tree, facts));
 }
