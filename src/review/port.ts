@@ -86,10 +86,10 @@ export interface BundleSource {
   /** As people know it: a folder, `s3://bucket/key`. */
   readonly name: string;
   /** Null: nothing that is not known under this tag already. */
-  fetch(
+  readonly fetch: (
     known: string | null,
     signal: AbortSignal,
-  ): Promise<{ readonly text: string; readonly tag: string } | null>;
+  ) => Promise<{ readonly text: string; readonly tag: string } | null>;
 }
 
 /** Where bundles go. */
