@@ -69,11 +69,23 @@ export function problemAt(place: Place, message: string, hint?: string): Problem
   return { file: place.file, line: place.line, column: place.column, message, hint };
 }
 
-/** The plain value. Keys that an object inherits never get here: the parser refuses them. */
+const values = new WeakMap<Node, unknown>();
+
+/**
+ * The plain value, made once for each node that it is asked of: whoever gets it shares it, and leaves it as it is.
+ * Keys that an object inherits never get here: the parser refuses them.
+ */
 export function toValue(node: Node): unknown {
   if (node.kind === "scalar") return node.value;
-  if (node.kind === "list") return node.items.map(toValue);
-  return Object.fromEntries([...node.entries].map(([key, entry]) => [key, toValue(entry.node)]));
+  const known = values.get(node) ?? makeValue(node);
+  values.set(node, known);
+  return known;
+}
+
+function makeValue(node: Node): unknown {
+  if (node.kind === "scalar") return node.value;
+  if (node.kind === "list") return node.items.map(makeValue);
+  return Object.fromEntries([...node.entries].map(([key, entry]) => [key, makeValue(entry.node)]));
 }
 
 /** The node below `keys`; undefined when any step is missing or is not a map. */

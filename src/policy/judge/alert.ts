@@ -1,6 +1,12 @@
 /** What a change of a metric or an alert rule means: whether people are told later, sooner, or something else. */
 import type { Json } from "../../base/json.js";
-import { SEVERITIES, type Signal } from "../policy.js";
+import {
+  type AlertLevel,
+  type AlertRule,
+  type PolicySet,
+  SEVERITIES,
+  type Signal,
+} from "../policy.js";
 import { duration, plain, selector, signal, threshold, unitOfRule, value } from "../words.js";
 import {
   amount,
@@ -48,17 +54,24 @@ function thresholdVerdict(
   { before, after, at, sets }: Seen,
   [higher, lower]: readonly [Meaning, Meaning],
 ): ReturnType<Judge> {
-  const rule = sets.after.alerts.find(({ name }) => name === at[1]);
+  const rule = ruleOf(sets.after, at);
   const unit = rule ? unitOfRule(rule, sets.after.metrics) : "number";
   const show = (number: Json | undefined) => threshold(Number(number), unit);
   const meaning = Number(after) > Number(before) ? higher : lower;
   return verdict(`${label} ${show(before)} → ${show(after)}`, meaning);
 }
 
-function levelOf({ at: [, rule, , id], sets }: Seen) {
-  return sets.after.alerts
-    .find(({ name }) => name === rule)
-    ?.levels.find((level) => level.id === id);
+function levelOf({ at, sets }: Seen): AlertLevel | undefined {
+  return ruleOf(sets.after, at)?.levels.find((level) => level.id === at[3]);
+}
+
+/** A set has thousands of rules, and a difference thousands of changes. */
+const rulesBySet = new WeakMap<PolicySet, ReadonlyMap<string, AlertRule>>();
+
+function ruleOf(set: PolicySet, [, name = ""]: readonly string[]): AlertRule | undefined {
+  const rules = rulesBySet.get(set) ?? new Map(set.alerts.map((rule) => [rule.name, rule]));
+  rulesBySet.set(set, rules);
+  return rules.get(name);
 }
 
 const judgeOp: Judge = ({ before, after }) => {
