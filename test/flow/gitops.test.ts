@@ -1,7 +1,8 @@
 /**
  * A number changes in a running service by way of Git, with the real program, its worker processes and its command line;
  * only GitHub is a stand-in: asked for, merged, published, adopted by every process, used by the next gc, and taken
- * back by a revert. Something poisoned changes nothing and wakes somebody.
+ * back by a revert. Something poisoned changes nothing and wakes somebody; what needs a newer image waits; and an
+ * emergency setting goes before all of it for a while.
  */
 import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -15,7 +16,7 @@ import { enqueueJob, readJob } from "../../src/store/jobs.js";
 import { bin } from "../cli/support.js";
 import { type LiveRuntime, startLiveRuntime } from "../support/live-runtime.js";
 import { readPolicyFiles } from "../support/policy-files.js";
-import { makeKey } from "../support/sign-bundle.js";
+import { makeKey, signBundle } from "../support/sign-bundle.js";
 import { until } from "../support/until.js";
 
 /** All who must know do within this time (the bar of the issue). */
@@ -61,14 +62,19 @@ async function publishMain(previewed: Readonly<Record<string, number>> = {}): Pr
 
 interface PolicyHealth {
   readonly adopted: number;
+  readonly waiting: number | null;
   readonly commit: string;
   readonly processes: { readonly on_it: number; readonly behind: number };
 }
 
-async function policyHealth(): Promise<PolicyHealth> {
-  const reply = await live.ask(null, "/health");
-  return ((await reply.json()) as { policy: PolicyHealth }).policy;
+interface Health {
+  readonly policy: PolicyHealth;
+  readonly drift: readonly object[];
 }
+
+const health = async () => (await (await live.ask(null, "/health")).json()) as Health;
+const policyHealth = async () => (await health()).policy;
+const drift = async () => (await health()).drift;
 
 /** Milliseconds from its publication until every process works with the revision. */
 async function adoptedByAll(revision: number): Promise<number> {
@@ -80,10 +86,11 @@ async function adoptedByAll(revision: number): Promise<number> {
   return systemClock.now().getTime() - mtimeMs;
 }
 
-/** An event of 40 days ago; answers whether it is still there after a gc. */
-async function survivesGc(): Promise<boolean> {
+/** An event of so many days ago; answers whether it is still there after a gc. */
+async function survivesGc(days = 40): Promise<boolean> {
   const { rows } = await live.db.query<{ id: number }>(
-    "INSERT INTO events (event_type, created_at) VALUES ('push', now() - interval '40 days') RETURNING id",
+    "INSERT INTO events (event_type, created_at) VALUES ('push', now() - $1 * interval '1 day') RETURNING id",
+    [days],
   );
   const { seq } = await enqueueJob(live.db, { kind: "gc", payload: {} });
   await until(async () => (await readJob(live.db, seq))?.status === "completed", "gc is done");
@@ -91,15 +98,37 @@ async function survivesGc(): Promise<boolean> {
   return left.rowCount === 1;
 }
 
-const ask = async (events_retention_days: number) => {
-  const body = JSON.stringify({ events_retention_days });
+async function send(method: string, path: string, body: object) {
   const headers = { "content-type": "application/json" };
-  const reply = await live.ask("admin", "/api/v1/config/gc", { method: "PATCH", headers, body });
+  const reply = await live.ask("admin", path, { method, headers, body: JSON.stringify(body) });
   return [reply.status, await reply.json()];
-};
+}
+
+const ask = (events_retention_days: number) =>
+  send("PATCH", "/api/v1/config/gc", { events_retention_days });
 
 const pending = async () =>
   ((await (await live.ask("viewer", "/api/v1/config/gc")).json()) as { pending: unknown }).pending;
+
+const current = () => join(folder, "bundles", "current.json");
+const published = async () => JSON.parse(await readFile(current(), "utf8")) as Envelope;
+
+/** Where the runtime looks, whole or not at all. */
+async function lay(envelope: Envelope): Promise<void> {
+  await writeFile(join(folder, "draft"), JSON.stringify(envelope));
+  await rename(join(folder, "draft"), current());
+}
+
+/** Lines of main that the branch has otherwise, with their files. */
+function changedLines(branch: string): string[] {
+  const main = github.commits.read("main");
+  return Object.entries(github.commits.read(branch)).flatMap(([path, text]) => {
+    const before = (main[path] ?? "").split("\n");
+    const after = text.split("\n");
+    expect(after, path).toHaveLength(before.length);
+    return after.filter((line, at) => line !== before[at]).map((line) => `${path}: ${line}`);
+  });
+}
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "algobrain-gitops-"));
@@ -135,6 +164,9 @@ test("a number that is asked for is a pull request with one changed line, and no
     },
   ]);
   expect(await ask(30)).toMatchObject([202, { pull_request: { number: 1 }, created: false }]);
+  expect(changedLines(github.pulls.get(1)!.head)).toEqual([
+    "policies/algobrain/retention.yaml: events_retention_days: 30",
+  ]);
   expect(await pending()).toMatchObject({ pull_request: { number: 1 } });
   expect(await survivesGc()).toBe(true);
 });
@@ -157,16 +189,13 @@ test("the revert brings the old number back", async () => {
 });
 
 test("a poisoned bundle is refused, the old one stays, and somebody is woken", async () => {
-  const current = join(folder, "bundles", "current.json");
-  const good = JSON.parse(await readFile(current, "utf8")) as Envelope;
+  const good = await published();
   const { retention } = good.bundle.sections as { retention: object };
   const sections = {
     ...good.bundle.sections,
     retention: { ...retention, events_retention_days: 1 },
   };
-  const poisoned = { ...good, revision: 4, bundle: { ...good.bundle, sections } };
-  await writeFile(join(folder, "draft"), JSON.stringify(poisoned));
-  await rename(join(folder, "draft"), current);
+  await lay({ ...good, revision: 4, bundle: { ...good.bundle, sections } });
   const firing = async () =>
     (await listActiveAlerts(live.db)).some(
       ({ level, phase }) => level === "AR-108" && phase === "firing",
@@ -177,7 +206,39 @@ test("a poisoned bundle is refused, the old one stays, and somebody is woken", a
   expect(await policyHealth()).toMatchObject({ adopted: 3, processes: { on_it: PROCESSES } });
   expect(await survivesGc()).toBe(true);
 
-  await writeFile(join(folder, "draft"), JSON.stringify(good));
-  await rename(join(folder, "draft"), current);
+  await lay(good);
   await until(async () => !(await firing()), "AR-108 is over");
+});
+
+test("a bundle that needs a newer image waits with its reason, and the old one stays", async () => {
+  const { sections } = (await published()).bundle;
+  await lay(signBundle(key, { sections, revision: 4, schema: 99 }));
+  await until(async () => (await policyHealth()).waiting === 4, "revision 4 waits");
+  expect(await policyHealth()).toMatchObject({ adopted: 3, processes: { on_it: PROCESSES } });
+  const reply = await live.ask("viewer", "/api/v1/policy/bundles/4");
+  expect(await reply.json()).toMatchObject({
+    status: "waiting",
+    reason: expect.stringContaining("schema 99"),
+  });
+});
+
+test("an emergency setting holds at once, is drift, asks for its pull request, and ends by itself", async () => {
+  expect(await survivesGc(100)).toBe(false);
+  const path = "retention.events_retention_days";
+  const wanted = { path, value: 120, reason: "an inquiry needs them", owner: "ann", for: "1h" };
+  const from = systemClock.now().getTime();
+  const url = "https://github.com/acme/policies/pull/2";
+  const begun = await send("POST", "/api/v1/policy/overrides", wanted);
+  expect(begun).toMatchObject([201, { override: { was: 90, value: 120 }, pull_request: url }]);
+  await until(() => survivesGc(100), "gc keeps what is younger than 120 days");
+  expect(systemClock.now().getTime() - from).toBeLessThan(ADOPTED_WITHIN_MS);
+  expect(await drift()).toMatchObject([
+    { name: path, policyValue: 90, value: 120, override: { owner: "ann" } },
+  ]);
+
+  await live.db.query(
+    "UPDATE control.policy_override SET created_at = created_at - interval '2 h', expires_at = expires_at - interval '2 h'",
+  );
+  await until(async () => !(await survivesGc(100)), "gc works with the policy again");
+  await until(async () => (await drift()).length === 0, "nothing differs from the policy");
 });
