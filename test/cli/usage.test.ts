@@ -1,6 +1,7 @@
 /** What is asked wrongly: exit code 2, one sentence that says what would do, and the form that was meant. */
 import { describe, expect, test } from "vitest";
 import { FILTER_USAGE, PAGE_USAGE } from "../../src/cli/job-filter.js";
+import { policyCommand } from "../../src/cli/policy.js";
 import { cli } from "./support.js";
 
 const USAGES = {
@@ -20,9 +21,14 @@ const USAGES = {
   synth: "synth [--env production] [--policies DIR] [--out cdktf.out] [--json]",
   token: "token --role viewer|operator|admin [--ttl 1h] [--subject NAME] [--reason TEXT]",
   revoke: "token revoke ID --reason TEXT",
+  policyCheck: "policy check [DIR] [--format text|github|json] [--json] [--now DAY]",
+  policyChange: "policy change PATH VALUE --reason TEXT [--env NAME] [--dry-run] [--json]",
+  comment: "comment --key NAME --pr NUMBER --file REPORT.md [--repo OWNER/NAME]",
 };
 
 const JOBS_FORMS = Object.values(USAGES).slice(2, 9);
+/** They grow with every round: what is meant is that all of them are shown. */
+const POLICY_USAGES = policyCommand.forms.map(({ usage }) => usage);
 const STATUSES = "pending, running, completed, failed, quarantined, cancelled";
 const TYPES = /types are index, identity, score, ingest,/;
 
@@ -99,9 +105,15 @@ const CASES: readonly (readonly [string, string | RegExp, readonly string[]])[] 
   ],
   ["runbook run rerun-job --jbo job-1", 'no parameter "jbo", did you mean "job"?', [USAGES.run]],
   ["runbook run rerun-job --job", "--job needs a value after it", [USAGES.run]],
-  ["policy", "policy: expected one of check", ["policy check [DIR] [--json]"]],
-  ["policy chek", '(did you mean "check"?)', ["policy check [DIR] [--json]"]],
-  ["policy check a b", 'unexpected "b"', ["policy check [DIR] [--json]"]],
+  ["policy", "policy: expected one of check, show, diff", POLICY_USAGES],
+  ["policy chek", '(did you mean "check"?)', POLICY_USAGES],
+  ["policy check a b", 'unexpected "b"', [USAGES.policyCheck]],
+  ["policy change retention.jobs_retention_days 9", "--reason is missing", [USAGES.policyChange]],
+  [
+    "comment --key policy --pr x --file y",
+    "expected the number of a pull request",
+    [USAGES.comment],
+  ],
   ["synth production", 'unexpected "production"', [USAGES.synth]],
   [
     "synth --env prod",
