@@ -62,7 +62,7 @@ async function writePolicies(folder, otherValue) {
   for (let file = 0; file < FILES; file++) {
     const rules = Array.from({ length: RULES_PER_FILE }, (_, at) => {
       const number = file * RULES_PER_FILE + at;
-      return ruleText(number, number % 7 === 0 ? otherValue : 100);
+      return ruleText(number, number % 7 === 0 ? otherValue : 1000);
     });
     await writeFile(join(alerts, `generated-${file}.yaml`), rules.join("\n"));
   }
@@ -94,8 +94,8 @@ async function judge(name, args) {
 const work = await mkdtemp(join(tmpdir(), "algobrain-speed-"));
 try {
   const [before, after] = [join(work, "before"), join(work, "after")];
-  await writePolicies(before, 100);
-  await writePolicies(after, 120);
+  await writePolicies(before, 1000);
+  await writePolicies(after, 1200);
   await judge("check", ["policy", "check", before]);
   await judge("diff", ["policy", "diff", before, "--dir", after, "--env", "production"]);
 } finally {
