@@ -17,7 +17,7 @@ import { faultOf, never } from "../contract/delivery.js";
 import { bundleOf, newKey, seal } from "../policy/sealed.js";
 import { withEdit } from "../policy/shipped.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
-import { type Api, injectAs, makeDeps, tokenFor, withApi } from "./harness.js";
+import { type Api, injectAs, makeDeps, tokenFor } from "./harness.js";
 
 const POLICY = "/api/v1/policy";
 const BUNDLES = "/api/v1/policy/bundles";
@@ -105,11 +105,13 @@ describe("handing a bundle in", () => {
       expect((await handIn(api, seal(BUNDLE, 1, KEY))).statusCode).toBe(202);
     }));
 
-  it("is 503 where nobody takes it", () =>
-    withApi(async (api) => {
-      const reply = await handIn(api, seal(BUNDLE, 1, KEY));
-      expect([reply.statusCode, reply.json().code]).toEqual([503, "not-configured"]);
-    }));
+  it("is 503 where nobody takes it", async () => {
+    const other = await createServer(makeDeps(lent.db));
+    const payload = seal(BUNDLE, 1, KEY);
+    const reply = await injectAs(other, "admin", { method: "POST", url: BUNDLES, payload });
+    await other.close();
+    expect([reply.statusCode, reply.json().code]).toEqual([503, "not-configured"]);
+  });
 });
 
 describe("releasing a held one", () => {
