@@ -73,7 +73,10 @@ export function issuerKeys(url: string, clock: Clock, fetchFrom: Fetch = fetch):
 
 /** The answer's text when it is a key set. Throws IssuerAway when it is anything else. */
 async function readKeySet(response: Response): Promise<string> {
-  if (response.status !== 200) throw new IssuerAway(`it answered ${response.status}`);
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    throw new IssuerAway(`it answered ${response.status}`);
+  }
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   // Leaving the loop early cancels the stream, so an endless answer is not read to its end.

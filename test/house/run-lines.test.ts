@@ -189,13 +189,17 @@ describe("a pull request that changes a number", { timeout: LINES_TIMEOUT_MS }, 
 });
 
 describe("a pull request that breaks a policy", { timeout: LINES_TIMEOUT_MS }, () => {
-  test("fails at the line that says where, as an annotation", async () => {
-    const file = join(ground().checkout, RETENTION);
+  test("fails at the line that says where, as an annotation, and the comment says it as well", async () => {
+    const { checkout, github } = ground();
+    const file = join(checkout, RETENTION);
     const text = readFileSync(file, "utf8");
     writeFileSync(file, text.replace(/^events_retention_days: .*/m, "events_retention_days: soon"));
     const { code, out } = await runStep("policy", "Problems");
+    const changes = await runStep("policy", "Changes");
     writeFileSync(file, text);
-    expect(code).toBe(1);
+    expect([code, changes.code]).toEqual([1, 1]);
     expect(out).toMatch(/^::error file=policies\/algobrain\/retention\.yaml,line=\d+/m);
+    expect((await runStep("comment", "Comment")).out).toContain("updated");
+    expect(github.comments()).toMatchObject([{ body: expect.stringContaining("1 problem") }]);
   });
 });

@@ -1,4 +1,7 @@
 /** Tokens of a foreign issuer: who is believed, as what, and what happens while the issuer is away. */
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { UnsecuredJWT } from "jose";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Role } from "../../src/policy/policy.js";
@@ -165,6 +168,31 @@ describe("the issuer's keys", () => {
       });
     },
   );
+
+  it("are fetched over HTTP, and a redirect is not followed", async () => {
+    const { provider } = await open();
+    const asked: string[] = [];
+    const server = createServer(async (request, response) => {
+      asked.push(request.url ?? "");
+      if (request.url === "/moved") {
+        response.writeHead(302, { location: "/keys" }).end();
+        return;
+      }
+      response.end(await (await provider.fetchKeys("", {})).text());
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const clock = { now: () => new Date(), sleep: async () => {} };
+    const verifyAt = async (path: string) => {
+      const settings = { ...SETTINGS, jwksUrl: `http://127.0.0.1:${port}${path}` };
+      const token = await provider.sign();
+      return createOidcVerifier(settings, clock).verify(token, GROUPS, new Date());
+    };
+    expect(await verifyAt("/keys")).toMatchObject({ ok: true });
+    await expect(verifyAt("/moved")).rejects.toMatchObject({ code: "issuer-unavailable" });
+    server.close();
+    expect(asked).toEqual(["/keys", "/moved"]);
+  });
 
   it("are not asked for again at once when that failed", async () => {
     const { provider, verify, pass } = await open();
