@@ -48,6 +48,7 @@ const LANGUAGES = ["", "diff", "yaml", "json", "text"];
 const FOLD_OPENS = /^<details(?: open)?>$/;
 const FOLD_TITLE = /^<summary>(.*)<\/summary>$/;
 const FOLD_CLOSES = "</details>";
+const SMALL_PRINT = /^<sub>(.*)<\/sub>$/;
 
 /** UTF-16 units: nobody reads on, and a line of megabytes would take minutes. */
 const LINE_MAX = 4_000;
@@ -101,7 +102,9 @@ class Reader {
 
   #readWords(line: string): void {
     const title = FOLD_TITLE.exec(line)?.[1];
-    if (title !== undefined && this.#folds > 0)
+    const small = SMALL_PRINT.exec(line)?.[1];
+    if (small !== undefined) this.#lines.push(`<sub>${safeInline(small)}</sub>`);
+    else if (title !== undefined && this.#folds > 0)
       this.#alone(`<summary>${safeInline(title)}</summary>`);
     else this.#lines.push(safeInline(line));
   }

@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Change } from "../../src/policy/change.js";
+import { writePolicyComment } from "../../src/review/policy-comment.js";
 import { codeBlock, plainLine, plainText, safeMarkdown } from "../../src/review/safe-markdown.js";
 
 /** What GitHub would see as a name or an issue: outside of code, without anything in between. */
@@ -27,6 +29,7 @@ describe("foreign Markdown", () => {
     ["an escaped backtick", "\\` <img> ` @ann", "\\` &lt;img> \\` @\u200Bann"],
     ["a fence with more behind it", "~~~ x @ann\n<img>", "\\~\\~\\~ x @\u200Bann\n&lt;img>"],
     ["a fold that was never opened", "a\n</details>", "a\n&lt;/details>"],
+    ["a tag in small print", "<sub><img></sub>", "<sub>&lt;img></sub>"],
     ["a fold with a tag behind it", "<details><img>", "&lt;details>&lt;img>"],
     ["a fence that ends a list item early", "- a\n  ```\n<img>", "- a\n  \\`\\`\\`\n&lt;img>"],
   ])("loses %s", (_, foreign, safe) => {
@@ -37,6 +40,7 @@ describe("foreign Markdown", () => {
     ["headings, lists and tables", "## Title\n\n- **a**: *b*\n\n| a | b |\n|---|---|\n| 1 | 2 |"],
     ["code in a line", "set `a < b @c` now"],
     ["a block of code", "```diff\n-a: <1>\n+a: @ann #2\n```"],
+    ["small print", "<sub>compared with main</sub>"],
     ["a fold", "<details>\n\n<summary>more</summary>\n\ntext\n\n</details>"],
   ])("keeps %s", (_, markdown) => {
     expect(safeMarkdown(markdown).replace(/\n{3,}/g, "\n\n")).toBe(markdown);
@@ -63,6 +67,7 @@ describe("foreign Markdown", () => {
     const piece = fc.constantFrom(
       ...["@ann", "#1", "<img>", "`", "``", "```", "~~~", "\\", "\n", " ", "a", "</details>"],
       ...["<details>", "<summary>x</summary>", "- ", "> ", "| ", "diff", "![", "GH-3", "-->"],
+      ...["<sub>x</sub>", "<sub>", "</sub>"],
     );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
@@ -70,7 +75,7 @@ describe("foreign Markdown", () => {
         const outside = withoutCode(safe);
         expect(outside).not.toMatch(REFERENCE);
         const tags = outside.match(/<[^>\n]*>?/g) ?? [];
-        for (const tag of tags) expect(tag).toMatch(/^<\/?(details|summary)>$/);
+        for (const tag of tags) expect(tag).toMatch(/^<\/?(details|summary|sub)>$/);
         expect(count(outside, "<details>")).toBe(count(outside, "</details>"));
       }),
       { numRuns: 500 },
@@ -98,6 +103,19 @@ function withoutCode(markdown: string): string {
 function count(text: string, part: string): number {
   return text.split(part).length - 1;
 }
+
+test("our own report passes as it was written", () => {
+  const operation = { op: "set", at: ["retention", "eventsDays"], before: 90, after: 30 } as const;
+  const changes: Change[] = [
+    {
+      ...{ operation, section: "retention", subject: "events_retention_days <@ann #1>" },
+      ...{ risk: "irreversible", words: "kept `90` days → 30 days" },
+    },
+  ];
+  const groups = [{ title: "production", environments: ["production"], changes }];
+  const comment = writePolicyComment(groups, { base: "origin/main at 1f2e3d", notes: [] });
+  expect(safeMarkdown(comment)).toBe(comment.trim());
+});
 
 describe("a text of people's inside our own Markdown", () => {
   test("is one line without mark-up and without references", () => {
