@@ -52,7 +52,8 @@ async function readBounded(path: string): Promise<string | null> {
     throw error;
   }
   try {
-    const bytes = Buffer.alloc(ENVELOPE_BYTES_MAX + 1);
+    // Not cleared: only what was read into it is looked at, and this happens every two seconds.
+    const bytes = Buffer.allocUnsafe(ENVELOPE_BYTES_MAX + 1);
     let length = 0;
     while (length < bytes.length) {
       const { bytesRead } = await file.read(bytes, length, bytes.length - length);
