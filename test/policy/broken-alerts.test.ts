@@ -310,4 +310,10 @@ describe("an alert rule", () => {
     ])
       expect(linesOf(withFile(PATH, text))).toEqual([]);
   });
+
+  it("on one kind may fire below the target of scaling, which is of all kinds (X-10)", () => {
+    const one = signal("last: { metric: algobrain.jobs.pending, where: { worker_type: gc } }");
+    const text = `${one}  combine: sum\n`.replace("1000", "100");
+    expect(linesOf(withFile(PATH, text))).toEqual([]);
+  });
 });

@@ -4,12 +4,14 @@ import {
   descend,
   durationOf,
   entriesOf,
+  itemsOf,
   type Node,
   numberOf,
   type PolicyTree,
   problemAt,
   textOf,
 } from "../tree.js";
+import { levelsOfRule } from "./alerts.js";
 import { servicesOf } from "./limits.js";
 import { show } from "./shape.js";
 
@@ -91,13 +93,15 @@ function checkBelowAlerts(target: Node | undefined, metric: string, tree: Policy
   });
 }
 
-/** The last level of every rule on the value of this metric. */
+/** The last level of every rule on the whole of this metric: of a part of it there is always less. */
 function strictestOf(metric: string, tree: PolicyTree): { rule: string; level: Node }[] {
   return entriesOf(tree.get("alerts")).flatMap(([rule, { node }]) => {
     const signal = descend(node, "signal");
     const body = descend(signal, "last") ?? descend(signal, "agg");
-    const level = entriesOf(descend(node, "levels")).at(-1)?.[1].node;
-    return level && textOf(descend(body, "metric")) === metric ? [{ rule, level }] : [];
+    const isPart = descend(body, "where") !== undefined || itemsOf(descend(node, "by")).length > 0;
+    const level = levelsOfRule(node).at(-1);
+    if (!level || isPart || textOf(descend(body, "metric")) !== metric) return [];
+    return [{ rule, level }];
   });
 }
 
