@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { COMMAND_NAMES } from "../../src/cli.js";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
-const PAGES = ["README.md", "docs/operating.md", "docs/architecture.md"];
+const PAGES = ["README.md", "docs/operating.md", "docs/gitops.md", "docs/architecture.md"];
 const pages = PAGES.map((path) => ({ path, text: readFileSync(join(ROOT, path), "utf8") }));
 
 describe.each(pages)("$path", ({ path, text }) => {
