@@ -72,18 +72,19 @@ async function adoptFirst(db: Database, revision: number): Promise<void> {
   const { requires, sections, system, environment } = envelope.bundle;
   const have = { schema: SCHEMA_VERSION, runbooks: await runbookHashes() };
   const missing = missingFrom(requires, have);
+  // What it says may be beyond this program: then its sections are not looked at.
+  if (missing.length > 0) throw unfit(revision, describeMissing(missing));
   const checked = loadFromRaw(sections, system, environment);
-  if (missing.length > 0 || !checked.ok) {
-    const why = checked.ok
-      ? describeMissing(missing)
-      : checked.problems.map(formatProblem).join("; ");
-    throw fault.refused("POLICY_BUNDLE_REFUSED", `policy revision ${revision}: ${why}`, {
-      hint: "start the version that it was published for, or publish it from this one",
-    });
-  }
+  if (!checked.ok) throw unfit(revision, checked.problems.map(formatProblem).join("; "));
   await db.transaction(async (tx) => {
     if (bundle.status === "published") await setBundleStatus(tx, revision, "published", "canary");
     // Null: another start was first, and what it put in force is as good.
     await adoptBundle(tx, { bundle, envelope, set: checked.value }, null);
+  });
+}
+
+function unfit(revision: number, why: string) {
+  return fault.refused("POLICY_BUNDLE_REFUSED", `policy revision ${revision}: ${why}`, {
+    hint: "start the version that it was published for, or publish it from this one",
   });
 }
