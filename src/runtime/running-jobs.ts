@@ -2,44 +2,23 @@
  * The jobs that this process holds: they wait for a slot, run, and are followed to their settled end. A slot is
  * free again as soon as its handler has ended; what gives the next job to it is here too.
  */
-import { errorMessage } from "../base/fault.js";
 import type { HeldJob } from "../job/job.js";
 import type { StopReason } from "../job/outcome.js";
 import { ofJob } from "./events.js";
-import { type Execution, executeJob } from "./execute.js";
+import { executeJob } from "./execute.js";
 import { JobBuffer } from "./job-buffer.js";
 import type { KindLoad } from "./kind-load.js";
 import type { KindRules } from "./kind-rules.js";
-import { type SettleDeps, type Settling, settleJob, settlePlain } from "./settle.js";
+import { RunningJob } from "./running-job.js";
+import { type HoldDeps, settleHeld, settleInTurn } from "./settle-held.js";
 import type { StartedJobs } from "./started-jobs.js";
-import { StopSwitch } from "./stop-switch.js";
 
-/** One job from the start of its handler to its settled end. */
-class Running implements Execution {
-  readonly job: HeldJob;
-  readonly rules: KindRules;
-  readonly stop = new StopSwitch();
-  readonly declared = { any: false };
-  /** Of the monotonic clock. */
-  readonly startedMs = performance.now();
-  executing = true;
-
-  constructor(job: HeldJob, rules: KindRules) {
-    this.job = job;
-    this.rules = rules;
-  }
-}
-
-export interface RunningJobsDeps extends SettleDeps {
+export interface RunningJobsDeps extends HoldDeps {
   readonly load: KindLoad;
   readonly started: StartedJobs;
   readonly rulesOf: (kind: string) => KindRules;
   /** There is room for jobs of this kind. */
   readonly onRoom: (kind: string) => void;
-  /** The row of a job of this kind is no longer running for us. */
-  readonly onReleased: (kind: string) => void;
-  /** A job can neither be settled nor failed, or a handler is deaf: the process must end, and others heal its jobs. */
-  readonly onFatal: (why: string) => void;
 }
 
 /** Handlers that only return would otherwise keep the loop from hearing of anything else. */
@@ -47,7 +26,7 @@ const STARTS_A_TURN = 256;
 
 export class RunningJobs {
   readonly #deps: RunningJobsDeps;
-  readonly #running = new Map<number, Running>();
+  readonly #running = new Map<number, RunningJob>();
   readonly #waiting = new JobBuffer();
   /** Given back by now, but the statement is under way. */
   readonly #leaving = new Set<number>();
@@ -144,12 +123,9 @@ export class RunningJobs {
   }
 
   async #release(job: HeldJob): Promise<void> {
-    const neverStarted = new Running(job, this.#deps.rulesOf(job.kind));
-    await this.#settle({
-      execution: neverStarted,
-      outcome: { verdict: "released" },
-      durationMs: 0,
-    });
+    const neverStarted = new RunningJob(job, this.#deps.rulesOf(job.kind));
+    const outcome = { verdict: "released" } as const;
+    await settleInTurn({ execution: neverStarted, outcome, durationMs: 0 }, this.#deps);
     this.#leaving.delete(job.seq);
   }
 
@@ -200,7 +176,7 @@ export class RunningJobs {
     const { emit, workerIdOf, clock } = this.#deps;
     const waited_ms = clock.now().getTime() - job.createdAt.getTime();
     emit({ event: "job.claimed", ...ofJob(job, workerIdOf(job.kind)), waited_ms });
-    const running = new Running(job, rules);
+    const running = new RunningJob(job, rules);
     this.#running.set(job.seq, running);
     void this.#follow(running);
   }
@@ -211,7 +187,7 @@ export class RunningJobs {
     if (wasFull) for (const kind of this.#waiting.kinds()) this.#fill(kind);
   }
 
-  async #follow(running: Running): Promise<void> {
+  async #follow(running: RunningJob): Promise<void> {
     const { job, rules, startedMs } = running;
     const outcome = await executeJob(running, this.#deps);
     const durationMs = performance.now() - startedMs;
@@ -219,28 +195,13 @@ export class RunningJobs {
     // The next may start while the outcome is written; but one at a time is so in the rows too (HB-env-12).
     const isAlone = rules.concurrency === 1 && !this.#deps.load.isQuick(job.kind);
     if (!isAlone) this.#free(job, durationMs);
-    const settling = { execution: running, outcome, durationMs };
-    const end = () => this.#end(running, isAlone ? durationMs : null);
-    if (!this.#settleSimply(settling, end)) await this.#settle(settling).then(end);
-  }
-
-  /** True: it is on its way, and `end` will be called. */
-  #settleSimply(settling: Settling, end: () => void): boolean {
-    const { attempts, onReleased } = this.#deps;
-    const { job } = settling.execution;
-    if (attempts.hasNews(job)) return false;
-    return settlePlain(settling, this.#deps, (error) => {
-      // As it is done with patience, and with what the database refuses.
-      if (error) void this.#settle(settling).then(end);
-      else {
-        onReleased(job.kind);
-        end();
-      }
-    });
+    settleHeld({ execution: running, outcome, durationMs }, this.#deps, () =>
+      this.#end(running, isAlone ? durationMs : null),
+    );
   }
 
   /** `tookMs`: its slot is still taken, since then. */
-  #end(running: Running, tookMs: number | null): void {
+  #end(running: RunningJob, tookMs: number | null): void {
     const { job, stop } = running;
     if (tookMs !== null) this.#free(job, tookMs);
     if (this.#running.get(job.seq) === running) this.#running.delete(job.seq);
@@ -261,20 +222,5 @@ export class RunningJobs {
     this.#fillSoon(job.kind);
     // The next suspect may be of any kind.
     if (wasSuspect) for (const kind of this.#waiting.kinds()) this.#fill(kind);
-  }
-
-  /** Never rejects. */
-  async #settle(settling: Settling): Promise<void> {
-    const { onFatal, onReleased, attempts } = this.#deps;
-    const { execution, outcome, durationMs } = settling;
-    const { job } = execution;
-    try {
-      const told = attempts.ended(job, outcome, durationMs);
-      if (told !== undefined) await told;
-      await settleJob(settling, this.#deps);
-      onReleased(job.kind);
-    } catch (error) {
-      onFatal(`${job.id} cannot be settled: ${errorMessage(error)}`);
-    }
   }
 }
