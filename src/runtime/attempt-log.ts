@@ -73,6 +73,11 @@ export class AttemptLog {
     this.#note(report);
   }
 
+  /** It has told something that is to be written before its row moves. */
+  hasNews(job: HeldJob): boolean {
+    return this.#reports.has(job);
+  }
+
   /**
    * Before the job's row moves. Undefined when there is nothing to write; else it resolves when all that
    * the attempt told is written, or after a second. It never rejects.

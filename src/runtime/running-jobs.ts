@@ -2,45 +2,23 @@
  * The jobs that this process holds: they wait for a slot, run, and are followed to their settled end. A slot is
  * free again as soon as its handler has ended; what gives the next job to it is here too.
  */
-import { errorMessage } from "../base/fault.js";
 import type { HeldJob } from "../job/job.js";
-import type { Outcome, StopReason } from "../job/outcome.js";
+import type { StopReason } from "../job/outcome.js";
 import { ofJob } from "./events.js";
-import { type Execution, executeJob } from "./execute.js";
+import { executeJob } from "./execute.js";
 import { JobBuffer } from "./job-buffer.js";
 import type { KindLoad } from "./kind-load.js";
 import type { KindRules } from "./kind-rules.js";
-import { type SettleDeps, settleJob } from "./settle.js";
+import { RunningJob } from "./running-job.js";
+import { type HoldDeps, settleHeld, settleInTurn } from "./settle-held.js";
 import type { StartedJobs } from "./started-jobs.js";
-import { StopSwitch } from "./stop-switch.js";
 
-/** One job from the start of its handler to its settled end. */
-class Running implements Execution {
-  readonly job: HeldJob;
-  readonly rules: KindRules;
-  readonly stop = new StopSwitch();
-  readonly declared = { any: false };
-  /** Of the monotonic clock. */
-  readonly startedMs = performance.now();
-  executing = true;
-  settled: Promise<void> | null = null;
-
-  constructor(job: HeldJob, rules: KindRules) {
-    this.job = job;
-    this.rules = rules;
-  }
-}
-
-export interface RunningJobsDeps extends SettleDeps {
+export interface RunningJobsDeps extends HoldDeps {
   readonly load: KindLoad;
   readonly started: StartedJobs;
   readonly rulesOf: (kind: string) => KindRules;
   /** There is room for jobs of this kind. */
   readonly onRoom: (kind: string) => void;
-  /** The row of a job of this kind is no longer running for us. */
-  readonly onReleased: (kind: string) => void;
-  /** A job can neither be settled nor failed, or a handler is deaf: the process must end, and others heal its jobs. */
-  readonly onFatal: (why: string) => void;
 }
 
 /** Handlers that only return would otherwise keep the loop from hearing of anything else. */
@@ -48,10 +26,14 @@ const STARTS_A_TURN = 256;
 
 export class RunningJobs {
   readonly #deps: RunningJobsDeps;
-  readonly #running = new Map<number, Running>();
+  readonly #running = new Map<number, RunningJob>();
   readonly #waiting = new JobBuffer();
   /** Given back by now, but the statement is under way. */
   readonly #leaving = new Set<number>();
+  /** Kinds with slots that became free in this turn of the microtasks. */
+  readonly #toFill = new Set<string>();
+  /** Those who wait until nothing runs. */
+  #waitForNone: (() => void)[] = [];
   #suspect: number | null = null;
   #startsLeft = STARTS_A_TURN;
 
@@ -124,9 +106,10 @@ export class RunningJobs {
       .map(({ job }) => job);
   }
 
-  /** Resolves when all that run now are settled. */
-  async settled(): Promise<void> {
-    await Promise.all([...this.#running.values()].map(({ settled }) => settled));
+  /** Resolves when nothing runs any more, and every outcome is written. */
+  settled(): Promise<void> {
+    if (this.#running.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waitForNone.push(resolve));
   }
 
   #stopOne(seq: number, reason: StopReason): void {
@@ -140,23 +123,41 @@ export class RunningJobs {
   }
 
   async #release(job: HeldJob): Promise<void> {
-    const neverStarted = new Running(job, this.#deps.rulesOf(job.kind));
-    await this.#settle(neverStarted, { verdict: "released" }, 0);
+    const neverStarted = new RunningJob(job, this.#deps.rulesOf(job.kind));
+    const outcome = { verdict: "released" } as const;
+    await settleInTurn({ execution: neverStarted, outcome, durationMs: 0 }, this.#deps);
     this.#leaving.delete(job.seq);
   }
 
   /** Waiting jobs into the free slots of their kind. */
   #fill(kind: string): void {
-    const { load, rulesOf } = this.#deps;
+    const { load, rulesOf, started } = this.#deps;
     const rules = rulesOf(kind);
-    while (load.running(kind) < rules.concurrency) {
-      if (this.#startsLeft === 0) return;
+    const jobs: HeldJob[] = [];
+    for (let free = rules.concurrency - load.running(kind); free > 0; free--) {
+      if (this.#startsLeft === 0) break;
       const job = this.#waiting.next(kind, (next) => this.#mayStart(next));
       if (job === undefined) break;
       load.buffered(kind, -1);
-      this.#start(job, rules);
+      this.#reserve(job);
+      jobs.push(job);
     }
-    this.#deps.onRoom(kind);
+    if (jobs.length > 0) started.add(jobs.map(({ seq }) => seq));
+    for (const job of jobs) this.#start(job, rules);
+    if (this.#startsLeft > 0) this.#deps.onRoom(kind);
+  }
+
+  /** Quick handlers end many in a turn: their slots are filled together. */
+  #fillSoon(kind: string): void {
+    if (this.#toFill.has(kind)) return;
+    const isQuick = this.#deps.load.isQuick(kind);
+    if (isQuick) this.#toFill.add(kind);
+    const fill = () => {
+      this.#toFill.delete(kind);
+      this.#fill(kind);
+    };
+    if (isQuick) void Promise.resolve().then(fill);
+    else fill();
   }
 
   /** Of the jobs that were running when a worker died, one at a time: so the next death names the culprit. */
@@ -164,17 +165,20 @@ export class RunningJobs {
     return job.crashCount === 0 || this.#suspect === null;
   }
 
-  #start(job: HeldJob, rules: KindRules): void {
-    const { load, started, emit, workerIdOf, clock } = this.#deps;
+  /** Its slot is taken, and it is the suspect if it is one. */
+  #reserve(job: HeldJob): void {
     if (this.#startsLeft-- === STARTS_A_TURN) setImmediate(() => this.#nextTurn());
     if (job.crashCount > 0) this.#suspect = job.seq;
-    load.started(job.kind);
-    started.add(job.seq);
+    this.#deps.load.started(job.kind);
+  }
+
+  #start(job: HeldJob, rules: KindRules): void {
+    const { emit, workerIdOf, clock } = this.#deps;
     const waited_ms = clock.now().getTime() - job.createdAt.getTime();
     emit({ event: "job.claimed", ...ofJob(job, workerIdOf(job.kind)), waited_ms });
-    const running = new Running(job, rules);
+    const running = new RunningJob(job, rules);
     this.#running.set(job.seq, running);
-    running.settled = this.#follow(running);
+    void this.#follow(running);
   }
 
   #nextTurn(): void {
@@ -183,21 +187,30 @@ export class RunningJobs {
     if (wasFull) for (const kind of this.#waiting.kinds()) this.#fill(kind);
   }
 
-  async #follow(running: Running): Promise<void> {
-    const { job, rules, stop, startedMs } = running;
+  async #follow(running: RunningJob): Promise<void> {
+    const { job, rules, startedMs } = running;
     const outcome = await executeJob(running, this.#deps);
     const durationMs = performance.now() - startedMs;
     running.executing = false;
     // The next may start while the outcome is written; but one at a time is so in the rows too (HB-env-12).
     const isAlone = rules.concurrency === 1 && !this.#deps.load.isQuick(job.kind);
     if (!isAlone) this.#free(job, durationMs);
-    await this.#settle(running, outcome, durationMs);
-    if (isAlone) this.#free(job, durationMs);
+    settleHeld({ execution: running, outcome, durationMs }, this.#deps, () =>
+      this.#end(running, isAlone ? durationMs : null),
+    );
+  }
+
+  /** `tookMs`: its slot is still taken, since then. */
+  #end(running: RunningJob, tookMs: number | null): void {
+    const { job, stop } = running;
+    if (tookMs !== null) this.#free(job, tookMs);
     if (this.#running.get(job.seq) === running) this.#running.delete(job.seq);
     // Its handler goes on, whatever the row says: only the end of the process ends it.
     if (stop.ignored && stop.reason !== "shutdown") {
       this.#deps.onFatal(`the handler of ${job.id} ignored its stop`);
     }
+    if (this.#running.size > 0) return;
+    for (const resolve of this.#waitForNone.splice(0)) resolve();
   }
 
   #free(job: HeldJob, tookMs: number): void {
@@ -206,21 +219,8 @@ export class RunningJobs {
     started.remove(job.seq);
     const wasSuspect = this.#suspect === job.seq;
     if (wasSuspect) this.#suspect = null;
-    this.#fill(job.kind);
+    this.#fillSoon(job.kind);
     // The next suspect may be of any kind.
     if (wasSuspect) for (const kind of this.#waiting.kinds()) this.#fill(kind);
-  }
-
-  async #settle(execution: Execution, outcome: Outcome, durationMs: number): Promise<void> {
-    const { onFatal, onReleased, attempts } = this.#deps;
-    const { job } = execution;
-    try {
-      const told = attempts.ended(job, outcome, durationMs);
-      if (told !== undefined) await told;
-      await settleJob({ execution, outcome, durationMs }, this.#deps);
-      onReleased(job.kind);
-    } catch (error) {
-      onFatal(`${job.id} cannot be settled: ${errorMessage(error)}`);
-    }
   }
 }

@@ -32,7 +32,7 @@ export interface SettleDeps extends CarryOutDeps, ExecuteDeps {
   readonly workerIdOf: (kind: string) => string;
 }
 
-interface Settling {
+export interface Settling {
   readonly execution: Execution;
   readonly outcome: Outcome;
   readonly durationMs: number;
@@ -48,7 +48,6 @@ export async function settleJob(settling: Settling, deps: SettleDeps): Promise<v
   let { outcome } = settling;
   for (;;) {
     try {
-      // What most jobs do, in as few steps as can be: twenty thousand a second come this way.
       if (outcome.verdict !== "completed" || !isPlain(settling.execution)) {
         return await settleOnce({ ...settling, outcome }, deps);
       }
@@ -60,6 +59,24 @@ export async function settleJob(settling: Settling, deps: SettleDeps): Promise<v
       else outcome = { verdict: "faulted", fault: unstorable(error) };
     }
   }
+}
+
+/**
+ * What most jobs do, without a promise for each: true when it is on its way; `done` then hears the error, if any, and
+ * nothing of it is written. False: it takes `settleJob`.
+ */
+export function settlePlain(
+  settling: Settling,
+  deps: SettleDeps,
+  done: (error: unknown) => void,
+): boolean {
+  const { execution, outcome } = settling;
+  if (outcome.verdict !== "completed" || !isPlain(execution)) return false;
+  deps.completions.write(execution.job, outcome.result, (error, moved) => {
+    if (!error) tellEnd(settling, moved, deps);
+    done(error);
+  });
+  return true;
 }
 
 function unstorable(cause: unknown): Fault {

@@ -17,7 +17,8 @@ export class StartedJobs {
   readonly #slots = new Float64Array(this.shared);
   readonly #free: number[] = [];
   readonly #taken = new Map<number, number>();
-  readonly #bytes = Buffer.alloc(SLOT_BYTES);
+  /** What the file holds. */
+  readonly #image = Buffer.alloc(SLOTS * SLOT_BYTES);
   readonly #file: { readonly fd: number; readonly path: string } | null;
   #used = 0;
 
@@ -30,15 +31,22 @@ export class StartedJobs {
     return this.#file?.path ?? null;
   }
 
-  /** Before the handler starts: it may be the last thing that this process does. */
-  add(seq: number): void {
-    const slot = this.#free.pop() ?? this.#used++;
-    if (slot >= SLOTS) return;
-    this.#taken.set(seq, slot);
-    this.#slots[slot] = seq;
-    if (this.#file === null) return;
-    this.#bytes.writeDoubleLE(seq);
-    writeSync(this.#file.fd, this.#bytes, 0, SLOT_BYTES, slot * SLOT_BYTES);
+  /** Before the handlers start: it may be the last thing that this process does. Several that start at once are one write. */
+  add(seqs: readonly number[]): void {
+    let first = SLOTS;
+    let last = -1;
+    for (const seq of seqs) {
+      const slot = this.#free.pop() ?? this.#used++;
+      if (slot >= SLOTS) continue;
+      this.#taken.set(seq, slot);
+      this.#slots[slot] = seq;
+      this.#image.writeDoubleLE(seq, slot * SLOT_BYTES);
+      first = Math.min(first, slot);
+      last = Math.max(last, slot);
+    }
+    if (this.#file === null || last < 0) return;
+    const from = first * SLOT_BYTES;
+    writeSync(this.#file.fd, this.#image, from, (last + 1) * SLOT_BYTES - from, from);
   }
 
   /** The file keeps the number until the slot is taken again: a job that is settled is not looked for. */

@@ -64,10 +64,10 @@ describe("the jobs of a dead worker", () => {
       withDatabase(async (db) => {
         const { id, seqs } = await dying(db, 4);
         const started = new StartedJobs(startedJobsPath(folder, id));
-        for (const seq of seqs.slice(0, 3)) started.add(seq);
+        started.add(seqs.slice(0, 3));
         started.remove(seqs[0]!);
         // In the place of the first, which has ended.
-        started.add(seqs[3]!);
+        started.add([seqs[3]!]);
         expect(await recoverWorker(id, deps(db, folder))).toBe(4);
         expect(await rowsOf(db)).toEqual([
           { status: "pending", attempts: 0, crashes: 0 },
