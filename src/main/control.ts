@@ -11,14 +11,15 @@ import { checkProtectionTick } from "../runtime/tick/check-protection.js";
 import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
 import { endOverridesTick } from "../runtime/tick/end-overrides.js";
 import { createEvaluateAlertsTick } from "../runtime/tick/evaluate-alerts.js";
+import { followChangesTick } from "../runtime/tick/follow-changes.js";
 import { recoverDeadWorkersStep } from "../runtime/tick/recover-dead-workers.js";
 import { runSchedulesStep } from "../runtime/tick/run-schedules.js";
 import { stallAbandonedRunsTick } from "../runtime/tick/stall-abandoned-runs.js";
 import type { Tick } from "../runtime/ticker.js";
 import type { Caching } from "./caching.js";
 import type { Foundation } from "./foundation.js";
-import { openGitHost } from "./git-host.js";
 import type { PolicyOrigin } from "./policy.js";
+import { createGitHost } from "./ports.js";
 import { loadRunbooks, runbookHashes } from "./runbooks.js";
 import { createSampleSources } from "./samples.js";
 
@@ -59,7 +60,7 @@ export async function startControl(
       adopting,
       probationTick(foundation),
       endOverridesTick(foundation),
-      ...protectionTicks(foundation),
+      ...hostTicks(foundation),
     ],
   });
   orchestrator.start();
@@ -80,9 +81,12 @@ async function adoptingOf(foundation: Foundation, { source, keys }: PolicyOrigin
 }
 
 /** Only where policies are reviewed at a host that we can ask. */
-function protectionTicks(foundation: Foundation): Tick[] {
+function hostTicks(foundation: Foundation): Tick[] {
   const { config } = foundation;
-  const host = openGitHost(config);
+  const host = createGitHost(foundation);
   if (config.gitopsRepo === null || host === null) return [];
-  return [checkProtectionTick({ ...foundation, host, repo: config.gitopsRepo })];
+  return [
+    checkProtectionTick({ ...foundation, host, repo: config.gitopsRepo }),
+    followChangesTick({ ...foundation, host }),
+  ];
 }

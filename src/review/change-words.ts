@@ -13,12 +13,20 @@ export interface RowsToGo {
 }
 
 export interface ChangeWords {
-  readonly branch: string;
   readonly title: string;
   /** Markdown. */
   readonly body: string;
   /** Of the commit. */
   readonly message: string;
+}
+
+/** So often the same change is opened anew after people have closed it. */
+export const TRIES_MAX = 9;
+
+/** In the order in which they are used. */
+export function changeBranches(key: string): string[] {
+  const first = `algobrain/change-${key}`;
+  return Array.from({ length: TRIES_MAX }, (_, at) => (at === 0 ? first : `${first}-${at + 1}`));
 }
 
 const TITLE_MAX = 100;
@@ -33,7 +41,6 @@ export function writeChangeRequest(
   const title = plainLine(`policy: ${subjectOf(request)} (${request.environment})`);
   const reason = request.reason.slice(0, REASON_MAX);
   return {
-    branch: `algobrain/change-${plan.key}`,
     title: title.slice(0, TITLE_MAX),
     body: bodyOf(request, plan, rowsToGo, reason),
     message: [

@@ -13,7 +13,13 @@ import {
   type ProposeChange,
   planChange,
 } from "../review/change-request.js";
-import { type ChangeWords, type RowsToGo, writeChangeRequest } from "../review/change-words.js";
+import {
+  type ChangeWords,
+  changeBranches,
+  type RowsToGo,
+  TRIES_MAX,
+  writeChangeRequest,
+} from "../review/change-words.js";
 import type { GitHost, PullRequestRef } from "../review/port.js";
 import { appendAudit } from "../store/audit.js";
 import { changeFailed, changeOpened, noteChange } from "../store/config-changes.js";
@@ -30,8 +36,6 @@ export interface ProposeChangeDeps {
 
 /** Where policies are in the repository. */
 const PLACES = ["policies", CATALOGUE_PATH];
-/** So often the same change is opened anew after people have closed it. */
-const TRIES_MAX = 9;
 const ERROR_MAX = 500;
 
 export function createProposeChange(deps: ProposeChangeDeps): ProposeChange {
@@ -114,14 +118,12 @@ async function findOrOpen(
   { plan, words, head }: { plan: ChangePlan; words: ChangeWords; head: Head },
   signal: AbortSignal,
 ): Promise<{ pullRequest: PullRequestRef; isNew: boolean }> {
-  for (let nth = 1; nth <= TRIES_MAX; nth++) {
-    const branch = nth === 1 ? words.branch : `${words.branch}-${nth}`;
+  for (const branch of changeBranches(plan.key)) {
     const known = await host.findPullRequest(branch, signal);
     if (known?.state === "open") return { pullRequest: known, isNew: false };
     if (known !== null) continue;
-    const { title, body, message } = words;
     const place = { branch, commit: head.commit, base: head.branch, files: plan.files };
-    const pullRequest = await host.openPullRequest({ ...place, title, body, message }, signal);
+    const pullRequest = await host.openPullRequest({ ...place, ...words }, signal);
     return { pullRequest, isNew: true };
   }
   throw fault.refused("CHANGE_CLOSED_OFTEN", `people have closed this change ${TRIES_MAX} times`, {

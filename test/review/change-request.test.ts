@@ -92,8 +92,7 @@ describe("how it is told", () => {
     writeChangeRequest(request, planOf(request), rows);
 
   test("with who asked, why, the risk, the line, and the rows that would go", () => {
-    const { title, body, branch, message } = words(wish({ [EVENTS]: 60 }));
-    expect(branch).toMatch(/^algobrain\/change-[0-9a-f]{12}$/);
+    const { title, body, message } = words(wish({ [EVENTS]: 60 }));
     expect(title).toBe("policy: retention.events_retention_days = 60 (production)");
     expect(message).toBe(`${title}\n\nReason: less disk\nAsked by: api:ann\n`);
     expect(body).toContain("Asked for by **api:ann**: less disk");

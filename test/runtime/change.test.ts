@@ -9,6 +9,7 @@ import { createProposeChange } from "../../src/runtime/change.js";
 import { DependencyBoard } from "../../src/runtime/dependency-board.js";
 import { createDependencyGuard } from "../../src/runtime/dependency-guard.js";
 import { guardGitHost } from "../../src/runtime/guarded-ports.js";
+import { followChangesTick } from "../../src/runtime/tick/follow-changes.js";
 import type { Database } from "../../src/store/database.js";
 import { faultOf, never } from "../contract/delivery.js";
 import { withDatabase } from "../support/database.js";
@@ -117,6 +118,24 @@ describe("a change that is asked for", () => {
       expect((await ask({ db, host }, wrong)).outcome).toBe("invalid");
       expect(await rows(db)).toEqual([]);
       expect(github.requests.filter((request) => !request.startsWith("GET"))).toEqual([]);
+    }));
+});
+
+describe("a change that waits for people", () => {
+  it("is followed on GitHub too, since a webhook that failed is not sent again", () =>
+    withGround(async ({ db, github, host }) => {
+      const tick = followChangesTick({ db, host });
+      const follow = async () => {
+        await tick.run(NOW, never());
+        return (await rows(db)).map(({ status, number }) => [status, number]);
+      };
+      await ask({ db, host });
+      expect(await follow()).toEqual([["open", 1]]);
+      github.pulls.close(1);
+      await ask({ db, host });
+      expect(await follow()).toEqual([["open", 2]]);
+      github.pulls.merge(2);
+      expect(await follow()).toEqual([["merged", 2]]);
     }));
 });
 
