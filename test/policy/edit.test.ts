@@ -96,6 +96,19 @@ describe("a missing key", () => {
     );
   });
 
+  it("is added before a comment that stands for what follows", () => {
+    const last = "  target: { perMinute: 20, errorRateMax: 0.02 }\n";
+    const { files } = withEdit(
+      "policies/algobrain/workers.yaml",
+      last,
+      `${last}  # of the next one\n`,
+    );
+    const result = edit("workers.sync.globalMax", 20, { files });
+    expect(result.ok && result.value.file.text).toContain(
+      `${last}  globalMax: 20\n  # of the next one\n`,
+    );
+  });
+
   it("is added inside braces when its siblings stand there", () => {
     const result = edit("healing.breakers.dependencies.pagerduty.probes", 5);
     expect(result.ok && result.value.after).toBe(
