@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { systemClock } from "../../src/base/clock.js";
 import { listAudit } from "../../src/store/audit.js";
 import { readPolicyInForce } from "../../src/store/policies.js";
 import {
@@ -9,6 +10,7 @@ import {
 } from "../../src/store/policy-bundles.js";
 import { readPolicyState } from "../../src/store/policy-state.js";
 import { readPolicySummary } from "../../src/store/policy-summary.js";
+import { insertSamples } from "../../src/store/samples.js";
 import { HARMFUL } from "../fixture/policy/harmful.js";
 import { edited } from "../fixture/policy/sections.js";
 import { type Ground, HAVE, type Leader, layGround } from "../support/adoption-ground.js";
@@ -141,6 +143,33 @@ describe("a bundle", () => {
       await leader.step();
       expect(leader.holder.policy().healing.enabled).toBe(false);
       expect(await leader.keptOut()).toBe(0);
+    }));
+
+  it("that would fire more than may newly fire is held by what is measured now, and names it", () =>
+    onGround(async ({ db, publish, sections }, leader) => {
+      const at = new Date(systemClock.now().getTime() - 1_000);
+      const host = ["disk", "memory", "cpu"].map((name) => ({
+        ...{ metric: `algobrain.host.${name}_used_ratio`, labels: {}, at, value: 0.6 },
+      }));
+      const slow = { metric: "algobrain.api.latency_p95_ms", labels: {}, at, value: 400 };
+      await insertSamples(db, [...host, slow]);
+      const lower = {
+        "alerts/disk-usage-high/levels/elevated/value": 0.5,
+        "alerts/memory-usage-high/levels/elevated/value": 0.5,
+        "alerts/cpu-overload/levels/high/value": 0.5,
+      };
+      publish({ revision: 1, sections: edited(sections, lower) });
+      await leader.step();
+      expect(leader.holder.inForce(), "three may").toMatchObject({ bundleRevision: 1 });
+
+      publish({ revision: 2, sections });
+      await leader.step();
+      const four = { ...lower, "alerts/api-latency-p95-high/levels/elevated/value": 300 };
+      publish({ revision: 3, sections: edited(sections, four) });
+      await leader.step();
+      expect((await readBundle(db, 3))?.findings).toMatchObject([
+        { reason: "pages-newly", sentence: expect.stringContaining("AR-18 cpu-overload") },
+      ]);
     }));
 
   it("that deletes what its review previewed is adopted", () =>
