@@ -119,7 +119,7 @@ function addMissing(
     const at = below(spot, name).at;
     operations.push({ op: "add", at, after: fresh.get(name) as Json, ahead });
   }
-  return operations;
+  return named.sorted ? operations.reverse() : operations;
 }
 
 /** Old name → new name of the entries that are only called differently. */

@@ -54,9 +54,9 @@ describe("a difference", () => {
       makePolicy({ alerts: [makeRule()] }),
       makePolicy({ alerts: [other] }),
     );
-    expect(changes.map(({ risk, subject }) => `${risk} ${subject}`)).toEqual([
-      "gone AR-06 queue-depth-high",
-      "new AR-06 other",
+    expect(changes.map(({ risk, subject, words }) => `${risk} ${subject} ${words}`)).toEqual([
+      "gone AR-06 queue-depth-high the rule is gone, nobody is told any more: was sev2 at > 1000, told: ops",
+      "new AR-06 other the rule is new: sev2 at > 1000, told: ops",
     ]);
   });
 

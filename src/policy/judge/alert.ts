@@ -7,6 +7,7 @@ import {
   SEVERITIES,
   type Signal,
 } from "../policy.js";
+import type { SignalUnit } from "../threshold.js";
 import { duration, plain, selector, signal, threshold, unitOfRule, value } from "../words.js";
 import {
   amount,
@@ -107,6 +108,34 @@ const judgeNoData: Judge = ({ before, after }) =>
     "judged in another way",
   ]);
 
+/** `sev2 at > 1000 for 5m, told: ops`. */
+function levelWords({ severity, op, value, forMs, notify }: AlertLevel, unit: SignalUnit): string {
+  const held = forMs === 0 ? "" : ` for ${duration(forMs)}`;
+  return `${severity} at ${op} ${threshold(value, unit)}${held}, told: ${notify.join(", ")}`;
+}
+
+const judgeRule: Judge = ({ operation, before, after, sets }) => {
+  const isNew = operation.op === "add";
+  const rule = (isNew ? after : before) as unknown as AlertRule;
+  const unit = unitOfRule(rule, (isNew ? sets.after : sets.before).metrics);
+  const levels = rule.levels.map((level) => levelWords(level, unit)).join("; ");
+  return verdict(isNew ? "the rule is new" : "the rule is gone, nobody is told any more", [
+    isNew ? "new" : "gone",
+    isNew ? levels : `was ${levels}`,
+  ]);
+};
+
+const judgeLevel: Judge = ({ operation, at, before, after, sets }) => {
+  const isNew = operation.op === "add";
+  const rule = ruleOf(sets.after, at);
+  const unit = rule ? unitOfRule(rule, sets.after.metrics) : "number";
+  const words = levelWords((isNew ? after : before) as unknown as AlertLevel, unit);
+  return verdict(isNew ? "the level is new" : "the level is gone, nobody is told of it any more", [
+    isNew ? "new" : "gone",
+    isNew ? words : `was ${words}`,
+  ]);
+};
+
 export const ALERT_ROWS: Rows = {
   "metrics.*": entry({
     added: ["new", "a metric that rules may name"],
@@ -125,10 +154,7 @@ export const ALERT_ROWS: Rows = {
   "metrics.*.cloudwatch": exchange("in CloudWatch"),
   "metrics.*.help": exchange("help"),
 
-  "alerts.*": entry({
-    added: ["new", "the rule is new"],
-    removed: ["gone", "the rule is gone: nobody is told any more"],
-  }),
+  "alerts.*": judgeRule,
   alerts: ({ operation }) =>
     operation.op === "rename"
       ? verdict(`renamed ${operation.from} → ${operation.to}`, [
@@ -182,10 +208,7 @@ export const ALERT_ROWS: Rows = {
     less: ["stricter", "repeated more often"],
   }),
 
-  "alerts.*.levels.*": entry({
-    added: ["new", "the level is new"],
-    removed: ["gone", "the level is gone: nobody is told of it any more"],
-  }),
+  "alerts.*.levels.*": judgeLevel,
   "alerts.*.levels.*.name": exchange("level"),
   "alerts.*.levels.*.severity": ranked("severity", [...SEVERITIES].reverse(), {
     more: ["stricter", "more urgent"],
