@@ -204,6 +204,8 @@ test("a poisoned bundle is refused, the old one stays, and somebody is woken", a
   const pages = () => live.pagerduty.incidents().map(({ incidentKey }) => incidentKey);
   await until(() => pages().some((one) => one.includes("policy-adoption")), "PagerDuty knows");
   expect(await policyHealth()).toMatchObject({ adopted: 3, processes: { on_it: PROCESSES } });
+  const state = await (await live.ask("viewer", "/api/v1/policy")).json();
+  expect(state).toMatchObject({ refused: [{ refusal: "signature-invalid", revision: 4 }] });
   expect(await survivesGc()).toBe(true);
 
   await lay(good);
