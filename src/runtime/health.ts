@@ -40,7 +40,7 @@ export interface HealthReport {
     readonly published: number | null;
     readonly held: number | null;
     readonly waiting: number | null;
-    /** Refused or rolled back since then. */
+    /** Refused, also at the door, or rolled back since then. 0: what was refused gave itself no number. */
     readonly failed: number | null;
     readonly processes: { readonly on_it: number; readonly behind: number };
     /** Emergency settings that are in force. */

@@ -11,7 +11,10 @@ export interface PolicySummary {
   readonly published: number | null;
   readonly held: number | null;
   readonly waiting: number | null;
-  /** Refused or rolled back since what is in force came into force. */
+  /**
+   * Refused or rolled back since what is in force came into force; at the door, too, by the number that the
+   * object gave itself, which nobody has vouched for. 0: all that was refused gave none.
+   */
   readonly failed: number | null;
   /** Live processes that work with what is in force, and those that do not yet. */
   readonly onIt: number;
@@ -23,8 +26,8 @@ export interface PolicySummary {
 /** Null before the first start. */
 export async function readPolicySummary(sql: Sql): Promise<PolicySummary | null> {
   const { rows } = await sql.query<PolicySummary>(
-    `SELECT p.revision, p.digest, p.commit, p.bundle_revision AS adopted, b.published, b.held, b.waiting, b.failed,
-       c.on_it::int AS "onIt", c.behind::int AS behind, o.active::int AS overrides
+    `SELECT p.revision, p.digest, p.commit, p.bundle_revision AS adopted, b.published, b.held, b.waiting,
+       greatest(b.failed, d.failed) AS failed, c.on_it::int AS "onIt", c.behind::int AS behind, o.active::int AS overrides
      FROM (SELECT * FROM control.policy_revision ORDER BY revision DESC LIMIT 1) p
      CROSS JOIN LATERAL (
        SELECT max(revision) FILTER (WHERE status <> 'refused') AS published,
@@ -32,6 +35,8 @@ export async function readPolicySummary(sql: Sql): Promise<PolicySummary | null>
          max(revision) FILTER (WHERE status = 'waiting') AS waiting,
          max(revision) FILTER (WHERE status IN ('refused', 'rolled-back') AND decided_at >= p.created_at) AS failed
        FROM control.policy_bundle) b
+     CROSS JOIN LATERAL (
+       SELECT max(coalesce(revision, 0)) AS failed FROM control.policy_refusal WHERE at >= p.created_at) d
      CROSS JOIN LATERAL (
        SELECT count(*) FILTER (WHERE revision = p.revision) AS on_it,
          count(*) FILTER (WHERE revision <> p.revision) AS behind

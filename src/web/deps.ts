@@ -105,6 +105,20 @@ export interface PolicyOverrides {
   end(id: number, by: string): Promise<PolicyOverride | null>;
 }
 
+/** What holds against the policy: the same as runtime/policy-overrides says in /health. */
+export interface DriftFact {
+  readonly name: string;
+  readonly policyValue: string | number | boolean | null;
+  readonly value: string | number | boolean | null;
+  readonly override?: {
+    readonly id: number;
+    readonly owner: string;
+    readonly reason: string;
+    readonly until: string;
+  };
+  readonly unusable?: string;
+}
+
 export interface WebDeps {
   readonly db: Database;
   readonly log: Logger;
@@ -113,6 +127,8 @@ export interface WebDeps {
   /** The policy in force now: it may be another one at the next request. */
   readonly policy: () => PolicySet;
   readonly config: WebConfig;
+  /** Of this process, at this moment. */
+  readonly drift: () => readonly DriftFact[];
   health(): Promise<HealthReport>;
   readonly leaveSafeMode: LeaveSafeMode;
   readonly breakers: BreakerOrders;

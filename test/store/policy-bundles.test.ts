@@ -16,6 +16,7 @@ import {
 } from "../../src/store/policy-bundles.js";
 import { notePolicyProcess } from "../../src/store/policy-processes.js";
 import { readPolicyState, recordRefusal } from "../../src/store/policy-state.js";
+import { readPolicySummary } from "../../src/store/policy-summary.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 
 /** One for all of them: its tables are emptied after each. */
@@ -192,6 +193,25 @@ describe("what is not believed", () => {
       expect(refused[0]).toMatchObject({ refusal: "signature-invalid", revision: null });
       const actions = (await listAudit(db, { limit: 2 })).map(({ action }) => action);
       expect(actions).toEqual(["policy.refused", "policy.refused"]);
+    }));
+
+  test("is a failure in short, too, until something newer is in force", () =>
+    withDatabase(async (db) => {
+      const failed = async () => (await readPolicySummary(db))?.failed;
+      const record = (tag: string, revision: number) =>
+        db.transaction((tx) => recordRefusal(tx, { ...found, tag, revision }));
+      await record("before", 9);
+      await publishPolicy(db, { digest: "a", bundle: {}, source: "policies" });
+      expect(await failed()).toBeNull();
+      await record("without a number", 2 ** 60);
+      expect(await failed()).toBe(0);
+      await record("with one", 7);
+      expect(await failed()).toBe(7);
+      await publish(db, 8);
+      await move(db, 8, "published", "refused");
+      expect(await failed()).toBe(8);
+      await publishPolicy(db, { digest: "b", bundle: {}, source: "policies" });
+      expect(await failed()).toBeNull();
     }));
 });
 

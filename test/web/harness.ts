@@ -34,6 +34,7 @@ export function makeDeps(db: Database, overrides: Overrides = {}): WebDeps {
     clock: systemClock,
     registry: testKinds,
     policy: () => makePolicy(),
+    drift: () => [],
     health: async () => ({
       status: "healthy",
       timestamp: systemClock.now().toISOString(),

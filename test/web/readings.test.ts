@@ -8,10 +8,19 @@ import type { Database } from "../../src/store/database.js";
 import { cancelJob } from "../../src/store/job-actions.js";
 import { enqueueJob } from "../../src/store/jobs.js";
 import { pauseQueue } from "../../src/store/pauses.js";
+import { publishPolicy } from "../../src/store/policies.js";
 import { requestRun } from "../../src/store/runs.js";
 import { insertSamples } from "../../src/store/samples.js";
 import { type Api, withApi } from "./harness.js";
 
+const DRIFT = [
+  { name: "HEALDEC_ENABLED", policyValue: true, value: false },
+  {
+    ...{ name: "workers.index.concurrency", policyValue: 4, value: 2 },
+    override: { id: 1, owner: "ann", reason: "slow disk", until: "2026-03-01T12:00:00.000Z" },
+    unusable: "it is more than there may be",
+  },
+];
 const NOON = Date.parse("2026-03-01T12:00:00Z");
 const minutesAgo = (count: number) => new Date(systemClock.now().getTime() - count * 60_000);
 
@@ -154,9 +163,26 @@ describe("reading over HTTP", () => {
       expect(metrics).toContainEqual(expect.objectContaining({ unit: "ratio", series: [] }));
     }));
 
+  it("shows beside them which policy is in force, and what holds against it (X-60)", () =>
+    withApi(
+      async (api) => {
+        expect(await get(api, "/api/telemetry/dashboard")).toMatchObject({ policy: null });
+        await publishPolicy(api.db, { digest: "d1", bundle: {}, source: "policies" });
+        const { policy, drift } = await get(api, "/api/telemetry/dashboard");
+        expect(policy).toEqual({
+          ...{ digest: "d1", revision: expect.any(Number), commit: null, adopted: null },
+          ...{ published: null, held: null, waiting: null, failed: null, overrides: 0 },
+          processes: { on_it: 0, behind: 0 },
+        });
+        expect(drift).toEqual(DRIFT);
+      },
+      { drift: () => DRIFT },
+    ));
+
   it("answers in the form that the OpenAPI document promises", () =>
     withApi(async (api) => {
       await seed(api.db);
+      await publishPolicy(api.db, { digest: "d1", bundle: {}, source: "policies" });
       const { paths } = await get(api, "/documentation/json");
       for (const [path, url] of [
         ["/health", "/health"],

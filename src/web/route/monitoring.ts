@@ -4,10 +4,12 @@ import { type Static, Type } from "typebox";
 import { DAY_MS, HOUR_MS } from "../../base/duration.js";
 import { closed } from "../../base/schema.js";
 import { ALL_QUEUES, listPauses } from "../../store/pauses.js";
+import { readPolicySummary } from "../../store/policy-summary.js";
 import { readQueueController } from "../../store/queue-controller.js";
 import { readSafeMode } from "../../store/safe-mode.js";
 import { type SeriesSummary, summarizeSamples } from "../../store/sample-summary.js";
 import type { WebDeps } from "../deps.js";
+import { DriftSchema, PolicySummarySchema, toSummaryDocument } from "../drift-schema.js";
 import { PauseFacts, toPauseDocument } from "../queue-schema.js";
 import { AnyObject, Nullable, Time } from "../schema.js";
 import { readDuration } from "../time.js";
@@ -45,6 +47,8 @@ const Figures = { last: Type.Number(), min: Type.Number(), max: Type.Number(), a
 const TelemetrySchema = Type.Object({
   from: Time,
   to: Time,
+  policy: Nullable(PolicySummarySchema),
+  drift: Type.Array(DriftSchema, { description: "what holds in this process against the policy" }),
   metrics: Type.Array(
     Type.Object({
       name: Type.String(),
@@ -81,7 +85,8 @@ export function monitoringRoutes(app: FastifyInstance, deps: WebDeps): void {
     "/api/telemetry/dashboard",
     {
       schema: {
-        summary: "Every metric of the catalogue with its last, least, greatest and mean value",
+        summary:
+          "Every metric of the catalogue with its last, least, greatest and mean value, and the policy in force with its drift",
         querystring: WindowSchema,
         response: { 200: TelemetrySchema },
       },
@@ -131,10 +136,15 @@ async function readTelemetry(deps: WebDeps, { window }: Static<typeof WindowSche
   const from = new Date(to.getTime() - windowMs);
   const catalogue = Object.values(deps.policy().metrics);
   const names = catalogue.map(({ name }) => name);
-  const summaries = await summarizeSamples(deps.db, names, { from, to });
+  const [summaries, policy] = await Promise.all([
+    summarizeSamples(deps.db, names, { from, to }),
+    readPolicySummary(deps.db),
+  ]);
   return {
     from: from.toISOString(),
     to: to.toISOString(),
+    policy: policy === null ? null : toSummaryDocument(policy),
+    drift: deps.drift(),
     metrics: catalogue.map(({ name, unit, help }) => ({
       ...{ name, unit, help },
       series: summaries.filter(({ metric }) => metric === name).map(toSeriesDocument),
