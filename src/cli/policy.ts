@@ -18,7 +18,7 @@ export const policyCommand = commandOfVerbs("policy", {
     async () => (await import("./policy/show.js")).runShow,
   ),
   diff: verb(
-    "policy diff BASE [--env NAME] [--dir DIR] [--format text|markdown|json] [--out FILE]",
+    "policy diff BASE [--env NAME] [--dir DIR] [--format text|markdown|json] [--out FILE] [--running URL]",
     "what has another meaning than in a folder or a commit, and how risky that is",
     async () => (await import("./policy/diff.js")).runDiff,
   ),

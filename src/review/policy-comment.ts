@@ -4,13 +4,16 @@ import type { ChangeGroup } from "../policy/by-environment.js";
 import { type Change, RISKS, type Risk } from "../policy/change.js";
 import { worstRisk } from "../policy/risk.js";
 import { boundMarkdown, type MarkdownSection } from "./bound-markdown.js";
-import { plainText } from "./safe-markdown.js";
+import type { HeldValue, InForce } from "./drift-report.js";
+import { plainLine, plainText } from "./safe-markdown.js";
 
 /** What it was compared with, for the footer: `origin/main at 1f2e3d4c5b6a`. */
 export interface ComparedWith {
   readonly base: string;
   /** Sentences such as "the environment eu is new". */
   readonly notes: readonly string[];
+  /** Null: no runtime was asked. */
+  readonly inForce: InForce | null;
 }
 
 const MARKS: Readonly<Record<Risk, string>> = {
@@ -26,6 +29,10 @@ const MARKS: Readonly<Record<Risk, string>> = {
 const PROBLEMS_MAX = 50;
 /** Of one group: so the groups behind it have room, too. */
 const CHANGES_MAX = 100;
+/** So the changes keep their room in the comment whatever a runtime answers. */
+const HELD_MAX = 20;
+/** UTF-16 units of one text in it. */
+const HELD_TEXT_MAX = 200;
 
 /** At most 60,000 characters, cut between environments; safe against mentions and mark-up in names and texts. */
 export function writePolicyComment(groups: readonly ChangeGroup[], compared: ComparedWith): string {
@@ -38,11 +45,11 @@ export function writePolicyComment(groups: readonly ChangeGroup[], compared: Com
     title,
     lines: [`#### ${plainText(title)}`, "", ...table(changes), ""],
   }));
-  return `${boundMarkdown([head, ...sections])}\n`;
+  return `${boundMarkdown([head, ...inForceSection(compared.inForce), ...sections])}\n`;
 }
 
 /** When one of the two sides has problems, there is nothing to compare. */
-export function writeProblemComment(problems: readonly Problem[]): string {
+export function writeProblemComment(problems: readonly Problem[], inForce: InForce | null): string {
   const count = `${problems.length} ${problems.length === 1 ? "problem" : "problems"}`;
   const lines = problems.slice(0, PROBLEMS_MAX).map(({ file, line, column, message, hint }) => {
     const place = plainText(`${file}:${line}:${column}`);
@@ -51,7 +58,60 @@ export function writeProblemComment(problems: readonly Problem[]): string {
   const more = problems.length - lines.length;
   const rest = more > 0 ? [`- … and ${more} more`] : [];
   const head = `### 🚨 The policies have ${count}: nothing can be compared`;
-  return `${boundMarkdown([{ title: "", lines: [head, "", ...lines, ...rest] }])}\n`;
+  const problemSection = { title: "", lines: [head, "", ...lines, ...rest, ""] };
+  return `${boundMarkdown([problemSection, ...inForceSection(inForce)]).trimEnd()}\n`;
+}
+
+const IN_FORCE = "In force now, against the policies";
+
+/** The same for terminals and logs. */
+export function inForceLines(inForce: InForce | null): string[] {
+  if (inForce === null) return [];
+  const title = `${IN_FORCE} (${inForce.address}):`;
+  if ("unknown" in inForce) return [title, `  ${plainLine(couldNotAsk(inForce))}`];
+  if (inForce.held.length === 0) return [title, "  nothing"];
+  const lines = inForce.held.map((one) => `  ${heldCells(one).map(plainLine).join("  ")}`);
+  return [title, ...lines];
+}
+
+function inForceSection(inForce: InForce | null): MarkdownSection[] {
+  if (inForce === null) return [];
+  const lines = [`#### ${IN_FORCE}`, "", ...inForceTable(inForce), ""];
+  return [{ title: IN_FORCE, lines }];
+}
+
+function inForceTable(inForce: InForce): string[] {
+  if ("unknown" in inForce) return [plainText(couldNotAsk(inForce))];
+  const { address, held } = inForce;
+  if (held.length === 0) return [`${plainText(address)}: nothing`];
+  const rows = held.slice(0, HELD_MAX).map((one) => {
+    const cells = heldCells(one).map((text) => plainText(shortened(text)));
+    return `| ${cells.join(" | ")} |`;
+  });
+  const more = held.length - rows.length;
+  return [
+    `${plainText(address)}: a merge does not change what is set there.`,
+    "",
+    "| what | in force | owner | reason | expires |",
+    "|---|---|---|---|---|",
+    ...rows,
+    ...(more > 0 ? [`| and ${more} more | | | | |`] : []),
+  ];
+}
+
+/** Path, value in force, owner, reason, end. */
+function heldCells({ path, value, policyValue, override, unusable }: HeldValue): string[] {
+  const holds = unusable === null ? value : `not ${value}, since ${unusable}`;
+  const by = override ?? { owner: "–", reason: "a set variable", expires: "–" };
+  return [path, `${holds} (the policy: ${policyValue})`, by.owner, by.reason, by.expires];
+}
+
+function couldNotAsk({ address, unknown }: Extract<InForce, { unknown: string }>): string {
+  return `The runtime at ${address} could not be asked: ${unknown}`;
+}
+
+function shortened(text: string): string {
+  return text.length > HELD_TEXT_MAX ? `${text.slice(0, HELD_TEXT_MAX)}…` : text;
 }
 
 /** `1 irreversible, 2 looser changes of the policies`. */

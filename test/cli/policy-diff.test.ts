@@ -1,5 +1,9 @@
 /** `policy diff` and `policy show` as people call them: against a folder, against a commit, and asked wrongly. */
+
+import { once } from "node:events";
 import { cp, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -141,6 +145,67 @@ describe("policy diff", () => {
     expect(answer.err).toContain(
       said === "no policy directory" ? '"test" holds no policies' : said,
     );
+  });
+});
+
+describe("policy diff with a runtime", () => {
+  const override = { id: 1, owner: "ann", reason: "slow disk", until: "2026-03-01T12:00:00Z" };
+  const drift = [{ name: "workers.index.concurrency", policyValue: 4, value: 2, override }];
+  const asked: string[] = [];
+  let answer: { status: number; body: string };
+  let url: string;
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    response.writeHead(answer.status).end(answer.body);
+  });
+  beforeAll(async () => {
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(() => void server.close());
+
+  test("says what holds there, also of one that is not well", async () => {
+    answer = { status: 503, body: JSON.stringify({ status: "unhealthy", drift }) };
+    const { code, out } = await diff("policies", "--running", `${url}/`);
+    expect([code, out.split("\n").slice(1)]).toEqual([
+      0,
+      [
+        `In force now, against the policies (${url}):`,
+        "  workers.index.concurrency  2 (the policy: 4)  ann  slow disk  2026-03-01T12:00:00Z",
+        "",
+      ],
+    ]);
+    expect(asked).toEqual(["GET /health"]);
+    const json = await diff("policies", "--running", url, "--format", "json");
+    expect(JSON.parse(json.out).inForce).toMatchObject({ held: [{ value: "2" }] });
+  });
+
+  test("is told of it by ALGOBRAIN_URL, and by nothing when that is empty", async () => {
+    answer = { status: 200, body: JSON.stringify({ drift: [] }) };
+    const ask = (ALGOBRAIN_URL: string) =>
+      cli(["policy", "diff", "policies", "--format", "markdown"], {
+        ...{ cwd: work, env: { PATH: process.env.PATH!, ALGOBRAIN_URL } },
+      });
+    expect((await ask(url)).out).toContain(`${url}: nothing`);
+    expect((await ask("")).out).not.toContain("In force now");
+    expect(await ask("nowhere")).toMatchObject({
+      ...{ code: 0, out: expect.stringContaining("ALGOBRAIN\\_URL could not be asked") },
+    });
+  });
+
+  test.each([
+    ["something else", 200, "<html>", "it answered 200 with something else than its health"],
+    ["too much", 200, "x".repeat(1_048_577), "answer is larger than 1048576 bytes"],
+  ])("that answers %s fails nothing", async (_what, status, body, said) => {
+    answer = { status, body };
+    const { code, out } = await diff("policies", "--running", url);
+    expect([code, out]).toEqual([0, expect.stringContaining(`could not be asked: ${said}`)]);
+  });
+
+  test.each(["ftp://x", "x", "https://ann:secret@x"])("%s is no address", async (typed) => {
+    const { code, err } = await diff("policies", "--running", typed);
+    expect([code, err]).toEqual([2, expect.stringContaining("expected an address such as")]);
+    expect(err).not.toContain("secret");
   });
 });
 

@@ -117,6 +117,7 @@ const CONTEXT: Readonly<Record<string, string>> = {
   "github.token": TOKEN,
   "github.repository": REPO,
   "github.event.pull_request.number": "1",
+  "vars.ALGOBRAIN_URL": "",
 };
 
 function fill(value: unknown): string {

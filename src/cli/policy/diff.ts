@@ -6,13 +6,19 @@ import { type ChangeGroup, groupByEnvironment } from "../../policy/by-environmen
 import type { Change } from "../../policy/change.js";
 import { diffPolicies } from "../../policy/diff.js";
 import { worstRisk } from "../../policy/risk.js";
-import { writePolicyComment, writeProblemComment } from "../../review/policy-comment.js";
+import type { InForce } from "../../review/drift-report.js";
+import {
+  inForceLines,
+  writePolicyComment,
+  writeProblemComment,
+} from "../../review/policy-comment.js";
 import { loadDirectoryRaw, readPolicyDirectory } from "../../runtime/policy-source.js";
 import { oneOf, parseCommandLine } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
 import { formatTable } from "../table.js";
 import { type BaseDirectory, readBase } from "./base-directory.js";
 import { environmentsIn } from "./environments.js";
+import { askRunning } from "./running.js";
 
 const FORMATS = ["text", "markdown", "json"] as const;
 type Format = (typeof FORMATS)[number];
@@ -22,14 +28,16 @@ const OPTIONS = {
   dir: { type: "string", default: "policies" },
   format: { type: "string", default: "text" },
   out: { type: "string" },
+  running: { type: "string" },
 } as const;
 
 export async function runDiff(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, operands } = parseCommandLine(args, OPTIONS, ["BASE"]);
   const format = oneOf("--format", values.format, FORMATS);
+  const inForce = await askRunning(values.running, io);
   const head = await readPolicyDirectory(values.dir, io);
   const base = await readBase(operands[0], { dir: values.dir, head }, io);
-  const compared = compare({ base, head }, values.env);
+  const compared = { ...compare({ base, head }, values.env), inForce };
   const text = compared.problems.length > 0 ? failed(compared, format) : told(compared, format);
   if (values.out === undefined) for (const line of text.trimEnd().split("\n")) io.out(line);
   else {
@@ -45,6 +53,8 @@ interface Compared {
   readonly notes: readonly string[];
   readonly problems: readonly Problem[];
   readonly groups: readonly ChangeGroup[];
+  /** Null: no runtime was asked. */
+  readonly inForce: InForce | null;
 }
 
 interface Sides {
@@ -52,7 +62,7 @@ interface Sides {
   readonly head: BaseDirectory["directory"];
 }
 
-function compare({ base, head }: Sides, wanted: string | undefined): Compared {
+function compare({ base, head }: Sides, wanted: string | undefined): Omit<Compared, "inForce"> {
   const [old, now] = [environmentsIn(base.directory.files), environmentsIn(head.files)];
   const environments = wanted === undefined ? now : [oneOf("--env", wanted, now)];
   const problems: Problem[] = [];
@@ -83,20 +93,22 @@ function once(problems: readonly Problem[]): Problem[] {
   return [...new Map(problems.map((problem) => [formatProblem(problem), problem])).values()];
 }
 
-function failed({ base, problems }: Compared, format: Format): string {
-  if (format === "markdown") return writeProblemComment(problems);
-  if (format === "json") return `${JSON.stringify({ ok: false, base, problems })}\n`;
-  return problems.map((problem) => `${formatProblem(problem)}\n`).join("");
+function failed({ base, problems, inForce }: Compared, format: Format): string {
+  if (format === "markdown") return writeProblemComment(problems, inForce);
+  if (format === "json") return `${JSON.stringify({ ok: false, base, problems, inForce })}\n`;
+  const lines = [...problems.map(formatProblem), ...inForceLines(inForce)];
+  return lines.map((line) => `${line}\n`).join("");
 }
 
 function told(compared: Compared, format: Format): string {
-  const { base, notes, groups } = compared;
-  if (format === "markdown") return writePolicyComment(groups, { base, notes });
+  const { base, notes, groups, inForce } = compared;
+  if (format === "markdown") return writePolicyComment(groups, compared);
   const changes = groups.flatMap((group) => group.changes);
   if (format === "json")
-    return `${JSON.stringify({ ok: true, base, worst: worstRisk(changes), notes, groups })}\n`;
+    return `${JSON.stringify({ ok: true, base, worst: worstRisk(changes), notes, groups, inForce })}\n`;
   const lines = [...notes, ...groups.flatMap((group) => groupLines(group, groups.length > 1))];
-  return `${(lines.length === 0 ? [summaryOf(compared)] : lines).join("\n")}\n`;
+  const told = lines.length === 0 ? [summaryOf(compared)] : lines;
+  return `${[...told, ...inForceLines(inForce)].join("\n")}\n`;
 }
 
 /** The title is only needed where there is another. */
