@@ -4,7 +4,14 @@ import { builtinModules } from "node:module";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { findCircles, findForeignLibraries, findWrongArrows } from "./rooms.js";
-import { formatFindings, ROOT, type SourceFile, sourceFile, sourceFiles } from "./source-tree.js";
+import {
+  formatFindings,
+  ROOT,
+  resolveImport,
+  type SourceFile,
+  sourceFile,
+  sourceFiles,
+} from "./source-tree.js";
 
 const product = sourceFiles().filter(({ path }) => /^(src|stacks|runbooks)\//.test(path));
 
@@ -20,6 +27,29 @@ test("there is no circle of files, types included", () => {
 test("each library has one owner", () => {
   expect(formatFindings(product.flatMap(findForeignLibraries))).toBe("");
 });
+
+test("no process loads the clients of GitHub and AWS before it speaks to them", () => {
+  const loaded = loadedFrom("src/main.ts", product);
+  expect(loaded).toContain("src/adapter/github.ts");
+  expect(loaded).toContain("pg");
+  const heavy = /^@(octokit|aws-sdk)\//;
+  expect(
+    loaded.filter((one) => heavy.test(one)),
+    "import it late: await import(…)",
+  ).toEqual([]);
+});
+
+/** Files and libraries that are there once a file is imported: ten megabytes a worker are much. */
+function loadedFrom(start: string, files: readonly SourceFile[]): string[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  // Grows while it is walked.
+  const found = new Set([start]);
+  for (const path of found) {
+    for (const { specifier, typeOnly, late } of byPath.get(path)?.imports ?? [])
+      if (!typeOnly && !late) found.add(resolveImport(path, specifier) ?? specifier);
+  }
+  return [...found];
+}
 
 test("what runs in production is a dependency, not a development dependency", () => {
   const manifest = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
@@ -97,6 +127,14 @@ describe("the rules find what they are for", () => {
     expect(librariesOf("src/web/a.ts", 'import { App } from "#cdk";')).toHaveLength(1);
     expect(librariesOf("stacks/a.ts", 'import { App } from "cdktf";')).toHaveLength(1);
     expect(librariesOf("stacks/a.ts", 'import { App } from "#cdk";')).toEqual([]);
+  });
+
+  test("what is loaded at the start, over files, and not what is imported late or as a type", () => {
+    const files = [
+      sourceFile("src/main.ts", 'import "./a/b.js";\nimport type { T } from "@octokit/rest";'),
+      sourceFile("src/a/b.ts", 'export { x } from "pg";\nconst y = await import("@aws-sdk/x");'),
+    ];
+    expect(loadedFrom("src/main.ts", files)).toEqual(["src/main.ts", "src/a/b.ts", "pg"]);
   });
 
   test("a circle of types over three files", () => {

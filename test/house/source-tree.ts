@@ -16,6 +16,8 @@ export interface Import {
   readonly specifier: string;
   readonly line: number;
   readonly typeOnly: boolean;
+  /** `import("x")`: loaded when it is reached, not at the start. */
+  readonly late: boolean;
 }
 
 export interface SourceFile {
@@ -89,6 +91,7 @@ function importsOf(text: string, code: string): Import[] {
       specifier: text.slice(start, end),
       line: lineAt(text, match.index),
       typeOnly: match[2] === "type",
+      late: match[0].includes("("),
     };
   });
 }

@@ -114,6 +114,21 @@ describe.each(paths.map(read))("$path", (workflow) => {
   });
 });
 
+test("what a pull request means is told also of one that fails before: no comment is an old one", () => {
+  const { tree } = read(".github/workflows/check.yml");
+  const jobs = isJsonObject(tree.jobs) ? tree.jobs : {};
+  const { policy, comment } = jobs;
+  const steps = isJsonObject(policy) ? objects(policy.steps) : [];
+  const first = steps.findIndex(({ name }) => name === "Changes");
+  const telling = steps.slice(first);
+  expect(telling.map(({ name, uses }) => String(name ?? uses).split("@")[0])).toEqual([
+    ...["Changes", "Summary", "actions/upload-artifact"],
+  ]);
+  // A step without a condition of its own does not run after one that failed.
+  for (const step of telling) expect(step.if).toMatch(/^\$\{\{ !cancelled\(\) \}\}$/);
+  expect(comment).toMatchObject({ needs: "policy", if: expect.stringContaining("!cancelled()") });
+});
+
 describe("who may write", () => {
   const jobs = paths
     .map(read)
