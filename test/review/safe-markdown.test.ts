@@ -113,7 +113,11 @@ test("our own report passes as it was written", () => {
     },
   ];
   const groups = [{ title: "production", environments: ["production"], changes }];
-  const comment = writePolicyComment(groups, { base: "origin/main at 1f2e3d", notes: [], inForce: null });
+  const comment = writePolicyComment(groups, {
+    base: "origin/main at 1f2e3d",
+    notes: [],
+    inForce: null,
+  });
   expect(safeMarkdown(comment)).toBe(comment.trim());
 });
 
