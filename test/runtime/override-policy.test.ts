@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { readPublished } from "../../src/main/policy.js";
 import type { ChangeRequest } from "../../src/review/change-request.js";
+import { readHeldValues } from "../../src/review/drift-report.js";
 import {
   beginOverride,
   endOverrideNow,
@@ -71,6 +72,15 @@ describe("an emergency setting", () => {
       expect(leader.holder.inForce().set.workers.index?.concurrency).toBe(was);
       expect(leader.holder.drift()).toMatchObject([
         { name: WANTED.path, policyValue: was, value: 2, override: { owner: "ann" } },
+      ]);
+      const told = JSON.parse(JSON.stringify({ drift: leader.holder.drift() }));
+      const { reason, owner } = WANTED;
+      expect(readHeldValues(told), "as whoever reviews a change reads /health").toMatchObject([
+        {
+          path: WANTED.path,
+          value: "2",
+          override: { owner, reason, expires: expect.stringMatching(/^2.*Z$/) },
+        },
       ]);
       expect(await readPolicySummary(db)).toMatchObject({ overrides: 1 });
       expect(words).toMatchObject([{ action: "trigger", audience: "operator" }]);
