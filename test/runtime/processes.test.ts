@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { readStartedJobs, startedJobsPath } from "../../src/runtime/started-jobs.js";
 import type { Database } from "../../src/store/database.js";
 import { readHealingOfJob } from "../../src/store/healing.js";
 import { enqueueJob, enqueueJobs, readJob } from "../../src/store/jobs.js";
@@ -34,9 +35,16 @@ async function stopMain(main: ChildProcess): Promise<void> {
   await exited;
 }
 
+interface Control {
+  main(): ChildProcess;
+  restart(): void;
+  /** The worker in which the handler of this job has started: only then its death is the job's. */
+  startedIn(seq: number): Promise<string>;
+}
+
 async function withRuntime(
   deadAfterMs: number,
-  test: (db: Database, control: { main: () => ChildProcess; restart: () => void }) => Promise<void>,
+  test: (db: Database, control: Control) => Promise<void>,
 ): Promise<void> {
   await withDatabase(async (db, url) => {
     const evidenceDir = await mkdtemp(join(tmpdir(), "algobrain-evidence-"));
@@ -47,6 +55,13 @@ async function withRuntime(
         restart: () => {
           main = startMain(url, deadAfterMs, evidenceDir);
         },
+        startedIn: (seq) =>
+          until(async () => {
+            const holder = (await readJob(db, seq))?.workerId;
+            if (!holder) return null;
+            const started = await readStartedJobs(startedJobsPath(evidenceDir, holder));
+            return started?.includes(seq) && holder;
+          }, "the job runs"),
       });
     } finally {
       await stopMain(main);
@@ -83,10 +98,10 @@ async function completed(db: Database): Promise<number> {
 
 describe("processes that are killed", () => {
   it("a job whose worker is killed in its midst completes on another (HB-heal-02)", async () => {
-    await withRuntime(15_000, async (db) => {
+    await withRuntime(15_000, async (db, { startedIn }) => {
       await twoAlive(db);
       const { seq, id } = await enqueueJob(db, { kind: "index", payload: { hold: 1 } });
-      const holder = await until(async () => (await readJob(db, seq))?.workerId, "the job runs");
+      const holder = await startedIn(seq);
       const victim = (await listWorkers(db)).find((worker) => worker.id === holder);
       const killedMs = performance.now();
       process.kill(victim!.pid!, "SIGKILL");
