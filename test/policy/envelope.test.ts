@@ -210,6 +210,14 @@ test("whatever byte is changed, nothing else than what was signed is believed", 
   );
 });
 
+test("a signature is believed in one spelling only", () => {
+  const { value } = GOOD.signature;
+  const spare = value.slice(0, -1) + String.fromCharCode(value.charCodeAt(value.length - 1) + 1);
+  expect(Buffer.from(spare, "base64url")).toEqual(Buffer.from(value, "base64url"));
+  const signature = { ...GOOD.signature, value: spare };
+  expect(verdictOn({ ...GOOD, signature })).toMatchObject({ ok: false, refusal: "malformed" });
+});
+
 describe("revisions", () => {
   test("the newest itself, read again, is no replay; other content under its number is", () => {
     const newest = { newestRevision: 42, newestDigest: GOOD.digest };

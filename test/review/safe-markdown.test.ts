@@ -93,11 +93,34 @@ function withoutCode(markdown: string): string {
       fence = run[1]!;
     else if (fence !== null) {
       if (run?.[1]?.startsWith(fence) && run[2]!.trim() === "") fence = null;
-    } else
-      lines.push(line.replace(/\\[\\`]/g, "").replace(/(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)/g, ""));
+    } else lines.push(withoutSpans(line));
   }
   expect(fence, "a fence is left open").toBeNull();
   return lines.join("\n");
+}
+
+/** From left to right, as CommonMark reads: outside of code a backslash escapes, inside it does not. */
+function withoutSpans(line: string): string {
+  let outside = "";
+  let rest = line;
+  while (rest !== "") {
+    const run = /^`+/.exec(rest)?.[0] ?? "";
+    const close = run === "" ? -1 : findRun(rest, run.length, run.length);
+    if (/^\\[\\`]/.test(rest)) rest = rest.slice(2);
+    else if (close >= 0) rest = rest.slice(close + run.length);
+    else {
+      outside += run || rest[0];
+      rest = rest.slice(run.length || 1);
+    }
+  }
+  return outside;
+}
+
+/** Where the next run of exactly so many backticks begins, or -1. */
+function findRun(text: string, length: number, from: number): number {
+  for (const { index, 0: run } of text.slice(from).matchAll(/`+/g))
+    if (run.length === length) return from + index;
+  return -1;
 }
 
 function count(text: string, part: string): number {
