@@ -219,28 +219,16 @@ const FLAG_ROWS: Rows = {
 
 const LESS_GUARDED: Meaning = ["looser", "less is held back"];
 const MORE_GUARDED: Meaning = ["stricter", "more is held back"];
+/** What a larger number does. */
+const LETS_MORE = { more: LESS_GUARDED, less: MORE_GUARDED };
+const HOLDS_MORE = { more: MORE_GUARDED, less: LESS_GUARDED };
 
 const ADOPTION_ROWS: Rows = {
-  "adoption.newPagesMax": amount("new pages allowed", plain, {
-    more: LESS_GUARDED,
-    less: MORE_GUARDED,
-  }),
-  "adoption.canaryMs": amount("tried on one process for", duration, {
-    more: MORE_GUARDED,
-    less: LESS_GUARDED,
-  }),
-  "adoption.probationMs": amount("watched for", duration, {
-    more: MORE_GUARDED,
-    less: LESS_GUARDED,
-  }),
-  "adoption.stormPages": amount("pages until it goes back", plain, {
-    more: LESS_GUARDED,
-    less: MORE_GUARDED,
-  }),
-  "adoption.retentionMargin": amount("rows beyond the preview", percent, {
-    more: LESS_GUARDED,
-    less: MORE_GUARDED,
-  }),
+  "adoption.newPagesMax": amount("new pages allowed", plain, LETS_MORE),
+  "adoption.canaryMs": amount("tried on one process for", duration, HOLDS_MORE),
+  "adoption.probationMs": amount("watched for", duration, HOLDS_MORE),
+  "adoption.stormPages": amount("pages until it goes back", plain, LETS_MORE),
+  "adoption.retentionMargin": amount("rows beyond the preview", percent, LETS_MORE),
 };
 
 export const RUNTIME_ROWS: Rows = {
