@@ -34,7 +34,7 @@ import type { Database } from "./store/database.js";
 import { migrate } from "./store/migrate.js";
 import { readMigrationFiles } from "./store/migration-files.js";
 
-export type ServedRole = "all" | "api" | "orchestrator" | "worker";
+export type ServedRole = "all" | "api" | "orchestrator" | "worker" | "executor";
 
 export interface RuntimeOptions {
   readonly config: Config;
@@ -70,8 +70,8 @@ export interface Runtime {
   stop(): Promise<void>;
 }
 
-/** Two: one may be killed, and work goes on. */
-const GENERAL_WORKERS = 2;
+/** Two for the public kinds: one may be killed, and work goes on. */
+const WORKER_LANES: readonly Lane[] = ["general", "general", "internal", "executor"];
 
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const role = options.lane === null ? options.role : `worker-${options.lane}`;
@@ -191,17 +191,17 @@ async function openParts(
     await watched;
     await leaveFollowers(foundation);
   });
-  if (role === "all" || role === "worker") {
+  if (role === "all" || role === "worker" || role === "executor") {
     const argv = [process.execPath, `${options.packageRoot}/bin/algobrain.js`, "serve"] as const;
     const workers = startWorkers(foundation, {
       argv,
       env: options.env,
       childLog: options.childLog,
-      generalCount: GENERAL_WORKERS,
+      lanes: role === "executor" ? ["executor"] : WORKER_LANES,
     });
     opened.push(() => workers.stop());
   }
-  if (role === "worker") return null;
+  if (role === "worker" || role === "executor") return null;
   const caching = await openCaching(foundation, role);
   opened.push(() => caching.close());
   if (role === "all" || role === "orchestrator") {

@@ -3,10 +3,12 @@
  * makes up for its gaps: HTTP errors that do not reject, time-outs that abort nothing, an events call
  * that cannot leave its host (docs/decisions/0007-pagerduty-events-are-our-own-request.md).
  */
+
 import { api } from "@pagerduty/pdjs";
 import type { Delivered, Delivery, Notifier } from "../alert/port.js";
 import { Fault, fault } from "../base/fault.js";
 import { isJsonObject, type JsonObject } from "../base/json.js";
+import { notBuilt } from "../base/not-built.js";
 import { toPlain } from "../message/plain.js";
 import type { Incidents } from "../runbook/port.js";
 import { CREDENTIAL_RETRY_MS, faultOfFailure, faultOfStatus, sendHttp } from "./http.js";
@@ -102,6 +104,8 @@ export interface PagerDutyRestOptions {
 export function createPagerDutyIncidents(options: PagerDutyRestOptions): Incidents {
   let author: string | undefined = options.from;
   return {
+    alerts: () => notBuilt("alerts"),
+    status: () => notBuilt("status"),
     addNote: async (incidentId, text, marker, signal) => {
       const path = `/incidents/${encodeURIComponent(incidentId)}/notes`;
       const written = contentsOf(await rest(options, "get", path, signal));

@@ -8,6 +8,7 @@ import {
 } from "@slack/web-api";
 import type { Delivered, Delivery, Notifier } from "../alert/port.js";
 import { errorMessage, Fault, fault } from "../base/fault.js";
+import { notBuilt } from "../base/not-built.js";
 import { toSlack } from "../message/slack-blocks.js";
 import type { Chat } from "../runbook/port.js";
 import {
@@ -36,7 +37,8 @@ const TIMEOUT_MS = 10_000;
 
 export function createSlack(options: SlackOptions): Slack {
   const chat: Chat = {
-    post: async (channel, message, signal) => {
+    post: async (to, message, signal) => {
+      const { channel } = typeof to === "string" ? { channel: to } : to;
       const body = { channel, ...toSlack(message), ...QUIET_LINKS };
       const posted = await call(options, signal, "chat.postMessage", body);
       return { channel: textOf(posted.channel, channel), ts: textOf(posted.ts, "") };
@@ -44,6 +46,8 @@ export function createSlack(options: SlackOptions): Slack {
     update: async (at, message, signal) => {
       await call(options, signal, "chat.update", { ...at, ...toSlack(message) });
     },
+    ephemeral: () => notBuilt("ephemeral"),
+    find: () => notBuilt("find"),
   };
   return {
     chat,

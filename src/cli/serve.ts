@@ -9,13 +9,14 @@ import { readableLine } from "./readable-log.js";
 import { openConfig } from "./settings.js";
 
 const PORT_MAX = 65_535;
-const ROLES: readonly ServedRole[] = ["all", "api", "orchestrator", "worker"];
+const ROLES: readonly ServedRole[] = ["all", "api", "orchestrator", "worker", "executor"];
 
 export const serveCommand: Command = {
   name: "serve",
   forms: [
     {
-      usage: "serve [--role all|api|orchestrator|worker] [--kinds index,score] [--port 3001]",
+      usage:
+        "serve [--role all|api|orchestrator|worker|executor] [--kinds index,score] [--port 3001]",
       does: "run the service on this machine (what npm start calls)",
     },
   ],
@@ -53,6 +54,7 @@ function laneOf(
   if (text === undefined && kinds === null) return null;
   if (role !== "worker") throw new UsageError("--lane and --kinds go with --role worker");
   if (text !== undefined) return oneOf("--lane", text, LANES);
+  if (kinds?.every((kind) => kind === "runbook") === true) return "executor";
   const internal =
     kinds?.every((kind) => (INTERNAL_KINDS as readonly string[]).includes(kind)) === true;
   return internal ? "internal" : "general";

@@ -34,6 +34,7 @@ export function layGameDayOverlay(policy: PolicySet): Overlay {
             slack: [`${GAME_DAY_PERSON.team}/${GAME_DAY_PERSON.user}`],
             github: null,
             subjects: [],
+            teams: [],
           },
         ],
       },

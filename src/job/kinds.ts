@@ -26,8 +26,8 @@ export const INTERNAL_KINDS = ["runbook", "notice", "inbound"] as const;
 /** Claimed in safe mode, besides the internal lane. */
 export const SAFE_MODE_KINDS: readonly string[] = ["repair", "audit", "alert"];
 
-/** The public kinds run in one, and what must not wait on them in the other. */
-export const LANES = ["general", "internal"] as const;
+/** The public kinds run in one; what must not wait on them, and what acts with rights of its own, each in another. */
+export const LANES = ["general", "internal", "executor"] as const;
 export type Lane = (typeof LANES)[number];
 
 export interface KindSpec {

@@ -24,7 +24,7 @@ const inboundPayload = Type.Object({ inbound_id: rowId("id of a row in control.i
 export type InboundPayload = Static<typeof inboundPayload>;
 
 export const INTERNAL_KIND_SPECS: readonly KindSpec[] = [
-  { kind: "runbook", lane: "internal", payload: runbookPayload },
+  { kind: "runbook", lane: "executor", payload: runbookPayload },
   { kind: "notice", lane: "internal", payload: noticePayload },
   { kind: "inbound", lane: "internal", payload: inboundPayload },
 ];

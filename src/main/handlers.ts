@@ -8,6 +8,8 @@ import type { Notify } from "../runtime/handler/alert.js";
 import { createNoticeHandler } from "../runtime/handler/notice.js";
 import { createRunbookHandler } from "../runtime/handler/runbook.js";
 import { createSystemHandlers } from "../runtime/handler/system.js";
+import { createDatabaseReader, createDatabaseWriter } from "../store/database-care.js";
+import { createSystemReader, createSystemWriter } from "../store/system-care.js";
 import type { Foundation } from "./foundation.js";
 import type { Ports } from "./ports.js";
 import { WORKLOAD } from "./workload.js";
@@ -18,7 +20,14 @@ export function createHandlers(
   registry: RunbookRegistry,
 ): JobHandler[] {
   const { db, policy, clock, random, config } = foundation;
-  const shared = { db, policy, clock, random, registry, ...ports };
+  const care = {
+    backupsDir: join(config.home, "backups"),
+    directUrl: foundation.directUrl,
+    poolSize: () => config.overrides.poolSize ?? policy().infrastructure.database.poolSize,
+  };
+  const database = { ...createDatabaseReader(db, care), ...createDatabaseWriter(db, care) };
+  const system = { ...createSystemReader(db), ...createSystemWriter(db) };
+  const shared = { db, policy, clock, random, registry, database, system, ...ports };
   return [
     ...WORKLOAD.createHandlers({
       ...{ db, git: ports.git, cache: ports.cache },

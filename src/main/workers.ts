@@ -1,4 +1,4 @@
-/** The worker processes of this machine, supervised: two for the public kinds, one for the internal lane. */
+/** The worker processes of this machine, supervised: two for the public kinds, one each for the internal lane and for runbooks. */
 import type { Lane } from "../job/kinds.js";
 import type { ChildProgram } from "../runtime/child.js";
 import { recoverWorker } from "../runtime/recover.js";
@@ -12,7 +12,8 @@ export interface WorkersOptions {
   /** The environment of the children, besides the database and home that we name. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly childLog: number | undefined;
-  readonly generalCount: number;
+  /** One process each. */
+  readonly lanes: readonly Lane[];
 }
 
 /** A child drains first; what it then still runs is ended and goes back to the queue. */
@@ -28,10 +29,9 @@ const NOT_FOR_WORKERS: readonly string[] = [
 ];
 
 export function startWorkers(foundation: Foundation, options: WorkersOptions): Supervisor {
-  const lanes: Lane[] = [...Array<Lane>(options.generalCount).fill("general"), "internal"];
   const supervisor = createSupervisor({
     ...foundation,
-    programs: lanes.map((lane, i) => program(foundation, options, lane, i + 1)),
+    programs: options.lanes.map((lane, i) => program(foundation, options, lane, i + 1)),
     onWorkerGone: async (workerId) => {
       await recoverWorker(workerId, foundation);
     },

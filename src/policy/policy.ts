@@ -196,6 +196,7 @@ export interface Person {
   readonly github: string | null;
   /** JWT subjects. */
   readonly subjects: readonly string[];
+  readonly teams: readonly string[];
 }
 
 export interface AccessRule {
@@ -206,6 +207,10 @@ export interface AccessRule {
   readonly doors: readonly Door[];
   /** How many other people must agree. */
   readonly approvals: number;
+  /** Who they may be: with at least this role, and of this team; null: of any. */
+  readonly approvers: { readonly role: Role; readonly team: string | null };
+  /** Milliseconds until nobody's answer is a no. */
+  readonly approvalWithinMs: number;
 }
 
 export interface Access {
@@ -228,7 +233,42 @@ export interface Automation {
     | { readonly on: "alert"; readonly level: string };
   readonly runbook: string;
   readonly params: JsonObject;
-  readonly guard: { readonly cooldownMs: number; readonly perHourMax: number };
+  readonly guard: AutomationGuard;
+  /** What people grant before it has earned it; null: nothing, and it asks people first. */
+  readonly trust: { readonly level: PromotionLevel; readonly because: string } | null;
+}
+
+export interface AutomationGuard {
+  readonly cooldownMs: number;
+  readonly cooldownAfterFailureMs: number;
+  readonly perHourMax: number;
+  readonly perTargetPerHourMax: number;
+  /** Targets that one run may touch. */
+  readonly targetsMax: number;
+  /** Causes that come this soon after another's join its run. */
+  readonly foldMs: number;
+}
+
+/** How far a runbook is trusted without a person: never, when people agree, or alone. */
+export const PROMOTION_LEVELS = ["manual", "approve", "auto"] as const;
+export type PromotionLevel = (typeof PROMOTION_LEVELS)[number];
+
+export interface PromotionRules {
+  readonly toApprove: { readonly drills: number; readonly verified: number };
+  /** `days`: distinct days with a verified run. */
+  readonly toAuto: { readonly drills: number; readonly verified: number; readonly days: number };
+  /** Failures in a row after which a level is lost. */
+  readonly demoteAfter: number;
+}
+
+/** What bounds all automatic runs together. */
+export interface AutomationLimits {
+  readonly globalPerHourMax: number;
+  /** Failed verifications in a row after which a runbook no longer runs by itself. */
+  readonly breakerAfter: number;
+  /** Runs of ours on the way to a cause that may still start another. */
+  readonly depthMax: number;
+  readonly promotion: PromotionRules;
 }
 
 export interface WorkerKind {
@@ -266,6 +306,7 @@ export interface Healing {
   readonly workerDeadAfterMs: number;
   /** By kind of dependency, every default filled. Missing in a set that an older version has published. */
   readonly breakers?: Readonly<Record<DependencyKind, BreakerRules>>;
+  readonly automation: AutomationLimits;
 }
 
 export interface ScalingTarget {

@@ -3,7 +3,7 @@
  * unit of their metric. Only called when no check found anything, so nothing here can fail.
  */
 import { assert } from "../base/assert.js";
-import { parseDuration } from "../base/duration.js";
+import { MINUTE_MS, parseDuration } from "../base/duration.js";
 import { EVERY_DEFAULT_MS } from "./check/alerts.js";
 import type {
   Access,
@@ -231,6 +231,14 @@ function resolveHealing(raw: Raw<"healing">): Healing {
     crashMax: raw.crashMax,
     workerDeadAfterMs: toMs(raw.workerDeadAfter),
     breakers: resolveBreakers(raw.breakers),
+    automation: {
+      ...{ globalPerHourMax: 20, breakerAfter: 3, depthMax: 1 },
+      promotion: {
+        toApprove: { drills: 2, verified: 3 },
+        toAuto: { drills: 3, verified: 10, days: 3 },
+        demoteAfter: 1,
+      },
+    },
   };
 }
 
@@ -309,11 +317,14 @@ function resolveAccess(raw: Raw<"access">): Access {
       slack,
       github,
       subjects,
+      teams: [],
     })),
     rules: raw.rules.map(({ runbook = null, danger = null, ...rule }) => ({
       runbook,
       danger,
       ...rule,
+      approvers: { role: rule.role, team: null },
+      approvalWithinMs: 30 * MINUTE_MS,
     })),
   };
 }
@@ -324,7 +335,15 @@ function resolveAutomation(name: string, raw: Raw<"automation">[string]): Automa
     when: resolveWhen(raw.when),
     runbook: raw.runbook,
     params: raw.params ?? {},
-    guard: { cooldownMs: toMs(raw.guard.cooldown), perHourMax: raw.guard.perHourMax },
+    guard: {
+      cooldownMs: toMs(raw.guard.cooldown),
+      cooldownAfterFailureMs: 2 * toMs(raw.guard.cooldown),
+      perHourMax: raw.guard.perHourMax,
+      perTargetPerHourMax: 2,
+      targetsMax: 1,
+      foldMs: 10 * MINUTE_MS,
+    },
+    trust: null,
   };
 }
 

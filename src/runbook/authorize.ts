@@ -16,6 +16,17 @@ export interface Actor {
   readonly name: string;
   readonly role: Role;
   readonly door: Door;
+  /** Who of access.yaml it is; null or absent: a service, or nobody we know. */
+  readonly person?: string | null | undefined;
+}
+
+/** Who must agree before it happens, and within how many milliseconds. */
+export interface ApprovalRule {
+  readonly needed: number;
+  readonly role: Role;
+  /** Null: of any team. */
+  readonly team: string | null;
+  readonly withinMs: number;
 }
 
 export type AuthorizeReason =

@@ -9,7 +9,8 @@ import { PUBLIC_KINDS } from "../job/kinds.js";
 import { mayMove } from "../job/transition.js";
 import type { MessageTable } from "../message/message.js";
 import type { Danger } from "../policy/policy.js";
-import type { RuntimeReader, RuntimeWriter, ShellResult } from "./port.js";
+import type { Readers, ShellResult, Writers } from "./port.js";
+import { TOUCHES_NOTHING, type Touches } from "./power.js";
 
 export { PUBLIC_KINDS, Type };
 
@@ -75,7 +76,9 @@ export interface ReadContext<P> {
   /** Aborted by cancellation, the runbook's deadline and shutdown. */
   readonly signal: AbortSignal;
   now(): Date;
-  readonly runtime: RuntimeReader;
+  readonly runtime: Readers["runtime"];
+  readonly database: Readers["database"];
+  readonly system: Readers["system"];
   readonly shell: ReadingShell;
   /** A line of progress: kept with the step and shown in the living message. */
   say(line: string): void;
@@ -88,7 +91,9 @@ export interface PlannedContext<P> extends ReadContext<P> {
 }
 
 export interface ActContext<P> extends PlannedContext<P> {
-  readonly runtime: RuntimeReader & RuntimeWriter;
+  readonly runtime: Readers["runtime"] & Writers["runtime"];
+  readonly database: Readers["database"] & Writers["database"];
+  readonly system: Readers["system"] & Writers["system"];
   readonly shell: WritingShell;
 }
 
@@ -104,11 +109,24 @@ export type Repeat<P> =
   | "never"
   | { check(context: PlannedContext<P>): Promise<"done" | "not-done" | "unknown"> };
 
+/** How a step is taken back. */
+export interface Undo<P> {
+  /** Words for the record, e.g. `resume the queue`. */
+  readonly name: string;
+  readonly repeat: Repeat<P>;
+  /** `done`: what the step gave as `value`. */
+  run(context: ActContext<P> & { readonly done: Json | undefined }): Promise<Answer | string>;
+}
+
 export interface Step<D extends Danger, P> {
   /** Words that a sleepy person understands; unique in the runbook. */
   readonly name: string;
   readonly repeat: Repeat<P>;
+  /** Milliseconds for one try; by default what is left of the run. */
+  readonly timeoutMs?: number;
   run(context: StepContext<D, P>): Promise<Answer | string>;
+  /** Of what changes something. `never` says why not, and is shown before anyone agrees. */
+  readonly undo?: Undo<P> | { readonly never: string };
 }
 
 export interface Definition<D extends Danger, S extends TObject> {
@@ -138,6 +156,16 @@ export interface Definition<D extends Danger, S extends TObject> {
   };
   /** The next command to type when it did not work out. */
   next?(params: Static<S>): string;
+  /** What it may touch; by default nothing of the database and no program that changes anything. */
+  readonly touches?: Touches;
+  /** When another run holds a target: come back until the time-out (default), or say no at once, with the holder. */
+  readonly whenLocked?: "wait" | "refuse";
+  /** Taken back by itself when it could not be verified, was cancelled or ran out of time (default in V), or only when a person says so. */
+  readonly undoOnFailure?: "always" | "asked";
+  /** Targets that one run may have; default 1. */
+  readonly targetsMax?: number;
+  /** For its page: when to use it, and what to look at after. Markdown, two or three sentences. */
+  readonly guide?: string;
 }
 
 /** A runbook whose parameter type is forgotten: how the registry and the executor see it. */
@@ -154,6 +182,11 @@ export interface Runbook {
   readonly steps: readonly Step<"V", JsonObject>[];
   readonly verify: Definition<"V", TObject>["verify"] | undefined;
   next(params: JsonObject): string | undefined;
+  readonly touches: Touches;
+  readonly whenLocked: "wait" | "refuse";
+  readonly undoOnFailure: "always" | "asked";
+  readonly targetsMax: number;
+  readonly guide: string | undefined;
 }
 
 export function defineRunbook<const D extends Danger, S extends TObject>(
@@ -178,5 +211,10 @@ export function defineRunbook<const D extends Danger, S extends TObject>(
     steps: erased.steps as readonly Step<"V", JsonObject>[],
     verify: erased.verify,
     next: (params) => erased.next?.(params),
+    touches: definition.touches ?? TOUCHES_NOTHING,
+    whenLocked: definition.whenLocked ?? "wait",
+    undoOnFailure: definition.undoOnFailure ?? (definition.danger === "V" ? "always" : "asked"),
+    targetsMax: definition.targetsMax ?? 1,
+    guide: definition.guide,
   };
 }

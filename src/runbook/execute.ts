@@ -46,7 +46,9 @@ async function makePlan(execution: Execution): Promise<Plan> {
   if (run.plan) return run.plan;
   const key: StepKey = { phase: "plan", ordinal: 0, name: "plan" };
   const plan = await record(execution, key, async (transcript) => {
-    const value = await runbook.plan(readOnly(contextFor(execution, NO_PLAN, transcript)));
+    const value = await runbook.plan(
+      readOnly(execution, contextFor(execution, NO_PLAN, transcript)),
+    );
     return { value, answer: { text: value.text } };
   });
   await recorder.keepPlan(plan);
@@ -108,7 +110,7 @@ async function judgeInterrupted(
   const effect =
     step.repeat === "never"
       ? "unknown"
-      : await step.repeat.check(readOnly(contextFor(execution, plan, transcript)));
+      : await step.repeat.check(readOnly(execution, contextFor(execution, plan, transcript)));
   if (effect === "not-done") return null;
   const output = [earlier.output, transcript.text].filter(Boolean).join("\n");
   if (effect === "done") {
@@ -134,7 +136,9 @@ async function runStep(
     const full = contextFor(execution, plan, transcript);
     // A runbook that only reads is not handed anything that writes, whatever its code believes.
     const context =
-      execution.runbook.danger === "R" ? (readOnly(full) as ActContext<JsonObject>) : full;
+      execution.runbook.danger === "R"
+        ? (readOnly(execution, full) as ActContext<JsonObject>)
+        : full;
     const said = await step.run(context);
     const answer = typeof said === "string" ? { text: said } : said;
     return { value: answer, answer };
@@ -147,7 +151,7 @@ async function verify(execution: Execution, plan: Plan): Promise<string> {
   if (!rule) return execution.answers.at(-1)?.answer.text.split("\n")[0] || "done";
   const key: StepKey = { phase: "verify", ordinal: 0, name: "verify" };
   const verdict = await record(execution, key, async (transcript) => {
-    const context = readOnly(contextFor(execution, plan, transcript));
+    const context = readOnly(execution, contextFor(execution, plan, transcript));
     const deadline = execution.now().getTime() + rule.withinMs(execution.run.params);
     for (;;) {
       const found = await rule.check(context);

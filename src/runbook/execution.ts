@@ -1,7 +1,7 @@
 /** What travels through the walk over a run: its ports, its record so far, and what runbook code is handed. */
 import type { JsonObject } from "../base/json.js";
 import type { ActContext, Answer, Plan, PlannedContext, Runbook } from "./define.js";
-import type { RuntimeReader, RuntimeWriter, Shell } from "./port.js";
+import type { Readers, Shell, Writers } from "./port.js";
 import { recordedShell } from "./recorded-shell.js";
 import type { Run, StepEnding, StepKey, StepRecord } from "./run.js";
 import type { Transcript } from "./transcript.js";
@@ -20,8 +20,8 @@ export interface Recorder {
 
 export interface ExecutionPorts {
   readonly recorder: Recorder;
-  readonly reader: RuntimeReader;
-  readonly writer: RuntimeWriter;
+  readonly readers: Readers;
+  readonly writers: Writers;
   readonly shell: Shell;
   now(): Date;
   /** Resolves after `ms` or when the signal aborts; never rejects. */
@@ -44,13 +44,15 @@ export function contextFor(
   plan: Plan,
   transcript: Transcript,
 ): ActContext<JsonObject> {
-  const { run, signal, reader, writer, answers } = execution;
+  const { run, signal, readers, writers, answers } = execution;
   return {
     runId: run.id,
     params: run.params,
     signal,
     now: execution.now,
-    runtime: { ...reader, ...writer },
+    runtime: { ...readers.runtime, ...writers.runtime },
+    database: { ...readers.database, ...writers.database },
+    system: { ...readers.system, ...writers.system },
     shell: recordedShell(execution.shell, transcript, signal),
     say: (line) => transcript.add(line),
     plan,
@@ -58,13 +60,10 @@ export function contextFor(
   };
 }
 
-/** The same without anything that writes: for plans, checks, verification, and runbooks that only read. */
-export function readOnly(context: ActContext<JsonObject>): PlannedContext<JsonObject> {
-  const {
-    retryJob: _retry,
-    pauseQueue: _pause,
-    resumeQueue: _resume,
-    ...runtime
-  } = context.runtime;
-  return { ...context, runtime, shell: { read: context.shell.read } };
+/** The same with what reads alone: for plans, checks, verification, and runbooks that only read. */
+export function readOnly(
+  { readers }: Pick<Execution, "readers">,
+  context: ActContext<JsonObject>,
+): PlannedContext<JsonObject> {
+  return { ...context, ...readers, shell: { read: context.shell.read } };
 }

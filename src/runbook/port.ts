@@ -1,4 +1,5 @@
 /** The outside world as runbooks may see it. Adapters fit these; tests hand in fakes. */
+import type { JsonObject } from "../base/json.js";
 import type { JobStatus } from "../job/job.js";
 import type { Message } from "../message/message.js";
 
@@ -15,6 +16,16 @@ export interface ShellOptions {
   readonly outputMaxBytes?: number;
   /** Each decoded, redacted line as it comes. */
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
+  /** Called before the program begins: it begins when this resolves, and never when this rejects. */
+  readonly onStarted?: (group: ProcessGroupRef) => Promise<void>;
+  /** `run-17/3`: in the environment of all that it starts, so that who leaves the group is found too. */
+  readonly mark?: string;
+}
+
+export interface ProcessGroupRef {
+  readonly pgid: number;
+  /** Of its leader, unique over restarts of the machine; null where the system tells none. */
+  readonly processKey: string | null;
 }
 
 export interface ShellResult {
@@ -26,6 +37,10 @@ export interface ShellResult {
   readonly stderr: string;
   readonly droppedBytes: number;
   readonly durationMs: number;
+  /** After an ending by force: nothing of its group is left. */
+  readonly confirmedEmpty?: boolean;
+  /** Processes that had left the group and were ended too. */
+  readonly strays?: number;
 }
 
 /** Programs by argument list: no text is ever parsed by a shell unless the caller names one. */
@@ -39,20 +54,59 @@ export interface Shell {
   lines(argv: readonly string[], options: ShellOptions): AsyncIterable<string>;
 }
 
-/** A message in chat that is posted once and then edited. */
-export interface Chat {
-  post(
-    channel: string,
-    message: Message,
-    signal: AbortSignal,
-  ): Promise<{ channel: string; ts: string }>;
-  update(at: { channel: string; ts: string }, message: Message, signal: AbortSignal): Promise<void>;
+export interface ChatTarget {
+  readonly channel: string;
+  /** Below this message. */
+  readonly threadTs?: string | undefined;
+  /** Goes with the message unseen, so that `find` finds it. */
+  readonly key?: string | undefined;
 }
 
-/** The paging system's incident. */
+export interface ChatAt {
+  readonly channel: string;
+  readonly ts: string;
+}
+
+/** A message in chat that is posted once and then edited. */
+export interface Chat {
+  post(to: string | ChatTarget, message: Message, signal: AbortSignal): Promise<ChatAt>;
+  update(at: ChatAt, message: Message, signal: AbortSignal): Promise<void>;
+  /** Only this person sees it. */
+  ephemeral(
+    to: { readonly channel: string; readonly user: string },
+    message: Message,
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** The post with this key, when the answer to it was lost. `cannot-tell`: the app may not read the channel. */
+  find(
+    channel: string,
+    key: string,
+    since: Date,
+    signal: AbortSignal,
+  ): Promise<ChatAt | "absent" | "cannot-tell">;
+}
+
+export interface IncidentAlert {
+  readonly summary: string;
+  readonly severity: string | null;
+  readonly details: JsonObject;
+}
+
+export type IncidentStatus = "triggered" | "acknowledged" | "resolved" | "unknown";
+
+/** The paging system's incident: read, and told of in notes; never acknowledged, resolved or opened again by us. */
 export interface Incidents {
   /** Adds a note; looks for `marker` first, so that a repeat adds nothing. */
   addNote(incidentId: string, text: string, marker: string, signal: AbortSignal): Promise<void>;
+  /** What its webhook leaves out. */
+  alerts(incidentId: string, signal: AbortSignal): Promise<readonly IncidentAlert[]>;
+  status(incidentId: string, signal: AbortSignal): Promise<IncidentStatus>;
+}
+
+/** A run as its executor holds it: what it writes names both. */
+export interface RunRef {
+  readonly seq: number;
+  readonly fence: number;
 }
 
 /** A job as a runbook sees it. */
@@ -70,6 +124,29 @@ export interface JobView {
   readonly completedAt: Date | null;
   /** Grows with every move: a larger one than before means that somebody moved the job. */
   readonly fence: number;
+  readonly payload: JsonObject;
+  readonly priority: number;
+}
+
+export interface FailedFilter {
+  /** Null: all public kinds. */
+  readonly kind: string | null;
+  /** Failed within this long. */
+  readonly sinceMs: number;
+}
+
+export interface FailedCount {
+  readonly matching: number;
+  /** The commonest first. */
+  readonly byError: readonly { readonly error: string; readonly count: number }[];
+  /** What `rerunFailed` is bound to: it stops when there are more by then. */
+  readonly token: string;
+}
+
+export interface MovedJobs {
+  /** Where they were. */
+  readonly priority: number;
+  readonly seqs: readonly number[];
 }
 
 export interface HealingView {
@@ -141,6 +218,15 @@ export interface RuntimeReader {
   /** Jobs of the kind that a worker began after that time. */
   startedSince(kind: string, since: Date): Promise<number>;
   safeMode(): Promise<{ readonly active: boolean; readonly reason: string | null }>;
+  /** Newest first. */
+  quarantined(limit: number): Promise<readonly JobView[]>;
+  countFailed(filter: FailedFilter): Promise<FailedCount>;
+  /** Pending jobs of the kind by priority. */
+  pendingOf(
+    kind: string,
+  ): Promise<readonly { readonly priority: number; readonly count: number }[]>;
+  /** What the kind's schema says against the payload, each with its pointer; none: it fits. */
+  checkPayload(kind: string, payload: JsonObject): readonly string[];
 }
 
 /** What runbooks may change. Every call is one fenced, audited statement in the name of the run's actor. */
@@ -160,4 +246,171 @@ export interface RuntimeWriter {
   }): Promise<void>;
   /** False when it was not paused. */
   resumeQueue(request: { readonly kind: string; readonly reason: string }): Promise<boolean>;
+  /** In batches, spread over time; stops by itself when more match than were counted. */
+  rerunFailed(
+    request: FailedFilter & {
+      readonly limit: number;
+      readonly token: string;
+      readonly spacingMs: number;
+      readonly reason: string;
+    },
+  ): Promise<{
+    readonly acted: number;
+    readonly stopped: string | null;
+    readonly seqs: readonly number[];
+  }>;
+  cancelJob(request: {
+    readonly seq: number;
+    readonly reason: string;
+  }): Promise<{ readonly before: JobStatus }>;
+  /** Only while the job is as it was seen (`fence`). */
+  correctJob(request: {
+    readonly seq: number;
+    readonly fence: number;
+    readonly payload: JsonObject;
+    readonly reason: string;
+  }): Promise<void>;
+  prioritize(request: {
+    readonly kind: string;
+    /** Null: of any priority. */
+    readonly from: number | null;
+    readonly to: number;
+    readonly reason: string;
+  }): Promise<{ readonly moved: readonly MovedJobs[] }>;
+  /** Those that still wait go back to where they were; returns how many. */
+  restorePriorities(request: {
+    readonly moved: readonly MovedJobs[];
+    readonly reason: string;
+  }): Promise<number>;
+}
+
+/** A session of the database server, as `pg_stat_activity` tells of it (X-35). */
+export interface SessionView {
+  readonly pid: number;
+  readonly startedAt: Date;
+  readonly queryAt: Date | null;
+  readonly application: string;
+  readonly state: string | null;
+  readonly stateMs: number | null;
+  readonly statementMs: number | null;
+  readonly transactionMs: number | null;
+  readonly wait: string | null;
+  /** Its first 500 characters. */
+  readonly statement: string;
+  /** Of our own programs. */
+  readonly ours: boolean;
+}
+
+export interface ConnectionCount {
+  readonly max: number;
+  readonly reserved: number;
+  readonly used: number;
+  readonly ours: number;
+  readonly poolSize: number;
+}
+
+export interface BackupView {
+  readonly id: string;
+  readonly takenAt: Date;
+  readonly method: string;
+  readonly bytes: number;
+  readonly verified: boolean;
+  readonly tables: number;
+}
+
+export interface DatabaseReader {
+  sessions(): Promise<readonly SessionView[]>;
+  connections(): Promise<ConnectionCount>;
+  /** Newest first. */
+  backups(): Promise<readonly BackupView[]>;
+  /** Rows of the tables that matter; null: of this database. */
+  counts(database: string | null): Promise<Readonly<Record<string, number>>>;
+}
+
+/** `changed`: another session has that number, or it does something else by now. `protected`: not one that may be ended. */
+export type EndedSession = "ended" | "gone" | "changed" | "protected";
+
+export interface DatabaseWriter {
+  endSession(request: {
+    readonly session: Pick<SessionView, "pid" | "startedAt" | "queryAt">;
+    readonly how: "cancel" | "terminate";
+  }): Promise<EndedSession>;
+  backup(request: {
+    readonly mode: "full" | "schema" | "table";
+    readonly table?: string | undefined;
+    readonly signal: AbortSignal;
+  }): Promise<{
+    readonly id: string;
+    readonly method: string;
+    readonly sha256: string;
+    readonly tables: number;
+  }>;
+  removeBackup(id: string): Promise<void>;
+  /** Into a new database; never over one that is there. */
+  restoreInto(request: {
+    readonly backup: string;
+    readonly database: string;
+    readonly signal: AbortSignal;
+  }): Promise<{ readonly tables: number; readonly rows: number }>;
+  /** Only what `restoreInto` made (`algobrain_restore_…`), and only while nobody is connected. */
+  dropRestored(database: string): Promise<boolean>;
+}
+
+export interface Finding {
+  readonly what: string;
+  readonly status: "ok" | "warn" | "fail";
+  readonly found: string;
+  readonly remedy: string | null;
+}
+
+export interface DependencyView {
+  readonly name: string;
+  readonly state: "closed" | "open" | "half_open";
+  readonly reason: string | null;
+  readonly failures: number;
+  readonly until: Date | null;
+}
+
+export interface SystemReader {
+  diagnose(signal: AbortSignal): Promise<readonly Finding[]>;
+  brokenInvariants(): Promise<readonly { readonly invariant: string; readonly count: number }[]>;
+  dependencies(): Promise<readonly DependencyView[]>;
+  probe(
+    dependency: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly ok: boolean; readonly found: string }>;
+}
+
+export interface SystemWriter {
+  exitSafeMode(request: { readonly reason: string }): Promise<void>;
+  enterSafeMode(request: { readonly reason: string }): Promise<void>;
+  resetBreaker(request: { readonly dependency: string; readonly reason: string }): Promise<void>;
+  openBreaker(request: {
+    readonly dependency: string;
+    readonly forMs: number;
+    readonly reason: string;
+  }): Promise<void>;
+}
+
+/** What may be looked at. */
+export interface Readers {
+  readonly runtime: RuntimeReader;
+  readonly database: DatabaseReader;
+  readonly system: SystemReader;
+}
+
+/** What may be changed: handed only to steps of runbooks that say they change something. */
+export interface Writers {
+  readonly runtime: RuntimeWriter;
+  readonly database: DatabaseWriter;
+  readonly system: SystemWriter;
+}
+
+/** A place outside the database where heads of the audit chain are kept (X-68). */
+export interface AnchorPlace {
+  /** `file:…` or `s3://…`. */
+  readonly place: string;
+  put(name: string, text: string, signal: AbortSignal): Promise<"stored" | "exists">;
+  list(signal: AbortSignal): Promise<readonly string[]>;
+  read(name: string, signal: AbortSignal): Promise<string>;
 }

@@ -54,7 +54,32 @@ export interface Run {
   readonly requestedAt: Date;
   readonly startedAt: Date | null;
   readonly endedAt: Date | null;
+  /** Of the repository of the runbooks, when it was asked for; null: not known. */
+  readonly commit: string | null;
+  /** What no other run may touch meanwhile, sorted. */
+  readonly targets: readonly string[];
+  /** Who of access.yaml asked; null: a service, or nobody we know. */
+  readonly person: string | null;
+  readonly waitingFor: "approval" | null;
+  /** SHA-256 of what people agree to: commit, runbook, parameters, plan, targets. */
+  readonly boundHash: string | null;
+  /** The run that this one takes back. */
+  readonly undoOf: number | null;
+  readonly undone: Undone | null;
+  /** Null: it has nothing to verify, or never came to it. */
+  readonly verified: boolean | null;
+  /** `incident:Q1…`, `alert:AR-06/instance`, `api:<subject>/<key>`. */
+  readonly causeKey: string | null;
+  /** Runs of ours on the way to this cause. */
+  readonly causeDepth: number;
+  readonly isDrill: boolean;
+  readonly deadlineAt: Date | null;
+  /** Until then its executor holds it; null: nobody does. */
+  readonly leaseUntil: Date | null;
+  readonly jobSeq: number | null;
 }
+
+export type Undone = "complete" | "failed";
 
 const PHASES = ["plan", "act", "verify", "undo"] as const;
 export type Phase = (typeof PHASES)[number];
@@ -64,6 +89,8 @@ export interface StepKey {
   readonly phase: Phase;
   readonly ordinal: number;
   readonly name: string;
+  /** In the phase undo: ordinal of the step that is taken back. */
+  readonly undoes?: number | undefined;
 }
 
 export interface StepRecord extends StepKey {
@@ -86,6 +113,24 @@ export interface RunEnding {
   /** One sentence for people. */
   readonly outcome: string;
   readonly output: RunOutput | null;
+  readonly verified?: boolean | undefined;
+  readonly undone?: Undone | undefined;
+}
+
+export interface RunLine {
+  /** From 1, without gaps but for what was too much to keep. */
+  readonly lineNo: number;
+  readonly at: Date;
+  readonly phase: Phase;
+  readonly ordinal: number;
+  readonly stream: "say" | "cmd" | "out" | "err";
+  /** Decoded, redacted, capped. */
+  readonly text: string;
+}
+
+/** Thrown when a run begins to wait for people: its job ends, nothing failed. */
+export class RunParked extends Error {
+  override readonly name = "RunParked";
 }
 
 /** Why a run stops before its end. Carried as the reason of the abort signal, or thrown. */

@@ -26,18 +26,23 @@ export function guardChat(chat: Chat, guard: DependencyGuard): Chat {
   const guarded = <T>(signal: AbortSignal, work: () => Promise<T>) =>
     guard({ dependency: "slack", signal }, work);
   return {
-    post: (channel, message, signal) => guarded(signal, () => chat.post(channel, message, signal)),
+    post: (to, message, signal) => guarded(signal, () => chat.post(to, message, signal)),
     update: (at, message, signal) => guarded(signal, () => chat.update(at, message, signal)),
+    ephemeral: (to, message, signal) => guarded(signal, () => chat.ephemeral(to, message, signal)),
+    find: (channel, key, since, signal) =>
+      guarded(signal, () => chat.find(channel, key, since, signal)),
   };
 }
 
 /** PagerDuty's REST API has limits of its own: used up by notes, they must not hold back a page. */
 export function guardIncidents(incidents: Incidents, guard: DependencyGuard): Incidents {
+  const guarded = <T>(signal: AbortSignal, work: () => Promise<T>) =>
+    guard({ dependency: "pagerduty-incidents", signal }, work);
   return {
     addNote: (incidentId, text, marker, signal) =>
-      guard({ dependency: "pagerduty-incidents", signal }, () =>
-        incidents.addNote(incidentId, text, marker, signal),
-      ),
+      guarded(signal, () => incidents.addNote(incidentId, text, marker, signal)),
+    alerts: (incidentId, signal) => guarded(signal, () => incidents.alerts(incidentId, signal)),
+    status: (incidentId, signal) => guarded(signal, () => incidents.status(incidentId, signal)),
   };
 }
 

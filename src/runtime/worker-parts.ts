@@ -69,7 +69,7 @@ export interface EngineParts {
 }
 
 export function createEngine(options: WorkerOptions, parts: EngineParts): Engine {
-  const globalCap = options.lane === "internal" ? null : options.globalCap;
+  const globalCap = options.lane !== "general" ? null : options.globalCap;
   const aheadMax = globalCap === null ? AHEAD_MAX : Math.floor(globalCap * AHEAD_SHARE);
   const load = new KindLoad(aheadMax);
   const limits = new ClaimLimits({ workerId: parts.workerId, globalCap });

@@ -1,5 +1,6 @@
 /** The runtime as runbooks see it: named statements with parameters (X-68), each change in the actor's name. */
 import { fault } from "../base/fault.js";
+import { notBuilt } from "../base/not-built.js";
 import { PUBLIC_KINDS } from "../job/kinds.js";
 import type {
   AuditView,
@@ -37,6 +38,10 @@ export function createRuntimeReader(
       const { active, reason } = await readSafeMode(sql);
       return { active, reason };
     },
+    quarantined: () => notBuilt("quarantined"),
+    countFailed: () => notBuilt("countFailed"),
+    pendingOf: () => notBuilt("pendingOf"),
+    checkPayload: () => notBuilt("checkPayload"),
   };
 }
 
@@ -55,6 +60,11 @@ export function createRuntimeWriter(db: Database, actor: string, now: () => Date
       await pauseQueue(db, { kind: toQueue(kind), reason, by: actor, expiresAt });
     },
     resumeQueue: ({ kind }) => resumeQueue(db, { kind: toQueue(kind), by: actor }),
+    rerunFailed: () => notBuilt("rerunFailed"),
+    cancelJob: () => notBuilt("cancelJob"),
+    correctJob: () => notBuilt("correctJob"),
+    prioritize: () => notBuilt("prioritize"),
+    restorePriorities: () => notBuilt("restorePriorities"),
   };
 }
 
@@ -71,7 +81,7 @@ function toWord(queue: string): string {
 
 async function readJobView(sql: Sql, seq: number): Promise<JobView | null> {
   const { rows } = await sql.query<JobView>(
-    `SELECT seq, id, job_type AS kind, status, attempts, error, worker_id AS "workerId", fence,
+    `SELECT seq, id, job_type AS kind, status, attempts, error, worker_id AS "workerId", fence, payload, priority,
             scheduled_at AS "scheduledAt", created_at AS "createdAt", started_at AS "startedAt",
             completed_at AS "completedAt"
      FROM public.jobs WHERE seq = $1`,

@@ -27,7 +27,7 @@ export function checkKind(registry: KindRegistry, kind: string, caller: Caller):
       },
     );
   }
-  if (spec.lane === "internal") {
+  if (spec.lane !== "general") {
     throw new HttpProblem(
       "internal-job-type",
       `Jobs of type ${kind} are made by the runtime only.`,

@@ -7,7 +7,7 @@ import type { Database } from "../../src/store/database.js";
 import { type NewInbound, recordInbound } from "../../src/store/inbound.js";
 import { listRuns } from "../../src/store/runs.js";
 import { withDatabase } from "../support/database.js";
-import { makePolicy } from "../support/make-policy.js";
+import { makeGuard, makePolicy } from "../support/make-policy.js";
 import {
   ACCESS,
   makeChat,
@@ -28,7 +28,8 @@ const AUTOMATION: Automation = {
   when: { on: "incident", titleIncludes: "queue", dedupKeyPrefix: null },
   runbook: "fix-it",
   params: { note: "by itself" },
-  guard: { cooldownMs: 60_000, perHourMax: 3 },
+  guard: makeGuard({ cooldownMs: 60_000, perHourMax: 3 }),
+  trust: { level: "auto", because: "a test" },
 };
 
 function open(db: Database, policy: Partial<PolicySet> = {}, gitopsRepo: string | null = null) {

@@ -10,6 +10,7 @@ import type { PolicySet } from "../../src/policy/policy.js";
 import { listAudit } from "../../src/store/audit.js";
 import { listRuns } from "../../src/store/runs.js";
 import { type LiveRuntime, startLiveRuntime } from "../support/live-runtime.js";
+import { makeGuard } from "../support/make-policy.js";
 import { until } from "../support/until.js";
 
 /** Of the one automation in these tests. */
@@ -24,7 +25,7 @@ afterAll(() => live?.close());
 /** Each incident may start a run at once, three times an hour; the runbook reads only. */
 function withBudget(policy: PolicySet): PolicySet {
   const [entry] = policy.automation;
-  const guard = { cooldownMs: 0, perHourMax: BUDGET };
+  const guard = makeGuard({ perHourMax: BUDGET });
   return { ...policy, automation: [{ ...entry!, runbook: "queue-depth", params: {}, guard }] };
 }
 

@@ -9,7 +9,7 @@ import { listFiles, ROOT } from "./source-tree.js";
 
 const person = (name: string, role: Person["role"], github: string | null): Person => ({
   ...{ name, role, github },
-  ...{ slack: [], subjects: [] },
+  ...{ slack: [], subjects: [], teams: [] },
 });
 
 /** Of the two forms of patterns that we write: a path with `*` for one step, and a folder. */

@@ -18,7 +18,7 @@ import { loadFromRaw } from "../../src/policy/from-raw.js";
 import { infrastructureChanges } from "../../src/policy/infrastructure-change.js";
 import { requiresOf } from "../../src/policy/requires.js";
 import { rawKeyOf } from "../../src/policy/signature.js";
-import { makeLevel, makePolicy, makeRule } from "../support/make-policy.js";
+import { makeAccessRule, makeLevel, makePolicy, makeRule } from "../support/make-policy.js";
 import { bundleOf, newKey, seal } from "./sealed.js";
 import { SHIPPED, withEdit } from "./shipped.js";
 
@@ -268,7 +268,7 @@ describe("what a bundle requires", () => {
       alerts: [rule],
       access: {
         ...access,
-        rules: [{ runbook: "gc", danger: null, role: "operator", doors: ["cli"], approvals: 0 }],
+        rules: [makeAccessRule({ runbook: "gc" })],
       },
     });
     const built = { gc: "1", respond: "2", sync: "3" };

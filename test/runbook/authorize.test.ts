@@ -1,16 +1,18 @@
 import { expect, test } from "vitest";
 import type { Access, AccessRule, Danger, Door, Role } from "../../src/policy/policy.js";
 import { authorize } from "../../src/runbook/authorize.js";
+import { makeAccessRule } from "../support/make-policy.js";
 
 const everyDoor: readonly Door[] = ["slack", "api", "cli", "pagerduty", "policy"];
-const rule = (more: Partial<AccessRule>): AccessRule => ({
-  runbook: null,
-  danger: null,
-  role: "operator",
-  doors: everyDoor,
-  approvals: 0,
-  ...more,
-});
+const rule = (more: Partial<AccessRule>): AccessRule =>
+  makeAccessRule({
+    runbook: null,
+    danger: null,
+    role: "operator",
+    doors: everyDoor,
+    approvals: 0,
+    ...more,
+  });
 const access: Access = {
   people: [],
   groups: {},

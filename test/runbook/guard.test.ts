@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { type AutomationHistory, judgeAutomation } from "../../src/runbook/guard.js";
+import { makeGuard } from "../support/make-policy.js";
 
 const NOW = new Date("2026-01-01T12:00:00Z");
 const ago = (ms: number) => new Date(NOW.getTime() - ms);
@@ -7,7 +8,7 @@ const MINUTE = 60_000;
 const automation = {
   name: "backlog",
   runbook: "respond-queue-backlog",
-  guard: { cooldownMs: 15 * MINUTE, perHourMax: 3 },
+  guard: makeGuard({ cooldownMs: 15 * MINUTE, perHourMax: 3 }),
 };
 const quiet: AutomationHistory = {
   forSameCause: null,

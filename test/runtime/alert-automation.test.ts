@@ -10,7 +10,7 @@ import { listNotices } from "../../src/store/notices.js";
 import { saveProtection } from "../../src/store/protection.js";
 import { listRuns } from "../../src/store/runs.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
-import { makePolicy } from "../support/make-policy.js";
+import { makeAccessRule, makeGuard, makePolicy } from "../support/make-policy.js";
 import { makeRegistry, makeRunbook } from "../support/runbook-world.js";
 
 const registry = makeRegistry(
@@ -24,13 +24,12 @@ const onLevel = (level: string, overrides: Partial<Automation> = {}): Automation
   when: { on: "alert", level },
   runbook: "drain",
   params: { note: "by itself" },
-  guard: { cooldownMs: 0, perHourMax: 2 },
+  guard: makeGuard({ perHourMax: 2 }),
+  trust: { level: "auto", because: "a test" },
   ...overrides,
 });
-const rule = (overrides: Partial<AccessRule> = {}): AccessRule => ({
-  ...{ runbook: null, danger: "V", role: "operator", doors: ["policy"], approvals: 0 },
-  ...overrides,
-});
+const rule = (overrides: Partial<AccessRule> = {}): AccessRule =>
+  makeAccessRule({ danger: "V", doors: ["policy"], ...overrides });
 
 function policyWith(automation: Automation[], rules = [rule()]): PolicySet {
   const { access } = makePolicy();
@@ -115,7 +114,7 @@ test("many instances that fire at once start one run, and nobody is bothered", a
 });
 
 test("a spent budget starts nothing, and people learn why", async () => {
-  const policy = policyWith([onLevel("AR-06", { guard: { cooldownMs: 0, perHourMax: 1 } })]);
+  const policy = policyWith([onLevel("AR-06", { guard: makeGuard({ perHourMax: 1 }) })]);
   await hear(policy, change());
   await lent.db.query("UPDATE control.run SET status = 'succeeded', ended_at = now()");
   await hear(policy, change());

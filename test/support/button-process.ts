@@ -13,7 +13,7 @@ import { createRunbookHandler } from "../../src/runtime/handler/runbook.js";
 import { createWorker } from "../../src/runtime/worker.js";
 import { openDatabase } from "../../src/store/database.js";
 import { makePolicy } from "./make-policy.js";
-import { makeRegistry, makeRunbook, makeShell } from "./runbook-world.js";
+import { makeCare, makeRegistry, makeRunbook, makeShell } from "./runbook-world.js";
 
 const BUTTON_FILE = "TEST_BUTTON_FILE";
 
@@ -50,10 +50,11 @@ async function work(url: string): Promise<void> {
   const handler = createRunbookHandler({
     ...{ db, policy, clock: systemClock, registry: buttonRunbooks() },
     ...{ shell: makeShell(), chat: null, incidents: null },
+    ...makeCare(db),
   });
   const worker = createWorker({
     ...{ db, databaseUrl: url, databaseSsl: false, policy, registry: createRegistry() },
-    ...{ handlers: [handler], lane: "internal", kinds: null, globalCap: 100, pollMaxMs: 200 },
+    ...{ handlers: [handler], lane: "executor", kinds: null, globalCap: 100, pollMaxMs: 200 },
     ...{ drainMs: 0, parentPid: null, clock: systemClock, log: silentLogger, emit: () => {} },
     ...{ random: Math.random, redact: (text) => text, notify: async () => {} },
     onFatal: () => process.exit(70),

@@ -175,7 +175,7 @@ function changing({ changePolicy }: LiveOptions, webhookUrl: string) {
 /** Three people, a webhook receiver, and no schedule that would change rows while a test looks at them. */
 function withPeople(policy: PolicySet, webhookUrl: string): PolicySet {
   const people = Object.entries(PEOPLE).map(([name, role]) => ({
-    ...{ name, role, github: null, subjects: [] },
+    ...{ name, role, github: null, subjects: [], teams: [] },
     slack: [`${TEAM}/U${name.toUpperCase()}`],
   }));
   const hook = { name: "hook", kind: "webhook", url: webhookUrl, perMinuteMax: 60 } as const;

@@ -1,9 +1,13 @@
 /** A small valid policy set: tests say only what matters to them. */
 import { ADOPTION_DEFAULTS, CACHE_DEFAULTS, RESPONSE_DEFAULTS } from "../../src/policy/defaults.js";
 import type {
+  AccessRule,
   AlertLevel,
   AlertRule,
+  AutomationGuard,
+  AutomationLimits,
   Metric,
+  Person,
   PolicySet,
   ServiceScaling,
   WorkerKind,
@@ -157,6 +161,39 @@ function makeScaling(): Record<"api" | "orchestrator" | "workers", ServiceScalin
   };
 }
 
+/** What an automation may do, wide enough not to be in the way. */
+export function makeGuard(overrides: Partial<AutomationGuard> = {}): AutomationGuard {
+  return {
+    ...{ cooldownMs: 0, cooldownAfterFailureMs: 0, perHourMax: 100, perTargetPerHourMax: 100 },
+    ...{ targetsMax: 1, foldMs: 0 },
+    ...overrides,
+  };
+}
+
+/** Lets an operator do anything through any door. */
+export function makeAccessRule(overrides: Partial<AccessRule> = {}): AccessRule {
+  return {
+    ...{ runbook: null, danger: null, role: "operator", approvals: 0 },
+    doors: ["slack", "api", "cli", "pagerduty", "policy"],
+    approvers: { role: "operator", team: null },
+    approvalWithinMs: 1_800_000,
+    ...overrides,
+  };
+}
+
+export function makePerson(name: string, overrides: Partial<Person> = {}): Person {
+  return { name, role: "operator", slack: [], github: null, subjects: [], teams: [], ...overrides };
+}
+
+const AUTOMATION_LIMITS: AutomationLimits = {
+  ...{ globalPerHourMax: 20, breakerAfter: 3, depthMax: 1 },
+  promotion: {
+    toApprove: { drills: 2, verified: 3 },
+    toAuto: { drills: 3, verified: 10, days: 3 },
+    demoteAfter: 1,
+  },
+};
+
 /** The handbook's production environment, thinned to two worker kinds and four rules. */
 export function makePolicy(overrides: Partial<PolicySet> = {}): PolicySet {
   return {
@@ -180,6 +217,7 @@ export function makePolicy(overrides: Partial<PolicySet> = {}): PolicySet {
       },
       crashMax: 3,
       workerDeadAfterMs: 15_000,
+      automation: AUTOMATION_LIMITS,
     },
     scaling: makeScaling(),
     retention: {

@@ -1,4 +1,5 @@
 /** A small world around runbooks: who may what, a registry of made-up runbooks, ports that remember. */
+import { tmpdir } from "node:os";
 import { systemClock } from "../../src/base/clock.js";
 import { fault } from "../../src/base/fault.js";
 import type { JobContext } from "../../src/job/port.js";
@@ -9,22 +10,19 @@ import type { Chat, Incidents, Shell, ShellResult } from "../../src/runbook/port
 import { RunbookRegistry } from "../../src/runbook/registry.js";
 import { createRunbookHandler } from "../../src/runtime/handler/runbook.js";
 import type { Database } from "../../src/store/database.js";
+import { createDatabaseReader, createDatabaseWriter } from "../../src/store/database-care.js";
 import { type RunSubmission, type Submitted, submitRun } from "../../src/store/submit-run.js";
+import { createSystemReader, createSystemWriter } from "../../src/store/system-care.js";
 import { makeContext } from "./job-context.js";
-import { makePolicy } from "./make-policy.js";
+import { makeAccessRule, makePerson, makePolicy } from "./make-policy.js";
 
-const rule = (danger: Danger, role: AccessRule["role"], approvals = 0): AccessRule => ({
-  runbook: null,
-  danger,
-  role,
-  doors: ["slack", "api", "cli", "pagerduty"],
-  approvals,
-});
+const rule = (danger: Danger, role: AccessRule["role"], approvals = 0): AccessRule =>
+  makeAccessRule({ danger, role, doors: ["slack", "api", "cli", "pagerduty"], approvals });
 
 export const ACCESS: Access = {
   people: [
-    { name: "ann", role: "operator", slack: ["T1/UANN"], github: null, subjects: [] },
-    { name: "vic", role: "viewer", slack: ["T1/UVIC"], github: null, subjects: [] },
+    makePerson("ann", { slack: ["T1/UANN"] }),
+    makePerson("vic", { role: "viewer", slack: ["T1/UVIC"] }),
   ],
   groups: {},
   serviceRoles: { pagerduty: "operator", policy: "operator" },
@@ -93,7 +91,8 @@ export function makeChat(): RememberingChat {
     posts: [],
     updates: [],
     isDown: false,
-    post: async (channel, message) => {
+    post: async (to, message) => {
+      const channel = typeof to === "string" ? to : to.channel;
       if (chat.isDown) throw fault.transient("SLACK_UNAVAILABLE", "Slack is down");
       chat.posts.push({ channel, message });
       return { channel: `C-${channel}`, ts: `ts-${chat.posts.length}` };
@@ -102,6 +101,8 @@ export function makeChat(): RememberingChat {
       if (chat.isDown) throw fault.transient("SLACK_UNAVAILABLE", "Slack is down");
       chat.updates.push({ ts, message });
     },
+    ephemeral: async () => {},
+    find: async () => "absent",
   };
   return chat;
 }
@@ -117,6 +118,8 @@ export function makeIncidents(): RememberingIncidents {
     addNote: async (incidentId, text, marker) => {
       if (!notes.some((note) => note.marker === marker)) notes.push({ incidentId, text, marker });
     },
+    alerts: async () => [],
+    status: async () => "triggered",
   };
 }
 
@@ -144,6 +147,15 @@ export function makeShell(stdout = ""): Shell & { readonly commands: string[] } 
   };
 }
 
+/** The database and the system as runbooks see them. */
+export function makeCare(db: Database) {
+  const options = { backupsDir: tmpdir(), directUrl: "", poolSize: () => 10 };
+  return {
+    database: { ...createDatabaseReader(db, options), ...createDatabaseWriter(db, options) },
+    system: { ...createSystemReader(db), ...createSystemWriter(db) },
+  };
+}
+
 export interface HandlerWorld {
   readonly db: Database;
   readonly registry: RunbookRegistry;
@@ -163,6 +175,7 @@ export function workOn(world: HandlerWorld, runId: string, signal?: AbortSignal)
     clock: systemClock,
     chat: world.chat ?? null,
     incidents: world.incidents ?? null,
+    ...makeCare(world.db),
   });
   return handler.run(makeLiveContext({ run_id: runId }, signal));
 }

@@ -3,16 +3,17 @@ import { PUBLIC_KINDS } from "../../src/job/kinds.js";
 import type { AccessRule } from "../../src/policy/policy.js";
 import { isAtLeast } from "../../src/policy/policy.js";
 import { ACCESS, accessOf, mayRetry, roleToPost } from "../../src/web/access.js";
-import { makePolicy } from "../support/make-policy.js";
+import { makeAccessRule, makePolicy } from "../support/make-policy.js";
 
-const rule = (overrides: Partial<AccessRule>): AccessRule => ({
-  runbook: "rerun-job",
-  danger: null,
-  role: "operator",
-  doors: ["slack", "api", "cli"],
-  approvals: 0,
-  ...overrides,
-});
+const rule = (overrides: Partial<AccessRule>): AccessRule =>
+  makeAccessRule({
+    runbook: "rerun-job",
+    danger: null,
+    role: "operator",
+    doors: ["slack", "api", "cli"],
+    approvals: 0,
+    ...overrides,
+  });
 const policyWith = (...rules: AccessRule[]) =>
   makePolicy({
     access: {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Database } from "../../src/store/database.js";
 import { enterSafeMode } from "../../src/store/safe-mode.js";
-import { makePolicy } from "../support/make-policy.js";
+import { makeAccessRule, makePolicy } from "../support/make-policy.js";
 import { withApi } from "./harness.js";
 
 const JOBS = "/api/v1/jobs";
@@ -63,15 +63,7 @@ describe("POST /api/v1/jobs/bulk", () => {
     }));
 
   it("cancels for an admin alone, and lets an operator retry where the policy lets them rerun failed jobs", () => {
-    const rules = [
-      {
-        runbook: "rerun-failed-jobs",
-        danger: null,
-        role: "operator",
-        doors: ["api"],
-        approvals: 0,
-      },
-    ] as const;
+    const rules = [makeAccessRule({ runbook: "rerun-failed-jobs", doors: ["api"] })];
     const policy = makePolicy();
     return withApi(
       async ({ as, db }) => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.js";
 import { enqueueJob } from "../../src/store/jobs.js";
 import { enterSafeMode } from "../../src/store/safe-mode.js";
-import { makePolicy } from "../support/make-policy.js";
+import { makeAccessRule, makePolicy } from "../support/make-policy.js";
 import { withApi } from "./harness.js";
 
 const JOBS = "/api/v1/jobs";
@@ -135,9 +135,7 @@ describe("POST /api/v1/jobs/:id/retry", () => {
     }));
 
   it("is open to operators as far as the access policy lets them", () => {
-    const rules = [
-      { runbook: "rerun-job", danger: null, role: "operator", doors: ["api"], approvals: 0 },
-    ] as const;
+    const rules = [makeAccessRule({ runbook: "rerun-job", doors: ["api"] })];
     const policy = makePolicy();
     return withApi(
       async ({ as, db }) => {

@@ -11,7 +11,15 @@ import type { JobContext, JobHandler } from "../../job/port.js";
 import type { PolicySet } from "../../policy/policy.js";
 import type { Runbook } from "../../runbook/define.js";
 import { executeRun } from "../../runbook/execute.js";
-import type { Chat, Incidents, Shell } from "../../runbook/port.js";
+import type {
+  Chat,
+  DatabaseReader,
+  DatabaseWriter,
+  Incidents,
+  Shell,
+  SystemReader,
+  SystemWriter,
+} from "../../runbook/port.js";
 import type { RunbookRegistry } from "../../runbook/registry.js";
 import { isFinal, type Run, type RunEnding } from "../../runbook/run.js";
 import type { Database } from "../../store/database.js";
@@ -32,6 +40,8 @@ export interface RunbookHandlerDeps {
   /** Null when not configured: the run goes on, and its row tells what happened. */
   readonly chat: Chat | null;
   readonly incidents: Incidents | null;
+  readonly database: DatabaseReader & DatabaseWriter;
+  readonly system: SystemReader & SystemWriter;
 }
 
 /** Looks for its targets grow rarer the longer they are held. */
@@ -155,10 +165,18 @@ async function execute(
   const supervision = superviseRun({ db, clock, log: context.log }, run, runbook, context.signal);
   const ports = {
     recorder: createRecorder(db, run, (line) => teller.progress(line)),
-    reader: createRuntimeReader(db, {
-      workerDeadAfterMs: deps.policy().healing.workerDeadAfterMs,
-    }),
-    writer: createRuntimeWriter(db, run.actor, () => context.now()),
+    readers: {
+      runtime: createRuntimeReader(db, {
+        workerDeadAfterMs: deps.policy().healing.workerDeadAfterMs,
+      }),
+      database: deps.database,
+      system: deps.system,
+    },
+    writers: {
+      runtime: createRuntimeWriter(db, run.actor, () => context.now()),
+      database: deps.database,
+      system: deps.system,
+    },
     shell,
     now: () => context.now(),
     sleep: (ms: number, signal: AbortSignal) => clock.sleep(ms, signal),

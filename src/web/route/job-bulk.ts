@@ -91,7 +91,8 @@ function requireRight(deps: WebDeps, request: FastifyRequest, { action }: Asked)
 }
 
 function refuseMisfits(deps: WebDeps, { action, filter, spread }: Asked): void {
-  if (filter.job_type !== undefined && deps.registry.get(filter.job_type)?.lane === "internal") {
+  const lane = filter.job_type === undefined ? undefined : deps.registry.get(filter.job_type)?.lane;
+  if (lane !== undefined && lane !== "general") {
     throw new HttpProblem(
       "internal-job-type",
       `Jobs of type ${filter.job_type} are left alone in bulk: healing depends on them.`,

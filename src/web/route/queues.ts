@@ -107,7 +107,7 @@ async function resume(deps: WebDeps, request: FastifyRequest) {
 function queueOf(request: FastifyRequest, deps: WebDeps): string {
   const { name } = request.params as { name: string };
   const spec = deps.registry.get(name);
-  if (spec?.lane === "internal") {
+  if (spec !== undefined && spec.lane !== "general") {
     throw new HttpProblem(
       "internal-job-type",
       `The queue ${name} is left alone: healing depends on it.`,
