@@ -79,7 +79,7 @@ export interface Chat {
   ): Promise<void>;
   /** The post with this key, when the answer to it was lost. `cannot-tell`: the app may not read the channel. */
   find(
-    channel: string,
+    at: { readonly channel: string; readonly threadTs?: string | undefined },
     key: string,
     since: Date,
     signal: AbortSignal,

@@ -29,8 +29,7 @@ export function guardChat(chat: Chat, guard: DependencyGuard): Chat {
     post: (to, message, signal) => guarded(signal, () => chat.post(to, message, signal)),
     update: (at, message, signal) => guarded(signal, () => chat.update(at, message, signal)),
     ephemeral: (to, message, signal) => guarded(signal, () => chat.ephemeral(to, message, signal)),
-    find: (channel, key, since, signal) =>
-      guarded(signal, () => chat.find(channel, key, since, signal)),
+    find: (at, key, since, signal) => guarded(signal, () => chat.find(at, key, since, signal)),
   };
 }
 
