@@ -12,7 +12,6 @@ export const CAPABILITIES = [
   "sessions:read",
   "sessions:end",
   "tables:read",
-  "tables:maintain",
   "database:dump",
   "database:restore",
   "safe-mode:exit",

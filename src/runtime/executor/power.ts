@@ -1,0 +1,158 @@
+/**
+ * What one run may do to the database, enforced by the database: its reader and writer work as a login role
+ * with the rights that its runbook declares (`touches`), made for this run and gone after it (X-68). The
+ * executor's own pool keeps the record, the lease and the locks: a run cannot write its own record.
+ */
+import { MINUTE_MS } from "../../base/duration.js";
+import { errorMessage, Fault, fault } from "../../base/fault.js";
+import type { Logger } from "../../base/log.js";
+import type { Runbook } from "../../runbook/define.js";
+import type { Capability, RunPower } from "../../runbook/power.js";
+import type { Run } from "../../runbook/run.js";
+import { readingOf } from "../../store/capability-grants.js";
+import { type Database, openDatabase } from "../../store/database.js";
+import { createRunRole, dropRunRole, type RunRole } from "../../store/run-role.js";
+
+export interface PowerDeps {
+  /** The executor's own. */
+  readonly db: Database;
+  /** Past a pooler, which knows its own users alone. */
+  readonly directUrl: string;
+  readonly ssl: boolean;
+  /** Only where it is `local` may a run act with the executor's own rights, when the server gives us no roles. */
+  readonly environment: string;
+  readonly log: Logger;
+  now(): Date;
+}
+
+export interface OpenedPower {
+  /** For the reader and the writer of the run, and nothing else. */
+  readonly db: Database;
+  readonly power: RunPower;
+  /** To be taken out of all that is kept of the run. */
+  readonly secrets: readonly string[];
+  /** Ends its sessions and its role. Never throws: what is left is swept later. */
+  close(): Promise<void>;
+}
+
+type Declared = Pick<Runbook, "name" | "danger" | "touches">;
+
+/** One less than the role may have: one that is closing still counts. */
+const POOL_MAX = 2;
+/** After the run's deadline: undo has one of its own (ten minutes at most), and the end is written. */
+const LIFE_AFTER_DEADLINE_MS = 11 * MINUTE_MS;
+const INSUFFICIENT_PRIVILEGE = "42501";
+
+/**
+ * Throws a refused Fault `POWER_NOT_ENFORCED` where a run that changes something would act with the executor's
+ * own rights, outside of `local`.
+ */
+export async function openPower(
+  deps: PowerDeps,
+  run: Run,
+  runbook: Declared,
+): Promise<OpenedPower> {
+  const capabilities = capabilitiesOf(run, runbook);
+  if (capabilities.length === 0) return powerless(runbook);
+  const role = await createRunRole(deps.db, {
+    ...{ seq: run.seq, fence: run.fence, capabilities },
+    lifeMs: lifeOf(deps, run),
+  });
+  return role ? asRole(deps, run, runbook, capabilities, role) : asOurselves(deps, run, runbook);
+}
+
+/** A dry run and a runbook that only reads get nothing that changes, whatever is declared. */
+function capabilitiesOf(run: Run, { danger, touches }: Declared): readonly Capability[] {
+  return run.dryRun || danger === "R" ? readingOf(touches.database) : touches.database;
+}
+
+function lifeOf({ now }: PowerDeps, { deadlineAt }: Run): number {
+  const leftMs = deadlineAt === null ? 0 : deadlineAt.getTime() - now().getTime();
+  return Math.max(0, leftMs) + LIFE_AFTER_DEADLINE_MS;
+}
+
+function asRole(
+  deps: PowerDeps,
+  run: Run,
+  runbook: Declared,
+  capabilities: readonly Capability[],
+  role: RunRole,
+): OpenedPower {
+  const url = new URL(deps.directUrl);
+  url.username = role.name;
+  url.password = role.password;
+  const pool = openDatabase({
+    ...{ url: url.toString(), poolMax: POOL_MAX, ssl: deps.ssl },
+    applicationName: `algobrain-${run.id}`,
+    onIdleError: (error) => deps.log.warn("database.connection-lost", { error: error.message }),
+  });
+  return {
+    db: inWords(pool, runbook, capabilities),
+    power: { role: role.name, enforced: true },
+    secrets: [role.password],
+    close: async () => {
+      try {
+        await pool.close();
+        await dropRunRole(deps.db, role.name);
+      } catch (error) {
+        deps.log.warn("run.role-left", { run_id: run.id, error: errorMessage(error) });
+      }
+    },
+  };
+}
+
+function asOurselves({ db, environment }: PowerDeps, run: Run, runbook: Declared): OpenedPower {
+  if (environment !== "local" && runbook.danger !== "R" && !run.dryRun)
+    throw fault.refused(
+      "POWER_NOT_ENFORCED",
+      `${runbook.name} changes something, and the database user may not create the role that would bound it`,
+      { hint: "give it the right: ALTER ROLE <user of DATABASE_URL> CREATEROLE" },
+    );
+  return {
+    db,
+    power: { role: null, enforced: false },
+    secrets: [],
+    close: async () => {},
+  };
+}
+
+/** Who declares nothing gets nothing. */
+function powerless({ name }: Declared): OpenedPower {
+  const refuse = async (): Promise<never> => {
+    throw fault.refused("POWER_EXCEEDED", `${name} declares to touch nothing of the database`, {
+      hint: "name what it touches in its file: touches: { database: [...] }",
+    });
+  };
+  return {
+    db: { query: refuse, transaction: refuse, connect: refuse, close: async () => {} },
+    power: { role: null, enforced: true },
+    secrets: [],
+    close: async () => {},
+  };
+}
+
+/** The server's refusal, in words that say what to do. */
+function inWords(db: Database, runbook: Declared, capabilities: readonly Capability[]): Database {
+  const say = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      throw explain(error, runbook, capabilities);
+    }
+  };
+  return {
+    query: (text, values, name) => say(db.query(text, values, name)),
+    transaction: (work) => say(db.transaction(work)),
+    connect: (work) => say(db.connect(work)),
+    close: () => db.close(),
+  };
+}
+
+function explain(error: unknown, { name }: Declared, capabilities: readonly Capability[]): unknown {
+  if (!(error instanceof Fault) || error.details.sqlstate !== INSUFFICIENT_PRIVILEGE) return error;
+  return fault.refused("POWER_EXCEEDED", `${name} reached further than it may: ${error.message}`, {
+    cause: error,
+    hint: `it may ${capabilities.join(", ")}: what else it needs must be named in its \`touches\` and reviewed`,
+    details: { sqlstate: INSUFFICIENT_PRIVILEGE },
+  });
+}

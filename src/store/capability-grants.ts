@@ -1,0 +1,88 @@
+/**
+ * What each capability of a runbook is in rights of the database: the narrowest that its statements need, and
+ * columns where whole tables would be too much. Whoever may not read here what it reads fails with 42501.
+ */
+import type { Capability } from "../runbook/power.js";
+
+/**
+ * What every run may read: the runtime as `RuntimeReader` shows it. And it may call what every run calls:
+ * `hold_run` before it writes, `audit_append` after (their tables are out of its reach).
+ */
+const READING: readonly string[] = [
+  "USAGE ON SCHEMA public, control",
+  "SELECT ON public.jobs, public.healdec_log, public.workers, public.audit_log",
+  "SELECT ON control.job_attempt, control.job_line, control.queue_pause, control.safe_mode, control.dependency",
+  "EXECUTE ON FUNCTION control.hold_run(bigint, bigint)",
+  "EXECUTE ON FUNCTION control.audit_append(text, text, text, jsonb)",
+];
+
+/** What people are told is a row of the outbox and a job that sends it, in the transaction of what it speaks of. */
+const TELLING: readonly string[] = [
+  "SELECT, INSERT, UPDATE (job_seq) ON control.notice",
+  "INSERT ON public.jobs",
+];
+
+/** What the platform works on, for counts and for the checks of its invariants. */
+const WORK: readonly string[] = [
+  "SELECT ON public.repos, public.identities, public.claims, public.scores, public.events",
+];
+
+const CAPABILITY_GRANTS: Readonly<Record<Capability, readonly string[]>> = {
+  "jobs:read": [],
+  "jobs:retry": [
+    `UPDATE (status, attempts, error, result, completed_at, worker_id, started_at, fence, scheduled_at, unique_key)
+       ON public.jobs`,
+  ],
+  "jobs:cancel": ["UPDATE (status, error, completed_at, worker_id, fence) ON public.jobs"],
+  // To take a correction back is to quarantine the job again.
+  "jobs:correct": ["UPDATE (payload, status, error, completed_at, fence) ON public.jobs"],
+  "jobs:prioritize": ["UPDATE (priority, fence) ON public.jobs"],
+  "queues:pause": ["INSERT, UPDATE, DELETE ON control.queue_pause"],
+  "sessions:read": ["EXECUTE ON FUNCTION control.list_sessions()"],
+  "sessions:end": [
+    "EXECUTE ON FUNCTION control.end_session(integer, timestamptz, timestamptz, text)",
+  ],
+  "tables:read": [
+    ...WORK,
+    "SELECT ON control.migration, public.migrations, control.run, control.run_step, control.notice, control.inbound",
+  ],
+  "database:dump": [
+    "SELECT ON ALL TABLES IN SCHEMA public, control",
+    "SELECT ON ALL SEQUENCES IN SCHEMA public, control",
+  ],
+  // The new database is made and filled by the executor itself; the run compares.
+  "database:restore": [...WORK, "SELECT ON control.migration, public.migrations"],
+  "safe-mode:exit": [
+    ...WORK,
+    ...TELLING,
+    "UPDATE (active, reason, entered_by, entered_at) ON control.safe_mode",
+  ],
+  "breakers:reset": [...TELLING, "INSERT, UPDATE ON control.dependency"],
+};
+
+/** What gives a capability to a role. The role's name must be safe in a statement. */
+export function grantStatements(capability: Capability, role: string): string {
+  const grants = [...READING, ...CAPABILITY_GRANTS[capability]].map(
+    (it) => `GRANT ${it} TO ${role}`,
+  );
+  // Partitions of tomorrow are not there yet.
+  if (capability === "database:dump")
+    grants.push(
+      `ALTER DEFAULT PRIVILEGES IN SCHEMA public, control GRANT SELECT ON TABLES TO ${role}`,
+    );
+  return grants.join(";\n");
+}
+
+const ONLY_READING: readonly Capability[] = [
+  "jobs:read",
+  "sessions:read",
+  "tables:read",
+  "database:dump",
+  "database:restore",
+];
+
+/** Those of them that change nothing, and what every run may read: for dry runs and runbooks that only read. */
+export function readingOf(capabilities: readonly Capability[]): readonly Capability[] {
+  const reading = capabilities.filter((capability) => ONLY_READING.includes(capability));
+  return capabilities.length > 0 && reading.length === 0 ? ["jobs:read"] : reading;
+}

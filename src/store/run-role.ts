@@ -1,0 +1,164 @@
+/**
+ * A login role for each run, member of the roles that hold its capabilities, dropped when the run ends
+ * (docs/decisions/0035-a-login-role-a-run.md). Capability roles are made once and never changed: their name
+ * carries a digest of what they grant and of the schema they grant it on, so that two versions of this
+ * software side by side never fight over one role, and no two processes ever grant on one table at once.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { assert } from "../base/assert.js";
+import { errorMessage } from "../base/fault.js";
+import type { RunRef } from "../runbook/port.js";
+import type { Capability } from "../runbook/power.js";
+import { grantStatements } from "./capability-grants.js";
+import type { Database, Sql } from "./database.js";
+import { scramVerifier } from "./scram-verifier.js";
+
+/** Sessions of one run at once. */
+export const RUN_SESSIONS_MAX = 3;
+const STATEMENT_TIMEOUT_MS = 60_000;
+/** A run that waits for a lock holds the next one up. */
+const LOCK_TIMEOUT_MS = 10_000;
+const IDLE_TRANSACTION_MAX_MS = 5_000;
+
+export interface RunRole {
+  readonly name: string;
+  readonly password: string;
+}
+
+export interface RunRoleRequest extends RunRef {
+  /** At least one. */
+  readonly capabilities: readonly Capability[];
+  /** Milliseconds after which nobody can log in with it any more, even if it is never dropped. */
+  readonly lifeMs: number;
+}
+
+/** Null: our own user may not create roles here. Throws a Fault when the server refuses for another reason. */
+export async function createRunRole(
+  db: Database,
+  request: RunRoleRequest,
+): Promise<RunRole | null> {
+  assert(request.capabilities.length > 0, "a run without capabilities needs no role");
+  const ground = await readGround(db, request.lifeMs);
+  if (!ground.mayCreate) return null;
+  const memberOf = await ensureCapabilities(db, ground, request.capabilities);
+  const role = {
+    name: asIdentifier(`algobrain_${ground.oid}_run_${request.seq}_${request.fence}`),
+    password: randomBytes(24).toString("base64url"),
+  };
+  const verifier = scramVerifier(role.password, randomBytes(16));
+  await db.transaction(async (tx) => {
+    await tx.query(`DROP ROLE IF EXISTS ${role.name}`);
+    await tx.query(
+      `CREATE ROLE ${role.name} LOGIN PASSWORD '${verifier}' VALID UNTIL '${ground.until}'
+         CONNECTION LIMIT ${RUN_SESSIONS_MAX} IN ROLE ${memberOf.join(", ")};
+       ALTER ROLE ${role.name} SET statement_timeout = ${STATEMENT_TIMEOUT_MS};
+       ALTER ROLE ${role.name} SET lock_timeout = ${LOCK_TIMEOUT_MS};
+       ALTER ROLE ${role.name} SET idle_in_transaction_session_timeout = ${IDLE_TRANSACTION_MAX_MS}`,
+    );
+  });
+  return role;
+}
+
+/** What is still connected has no rights from then on. */
+export async function dropRunRole(sql: Sql, name: string): Promise<void> {
+  await sql.query(`DROP ROLE IF EXISTS ${asIdentifier(name)}`);
+}
+
+interface Ground {
+  /** Roles belong to the whole server, so their names say whose they are. */
+  readonly oid: number;
+  readonly mayCreate: boolean;
+  /** By the server's clock, in UTC. */
+  readonly until: string;
+  /** The newest migration. */
+  readonly schema: number;
+}
+
+async function readGround(sql: Sql, lifeMs: number): Promise<Ground> {
+  const { rows } = await sql.query<Ground>(
+    `SELECT d.oid, (SELECT r.rolsuper OR r.rolcreaterole FROM pg_roles r WHERE r.rolname = current_user) AS "mayCreate",
+       to_char((clock_timestamp() + $1 * interval '1 ms') AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"+00"') AS until,
+       (SELECT max(id) FROM control.migration) AS schema
+     FROM pg_database d WHERE d.datname = current_database()`,
+    [lifeMs],
+  );
+  return rows[0]!;
+}
+
+/** The names of their roles, made where they are missing. */
+async function ensureCapabilities(
+  db: Database,
+  ground: Ground,
+  capabilities: readonly Capability[],
+): Promise<string[]> {
+  const wanted = new Map([...new Set(capabilities)].map((it) => [capabilityRole(ground, it), it]));
+  if ((await missingOf(db, wanted)).length > 0)
+    await db.transaction(async (tx) => {
+      // Two grants at once on one table are an error of the server ("tuple concurrently updated").
+      await tx.query("SELECT pg_advisory_xact_lock(hashtextextended('algobrain capabilities', 0))");
+      for (const [name, capability] of await missingOf(tx, wanted)) {
+        await tx.query(`CREATE ROLE ${name} NOLOGIN`);
+        await tx.query(grantStatements(capability, name));
+      }
+    });
+  return [...wanted.keys()];
+}
+
+async function missingOf(
+  sql: Sql,
+  wanted: ReadonlyMap<string, Capability>,
+): Promise<[string, Capability][]> {
+  const { rows } = await sql.query<{ name: string }>(
+    "SELECT rolname AS name FROM pg_roles WHERE rolname = ANY ($1)",
+    [[...wanted.keys()]],
+  );
+  const there = new Set(rows.map(({ name }) => name));
+  return [...wanted].filter(([name]) => !there.has(name));
+}
+
+function capabilityRole({ oid, schema }: Ground, capability: Capability): string {
+  const granted = `${schema}\n${grantStatements(capability, "role")}`;
+  const digest = createHash("sha256").update(granted).digest("hex").slice(0, 8);
+  return asIdentifier(`algobrain_${oid}_cap_${capability.replaceAll(/[:-]/g, "_")}_${digest}`);
+}
+
+export interface SweptRoles {
+  readonly dropped: number;
+  /** With the reason: they are tried again at the next sweep. */
+  readonly left: readonly string[];
+}
+
+/**
+ * Drops the roles of runs that are no longer running under that fence (their executor was killed), and all
+ * roles of databases that are gone. Roles of other living databases are left to theirs.
+ */
+export async function sweepRunRoles(db: Database): Promise<SweptRoles> {
+  const { rows } = await db.query<{ name: string }>(
+    `WITH named AS (
+       SELECT r.rolname, m[1]::oid AS database, m[2] AS what, m[3] AS rest
+       FROM pg_roles r, regexp_match(r.rolname, '^algobrain_(\\d{1,10})_(run|cap)_(.+)$') AS m WHERE m IS NOT NULL
+     )
+     SELECT n.rolname AS name FROM named n
+     WHERE NOT EXISTS (SELECT FROM pg_database d WHERE d.oid = n.database)
+        OR (n.what = 'run' AND n.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND NOT EXISTS (SELECT FROM control.run WHERE run.status = 'running'
+                            AND n.rest = run.seq::text || '_' || run.fence::text))
+     ORDER BY n.what DESC, n.rolname`,
+  );
+  const left: string[] = [];
+  for (const { name } of rows) {
+    try {
+      await dropRunRole(db, name);
+    } catch (error) {
+      // Another user's role, or one that was dropped in this moment: the others go all the same.
+      left.push(`${name}: ${errorMessage(error)}`);
+    }
+  }
+  return { dropped: rows.length - left.length, left };
+}
+
+/** Names come from numbers and our own words alone: nothing in them could be read as SQL. */
+function asIdentifier(name: string): string {
+  assert(/^[a-z][a-z0-9_]{0,62}$/.test(name), `${name} is no name of a role of ours`);
+  return name;
+}
