@@ -1,4 +1,4 @@
-/** The doors as the outside sees them, on a real database: what is kept, what is answered, what changes nothing. */
+/** The Slack door as the outside sees it, on a real database: what is kept, what is answered, what changes nothing. */
 import Fastify, { type FastifyInstance } from "fastify";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.js";
@@ -10,12 +10,11 @@ import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { makeRegistry, makeRunbook } from "../support/runbook-world.js";
 
 const SLACK_SECRET = "slack-signing-secret";
-const PAGERDUTY_SECRETS = ["new-secret", "old-secret"];
 const registry = makeRegistry(makeRunbook("fix-it"));
 
 async function openDoors(
   db: Database,
-  more: { slackSigningSecret?: string | null; pagerdutySecrets?: string[] } = {},
+  more: { slackSigningSecret?: string | null } = {},
 ): Promise<FastifyInstance> {
   const app = Fastify();
   await routes(app, {
@@ -24,7 +23,7 @@ async function openDoors(
     clock: systemClock,
     log: silentLogger,
     slackSigningSecret: SLACK_SECRET,
-    pagerdutySecrets: PAGERDUTY_SECRETS,
+    pagerdutySecrets: [],
     ...more,
   });
   return app;
@@ -37,7 +36,7 @@ beforeAll(async () => {
 afterAll(() => lent.drop());
 beforeEach(() =>
   lent.db.query(
-    "TRUNCATE control.inbound, control.run, public.jobs, public.audit_log RESTART IDENTITY",
+    "TRUNCATE control.inbound, control.run, public.jobs, public.audit_log RESTART IDENTITY CASCADE",
   ),
 );
 
@@ -99,42 +98,6 @@ function slack(app: FastifyInstance, form: Record<string, string>, options: Slac
 }
 
 const nowS = () => Math.floor(systemClock.now().getTime() / 1_000);
-
-const EVENT = {
-  event: {
-    id: "01GEXAMPLE",
-    event_type: "incident.triggered",
-    resource_type: "incident",
-    agent: null,
-    data: {
-      id: "Q1ALGO",
-      type: "incident",
-      title: "Queue depth high – zażółć",
-      incident_key: "algobrain/queue-depth-high",
-      html_url: "https://example.pagerduty.com/incidents/Q1ALGO",
-    },
-  },
-};
-
-function pagerduty(
-  app: FastifyInstance,
-  event: object,
-  options: { webhookId?: string; secrets?: string[]; body?: string; header?: string } = {},
-) {
-  const body = options.body ?? JSON.stringify(event);
-  const secrets = options.secrets ?? ["old-secret"];
-  const signatures = secrets.map((secret) => `v1=${hmacSha256(secret, body).toString("hex")}`);
-  return app.inject({
-    method: "POST",
-    url: "/webhooks/pagerduty",
-    headers: {
-      "content-type": "application/json",
-      "x-webhook-id": options.webhookId ?? "webhook-1",
-      "x-pagerduty-signature": options.header ?? signatures.join(","),
-    },
-    payload: body,
-  });
-}
 
 /** Everything that a request could have changed. */
 async function countRows(db: Database): Promise<number> {
@@ -277,92 +240,6 @@ describe("the Slack door", () => {
     const reply = await slack(app, COMMAND);
     expect(reply.statusCode).toBe(503);
     expect(reply.json()).toMatchObject({ code: "not-configured" });
-    await app.close();
-  });
-});
-
-describe("the PagerDuty door", () => {
-  test("keeps an incident with its job and answers 202", () =>
-    withDoors(async (app, db) => {
-      const reply = await pagerduty(app, EVENT);
-      expect(reply.statusCode).toBe(202);
-      expect(await inboundRows(db)).toMatchObject([
-        {
-          status: "received",
-          body: { incidentId: "Q1ALGO", incidentKey: "algobrain/queue-depth-high" },
-          job_seq: expect.any(Number),
-        },
-      ]);
-    }));
-
-  test("one of several signatures is enough", () =>
-    withDoors(async (app) => {
-      const reply = await pagerduty(app, EVENT, { secrets: ["unknown", "new-secret"] });
-      expect(reply.statusCode).toBe(202);
-    }));
-
-  test("a delivery that comes again is kept once", () =>
-    withDoors(async (app, db) => {
-      for (let i = 0; i < 3; i++) expect((await pagerduty(app, EVENT)).statusCode).toBe(202);
-      expect(await inboundRows(db)).toHaveLength(1);
-      expect((await db.query("SELECT 1 FROM jobs")).rowCount).toBe(1);
-    }));
-
-  test.each([
-    [
-      "our own note coming back",
-      { event: { id: "e", event_type: "incident.annotated", data: {} } },
-    ],
-    ["a ping", { event: { id: "e", event_type: "pagey.ping", data: {} } }],
-    ["an event type of next year", { event: { id: "e", event_type: "incident.teleported" } }],
-  ])("%s is authentic and unwanted: 202, and nobody acts on it", (_what, event) =>
-    withDoors(async (app, db) => {
-      expect((await pagerduty(app, event)).statusCode).toBe(202);
-      expect(await inboundRows(db)).toMatchObject([{ status: "ignored", job_seq: null }]);
-      expect((await db.query("SELECT 1 FROM jobs")).rowCount).toBe(0);
-    }),
-  );
-
-  test.each(["no json", "[]", '{"event":1}', '{"event":{"data":{}}}', ""])(
-    "an authentic body %j is no reason for a 4xx",
-    (body) =>
-      withDoors(async (app, db) => {
-        expect((await pagerduty(app, {}, { body })).statusCode).toBe(202);
-        expect(await countRows(db)).toBe(0);
-      }),
-  );
-
-  test("text that a row cannot hold is kept without it", () =>
-    withDoors(async (app, db) => {
-      const event = structuredClone(EVENT);
-      event.event.data.title = "a\0b\uD800c";
-      expect((await pagerduty(app, event)).statusCode).toBe(202);
-      expect(await inboundRows(db)).toMatchObject([{ body: { title: "ab\uFFFDc" } }]);
-    }));
-
-  test.each<[string, object]>([
-    ["signed with another secret", { secrets: ["guessed"] }],
-    ["without a signature", { header: "" }],
-    ["with another version", { header: `v2=${"a".repeat(64)}` }],
-  ])("an event %s is refused with 401 and changes nothing", (_what, options) =>
-    withDoors(async (app, db) => {
-      const reply = await pagerduty(app, EVENT, options);
-      expect(reply.statusCode).toBe(401);
-      expect(reply.json()).toMatchObject({ code: "signature-invalid" });
-      expect(await countRows(db)).toBe(0);
-    }),
-  );
-
-  test("with the database gone it asks for another delivery with 503", () =>
-    withoutDatabase(async (app) => {
-      const reply = await pagerduty(app, EVENT);
-      expect(reply.statusCode).toBe(503);
-      expect(reply.headers["retry-after"]).toBe("5");
-    }));
-
-  test("without a secret it says so with 503", async () => {
-    const app = await openDoors(lent.db, { pagerdutySecrets: [] });
-    expect((await pagerduty(app, EVENT)).statusCode).toBe(503);
     await app.close();
   });
 });
