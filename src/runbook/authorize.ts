@@ -2,6 +2,7 @@
  * May this actor run this runbook through this door? One pure function for every route; deny by default;
  * the first rule that matches decides, and the answer has a name.
  */
+import { MINUTE_MS } from "../base/duration.js";
 import {
   type Access,
   type AccessRule,
@@ -10,6 +11,7 @@ import {
   isAtLeast,
   type Role,
 } from "../policy/policy.js";
+import type { Stopped } from "./stop.js";
 
 export interface Actor {
   /** A person's name in access.yaml, `cli:<user>`, `service:pagerduty` or `policy:<automation>`. */
@@ -29,10 +31,15 @@ export interface ApprovalRule {
   readonly withinMs: number;
 }
 
+const APPROVAL_WITHIN_MS = 30 * MINUTE_MS;
+
 export type AuthorizeReason =
   | "no-rule"
   | "door-not-allowed"
   | "role-too-low"
+  /** It needs approvals, and nobody could tell whether the asker approves himself. */
+  | "approval-needs-a-person"
+  | "stopped"
   | "second-person-needed"
   | "allowed";
 
@@ -41,16 +48,36 @@ export interface Authorization {
   readonly reason: AuthorizeReason;
   /** For the asker. */
   readonly sentence: string;
+  /** With `needs-approval`: whose. */
+  readonly approval?: ApprovalRule;
 }
 
-export function authorize(request: {
+export interface AuthorizeRequest {
   readonly actor: Actor;
   readonly runbook: { readonly name: string; readonly danger: Danger };
   readonly access: Access;
-}): Authorization {
-  const { actor, runbook, access } = request;
+  /** A dry run changes nothing: it needs the right to run, and nobody's approval. */
+  readonly dryRun?: boolean | undefined;
+  /** How many must agree whatever the rule says: what automation has not earned yet. */
+  readonly approvalsMin?: number | undefined;
+  /** The stop switch as it is; what only reads may go on looking. */
+  readonly stopped?: Stopped | null | undefined;
+}
+
+export function authorize(request: AuthorizeRequest): Authorization {
+  const { runbook, access } = request;
   const rule = access.rules.find((candidate) => isAbout(candidate, runbook));
   if (!rule) return deny("no-rule", `no rule in access.yaml lets anyone run ${runbook.name}`);
+  return findDenial(request, rule) ?? permit(request, rule);
+}
+
+/** The rule that is about a runbook: the first that matches. */
+function isAbout(rule: AccessRule, runbook: { name: string; danger: Danger }): boolean {
+  return rule.runbook === null ? rule.danger === runbook.danger : rule.runbook === runbook.name;
+}
+
+function findDenial(request: AuthorizeRequest, rule: AccessRule): Authorization | null {
+  const { actor, runbook, dryRun = false, stopped = null } = request;
   if (!rule.doors.includes(actor.door))
     return deny(
       "door-not-allowed",
@@ -61,21 +88,50 @@ export function authorize(request: {
       "role-too-low",
       `${runbook.name} needs the role ${rule.role}, and ${actor.name} is ${actor.role}`,
     );
-  if (rule.approvals > 0)
+  if (stopped !== null && runbook.danger !== "R" && !dryRun)
+    return deny(
+      "stopped",
+      `nothing that changes anything is run: ${stopped.by} stopped it all (${stopped.reason}); an admin lets it go on with /algobrain resume or algobrain runbook resume`,
+    );
+  return null;
+}
+
+function permit(request: AuthorizeRequest, rule: AccessRule): Authorization {
+  const { actor, runbook, dryRun = false, approvalsMin = 0 } = request;
+  const needed = Math.max(rule.approvals, approvalsMin);
+  if (dryRun || needed === 0)
     return {
-      decision: "needs-approval",
-      reason: "second-person-needed",
-      sentence: `${runbook.name} needs ${rule.approvals} more ${rule.approvals === 1 ? "person" : "people"} to agree: approvals are not available yet, so it was not run`,
+      decision: "allow",
+      reason: "allowed",
+      sentence: `${actor.name} may run ${runbook.name}`,
     };
+  // Under his other name the same human could agree with himself.
+  if (!isAutomatic(actor) && !actor.person)
+    return deny(
+      "approval-needs-a-person",
+      `${runbook.name} needs ${people(needed)} to agree, and ${actor.name} is nobody in access.yaml: enter this account under a person there, so that nobody can agree with himself`,
+    );
   return {
-    decision: "allow",
-    reason: "allowed",
-    sentence: `${actor.name} may run ${runbook.name}`,
+    decision: "needs-approval",
+    reason: "second-person-needed",
+    sentence: `${runbook.name} needs ${people(needed)} to agree`,
+    approval: approvalOf(rule, needed),
   };
 }
 
-function isAbout(rule: AccessRule, runbook: { name: string; danger: Danger }): boolean {
-  return rule.runbook === null ? rule.danger === runbook.danger : rule.runbook === runbook.name;
+/** A set that an older version has published says neither who nor how long: then it is the rule's own role. */
+function approvalOf(rule: AccessRule, needed: number): ApprovalRule {
+  const { role, team } = rule.approvers ?? { role: rule.role, team: null };
+  return { needed, role, team, withinMs: rule.approvalWithinMs ?? APPROVAL_WITHIN_MS };
+}
+
+function people(needed: number): string {
+  return `${needed} more ${needed === 1 ? "person" : "people"}`;
+}
+
+/** Asked by an alert or an incident, not by a human. */
+function isAutomatic({ door }: Actor): boolean {
+  return door === "pagerduty" || door === "policy";
 }
 
 function deny(reason: AuthorizeReason, sentence: string): Authorization {
