@@ -8,9 +8,8 @@ import {
 } from "@slack/web-api";
 import type { Delivered, Delivery, Notifier } from "../alert/port.js";
 import { errorMessage, Fault, fault } from "../base/fault.js";
-import { notBuilt } from "../base/not-built.js";
 import { toSlack } from "../message/slack-blocks.js";
-import type { Chat } from "../runbook/port.js";
+import type { Chat, ChatTarget } from "../runbook/port.js";
 import {
   CREDENTIAL_RETRY_MS,
   faultOfStatus,
@@ -18,6 +17,7 @@ import {
   RATE_LIMIT_DEFAULT_MS,
   sendHttp,
 } from "./http.js";
+import { createPostFinder, POST_EVENT, type SlackCaller } from "./slack-find.js";
 
 export interface SlackOptions {
   /** Bot token, `xoxb-…`. */
@@ -36,22 +36,37 @@ export interface Slack {
 const TIMEOUT_MS = 10_000;
 
 export function createSlack(options: SlackOptions): Slack {
+  const caller: SlackCaller = (signal, method, body) => call(options, signal, method, body);
+  const find = createPostFinder(caller);
   const chat: Chat = {
     post: async (to, message, signal) => {
-      const { channel } = typeof to === "string" ? { channel: to } : to;
-      const body = { channel, ...toSlack(message), ...QUIET_LINKS };
-      const posted = await call(options, signal, "chat.postMessage", body);
-      return { channel: textOf(posted.channel, channel), ts: textOf(posted.ts, "") };
+      const target = typeof to === "string" ? { channel: to } : to;
+      const body = { ...placeOf(target), ...toSlack(message), ...QUIET_LINKS };
+      const posted = await caller(signal, "chat.postMessage", body);
+      const at = { channel: textOf(posted.channel, target.channel), ts: textOf(posted.ts, "") };
+      find.learn(target.channel, at.channel);
+      return at;
     },
     update: async (at, message, signal) => {
-      await call(options, signal, "chat.update", { ...at, ...toSlack(message) });
+      await caller(signal, "chat.update", { ...at, ...toSlack(message) });
     },
-    ephemeral: () => notBuilt("ephemeral"),
-    find: () => notBuilt("find"),
+    ephemeral: async ({ channel, user }, message, signal) => {
+      await caller(signal, "chat.postEphemeral", { channel, user, ...toSlack(message) });
+    },
+    find: find.find,
   };
   return {
     chat,
     notifier: { kind: "slack", deliver: (delivery, signal) => deliver(chat, delivery, signal) },
+  };
+}
+
+/** With the key as metadata that people do not see, so that the post is found when the answer to it was lost. */
+function placeOf({ channel, threadTs, key }: ChatTarget): Record<string, unknown> {
+  return {
+    channel,
+    ...(threadTs === undefined ? {} : { thread_ts: threadTs }),
+    ...(key === undefined ? {} : { metadata: { event_type: POST_EVENT, event_payload: { key } } }),
   };
 }
 
@@ -128,7 +143,8 @@ const FOR_A_PERSON: Readonly<Record<string, string>> = {
   token_revoked: "the token was revoked: install the app again",
   token_expired: "the token has expired: renew it",
   account_inactive: "the bot user was removed: install the app again",
-  missing_scope: "give the app the scope chat:write",
+  missing_scope: "give the app the scopes of docs/slack-manifest.yaml and install it again",
+  user_not_in_channel: "they left the channel, or it is a conversation of others",
   channel_not_found:
     "check the channel in policies/routes.yaml, and invite the bot if it is private",
   not_in_channel: "invite the bot to the channel",
@@ -158,8 +174,26 @@ function toSlackFault(error: unknown): Fault {
   }
   // What our own `fetch` threw comes back wrapped.
   const original = (error as { original?: unknown }).original;
-  if (original instanceof Fault) return original;
+  if (original instanceof Fault) return withSending(original);
   return fault.transient("SLACK_UNREACHABLE", errorMessage(error), { cause: error });
+}
+
+/** Reasons why there was no connection, as Node and its `fetch` name them: then nothing was sent. */
+const NO_CONNECTION = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
+/** Says where it is certain that Slack saw nothing: such a post may be made again without a look. */
+function withSending(failure: Fault): Fault {
+  const reason = (failure.cause as { cause?: { code?: unknown } } | undefined)?.cause?.code;
+  if (typeof reason !== "string" || !NO_CONNECTION.has(reason)) return failure;
+  const { code, message, hint } = failure;
+  return fault.transient(code, message, { hint, cause: failure, details: { sent: false } });
 }
 
 function platformFault(error: WebAPIPlatformError): Fault {

@@ -13,6 +13,11 @@ import { slackRefusal } from "./slack-limits.js";
 export interface SlackPost {
   readonly channel: string;
   readonly ts: string;
+  /** Of the message it stands below. */
+  readonly threadTs?: string;
+  /** Whoever alone sees it: it is in no history and cannot be edited. */
+  readonly onlyFor?: string;
+  readonly metadata?: unknown;
   /** As it stands now; `versions` has what it was before each `chat.update`, oldest first. */
   readonly text: string;
   readonly blocks: readonly unknown[];
@@ -35,6 +40,8 @@ export interface StandInSlackOptions {
   readonly token: string;
   /** Channels that exist; by default every name does. */
   readonly channels?: readonly string[];
+  /** False: the app was installed without the scopes for reading. */
+  readonly mayRead?: boolean;
 }
 
 export async function startStandInSlack(options: StandInSlackOptions): Promise<StandInSlack> {
@@ -70,6 +77,12 @@ function callMethod(
       return post(args, options, messages);
     case "/api/chat.update":
       return update(args, messages);
+    case "/api/chat.postEphemeral":
+      return post(args, options, messages);
+    case "/api/conversations.history":
+      return history(args, options, messages, undefined);
+    case "/api/conversations.replies":
+      return history(args, options, messages, String(args.ts));
     default:
       return refuse("unknown_method");
   }
@@ -83,8 +96,11 @@ function argumentsOf(request: LoopbackRequest): Arguments {
     return JSON.parse(request.body) as Arguments;
   }
   const fields = Object.fromEntries(new URLSearchParams(request.body));
-  const { blocks } = fields;
-  return blocks === undefined ? fields : { ...fields, blocks: JSON.parse(blocks) as unknown };
+  const complex = ["blocks", "metadata"].filter((name) => fields[name] !== undefined);
+  return {
+    ...fields,
+    ...Object.fromEntries(complex.map((name) => [name, JSON.parse(fields[name]!) as unknown])),
+  };
 }
 
 function tokenOf(request: LoopbackRequest, args: Arguments): string | undefined {
@@ -104,13 +120,41 @@ function post(
   if (refusal) return refuse(refusal);
   // Slack's timestamps are unique in a channel and grow.
   const ts = `${1_700_000_000 + messages.length}.000100`;
-  messages.push({ channel, ts, ...contentOf(args), versions: [] });
-  return accept({ channel, ts });
+  const { thread_ts: threadTs, user, metadata } = args;
+  messages.push({
+    ...{ channel, ts, ...contentOf(args), versions: [] },
+    ...(typeof threadTs === "string" ? { threadTs } : {}),
+    ...(typeof user === "string" ? { onlyFor: user } : {}),
+    ...(metadata === undefined ? {} : { metadata }),
+  });
+  return accept(typeof user === "string" ? { message_ts: ts } : { channel, ts });
+}
+
+/** Newest first; a thread's messages are in no channel's history. */
+function history(
+  args: Arguments,
+  { mayRead = true }: StandInSlackOptions,
+  messages: readonly SlackPost[],
+  threadTs: string | undefined,
+): LoopbackAnswer {
+  if (!mayRead) return refuse("missing_scope");
+  const shown = messages.filter(
+    (it) => it.channel === args.channel && it.threadTs === threadTs && it.onlyFor === undefined,
+  );
+  const limit = Number(args.limit ?? 100);
+  const from = Number(args.cursor ?? 0);
+  const page = [...shown].reverse().slice(from, from + limit);
+  const hasMore = from + limit < shown.length;
+  return accept({
+    messages: page.map(({ ts, text, metadata }) => ({ ts, text, metadata })),
+    response_metadata: { next_cursor: hasMore ? String(from + limit) : "" },
+  });
 }
 
 function update(args: Arguments, messages: SlackPost[]): LoopbackAnswer {
   const index = messages.findIndex(
-    (message) => message.channel === args.channel && message.ts === args.ts,
+    ({ channel, ts, onlyFor }) =>
+      channel === args.channel && ts === args.ts && onlyFor === undefined,
   );
   const before = messages[index];
   if (!before) return refuse("message_not_found");
@@ -118,7 +162,7 @@ function update(args: Arguments, messages: SlackPost[]): LoopbackAnswer {
   if (refusal) return refuse(refusal);
   const { channel, ts, text, blocks } = before;
   const versions = [...before.versions, { text, blocks }];
-  messages[index] = { channel, ts, ...contentOf(args), versions };
+  messages[index] = { ...before, ...contentOf(args), versions };
   return accept({ channel, ts });
 }
 
