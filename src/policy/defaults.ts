@@ -1,5 +1,6 @@
-/** What holds where routes.yaml, cache.yaml and adoption.yaml say nothing. */
+/** What holds where routes.yaml, cache.yaml, adoption.yaml, automation.yaml and healing.yaml say nothing. */
 import { HOUR_MS, MINUTE_MS } from "../base/duration.js";
+import type { AutomationGuard, AutomationLimits } from "./automation.js";
 import type { AdoptionLimits, CacheLifetimes, Response, Severity } from "./policy.js";
 
 /** */
@@ -22,4 +23,26 @@ export const ADOPTION_DEFAULTS: AdoptionLimits = {
   probationMs: 5 * MINUTE_MS,
   stormPages: 10,
   retentionMargin: 0.1,
+};
+
+/** Nobody's answer within this time is a no. */
+export const APPROVAL_WITHIN_MS = 30 * MINUTE_MS;
+
+/** After a run that failed, automation keeps away this many times its cool-down. */
+export const AFTER_FAILURE_FACTOR = 2;
+
+export const GUARD_DEFAULTS: Pick<
+  AutomationGuard,
+  "perTargetPerHourMax" | "targetsMax" | "foldMs"
+> = { perTargetPerHourMax: 2, targetsMax: 1, foldMs: 10 * MINUTE_MS };
+
+export const AUTOMATION_DEFAULTS: AutomationLimits = {
+  globalPerHourMax: 20,
+  breakerAfter: 3,
+  depthMax: 1,
+  promotion: {
+    toApprove: { drills: 2, verified: 3 },
+    toAuto: { drills: 3, verified: 10, days: 3 },
+    demoteAfter: 1,
+  },
 };

@@ -100,6 +100,8 @@ const WHOLE: ReadonlySet<string> = new Set([
   "automation.*.when",
   "routes.severities.*",
   "automation.*.params",
+  "automation.*.trust",
+  "access.rules.*.approvers",
 ]);
 
 /** Where the next step is a name that people give, and what is called so. */

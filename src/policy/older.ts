@@ -1,6 +1,20 @@
 /** A set that an older version has put in force lacks what came later: the defaults of today hold for that. */
-import { ADOPTION_DEFAULTS, CACHE_DEFAULTS, RESPONSE_DEFAULTS } from "./defaults.js";
-import { type EscalationStep, type PolicySet, RETENTION_DEFAULTS } from "./policy.js";
+import {
+  ADOPTION_DEFAULTS,
+  AFTER_FAILURE_FACTOR,
+  APPROVAL_WITHIN_MS,
+  AUTOMATION_DEFAULTS,
+  CACHE_DEFAULTS,
+  GUARD_DEFAULTS,
+  RESPONSE_DEFAULTS,
+} from "./defaults.js";
+import {
+  type Access,
+  type Automation,
+  type EscalationStep,
+  type PolicySet,
+  RETENTION_DEFAULTS,
+} from "./policy.js";
 import { resolveBreakers } from "./resolve-breakers.js";
 import { afterByPlace } from "./resolve-routes.js";
 
@@ -15,15 +29,48 @@ export function completeSet(stored: PolicySet): PolicySet {
   return {
     ...LATER_SECTIONS,
     ...stored,
-    healing: { ...healing, breakers: healing.breakers ?? resolveBreakers() },
+    healing: {
+      ...healing,
+      automation: healing.automation ?? AUTOMATION_DEFAULTS,
+      breakers: healing.breakers ?? resolveBreakers(),
+    },
     retention: { ...RETENTION_DEFAULTS, ...retention },
     routes: {
       ...routes,
       severities: routes.severities ?? RESPONSE_DEFAULTS,
       escalation: routes.escalation.map(completeStep),
     },
-    access: { ...access, groups: access.groups ?? {} },
+    access: completeAccess(access),
+    automation: stored.automation.map(completeAutomation),
   };
+}
+
+function completeAccess(access: Access): Access {
+  return {
+    ...access,
+    groups: access.groups ?? {},
+    people: access.people.map((person) => ({ ...person, teams: person.teams ?? [] })),
+    rules: access.rules.map((rule) => ({
+      ...rule,
+      approvers: rule.approvers ?? { role: rule.role, team: null },
+      approvalWithinMs: rule.approvalWithinMs ?? APPROVAL_WITHIN_MS,
+    })),
+  };
+}
+
+/** Until the policies of today come into force it does what it did: it ran without a person, and nobody had to say so. */
+const TRUSTED_BEFORE = {
+  level: "auto",
+  because: "it ran without a person before trust had to be written",
+} as const;
+
+function completeAutomation(stored: Automation): Automation {
+  const { guard, trust = TRUSTED_BEFORE } = stored;
+  const later = {
+    ...GUARD_DEFAULTS,
+    cooldownAfterFailureMs: AFTER_FAILURE_FACTOR * guard.cooldownMs,
+  };
+  return { ...stored, guard: { ...later, ...guard }, trust };
 }
 
 /** The version before wrote the names of the roles alone. */

@@ -6,6 +6,7 @@ import type { BackoffPolicy } from "../base/backoff.js";
 import type { BreakerRules } from "../base/breaker.js";
 import type { HealingFaultKind, HealingStrategy } from "../base/fault.js";
 import type { JsonObject } from "../base/json.js";
+import type { AutomationGuard, AutomationLimits, PromotionLevel } from "./automation.js";
 
 /** One scale: sev1 critical, sev2 high, sev3 medium and "warning", sev4 low (design 8.8, X-26). */
 export const SEVERITIES = ["sev1", "sev2", "sev3", "sev4"] as const;
@@ -196,6 +197,7 @@ export interface Person {
   readonly github: string | null;
   /** JWT subjects. */
   readonly subjects: readonly string[];
+  /** Teams whose agreement an access rule may ask for. */
   readonly teams: readonly string[];
 }
 
@@ -234,41 +236,8 @@ export interface Automation {
   readonly runbook: string;
   readonly params: JsonObject;
   readonly guard: AutomationGuard;
-  /** What people grant before it has earned it; null: nothing, and it asks people first. */
+  /** What people grant before it has earned it; null: nothing, and a person starts it. */
   readonly trust: { readonly level: PromotionLevel; readonly because: string } | null;
-}
-
-export interface AutomationGuard {
-  readonly cooldownMs: number;
-  readonly cooldownAfterFailureMs: number;
-  readonly perHourMax: number;
-  readonly perTargetPerHourMax: number;
-  /** Targets that one run may touch. */
-  readonly targetsMax: number;
-  /** Causes that come this soon after another's join its run. */
-  readonly foldMs: number;
-}
-
-/** How far a runbook is trusted without a person: never, when people agree, or alone. */
-export const PROMOTION_LEVELS = ["manual", "approve", "auto"] as const;
-export type PromotionLevel = (typeof PROMOTION_LEVELS)[number];
-
-export interface PromotionRules {
-  readonly toApprove: { readonly drills: number; readonly verified: number };
-  /** `days`: distinct days with a verified run. */
-  readonly toAuto: { readonly drills: number; readonly verified: number; readonly days: number };
-  /** Failures in a row after which a level is lost. */
-  readonly demoteAfter: number;
-}
-
-/** What bounds all automatic runs together. */
-export interface AutomationLimits {
-  readonly globalPerHourMax: number;
-  /** Failed verifications in a row after which a runbook no longer runs by itself. */
-  readonly breakerAfter: number;
-  /** Runs of ours on the way to a cause that may still start another. */
-  readonly depthMax: number;
-  readonly promotion: PromotionRules;
 }
 
 export interface WorkerKind {

@@ -3,13 +3,12 @@
  * unit of their metric. Only called when no check found anything, so nothing here can fail.
  */
 import { assert } from "../base/assert.js";
-import { MINUTE_MS, parseDuration } from "../base/duration.js";
+import { parseDuration } from "../base/duration.js";
 import { EVERY_DEFAULT_MS } from "./check/alerts.js";
 import type {
   Access,
   AlertLevel,
   AlertRule,
-  Automation,
   Comparison,
   Healing,
   Infrastructure,
@@ -27,6 +26,11 @@ import type {
 } from "./policy.js";
 import { RETENTION_DEFAULTS } from "./policy.js";
 import { resolveAdoption, resolveCache, resolveFlags } from "./resolve-adoption.js";
+import {
+  resolveAccessRule,
+  resolveAutomation,
+  resolveAutomationLimits,
+} from "./resolve-automation.js";
 import { resolveBreakers } from "./resolve-breakers.js";
 import { resolveEscalation, resolveSeverities } from "./resolve-routes.js";
 import type { RawSection, RawSet, Section } from "./schema.js";
@@ -231,14 +235,7 @@ function resolveHealing(raw: Raw<"healing">): Healing {
     crashMax: raw.crashMax,
     workerDeadAfterMs: toMs(raw.workerDeadAfter),
     breakers: resolveBreakers(raw.breakers),
-    automation: {
-      ...{ globalPerHourMax: 20, breakerAfter: 3, depthMax: 1 },
-      promotion: {
-        toApprove: { drills: 2, verified: 3 },
-        toAuto: { drills: 3, verified: 10, days: 3 },
-        demoteAfter: 1,
-      },
-    },
+    automation: resolveAutomationLimits(raw.automation),
   };
 }
 
@@ -312,43 +309,12 @@ function resolveAccess(raw: Raw<"access">): Access {
   return {
     serviceRoles: raw.serviceRoles,
     groups: raw.groups ?? {},
-    people: byKey(raw.people).map(({ github = null, slack = [], subjects = [], ...person }) => ({
-      ...person,
-      slack,
-      github,
-      subjects,
-      teams: [],
-    })),
-    rules: raw.rules.map(({ runbook = null, danger = null, ...rule }) => ({
-      runbook,
-      danger,
-      ...rule,
-      approvers: { role: rule.role, team: null },
-      approvalWithinMs: 30 * MINUTE_MS,
-    })),
+    people: byKey(raw.people).map(
+      ({ github = null, slack = [], subjects = [], teams = [], ...person }) => ({
+        ...person,
+        ...{ slack, github, subjects, teams },
+      }),
+    ),
+    rules: raw.rules.map(resolveAccessRule),
   };
-}
-
-function resolveAutomation(name: string, raw: Raw<"automation">[string]): Automation {
-  return {
-    name,
-    when: resolveWhen(raw.when),
-    runbook: raw.runbook,
-    params: raw.params ?? {},
-    guard: {
-      cooldownMs: toMs(raw.guard.cooldown),
-      cooldownAfterFailureMs: 2 * toMs(raw.guard.cooldown),
-      perHourMax: raw.guard.perHourMax,
-      perTargetPerHourMax: 2,
-      targetsMax: 1,
-      foldMs: 10 * MINUTE_MS,
-    },
-    trust: null,
-  };
-}
-
-function resolveWhen({ alert, incident }: Raw<"automation">[string]["when"]): Automation["when"] {
-  if (alert !== undefined) return { on: "alert", level: alert };
-  const { titleIncludes = null, dedupKeyPrefix = null } = incident ?? {};
-  return { on: "incident", titleIncludes, dedupKeyPrefix };
 }

@@ -3,9 +3,17 @@
  * The values themselves stand where a set is resolved; a test holds both equal.
  */
 import { BREAKER_DEFAULTS } from "../base/breaker.js";
-import { formatDuration } from "../base/duration.js";
+import { formatDuration, parseDuration } from "../base/duration.js";
 import { EVERY_DEFAULT_MS } from "./check/alerts.js";
-import { ADOPTION_DEFAULTS, CACHE_DEFAULTS, RESPONSE_DEFAULTS } from "./defaults.js";
+import {
+  ADOPTION_DEFAULTS,
+  AFTER_FAILURE_FACTOR,
+  APPROVAL_WITHIN_MS,
+  AUTOMATION_DEFAULTS,
+  CACHE_DEFAULTS,
+  GUARD_DEFAULTS,
+  RESPONSE_DEFAULTS,
+} from "./defaults.js";
 import { RETENTION_DEFAULTS, type Response, SEVERITIES } from "./policy.js";
 import { COOLDOWN_DEFAULT, GROUP_DEFAULT, NO_DATA_DEFAULT } from "./resolve.js";
 import type { RawSection, RawSet, Section } from "./schema.js";
@@ -30,7 +38,7 @@ export function fillUnwritten(raw: RawSet): RawSet {
     infrastructure: { pinInTask: false, ...raw.infrastructure },
     routes: { ...raw.routes, severities: { ...SEVERITY_ANSWERS, ...raw.routes.severities } },
     access: fillAccess(raw.access),
-    automation: eachOf(raw.automation, (entry) => ({ params: {}, ...entry })),
+    automation: eachOf(raw.automation, fillAutomation),
     flags: raw.flags ?? {},
     cache: { ...CACHE, ...raw.cache },
     adoption: { ...ADOPTION, ...raw.adoption },
@@ -57,15 +65,45 @@ function fillRule(rule: Raw<"alerts">[string]): unknown {
 }
 
 function fillHealing(healing: Raw<"healing">): unknown {
-  return { enabled: true, ...healing, breakers: { ...BREAKERS, ...healing.breakers } };
+  const { promotion, ...limits } = AUTOMATION_DEFAULTS;
+  const { promotion: given = {}, ...written } = healing.automation ?? {};
+  return {
+    ...{ enabled: true, ...healing, breakers: { ...BREAKERS, ...healing.breakers } },
+    automation: {
+      ...limits,
+      ...written,
+      promotion: {
+        ...{ demoteAfter: promotion.demoteAfter, ...given },
+        toApprove: { ...promotion.toApprove, ...given.toApprove },
+        toAuto: { ...promotion.toAuto, ...given.toAuto },
+      },
+    },
+  };
+}
+
+function fillAutomation(entry: Raw<"automation">[string]): unknown {
+  const cooldownMs = parseDuration(entry.guard.cooldown) ?? 0;
+  const guard = {
+    cooldownAfterFailure: formatDuration(AFTER_FAILURE_FACTOR * cooldownMs),
+    perTargetPerHourMax: GUARD_DEFAULTS.perTargetPerHourMax,
+    targetsMax: GUARD_DEFAULTS.targetsMax,
+    fold: formatDuration(GUARD_DEFAULTS.foldMs),
+    ...entry.guard,
+  };
+  return { params: {}, trust: null, ...entry, guard };
 }
 
 function fillAccess(access: Raw<"access">): unknown {
   const people = eachOf(access.people, (person) => ({
-    ...{ slack: [], github: null, subjects: [] },
+    ...{ slack: [], github: null, subjects: [], teams: [] },
     ...person,
   }));
-  return { groups: {}, ...access, people };
+  const rules = access.rules.map((rule) => ({
+    approvalWithin: formatDuration(APPROVAL_WITHIN_MS),
+    ...rule,
+    approvers: { role: rule.role, team: null, ...rule.approvers },
+  }));
+  return { groups: {}, ...access, people, rules };
 }
 
 const { windowMs, p95MaxMs, openMs, gateMaxMs, ...counts } = BREAKER_DEFAULTS;

@@ -119,6 +119,13 @@ cpu-overload:`,
     ],
   ],
   [
+    "a team that must agree and of which nobody is",
+    "policies/access.yaml",
+    "    approvals: 1",
+    "    approvals: 1\n    approvers: { team: ¦database }",
+    ['found the team "database", of which nobody is (name it in the teams of a person)'],
+  ],
+  [
     "a group that is no role",
     "policies/access.yaml",
     "platform-oncall: operator",

@@ -277,7 +277,7 @@ const CASES: readonly (readonly [string, string, string, string, readonly string
     "runbook: ¦respond-backlog",
     [
       'unknown runbook "respond-backlog" (see runbooks/catalogue.yaml)',
-      'policies/automation.yaml:11:12: found "respond-queue-backlog", which access.yaml keeps from starting by itself: its rule does not name the door pagerduty',
+      'policies/automation.yaml:12:12: found "respond-queue-backlog", which access.yaml keeps from starting by itself: its rule does not name the door pagerduty',
     ],
   ],
   [

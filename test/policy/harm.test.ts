@@ -44,6 +44,12 @@ describe("findHarm", () => {
     ["a schedule once an hour", "schedules/daily-gc/cron", "20 * * * *"],
     ["an operator more", "access/people/new", { name: "New", role: "operator", subjects: ["new"] }],
     ["stricter limits of adoption", "adoption/newPagesMax", 0],
+    [
+      "less trust",
+      "automation/queue-backlog-incident/trust",
+      { level: "approve", because: "it is new here" },
+    ],
+    ["twice the runs of all automation", "healing/automation/globalPerHourMax", 40],
   ] satisfies [string, string, Json][])("lets pass: %s", (_, at, value) => {
     expect(harmOf(at, value)).toEqual([]);
   });
@@ -81,6 +87,21 @@ describe("findHarm", () => {
     ["healing-off healing.workerDeadAfter", "healing/workerDeadAfter", "5m"],
     ["storm-guards-loosened routes.receivers.ops", "routes/receivers/ops/perMinuteMax", 600],
     ["storm-guards-loosened adoption.probationMs", "adoption/probation", "1m"],
+    [
+      "automation-unbounded automation.another",
+      "automation/another",
+      {
+        ...{ when: { alert: "AR-06" }, runbook: "queue-depth" },
+        guard: { cooldown: "1h", perHourMax: 1 },
+        trust: { level: "auto", because: "nobody has seen it run" },
+      },
+    ],
+    [
+      "automation-unbounded healing.automation.globalPerHourMax",
+      "healing/automation/globalPerHourMax",
+      600,
+    ],
+    ["automation-unbounded healing.automation.depthMax", "healing/automation/depthMax", 5],
   ] satisfies [string, string, Json][])("holds: %s", (expected, at, value) => {
     expect(harmOf(at, value)).toContain(expected);
   });

@@ -16,13 +16,22 @@ function today(): PolicySet {
 }
 
 /** As `control.policy_revision` holds it from a version that knew nothing of this. */
-function before(set: PolicySet): PolicySet {
+function asBefore(set: PolicySet): PolicySet {
   const { flags, cache, adoption, ...rest } = set;
   const { severities, ...routes } = set.routes;
-  const { groups, ...access } = set.access;
-  const { breakers, ...healing } = set.healing;
+  const { groups, people, rules, ...access } = set.access;
+  const { breakers, automation: limits, ...healing } = set.healing;
   const old = {
-    ...{ ...rest, access, healing },
+    ...{ ...rest, healing },
+    access: {
+      ...access,
+      people: people.map(({ teams, ...person }) => person),
+      rules: rules.map(({ approvers, approvalWithinMs, ...rule }) => rule),
+    },
+    automation: set.automation.map(({ trust, guard, ...automation }) => ({
+      ...automation,
+      guard: { cooldownMs: guard.cooldownMs, perHourMax: guard.perHourMax },
+    })),
     routes: { ...routes, escalation: routes.escalation.map(({ role }) => role) },
   };
   return old as unknown as PolicySet;
@@ -30,12 +39,21 @@ function before(set: PolicySet): PolicySet {
 
 describe("a set of the version before", () => {
   it("has every section and key that is promised, with the defaults of today", () => {
-    const set = completeSet(before(today()));
+    const set = completeSet(asBefore(today()));
     expect(set).toMatchObject({ flags: {}, cache: CACHE_DEFAULTS, adoption: ADOPTION_DEFAULTS });
     expect(set.routes.severities).toEqual(RESPONSE_DEFAULTS);
     expect(set.routes.escalation).toEqual(today().routes.escalation);
     expect(set.access.groups).toEqual({});
     expect(set.healing.breakers?.slack).toMatchObject({ probes: 3 });
+    expect(set.healing.automation).toEqual(today().healing.automation);
+    expect(set.access.rules).toEqual(today().access.rules);
+    expect(set.access.people).toEqual(today().access.people);
+  });
+
+  it("keeps what ran without a person running, until the policies of today are in force", () => {
+    const [was] = completeSet(asBefore(today())).automation;
+    expect(was?.trust).toMatchObject({ level: "auto" });
+    expect(was?.guard).toEqual(today().automation[0]?.guard);
   });
 
   it("is the only one that changes", () => {

@@ -68,6 +68,7 @@ describe("a changed value", () => {
 });
 
 const RULES = shipped.access.rules;
+const APPROVED = { approvers: { role: "admin", team: null }, approvalWithinMs: 1_800_000 };
 
 describe("an entry that comes or goes", () => {
   it.each<[string, Operation, string]>([
@@ -88,7 +89,7 @@ describe("an entry that comes or goes", () => {
         role: "admin",
         slack: [],
         github: null,
-        subjects: ["eve"],
+        ...{ subjects: ["eve"], teams: [] },
       }),
       "looser",
     ],
@@ -114,7 +115,10 @@ describe("an entry that comes or goes", () => {
       "an access rule that asks for more than those behind it",
       add(
         "access/rules/list-jobs",
-        { runbook: "list-jobs", danger: null, role: "admin", doors: ["cli"], approvals: 2 },
+        {
+          ...{ runbook: "list-jobs", danger: null, role: "admin", doors: ["cli"], approvals: 2 },
+          ...APPROVED,
+        },
         "danger R",
       ),
       "stricter",
@@ -123,7 +127,10 @@ describe("an entry that comes or goes", () => {
       "an access rule that gives more",
       add(
         "access/rules/list-jobs",
-        { runbook: "list-jobs", danger: null, role: "viewer", doors: ["cli"], approvals: 0 },
+        {
+          ...{ runbook: "list-jobs", danger: null, role: "viewer", doors: ["cli"], approvals: 0 },
+          ...APPROVED,
+        },
         "danger R",
       ),
       "looser",

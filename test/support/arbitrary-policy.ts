@@ -110,7 +110,10 @@ const parts = fc.record({
   }),
   channel: fc.constantFrom("#ops", "#other-ops"),
   people: fc.uniqueArray(
-    fc.record({ at: whole(1, 4), name: text, role: fc.constantFrom("viewer", "operator") }),
+    fc.record({
+      ...{ at: whole(1, 4), name: text, role: fc.constantFrom("viewer", "operator") },
+      teams: maybe(fc.uniqueArray(fc.constantFrom("platform", "database"))),
+    }),
     {
       selector: ({ at }) => at,
     },
@@ -122,6 +125,29 @@ const parts = fc.record({
       payload: maybe(fc.dictionary(key, json.value, { maxKeys: 3 })),
     }),
     { selector: ({ name }) => name },
+  ),
+  guard: fc.record(
+    {
+      cooldownAfterFailure: duration,
+      ...{ perTargetPerHourMax: whole(1, 60), targetsMax: whole(1, 100), fold: duration },
+    },
+    { requiredKeys: [] },
+  ),
+  trust: maybe(
+    fc.record({
+      level: fc.constantFrom("manual", "approve", "auto"),
+      because: fc.string({ minLength: 10, maxLength: 20 }),
+    }),
+  ),
+  limits: fc.record(
+    {
+      ...{ globalPerHourMax: whole(1, 600), breakerAfter: whole(1, 20), depthMax: whole(1, 5) },
+      promotion: fc.record(
+        { toAuto: fc.record({ days: whole(0, 365) }), demoteAfter: whole(1, 10) },
+        { requiredKeys: [] },
+      ),
+    },
+    { requiredKeys: [] },
   ),
   jitter: fc.double({ min: 0, max: 1, noNaN: true }).map((share) => share + 0),
 });
@@ -141,9 +167,13 @@ function vary(base: RawSet, chosen: Parts): RawSet {
       ...(chosen.rules.every((one) => one.index !== index) && { unwatched: "by chance" }),
     },
   ]);
-  const people = chosen.people.map(({ at, name, role }) => [
+  const people = chosen.people.map(({ at, name, role, teams }) => [
     `chance-${at}`,
-    { name, role, github: `chance-${at}` },
+    defined({ name, role, github: `chance-${at}`, teams }),
+  ]);
+  const automation = Object.entries(base.automation).map(([name, entry]) => [
+    name,
+    defined({ ...entry, guard: { ...entry.guard, ...chosen.guard }, trust: chosen.trust }),
   ]);
   const schedules = chosen.schedules.map(({ name, cron, payload }) => [
     `chance-${name}`,
@@ -160,7 +190,12 @@ function vary(base: RawSet, chosen: Parts): RawSet {
         ...{ concurrency: chosen.concurrency, timeout: chosen.timeout, rateLimit: chosen.rate },
       }),
     },
-    healing: { ...healing, backoff: { ...healing.backoff, jitter: chosen.jitter } },
+    automation: Object.fromEntries(automation),
+    healing: {
+      ...healing,
+      backoff: { ...healing.backoff, jitter: chosen.jitter },
+      automation: chosen.limits,
+    },
     retention: defined({
       ...retention,
       events_retention_days: chosen.retention.events,

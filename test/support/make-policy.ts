@@ -1,11 +1,17 @@
 /** A small valid policy set: tests say only what matters to them. */
-import { ADOPTION_DEFAULTS, CACHE_DEFAULTS, RESPONSE_DEFAULTS } from "../../src/policy/defaults.js";
+
+import type { AutomationGuard } from "../../src/policy/automation.js";
+import {
+  ADOPTION_DEFAULTS,
+  AUTOMATION_DEFAULTS,
+  CACHE_DEFAULTS,
+  RESPONSE_DEFAULTS,
+} from "../../src/policy/defaults.js";
 import type {
   AccessRule,
   AlertLevel,
   AlertRule,
-  AutomationGuard,
-  AutomationLimits,
+  Automation,
   Metric,
   Person,
   PolicySet,
@@ -170,6 +176,17 @@ export function makeGuard(overrides: Partial<AutomationGuard> = {}): AutomationG
   };
 }
 
+/** Trusted to run alone: tests of what it does not want to ask anybody. */
+export function makeAutomation(overrides: Partial<Automation> = {}): Automation {
+  return {
+    name: "backlog",
+    when: { on: "incident", titleIncludes: "queue", dedupKeyPrefix: null },
+    ...{ runbook: "fix-it", params: {}, guard: makeGuard() },
+    trust: { level: "auto", because: "a test says so" },
+    ...overrides,
+  };
+}
+
 /** Lets an operator do anything through any door. */
 export function makeAccessRule(overrides: Partial<AccessRule> = {}): AccessRule {
   return {
@@ -184,15 +201,6 @@ export function makeAccessRule(overrides: Partial<AccessRule> = {}): AccessRule 
 export function makePerson(name: string, overrides: Partial<Person> = {}): Person {
   return { name, role: "operator", slack: [], github: null, subjects: [], teams: [], ...overrides };
 }
-
-const AUTOMATION_LIMITS: AutomationLimits = {
-  ...{ globalPerHourMax: 20, breakerAfter: 3, depthMax: 1 },
-  promotion: {
-    toApprove: { drills: 2, verified: 3 },
-    toAuto: { drills: 3, verified: 10, days: 3 },
-    demoteAfter: 1,
-  },
-};
 
 /** The handbook's production environment, thinned to two worker kinds and four rules. */
 export function makePolicy(overrides: Partial<PolicySet> = {}): PolicySet {
@@ -217,7 +225,7 @@ export function makePolicy(overrides: Partial<PolicySet> = {}): PolicySet {
       },
       crashMax: 3,
       workerDeadAfterMs: 15_000,
-      automation: AUTOMATION_LIMITS,
+      automation: AUTOMATION_DEFAULTS,
     },
     scaling: makeScaling(),
     retention: {

@@ -1,5 +1,6 @@
 /** Who may do what: one identity is one person, and every rule can be reached. */
 import type { Problem } from "../../base/problem.js";
+import { didYouMean } from "../../base/similar.js";
 import {
   descend,
   entriesOf,
@@ -23,7 +24,10 @@ export function checkAccess(tree: PolicyTree): Problem[] {
       people.map((person) => descend(person, "github")),
       "the GitHub login",
     ),
-    ...accessRulesOf(tree).flatMap((rule) => checkRule(rule, catalogue)),
+    ...accessRulesOf(tree).flatMap((rule) => [
+      ...checkRule(rule, catalogue),
+      ...checkTeam(rule, people),
+    ]),
   ];
 }
 
@@ -42,6 +46,23 @@ function checkRule(rule: Node, catalogue: Node | undefined): Problem[] {
       ),
     ];
   return checkName(runbook, catalogue, RUNBOOK);
+}
+
+/** A rule that asks people to agree whom nobody can be would look like a guard and be a wall. */
+function checkTeam(rule: Node, people: readonly Node[]): Problem[] {
+  const wanted = descend(rule, "approvers", "team");
+  const team = textOf(wanted);
+  if (!wanted || team === undefined) return [];
+  const known = people.flatMap((person) => itemsOf(descend(person, "teams")).map(textOf));
+  if (known.includes(team)) return [];
+  const names = [...new Set(known)].filter((name) => name !== undefined);
+  return [
+    problemAt(
+      wanted.place,
+      `found the team "${team}", of which nobody is`,
+      didYouMean(team, names) ?? "name it in the teams of a person",
+    ),
+  ];
 }
 
 /**

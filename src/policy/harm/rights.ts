@@ -1,5 +1,6 @@
 /** Rights that would be given away: runbooks for everybody, more admins, automation without bounds. */
 import { HOUR_MS } from "../../base/duration.js";
+import type { AutomationLimits } from "../automation.js";
 import {
   type Access,
   type AccessRule,
@@ -20,6 +21,8 @@ export function findRightsHarm(before: PolicySet, after: PolicySet): Held[] {
     ...findNewAdmins(before.access, after.access),
     ...findRaisedServices(before.access, after.access),
     ...findUnboundAutomation(before, after),
+    ...findGrantedTrust(before, after),
+    ...findLoosenedAutomation(before.healing.automation, after.healing.automation),
   ];
 }
 
@@ -115,6 +118,31 @@ function findUnboundAutomation(before: PolicySet, after: PolicySet): Held[] {
     if (perHour <= PER_HOUR_MAX || perHour <= known) return [];
     const subject = `automation.${one.name}`;
     const sentence = `${subject} could run ${one.runbook} ${perHour} times an hour without a person (at most ${PER_HOUR_MAX} come into force by themselves)`;
+    return [{ reason: "automation-unbounded", subject, sentence }];
+  });
+}
+
+/** `auto` is earned by runs; that it is given beforehand, somebody has looked at. */
+function findGrantedTrust(before: PolicySet, after: PolicySet): Held[] {
+  const former = new Map(before.automation.map((one) => [one.name, one]));
+  return after.automation.flatMap(({ name, runbook, trust }): Held[] => {
+    const was = former.get(name);
+    if (trust?.level !== "auto" || (was?.runbook === runbook && was.trust?.level === "auto"))
+      return [];
+    const subject = `automation.${name}`;
+    const sentence = `${subject} could run ${runbook} without a person before it has earned that`;
+    return [{ reason: "automation-unbounded", subject, sentence }];
+  });
+}
+
+/** All automation together may do this many times what it could, and no more comes into force by itself. */
+const LIMITS_FACTOR = 3;
+
+function findLoosenedAutomation(was: AutomationLimits, is: AutomationLimits): Held[] {
+  return (["globalPerHourMax", "breakerAfter", "depthMax"] as const).flatMap((key): Held[] => {
+    if (is[key] <= LIMITS_FACTOR * was[key]) return [];
+    const subject = `healing.automation.${key}`;
+    const sentence = `${subject} would go from ${was[key]} to ${is[key]}: automation would be held back less`;
     return [{ reason: "automation-unbounded", subject, sentence }];
   });
 }

@@ -53,7 +53,17 @@ function grantsMore(rule: AccessRule, than: AccessRule): boolean {
   return (
     ROLES.indexOf(rule.role) < ROLES.indexOf(than.role) ||
     rule.approvals < than.approvals ||
+    grantsApproval(rule, than) ||
     rule.doors.some((door) => !than.doors.includes(door))
+  );
+}
+
+/** Whether people may agree who could not before; only where anybody must. */
+function grantsApproval({ approvals, approvers: is }: AccessRule, than: AccessRule): boolean {
+  if (approvals === 0 || than.approvals === 0) return false;
+  const was = than.approvers;
+  return (
+    ROLES.indexOf(is.role) < ROLES.indexOf(was.role) || (was.team !== null && was.team !== is.team)
   );
 }
 

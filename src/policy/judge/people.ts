@@ -1,6 +1,7 @@
 /** What a change of routes, access, automation or the catalogue means: who is told, and who may do what. */
 import type { Json } from "../../base/json.js";
-import { type AccessRule, ROLES } from "../policy.js";
+import { PROMOTION_LEVELS } from "../automation.js";
+import { type AccessRule, type Automation, ROLES } from "../policy.js";
 import { duration, plain, value } from "../words.js";
 import { judgeRuleAdded, judgeRuleOrder, judgeRuleRemoved } from "./access-rule.js";
 import {
@@ -80,6 +81,27 @@ const IDENTITIES = members({
   gained: ["looser", "now also speaks as"],
 });
 
+const TEAMS = members({
+  lost: ["stricter", "no longer agrees as one of"],
+  gained: ["looser", "now also agrees as one of"],
+});
+
+/** Another team is neither more nor fewer people: somebody looks. */
+const judgeApprovers: Judge = ({ before, after }) => {
+  const [was, is] = [before, after] as unknown as [
+    AccessRule["approvers"],
+    AccessRule["approvers"],
+  ];
+  const show = ({ role, team }: AccessRule["approvers"]) => (team ? `${role} of ${team}` : role);
+  const stricter =
+    ROLES.indexOf(is.role) >= ROLES.indexOf(was.role) &&
+    (was.team === null || was.team === is.team);
+  return verdict(`who may agree ${show(was)} → ${show(is)}`, [
+    stricter ? "stricter" : "looser",
+    stricter ? "fewer may agree" : "others may agree",
+  ]);
+};
+
 const judgePerson: Judge = ({ operation, before, after }) => {
   const { role } = (after ?? before ?? {}) as { role?: string };
   return operation.op === "add"
@@ -101,6 +123,7 @@ const ACCESS_ROWS: Rows = {
   "access.people.*.role": PERSON_ROLE,
   "access.people.*.slack": IDENTITIES,
   "access.people.*.subjects": IDENTITIES,
+  "access.people.*.teams": TEAMS,
   "access.people.*.github": exchange("GitHub login", ["looser", "another account has the rights"]),
   "access.groups.*": judgeGroup,
   "access.serviceRoles.pagerduty": ranked("PagerDuty acts as", ROLES, {
@@ -127,6 +150,25 @@ const ACCESS_ROWS: Rows = {
     more: ["stricter", "more must agree"],
     less: ["looser", "fewer must agree"],
   }),
+  "access.rules.*.approvers": judgeApprovers,
+  "access.rules.*.approvalWithinMs": amount("nobody's answer is a no after", duration, {
+    more: ["looser", "may be agreed to later"],
+    less: ["stricter", "must be agreed to sooner"],
+  }),
+};
+
+const LESS_OFTEN: Meaning = ["stricter", "starts less often"];
+const MORE_OFTEN: Meaning = ["looser", "starts more often"];
+
+const judgeTrust: Judge = ({ before, after }) => {
+  const [was, is] = [before, after].map((one) => one as unknown as Automation["trust"]);
+  const [from, to] = [was?.level ?? "manual", is?.level ?? "manual"];
+  if (from === to) return verdict(`trusted as ${to}`, ["neutral", "for another reason"]);
+  const more = PROMOTION_LEVELS.indexOf(to) > PROMOTION_LEVELS.indexOf(from);
+  return verdict(`trusted ${from} → ${to}`, [
+    more ? "looser" : "stricter",
+    more ? "before it has earned it" : "it has to earn it",
+  ]);
 };
 
 const STARTS_OTHERWISE: Meaning = ["looser", "starts by itself in another way"];
@@ -141,13 +183,30 @@ const AUTOMATION_ROWS: Rows = {
   "automation.*.runbook": exchange("runbook", STARTS_OTHERWISE),
   "automation.*.params": exchange("with", STARTS_OTHERWISE),
   "automation.*.guard.cooldownMs": amount("not again within", duration, {
-    more: ["stricter", "starts less often"],
-    less: ["looser", "starts more often"],
+    more: LESS_OFTEN,
+    less: MORE_OFTEN,
+  }),
+  "automation.*.guard.cooldownAfterFailureMs": amount("not after a failure within", duration, {
+    more: LESS_OFTEN,
+    less: MORE_OFTEN,
   }),
   "automation.*.guard.perHourMax": amount("starts in an hour", plain, {
-    more: ["looser", "starts more often"],
-    less: ["stricter", "starts less often"],
+    more: MORE_OFTEN,
+    less: LESS_OFTEN,
   }),
+  "automation.*.guard.perTargetPerHourMax": amount("starts on one target in an hour", plain, {
+    more: MORE_OFTEN,
+    less: LESS_OFTEN,
+  }),
+  "automation.*.guard.targetsMax": amount("targets of one run", plain, {
+    more: ["looser", "touches more at once"],
+    less: ["stricter", "touches less at once"],
+  }),
+  "automation.*.guard.foldMs": amount("causes join a run for", duration, {
+    more: LESS_OFTEN,
+    less: MORE_OFTEN,
+  }),
+  "automation.*.trust": judgeTrust,
 };
 
 export const PEOPLE_ROWS: Rows = {

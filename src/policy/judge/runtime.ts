@@ -122,6 +122,42 @@ const judgeStrategy: Judge = ({ before, after }) => {
     : verdict(words, ["neutral", ""]);
 };
 
+const RUNS_MORE: Meaning = ["looser", "more runs without a person"];
+const RUNS_LESS: Meaning = ["stricter", "fewer runs without a person"];
+const EARNED_LATER: Meaning = ["stricter", "trust is earned later"];
+const EARNED_SOONER: Meaning = ["looser", "trust is earned sooner"];
+
+const AUTOMATION_LIMIT_ROWS: Rows = {
+  "healing.automation.globalPerHourMax": amount("runs of all automation in an hour", plain, {
+    more: RUNS_MORE,
+    less: RUNS_LESS,
+  }),
+  "healing.automation.breakerAfter": amount("unverified runs until a person looks", plain, {
+    more: RUNS_MORE,
+    less: RUNS_LESS,
+  }),
+  "healing.automation.depthMax": amount("runs that cause one another", plain, {
+    more: RUNS_MORE,
+    less: RUNS_LESS,
+  }),
+  ...Object.fromEntries(
+    [
+      "toApprove.drills",
+      "toApprove.verified",
+      "toAuto.drills",
+      "toAuto.verified",
+      "toAuto.days",
+    ].map((key) => [
+      `healing.automation.promotion.${key}`,
+      amount(`${key.replace(".", " needs ")}`, plain, { more: EARNED_LATER, less: EARNED_SOONER }),
+    ]),
+  ),
+  "healing.automation.promotion.demoteAfter": amount("failures that cost a level", plain, {
+    more: ["looser", "trust is lost later"],
+    less: ["stricter", "trust is lost sooner"],
+  }),
+};
+
 const HEALING_ROWS: Rows = {
   "healing.enabled": toggle("healing", {
     on: ["stricter", "failed jobs are healed"],
@@ -150,6 +186,7 @@ const HEALING_ROWS: Rows = {
     more: ["looser", "noticed later"],
     less: ["stricter", "noticed sooner"],
   }),
+  ...AUTOMATION_LIMIT_ROWS,
   "healing.breakers.*.windowMs": figure("calls of the last", duration, "judged together"),
   "healing.breakers.*.callsMin": amount("calls that count", plain, {
     more: ["looser", "opens later"],

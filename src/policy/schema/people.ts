@@ -1,8 +1,10 @@
 /** What routes.yaml, access.yaml, automation.yaml and the runbook catalogue may say. */
 import { Type } from "typebox";
 import { closed } from "../../base/schema.js";
+import { PROMOTION_LEVELS } from "../automation.js";
+import { AFTER_FAILURE_FACTOR, GUARD_DEFAULTS } from "../defaults.js";
 import { DOORS, ROLES } from "../policy.js";
-import { byName, Duration, PATTERNS, Params, Whole } from "./form.js";
+import { byName, Duration, Name, PATTERNS, Params, Whole } from "./form.js";
 
 /** The name of a role alone is how the previous version wrote it; its time is then that of its place. */
 const EscalationStep = Type.Unsafe<string | { role: string; after: string }>({
@@ -73,6 +75,16 @@ export const RoutesFile = Type.Object(
 
 const Roles = Type.Enum([...ROLES]);
 
+const Approvers = Type.Object(
+  {
+    role: Type.Optional(
+      Type.Enum([...ROLES], { description: "At least this role. Default: the role of the rule." }),
+    ),
+    team: Type.Optional(Name("Only people of this team. Default: of any, or of none.")),
+  },
+  { ...closed, description: "Who may agree. The one who asked never counts." },
+);
+
 export const AccessFile = Type.Object(
   {
     people: byName(
@@ -90,6 +102,9 @@ export const AccessFile = Type.Object(
           ),
           github: Type.Optional(Type.String({ minLength: 1 })),
           subjects: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { uniqueItems: true })),
+          teams: Type.Optional(
+            Type.Array(Name("A team that an access rule may ask to agree."), { uniqueItems: true }),
+          ),
         },
         closed,
       ),
@@ -114,6 +129,10 @@ export const AccessFile = Type.Object(
           role: Type.Enum([...ROLES], { description: "The least role that may ask." }),
           doors: Type.Array(Type.Enum([...DOORS]), { minItems: 1, uniqueItems: true }),
           approvals: Whole(0, 5, "How many other people must agree."),
+          approvers: Type.Optional(Approvers),
+          approvalWithin: Type.Optional(
+            Duration("Nobody's answer within this time is a no. Default 30m."),
+          ),
         },
         closed,
       ),
@@ -146,9 +165,36 @@ export const AutomationFile = byName(
       guard: Type.Object(
         {
           cooldown: Duration("Not again for the same target within this time."),
+          cooldownAfterFailure: Type.Optional(
+            Duration(`The same after a failure. Default: cooldown × ${AFTER_FAILURE_FACTOR}.`),
+          ),
           perHourMax: Whole(1, 60, "Runs in an hour."),
+          perTargetPerHourMax: Type.Optional(
+            Whole(
+              1,
+              60,
+              `Runs of all automation on one target in an hour. Default ${GUARD_DEFAULTS.perTargetPerHourMax}.`,
+            ),
+          ),
+          targetsMax: Type.Optional(
+            Whole(1, 100, `Targets of one run. Default ${GUARD_DEFAULTS.targetsMax}.`),
+          ),
+          fold: Type.Optional(
+            Duration("A cause that comes this soon after a run joins it. Default 10m."),
+          ),
         },
         closed,
+      ),
+      trust: Type.Optional(
+        Type.Object(
+          {
+            level: Type.Enum([...PROMOTION_LEVELS], {
+              description: "manual: a person starts it. approve: people agree first. auto: alone.",
+            }),
+            because: Type.String({ minLength: 10, maxLength: 200, description: "Why." }),
+          },
+          { ...closed, description: "What is granted before it has earned it. Default: nothing." },
+        ),
       ),
     },
     closed,

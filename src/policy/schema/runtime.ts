@@ -2,6 +2,7 @@
 import { Type } from "typebox";
 import { HEALING_STRATEGIES } from "../../base/fault.js";
 import { closed } from "../../base/schema.js";
+import { AUTOMATION_DEFAULTS } from "../defaults.js";
 import type { DependencyKind } from "../policy.js";
 import { RETENTION_DEFAULTS } from "../policy.js";
 import { byName, Duration, Params, Share, Whole } from "./form.js";
@@ -89,6 +90,66 @@ const Breakers = Type.Object(
   { ...closed, description: "When a dependency is left alone, and when it is tried again." },
 );
 
+const WholeOr = (maximum: number, of: number, what: string) =>
+  Type.Optional(Whole(0, maximum, `${what} Default ${of}.`));
+const { toApprove, toAuto, demoteAfter } = AUTOMATION_DEFAULTS.promotion;
+
+const Promotion = Type.Object(
+  {
+    toApprove: Type.Optional(
+      Type.Object(
+        {
+          drills: WholeOr(100, toApprove.drills, "Drills that passed."),
+          verified: WholeOr(1000, toApprove.verified, "Real runs that were verified."),
+        },
+        { ...closed, description: "What earns that automation may ask people to agree." },
+      ),
+    ),
+    toAuto: Type.Optional(
+      Type.Object(
+        {
+          drills: WholeOr(100, toAuto.drills, "Drills that passed."),
+          verified: WholeOr(1000, toAuto.verified, "Real runs that were verified."),
+          days: WholeOr(365, toAuto.days, "Different days with such a run."),
+        },
+        { ...closed, description: "What earns that it runs without a person." },
+      ),
+    ),
+    demoteAfter: Type.Optional(
+      Whole(1, 10, `Failures in a row that cost a level. Default ${demoteAfter}.`),
+    ),
+  },
+  { ...closed, description: "How a runbook earns that automation may start it." },
+);
+
+const AutomationLimits = Type.Object(
+  {
+    globalPerHourMax: Type.Optional(
+      Whole(
+        1,
+        600,
+        `Runs of all automation in an hour. Default ${AUTOMATION_DEFAULTS.globalPerHourMax}.`,
+      ),
+    ),
+    breakerAfter: Type.Optional(
+      Whole(
+        1,
+        20,
+        `Runs in a row that were not verified, until a person looks. Default ${AUTOMATION_DEFAULTS.breakerAfter}.`,
+      ),
+    ),
+    depthMax: Type.Optional(
+      Whole(
+        1,
+        5,
+        `Runs in a chain of which each caused the next. Default ${AUTOMATION_DEFAULTS.depthMax}.`,
+      ),
+    ),
+    promotion: Type.Optional(Promotion),
+  },
+  { ...closed, description: "What bounds all automatic runs together." },
+);
+
 export const HealingFile = Type.Object(
   {
     enabled: Type.Optional(Type.Boolean({ description: "Default true (HB-env-11)." })),
@@ -113,6 +174,7 @@ export const HealingFile = Type.Object(
     crashMax: Whole(1, 100, "A job that kills its worker this often is quarantined."),
     workerDeadAfter: Duration("A worker process without a beat for this long is dead."),
     breakers: Type.Optional(Breakers),
+    automation: Type.Optional(AutomationLimits),
   },
   closed,
 );
