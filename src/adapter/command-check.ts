@@ -15,6 +15,7 @@ export function checkCommand(argv: readonly unknown[], options: ShellOptions): v
     if (typeof word !== "string") throw refuse(`argument ${at} is ${typeof word}, expected text`);
     if (word.includes("\0")) throw refuse(`argument ${at} holds a NUL character`);
   }
+  checkDashes(argv.map(String), options.untrusted ?? [], refuse);
   const program = String(argv[0]);
   if (program === "" || program.startsWith("-"))
     throw refuse(`found "${program}" where a program was expected`);
@@ -25,6 +26,29 @@ export function checkCommand(argv: readonly unknown[], options: ShellOptions): v
       "pass large data as `input`",
     );
   checkEnvironment(options, refuse);
+}
+
+/** A parameter that begins with `-` would be an option of the program: `--` says where the options end. */
+function checkDashes(
+  argv: readonly string[],
+  untrusted: readonly string[],
+  refuse: (message: string, hint?: string) => Fault,
+): void {
+  const dashes = untrusted.filter((text) => text.startsWith("-"));
+  // A `--` that was typed ends nothing: then there must be one more, the runbook's own.
+  const count = (words: readonly string[]) => words.filter((word) => word === "--").length;
+  const end = count(argv) > count(dashes) ? argv.indexOf("--") : -1;
+  for (const [at, word] of argv.slice(0, end === -1 ? undefined : end).entries()) {
+    // Every option begins with a single dash: that one alone must be the whole argument.
+    const typed = dashes.find(
+      (text) => word === text || (text.length > 1 && word.startsWith(text)),
+    );
+    if (typed === undefined) continue;
+    throw refuse(
+      `argument ${at} is the parameter "${typed}", which ${argv[0]} would take for an option`,
+      "put `--` before what people may type",
+    );
+  }
 }
 
 function checkEnvironment(options: ShellOptions, refuse: (message: string) => Fault): void {

@@ -14,11 +14,17 @@ import { checkCommand } from "./command-check.js";
 import { LineSplitter, TextKeeper } from "./line-text.js";
 import { PipeReader } from "./pipe-reader.js";
 import { endGroup } from "./process-group.js";
+import { endMarked, MARK_VARIABLE, markOfProgram, type Reaped } from "./reap.js";
+import { passGate, WAIT_AT_GATE } from "./start-gate.js";
 
 export interface ShellSetup {
   readonly redact: Redact;
   /** PATH of every child. Default: the usual places of a Unix system. */
   readonly path?: string | undefined;
+  /** A POSIX shell that starts each program. Default: /bin/sh. */
+  readonly sh?: string | undefined;
+  /** Names a process for good, over restarts of the machine (runtime/process-key). Default: nobody can. */
+  readonly keyOf?: ((pid: number) => string | null) | undefined;
 }
 
 const PATH_DEFAULT = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -102,7 +108,7 @@ async function* readLines(reader: PipeReader, redact: Redact): AsyncGenerator<st
   yield* splitter.end();
 }
 
-type Ending = Pick<ShellResult, "exitCode" | "signal" | "endedBy">;
+type Ending = Pick<ShellResult, "exitCode" | "signal" | "endedBy" | "confirmedEmpty" | "strays">;
 
 interface Program {
   readonly stdout: PipeReader;
@@ -118,7 +124,8 @@ async function startProgram(
   argv: readonly string[],
   options: ShellOptions,
 ): Promise<Program> {
-  const running = $(zxOptions(setup, options))`${[...argv]}`;
+  const mark = options.mark === undefined ? undefined : markOfProgram(options.mark);
+  const running = $(zxOptions(setup, options, mark))`${[...argv]}`;
   // zx settles when the pipes close; what it says about it is of no use to us, but must be taken.
   const settled = running.then(
     (output) => output,
@@ -132,21 +139,36 @@ async function startProgram(
   closeInput(child, options.input);
   const stdout = new PipeReader(takeOver(child.stdout));
   const stderr = new PipeReader(takeOver(child.stderr));
-  const leash = superviseChild(child, child.pid, options);
+  const leash = superviseChild(child, child.pid, options, mark);
   const ended = leash.ended.then((ending) => {
     stdout.giveUpWhenSilent();
     stderr.giveUpWhenSilent();
     return ending;
   });
+  if (options.onStarted) {
+    const group = { pgid: child.pid, processKey: setup.keyOf?.(child.pid) ?? null };
+    const begins = passGate(child, group, options.onStarted, options.signal);
+    await begins.catch(async (error: unknown) => {
+      child.stdout?.destroy();
+      child.stderr?.destroy();
+      await leash.stop("abort");
+      throw error;
+    });
+  }
   return { stdout, stderr, ended, stop: leash.stop };
 }
 
 /** Everything is set here, so ZX_* variables of the process that zx reads as defaults change nothing. */
-function zxOptions(setup: ShellSetup, options: ShellOptions): Partial<Options> {
+function zxOptions(
+  setup: ShellSetup,
+  options: ShellOptions,
+  mark: string | undefined,
+): Partial<Options> {
+  const input = options.input === undefined ? "ignore" : "pipe";
   return {
-    shell: "/bin/sh",
+    shell: setup.sh ?? "/bin/sh",
     // The shell becomes the program: no shell is left between us and it.
-    prefix: "exec ",
+    prefix: options.onStarted ? `${WAIT_AT_GATE}exec ` : "exec ",
     postfix: "",
     quote: quotePosix,
     cwd: options.cwd ?? process.cwd(),
@@ -157,8 +179,9 @@ function zxOptions(setup: ShellSetup, options: ShellOptions): Partial<Options> {
       // Without it, a bash behind /bin/sh may take us for a remote login and read ~/.bashrc.
       SHLVL: "1",
       ...options.env,
+      ...(mark === undefined ? {} : { [MARK_VARIABLE]: mark }),
     },
-    stdio: [options.input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
+    stdio: [input, "pipe", "pipe", ...(options.onStarted ? (["pipe"] as const) : [])],
     detached: true,
     preferLocal: false,
     nothrow: true,
@@ -189,31 +212,48 @@ function closeInput(child: ChildProcess, input: string | undefined): void {
 }
 
 /** Keeps the deadline, the caller's signal and the exit apart, and the first of them is the reason. */
-function superviseChild(child: ChildProcess, groupId: number, options: ShellOptions) {
+function superviseChild(
+  child: ChildProcess,
+  groupId: number,
+  options: ShellOptions,
+  mark: string | undefined,
+) {
   let endedBy: Ending["endedBy"] | undefined;
-  let ending: Promise<boolean> | undefined;
-  const graceMs = options.graceMs ?? GRACE_MS;
+  let ending: Promise<Reaped> | undefined;
+  const end = () => {
+    ending ??= endAll(groupId, mark, options.graceMs ?? GRACE_MS);
+    return ending;
+  };
+  let giveUp = () => {};
   const stop = async (reason: "timeout" | "abort"): Promise<void> => {
     endedBy ??= reason;
-    ending ??= endGroup(groupId, graceMs);
-    await ending;
+    // Stuck in the kernel: nobody waits for it any longer, and the result says that it is still there.
+    if (!(await end()).confirmedEmpty) giveUp();
   };
   const timer = setTimeout(() => void stop("timeout"), options.timeoutMs);
   const onAbort = () => void stop("abort");
   options.signal.addEventListener("abort", onAbort, { once: true });
   const exited = new Promise<Pick<Ending, "exitCode" | "signal">>((resolve) => {
     child.once("exit", (exitCode, signal) => resolve({ exitCode, signal }));
+    giveUp = () => resolve({ exitCode: null, signal: null });
   });
   const ended = exited.then(async (exit): Promise<Ending> => {
     endedBy ??= "exit";
     clearTimeout(timer);
     options.signal.removeEventListener("abort", onAbort);
-    // What the program left running in its group ends with it.
-    ending ??= endGroup(groupId, graceMs);
-    await ending;
-    return { ...exit, endedBy };
+    // What the program left running ends with it.
+    const { confirmedEmpty, count } = await end();
+    return { ...exit, endedBy, confirmedEmpty, strays: count };
   });
   return { ended, stop };
+}
+
+/** The group, then who left it. Counted are those who left. */
+async function endAll(groupId: number, mark: string | undefined, graceMs: number): Promise<Reaped> {
+  const isEmpty = await endGroup(groupId, graceMs);
+  if (mark === undefined) return { count: 0, confirmedEmpty: isEmpty };
+  const strays = await endMarked(mark, graceMs);
+  return { count: strays.count, confirmedEmpty: isEmpty && strays.confirmedEmpty };
 }
 
 /** Safe in every POSIX shell; zx's own quoting is an injection outside bash. */
@@ -229,6 +269,8 @@ const NEVER_STARTED: ShellResult = {
   stderr: "",
   droppedBytes: 0,
   durationMs: 0,
+  confirmedEmpty: true,
+  strays: 0,
 };
 
 function explain(argv: readonly string[], ended: Ending & { stderr?: string }): Fault {

@@ -45,7 +45,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-describe("arguments", () => {
+/** Both that stand behind /bin/sh somewhere: what quotes safely for one is an injection in the other. */
+const SHELLS = ["/bin/dash", "/bin/bash"].filter((path) => existsSync(path));
+
+describe.each(SHELLS)("arguments through %s", (path) => {
+  const through = createShell({ redact: (text) => text, sh: path });
   test.each([
     ["blanks", "a b"],
     ["a substitution", "$(echo PWNED)"],
@@ -58,11 +62,13 @@ describe("arguments", () => {
     ["a leading dash", "-rf"],
     ["letters of other alphabets", "zażółć ✓ 漢字"],
   ])("an argument with %s arrives as it was given", async (_what, word) => {
-    const result = await shell.run(["printf", "%s", word], options());
+    const result = await through.run(["printf", "%s", word], options());
     expect(result).toMatchObject({ exitCode: 0, endedBy: "exit" });
     expect(result.stdout).toBe(word === "" ? "" : `${word}\n`);
   });
+});
 
+describe("arguments", () => {
   test.each<[string, unknown[]]>([
     ["nothing at all", []],
     ["undefined", ["rm", undefined]],
@@ -73,6 +79,27 @@ describe("arguments", () => {
   ])("a command with %s is refused before anything starts", async (_what, argv) => {
     const attempt = shell.run(argv as string[], options());
     await expect(attempt).rejects.toMatchObject({ kind: "data", code: "SHELL_ARGUMENT_INVALID" });
+  });
+
+  test.each<[string, string[], string[]]>([
+    ["is an option", ["rm", "-rf"], ["-rf"]],
+    ["begins an argument", ["tar", "--to-command=sh -c x"], ["--to-command="]],
+    ["is a lone dash", ["cat", "-"], ["-"]],
+    ["ends the options itself", ["rm", "--", "-rf"], ["--", "-rf"]],
+    ["stands before the end of the options", ["rm", "-rf", "--", "x"], ["-rf"]],
+  ])("a parameter that %s is refused without -- before it", async (_what, argv, untrusted) => {
+    const attempt = shell.run(argv, options({ untrusted }));
+    await expect(attempt).rejects.toMatchObject({ code: "SHELL_ARGUMENT_INVALID" });
+    await expect(attempt).rejects.toThrow(/would take for an option/);
+  });
+
+  test.each<[string, string[], string[]]>([
+    ["behind --", ["printf", "%s", "--", "-rf"], ["-rf"]],
+    ["that is -- itself, behind the runbook's own", ["printf", "%s", "--", "--"], ["--"]],
+    ["that is no argument at all", ["printf", "%s", "x"], ["-rf", "-"]],
+    ["within an argument", ["printf", "%s", "file=-rf"], ["-rf"]],
+  ])("a parameter %s goes through", async (_what, argv, untrusted) => {
+    expect(await shell.run(argv, options({ untrusted }))).toMatchObject({ exitCode: 0 });
   });
 
   test("a missing folder, a bad variable and zx's own variables are refused by name", async () => {
