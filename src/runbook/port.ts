@@ -22,8 +22,6 @@ export interface ShellOptions {
   readonly untrusted?: readonly string[];
   /** `run-17/3`: in the environment of all that it starts, so that who leaves the group is found too. */
   readonly mark?: string;
-  /** Texts that people typed: an argument made of one that begins with `-` is refused unless `--` stands before it. */
-  readonly untrusted?: readonly string[];
 }
 
 export interface ProcessGroupRef {

@@ -74,6 +74,8 @@ export function cancelError(actor: string, reason: string): string {
 export interface CancelResult {
   readonly outcome: "cancelled" | "not-found" | "already-cancelled" | "completed";
   readonly job?: Job;
+  /** Of a job that was cancelled now: what it was. */
+  readonly before?: JobStatus;
 }
 
 /** Also ends a running job: its worker aborts the handler when it next looks, and nothing of it is written. */
@@ -98,12 +100,13 @@ export async function cancelJob(
       target: before.id,
       details: { ...factsBefore(before), reason },
     });
-    return { outcome: "cancelled", job: rows[0]! };
+    return { outcome: "cancelled", job: rows[0]!, before: before.status };
   });
 }
 
 export interface CorrectResult {
-  readonly outcome: "corrected" | "not-found" | "wrong-status" | "invalid";
+  /** `changed`: somebody moved the job since it was looked at. */
+  readonly outcome: "corrected" | "not-found" | "wrong-status" | "invalid" | "changed";
   readonly job?: Job;
   /** With `invalid`: all that is wrong with the new payload. */
   readonly findings?: readonly SchemaFinding[];
@@ -113,6 +116,8 @@ export interface CorrectRequest {
   readonly seq: number;
   readonly actor: string;
   readonly payload: JsonObject;
+  /** Only while the job is as it was then. */
+  readonly fence?: number | undefined;
   /** The same schema as at every other door. */
   readonly check: (kind: string, payload: JsonObject) => readonly SchemaFinding[];
 }
@@ -129,6 +134,8 @@ export async function correctPayload(
     if (before.status !== "failed" && before.status !== "quarantined") {
       return { outcome: "wrong-status", job: before };
     }
+    if (request.fence !== undefined && before.fence !== request.fence)
+      return { outcome: "changed", job: before };
     const findings = check(before.kind, payload);
     if (findings.length > 0) return { outcome: "invalid", job: before, findings };
     const { rows } = await tx.query<Job>(

@@ -65,6 +65,8 @@ export interface BulkRequest {
   readonly spacingMs: number;
   /** Asked between two batches: what is left then is left as it was. */
   readonly isOver: () => boolean;
+  /** The numbers of a batch's jobs, after it was committed. */
+  readonly onMoved?: (seqs: readonly number[]) => void;
 }
 
 export interface BulkResult {
@@ -87,6 +89,7 @@ export async function runBulk(db: Database, request: BulkRequest): Promise<BulkR
     const room = Math.min(BATCH_JOBS, confirmed.count - acted);
     const seqs = await moveBatch(db, { ...request, bulk, afterSeq, room, place: acted });
     if (seqs.length === 0) return { acted, stopped: null };
+    request.onMoved?.(seqs);
     acted += seqs.length;
     afterSeq = seqs.at(-1)!;
   }

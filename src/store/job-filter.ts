@@ -8,6 +8,8 @@ export interface JobFilter {
   readonly since?: Date | undefined;
   /** Created before. */
   readonly until?: Date | undefined;
+  /** Ended then or later. */
+  readonly endedSince?: Date | undefined;
   /** How the error begins; upper and lower case differ. */
   readonly errorPrefix?: string | undefined;
   readonly requestedBy?: string | undefined;
@@ -21,6 +23,7 @@ const CONDITIONS: Readonly<Record<keyof JobFilter, (value: string) => string>> =
   kind: (value) => `jobs.job_type = ${value}`,
   since: (value) => `jobs.created_at >= ${value}`,
   until: (value) => `jobs.created_at < ${value}`,
+  endedSince: (value) => `jobs.completed_at >= ${value}`,
   errorPrefix: (value) => `starts_with(jobs.error, ${value})`,
   requestedBy: (value) => `jobs.requested_by = ${value}`,
   parentSeq: (value) => `jobs.parent_seq = ${value}`,

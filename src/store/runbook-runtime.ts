@@ -1,6 +1,5 @@
 /** The runtime as runbooks see it: named statements with parameters (X-68), each change in the actor's name. */
 import { fault } from "../base/fault.js";
-import { notBuilt } from "../base/not-built.js";
 import { PUBLIC_KINDS } from "../job/kinds.js";
 import type {
   AuditView,
@@ -16,12 +15,19 @@ import { retryJob } from "./job-actions.js";
 import { readAttempts } from "./job-attempts.js";
 import { ALL_QUEUES, listPauses, pauseQueue, resumeQueue } from "./pauses.js";
 import { readQueueDepth } from "./queue-stats.js";
+import {
+  type CheckPayload,
+  createJobReader,
+  createJobWriter,
+  JOB_VIEW,
+  type JobWriterOptions,
+} from "./runbook-jobs.js";
 import { readSafeMode } from "./safe-mode.js";
 import { countClaimingWorkers } from "./workers.js";
 
 export function createRuntimeReader(
   sql: Sql,
-  options: { readonly workerDeadAfterMs: number },
+  options: { readonly workerDeadAfterMs: number; readonly check: CheckPayload },
 ): RuntimeReader {
   return {
     job: (seq) => readJobView(sql, seq),
@@ -38,14 +44,12 @@ export function createRuntimeReader(
       const { active, reason } = await readSafeMode(sql);
       return { active, reason };
     },
-    quarantined: () => notBuilt("quarantined"),
-    countFailed: () => notBuilt("countFailed"),
-    pendingOf: () => notBuilt("pendingOf"),
-    checkPayload: () => notBuilt("checkPayload"),
+    ...createJobReader(sql, options.check),
   };
 }
 
-export function createRuntimeWriter(db: Database, actor: string, now: () => Date): RuntimeWriter {
+export function createRuntimeWriter(db: Database, options: JobWriterOptions): RuntimeWriter {
+  const { actor, now } = options;
   return {
     retryJob: async ({ seq, reason, force }) => {
       const { outcome } = await retryJob(db, { seq, actor, reason, force });
@@ -60,11 +64,7 @@ export function createRuntimeWriter(db: Database, actor: string, now: () => Date
       await pauseQueue(db, { kind: toQueue(kind), reason, by: actor, expiresAt });
     },
     resumeQueue: ({ kind }) => resumeQueue(db, { kind: toQueue(kind), by: actor }),
-    rerunFailed: () => notBuilt("rerunFailed"),
-    cancelJob: () => notBuilt("cancelJob"),
-    correctJob: () => notBuilt("correctJob"),
-    prioritize: () => notBuilt("prioritize"),
-    restorePriorities: () => notBuilt("restorePriorities"),
+    ...createJobWriter(db, options),
   };
 }
 
@@ -80,13 +80,9 @@ function toWord(queue: string): string {
 }
 
 async function readJobView(sql: Sql, seq: number): Promise<JobView | null> {
-  const { rows } = await sql.query<JobView>(
-    `SELECT seq, id, job_type AS kind, status, attempts, error, worker_id AS "workerId", fence, payload, priority,
-            scheduled_at AS "scheduledAt", created_at AS "createdAt", started_at AS "startedAt",
-            completed_at AS "completedAt"
-     FROM public.jobs WHERE seq = $1`,
-    [seq],
-  );
+  const { rows } = await sql.query<JobView>(`SELECT ${JOB_VIEW} FROM public.jobs WHERE seq = $1`, [
+    seq,
+  ]);
   return rows[0] ?? null;
 }
 
