@@ -1,13 +1,14 @@
 /** One worker process: what `serve --role worker --lane …` runs, and what the supervisor starts. */
 import type { Lane } from "../job/kinds.js";
+import { chatPosterTicks } from "../runtime/chat-poster.js";
 import { parentLink } from "../runtime/parent-link.js";
-import { runTicks } from "../runtime/ticker.js";
+import { runTicks, type Tick } from "../runtime/ticker.js";
 import { createWorker } from "../runtime/worker.js";
 import { openCaching, ownMemory } from "./caching.js";
 import { type Foundation, leaveFollowers, ticksOfEveryProcess } from "./foundation.js";
 import { createHandlers } from "./handlers.js";
 import { createRegistry } from "./kinds.js";
-import { createPorts } from "./ports.js";
+import { createPorts, type Ports } from "./ports.js";
 import { loadRunbooks } from "./runbooks.js";
 
 export interface WorkerProcess {
@@ -59,7 +60,8 @@ export async function startWorkerProcess(
     evidenceDir: foundation.evidenceDir,
   });
   const watching = new AbortController();
-  const watched = runTicks(ticksOfEveryProcess(foundation), foundation, watching.signal);
+  const ticks = [...ticksOfEveryProcess(foundation), ...postingOf(foundation, ports, options.lane)];
+  const watched = runTicks(ticks, foundation, watching.signal);
   const { id } = await worker.start();
   link.tellRegistered(id);
   const stop = async () => {
@@ -72,4 +74,9 @@ export async function startWorkerProcess(
   };
   link.onGone(() => onFatal("the supervisor is gone"));
   return { id, stop };
+}
+
+/** What runs say in chat is posted by those who have nothing better to do than the rest of the runtime. */
+function postingOf({ db, clock, log }: Foundation, { chat }: Ports, lane: Lane): Tick[] {
+  return chat === null || lane === "general" ? [] : chatPosterTicks({ db, chat, clock, log });
 }
