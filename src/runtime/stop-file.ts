@@ -11,7 +11,13 @@ import { errorMessage, fault } from "../base/fault.js";
 import type { Logger } from "../base/log.js";
 import type { StopOrder, Stopped, StopReached, StopSwitchPort } from "../runbook/stop.js";
 import type { Sql } from "../store/database.js";
-import { clearStopRow, readStopRow, type StopRow, setStopRow } from "../store/stop-switch.js";
+import {
+  clearStopRow,
+  readStopRow,
+  type StopRow,
+  setStopRow,
+  stoppedBy,
+} from "../store/stop-switch.js";
 
 export interface StopSwitchDeps {
   /** Null: a terminal that could not reach it; the file alone is set then. */
@@ -42,7 +48,7 @@ export function createStopSwitch(deps: StopSwitchDeps): StopSwitchPort {
     read: async () => {
       const now = await row.read();
       const file = readStopFile(deps.file, deps.clock);
-      if (file === null) return now?.active ? fromRow(now) : null;
+      if (file === null) return now?.active ? stoppedBy(now) : null;
       if (now === null) return toStopped(file);
       return reconcile(deps, row, file, now);
     },
@@ -209,15 +215,6 @@ function unreadable(reason: string, clock: Clock): StopFile {
 
 function toStopped(file: StopFile | null): Stopped | null {
   return file && { by: file.by, reason: file.reason, at: file.at, from: "file" };
-}
-
-function fromRow({ by, reason, at }: StopRow): Stopped {
-  return {
-    by: by ?? "somebody",
-    reason: reason ?? "no reason given",
-    at: (at ?? new Date(0)).toISOString(),
-    from: "database",
-  };
 }
 
 /** Whole or not at all, and on the disk when it resolves: a later order replaces an earlier one's words. */

@@ -12,6 +12,7 @@ import {
   votesThatStand,
 } from "../runbook/approval.js";
 import { type Claim, findPerson, nameOf } from "../runbook/identity.js";
+import type { RunbookRegistry } from "../runbook/registry.js";
 import {
   endRequest,
   type KeptApproval,
@@ -22,6 +23,8 @@ import {
 } from "./approval-requests.js";
 import { appendAudit } from "./audit.js";
 import type { Database, Sql } from "./database.js";
+import { tellRun } from "./run-telling.js";
+import { readRun } from "./runs.js";
 
 export interface Ballot {
   /** As the door has proven it. */
@@ -34,6 +37,8 @@ export interface Ballot {
   readonly decision: Decision;
   /** What the voter says to it. */
   readonly reason?: string | undefined;
+  /** For the words of the message in chat; absent: they leave out whether it can be undone. */
+  readonly registry?: RunbookRegistry | undefined;
   /** In force now: a role that was taken away no longer votes. */
   readonly access: Access;
 }
@@ -57,6 +62,8 @@ export async function castVoteWithin(tx: Sql, ballot: Ballot): Promise<Cast> {
   const run = rows[0];
   const verdict = run ? await count(tx, run, person, ballot) : unknownRun(ballot);
   if (!verdict.accepted) await auditRefusal(tx, ballot, person, verdict);
+  // How many are still needed; what an approval or a denial comes to, the run's own job tells.
+  if (verdict.reason === "counted") await tellCounted(tx, ballot);
   return { ...verdict, person: person?.name ?? null };
 }
 
@@ -153,6 +160,11 @@ async function act(
       ...(ballot.reason === undefined ? {} : { reason: ballot.reason }),
     },
   });
+}
+
+async function tellCounted(tx: Sql, { runId, registry }: Ballot): Promise<void> {
+  const run = await readRun(tx, runId);
+  if (run) await tellRun(tx, run, { runbook: registry?.find(run.runbook)?.runbook ?? null });
 }
 
 function unknownRun({ runId }: Ballot): VoteVerdict {

@@ -1,4 +1,5 @@
 /** The stop switch as a row: what all machines share. The file of a machine works without it (runtime/stop-file). */
+import type { Stopped } from "../runbook/stop.js";
 import type { Sql } from "./database.js";
 
 export interface StopRow {
@@ -14,6 +15,22 @@ const COLUMNS = "active, reason, by, at";
 export async function readStopRow(sql: Sql): Promise<StopRow> {
   const { rows } = await sql.query<StopRow>(`SELECT ${COLUMNS} FROM control.stop_switch`);
   return rows[0]!;
+}
+
+/** Null: off. */
+export async function readStopped(sql: Sql): Promise<Stopped | null> {
+  const row = await readStopRow(sql);
+  return row.active ? stoppedBy(row) : null;
+}
+
+/** What an active row says. */
+export function stoppedBy({ by, reason, at }: StopRow): Stopped {
+  return {
+    by: by ?? "somebody",
+    reason: reason ?? "no reason given",
+    at: (at ?? new Date(0)).toISOString(),
+    from: "database",
+  };
 }
 
 /** The row afterwards: the first order stands, and only what changes is audited. */

@@ -108,30 +108,7 @@ export async function listLocks(sql: Sql): Promise<LockHolder[]> {
   return rows;
 }
 
-/** `queue-index is held by run-17 (drain-queue) of ann for 2 min`. */
+/** `queue-index is held by run-17 of ann for 2m (drain-queue)`. */
 export function describeHolder({ target, runId, runbook, actor, heldForMs }: LockHolder): string {
-  return `${target} is held by ${runId} (${runbook}) of ${actor} for ${formatAge(heldForMs)}`;
-}
-
-export type RunBeat = "alive" | "cancelled" | "lost";
-
-/** One statement: the leases live on, and the executor learns whether the run is still its own. */
-export async function beatRun(
-  sql: Sql,
-  run: { readonly seq: number; readonly fence: number },
-  targetCount: number,
-): Promise<RunBeat> {
-  const { rows } = await sql.query<{ status: string; renewed: number }>(
-    `WITH mine AS (SELECT seq, status FROM control.run WHERE seq = $1 AND fence = $2),
-     renewed AS (
-       UPDATE control.target_lock AS lock SET expires_at = now() + $3 * interval '1 ms'
-       FROM mine WHERE lock.run_seq = mine.seq AND mine.status = 'running' RETURNING 1
-     )
-     SELECT mine.status, (SELECT count(*) FROM renewed)::int AS renewed FROM mine`,
-    [run.seq, run.fence, LOCK_LEASE_MS],
-  );
-  const found = rows[0];
-  if (!found) return "lost";
-  if (found.status === "cancelled") return "cancelled";
-  return found.status === "running" && found.renewed === targetCount ? "alive" : "lost";
+  return `${target} is held by ${runId} of ${actor} for ${formatAge(heldForMs)} (${runbook})`;
 }
