@@ -3,7 +3,7 @@
  * the environment that the program was given, and a mark in it says whose they are. Linux only. Seen are
  * processes of our own user; one that wrote over its own environment is not found by this.
  */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { systemClock } from "../base/clock.js";
 import { endGroup } from "./process-group.js";
@@ -15,9 +15,21 @@ const LOOK_MS = 25;
 /** How long the kernel may take to end what got KILL. */
 const KILL_MS = 2_000;
 
-/** For one program of a run (`run-17/3`): its strays are not those of another program of the same run. */
-export function markOfProgram(run: string): string {
-  return `${run}#${randomBytes(6).toString("hex")}`;
+/** For one program of a run: its strays are not those of another program of the same run. */
+export function markOfProgram(run: MarkedRun): string {
+  return `${prefixOf(run)}${randomBytes(6).toString("hex")}`;
+}
+
+export interface MarkedRun {
+  /** `run-17/3`: with its fence. */
+  readonly run: string;
+  /** Of the process that started it (runtime/process-key): another system on this machine has a run-17, too. */
+  readonly executorKey: string | null;
+}
+
+function prefixOf({ run, executorKey }: MarkedRun): string {
+  const executor = createHash("sha256").update(String(executorKey)).digest("hex").slice(0, 12);
+  return `${run}@${executor}#`;
 }
 
 export interface Reaped {
@@ -32,16 +44,16 @@ export function endMarked(mark: string, graceMs: number): Promise<Reaped> {
   return endAll((found) => found === mark, graceMs);
 }
 
-/**
- * Ends what a dead executor left of one program: the group while its leader lives, then whatever else carries
- * a mark of that run and fence. The caller has made sure that the leader is the one that was recorded.
- */
-export async function reapProgram(
-  orphan: { readonly pgid: number; readonly isLeaderAlive: boolean; readonly run: string },
-  graceMs: number,
-): Promise<Reaped> {
+export interface Orphan extends MarkedRun {
+  readonly pgid: number;
+  /** The leader that was recorded, not another process with its number. */
+  readonly isLeaderAlive: boolean;
+}
+
+/** Ends what an executor left of a run: the group while its leader lives, then whatever else carries its mark. */
+export async function reapProgram(orphan: Orphan, graceMs: number): Promise<Reaped> {
   const isEmpty = orphan.isLeaderAlive ? await endGroup(orphan.pgid, graceMs) : true;
-  const strays = await endAll((found) => found.startsWith(`${orphan.run}#`), graceMs);
+  const strays = await endAll((found) => found.startsWith(prefixOf(orphan)), graceMs);
   return {
     count: strays.count + Number(orphan.isLeaderAlive),
     confirmedEmpty: isEmpty && strays.confirmedEmpty,

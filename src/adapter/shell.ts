@@ -124,7 +124,7 @@ async function startProgram(
   argv: readonly string[],
   options: ShellOptions,
 ): Promise<Program> {
-  const mark = options.mark === undefined ? undefined : markOfProgram(options.mark);
+  const mark = markOf(setup, options);
   const running = $(zxOptions(setup, options, mark))`${[...argv]}`;
   // zx settles when the pipes close; what it says about it is of no use to us, but must be taken.
   const settled = running.then(
@@ -156,6 +156,11 @@ async function startProgram(
     });
   }
   return { stdout, stderr, ended, stop: leash.stop };
+}
+
+function markOf({ keyOf }: ShellSetup, { mark }: ShellOptions): string | undefined {
+  if (mark === undefined) return undefined;
+  return markOfProgram({ run: mark, executorKey: keyOf?.(process.pid) ?? null });
 }
 
 /** Everything is set here, so ZX_* variables of the process that zx reads as defaults change nothing. */

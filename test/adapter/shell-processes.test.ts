@@ -164,7 +164,7 @@ describe("who leaves the group", () => {
       ["printenv", "ALGOBRAIN_RUN"],
       options({ mark: "run-17/3", env: { ALGOBRAIN_RUN: "forged" } }),
     );
-    expect(result.stdout).toMatch(/^run-17\/3#[0-9a-f]{12}\n$/);
+    expect(result.stdout).toMatch(/^run-17\/3@[0-9a-f]{12}#[0-9a-f]{12}\n$/);
   });
 
   test("is not ended with another program of the same run", async () => {

@@ -1,0 +1,75 @@
+/**
+ * Programs outlive an executor that is killed: they have groups of their own. What a run began is on record
+ * before it begins, so whoever comes next on that machine ends what is left, before anything is repeated.
+ */
+import { MINUTE_MS } from "../../base/duration.js";
+import type { Logger } from "../../base/log.js";
+import type { Database } from "../../store/database.js";
+import { closeProcess, listOpenProcesses, type OpenProcess } from "../../store/run-processes.js";
+import { isGone, processKey } from "../process-key.js";
+
+export interface ReapDeps {
+  readonly db: Database;
+  readonly log: Logger;
+  /** Ends the group while its leader lives, and all that carries the run's mark: TERM, `graceMs`, KILL. */
+  reap(
+    orphan: {
+      readonly pgid: number;
+      readonly isLeaderAlive: boolean;
+      readonly run: string;
+      readonly executorKey: string | null;
+    },
+    graceMs: number,
+  ): Promise<{ readonly count: number; readonly confirmedEmpty: boolean }>;
+}
+
+const GRACE_MS = 5_000;
+/** A machine whose runs nobody has held for so long is gone, and its processes with it. */
+const OTHER_MACHINE_MS = 10 * MINUTE_MS;
+
+/**
+ * How many were ended. Of all runs, at the start of an executor and now and then; of one (`runSeq`) when it is
+ * resumed, before its interrupted step is judged.
+ */
+export async function reapOrphans(deps: ReapDeps, runSeq: number | null = null): Promise<number> {
+  let reaped = 0;
+  for (const process of await listOpenProcesses(deps.db, runSeq)) {
+    if (isOfThisMachine(process.processKey)) {
+      if (isOrphan(process) && (await reapOne(deps, process))) reaped++;
+    } else if ((process.unheldMs ?? 0) > OTHER_MACHINE_MS) {
+      await closeProcess(deps.db, process, "lost");
+    }
+  }
+  return reaped;
+}
+
+/** A frozen executor is not gone, but its run went on without it: two of one step must not run at once. */
+function isOrphan({ executorKey, isDisowned }: OpenProcess): boolean {
+  return isDisowned || isGone(executorKey);
+}
+
+async function reapOne({ db, log, reap }: ReapDeps, process: OpenProcess): Promise<boolean> {
+  const { pgid, executorKey, runId, fence, program } = process;
+  const isLeaderAlive = !isGone(process.processKey);
+  const run = `${runId}/${fence}`;
+  const { count, confirmedEmpty } = await reap({ pgid, isLeaderAlive, run, executorKey }, GRACE_MS);
+  const facts = { run_id: runId, fence, program, pgid, count };
+  if (!confirmedEmpty) {
+    // Its row stays open, so the next round tries again.
+    log.error("run.process-stuck", facts);
+    return false;
+  }
+  await closeProcess(db, process, count > 0 ? "reaped" : "lost");
+  if (count > 0) log.warn("run.process-reaped", facts);
+  return count > 0;
+}
+
+function isOfThisMachine(key: string): boolean {
+  const own = processKey(process.pid);
+  return own !== null && machineOf(own) === machineOf(key);
+}
+
+/** Boot and process namespace. */
+function machineOf(key: string): string {
+  return key.split(" ").slice(0, 2).join(" ");
+}
