@@ -76,6 +76,8 @@ export interface ReadContext<P> {
   /** Aborted by cancellation, the runbook's deadline and shutdown. */
   readonly signal: AbortSignal;
   now(): Date;
+  /** Resolves after so many milliseconds; rejects when the run has to end before. */
+  wait(ms: number): Promise<void>;
   readonly runtime: Readers["runtime"];
   readonly database: Readers["database"];
   readonly system: Readers["system"];

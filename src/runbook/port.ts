@@ -223,6 +223,8 @@ export interface RuntimeReader {
   /** Newest first. */
   quarantined(limit: number): Promise<readonly JobView[]>;
   countFailed(filter: FailedFilter): Promise<FailedCount>;
+  /** How many of these jobs are in which status; those that are gone are in none. */
+  statusesOf(seqs: readonly number[]): Promise<Readonly<Partial<Record<JobStatus, number>>>>;
   /** Pending jobs of the kind by priority. */
   pendingOf(
     kind: string,
@@ -250,9 +252,12 @@ export interface RuntimeWriter {
   resumeQueue(request: { readonly kind: string; readonly reason: string }): Promise<boolean>;
   /** In batches, spread over time; stops by itself when more match than were counted. */
   rerunFailed(
-    request: FailedFilter & {
-      readonly limit: number;
+    request: Pick<FailedFilter, "kind"> & {
       readonly token: string;
+      /** Only those with a larger number: the last of the batch before, 0 for the first. */
+      readonly afterSeq: number;
+      /** Jobs at most. */
+      readonly max: number;
       readonly spacingMs: number;
       readonly reason: string;
     },

@@ -134,14 +134,14 @@ export async function correctPayload(
     if (before.status !== "failed" && before.status !== "quarantined") {
       return { outcome: "wrong-status", job: before };
     }
-    if (request.fence !== undefined && before.fence !== request.fence)
-      return { outcome: "changed", job: before };
     const findings = check(before.kind, payload);
     if (findings.length > 0) return { outcome: "invalid", job: before, findings };
     const { rows } = await tx.query<Job>(
-      `UPDATE public.jobs SET payload = $2, fence = fence + 1 WHERE seq = $1 RETURNING ${JOB_COLUMNS}`,
-      [seq, JSON.stringify(payload)],
+      `UPDATE public.jobs SET payload = $2, fence = fence + 1
+       WHERE seq = $1 AND fence = coalesce($3::bigint, fence) RETURNING ${JOB_COLUMNS}`,
+      [seq, JSON.stringify(payload), request.fence ?? null],
     );
+    if (rows.length === 0) return { outcome: "changed", job: before };
     await appendAudit(tx, {
       actor,
       action: "job.payload-corrected",

@@ -65,6 +65,10 @@ export interface BulkRequest {
   readonly spacingMs: number;
   /** Asked between two batches: what is left then is left as it was. */
   readonly isOver: () => boolean;
+  /** Only jobs with a larger number than this; default: all. */
+  readonly afterSeq?: number;
+  /** Jobs that are moved at most, though more are confirmed; default: all. */
+  readonly max?: number;
   /** The numbers of a batch's jobs, after it was committed. */
   readonly onMoved?: (seqs: readonly number[]) => void;
 }
@@ -79,20 +83,22 @@ export interface BulkResult {
 /** Changes nothing when more jobs match than were confirmed. Each job is moved once at most, in the order of the numbers. */
 export async function runBulk(db: Database, request: BulkRequest): Promise<BulkResult> {
   const { action, filter, confirmed } = request;
-  const now = await countBulk(db, { action, filter, upToSeq: confirmed.upToSeq });
+  let afterSeq = request.afterSeq ?? 0;
+  const now = await countBulk(db, { action, filter, upToSeq: confirmed.upToSeq, afterSeq });
   if (now.count > confirmed.count) return { acted: 0, stopped: "grown" };
   const bulk = await auditRequest(db, request);
   let acted = 0;
-  let afterSeq = 0;
-  while (acted < confirmed.count) {
+  const most = Math.min(confirmed.count, request.max ?? confirmed.count);
+  while (acted < most) {
     if (request.isOver()) return { acted, stopped: "time" };
-    const room = Math.min(BATCH_JOBS, confirmed.count - acted);
+    const room = Math.min(BATCH_JOBS, most - acted);
     const seqs = await moveBatch(db, { ...request, bulk, afterSeq, room, place: acted });
     if (seqs.length === 0) return { acted, stopped: null };
     request.onMoved?.(seqs);
     acted += seqs.length;
     afterSeq = seqs.at(-1)!;
   }
+  if (most < confirmed.count) return { acted, stopped: null };
   const more = await countBulk(db, { action, filter, upToSeq: confirmed.upToSeq, afterSeq });
   return { acted, stopped: more.count > 0 ? "grown" : null };
 }

@@ -2,6 +2,7 @@
 import { fault } from "../base/fault.js";
 import type { JsonObject } from "../base/json.js";
 import type { SchemaFinding } from "../base/schema.js";
+import type { JobStatus } from "../job/job.js";
 import type {
   FailedCount,
   FailedFilter,
@@ -31,7 +32,10 @@ export const PRIORITIZED_MAX = 10_000;
 /** One call of a runbook moves jobs for so long at most, in milliseconds; the rest stays as it was. */
 const RERUN_MAX_MS = 30_000;
 
-type JobReader = Pick<RuntimeReader, "quarantined" | "countFailed" | "pendingOf" | "checkPayload">;
+type JobReader = Pick<
+  RuntimeReader,
+  "quarantined" | "countFailed" | "statusesOf" | "pendingOf" | "checkPayload"
+>;
 
 export function createJobReader(sql: Sql, check: CheckPayload): JobReader {
   return {
@@ -44,6 +48,13 @@ export function createJobReader(sql: Sql, check: CheckPayload): JobReader {
       return rows;
     },
     countFailed: (filter) => countFailed(sql, filter),
+    statusesOf: async (seqs) => {
+      const { rows } = await sql.query<{ status: JobStatus; count: number }>(
+        "SELECT status, count(*)::int AS count FROM public.jobs WHERE seq = ANY ($1) GROUP BY status",
+        [seqs],
+      );
+      return Object.fromEntries(rows.map(({ status, count }) => [status, count]));
+    },
     pendingOf: async (kind) => {
       const { rows } = await sql.query<{ priority: number; count: number }>(
         `SELECT priority, count(*)::int AS count FROM public.jobs
@@ -137,14 +148,13 @@ type RerunRequest = Parameters<RuntimeWriter["rerunFailed"]>[0];
 
 async function rerunFailed(db: Database, options: JobWriterOptions, request: RerunRequest) {
   const { since, upToSeq, count } = fromToken(request.token);
-  const { kind, limit, reason, spacingMs } = request;
-  if (count > limit)
-    throw fault.refused("TOO_MANY_JOBS", `${count} jobs match, and the limit is ${limit}`);
+  const { kind, max, afterSeq, reason, spacingMs } = request;
   const startAt = options.now();
   const seqs: number[] = [];
   const { acted, stopped } = await runBulk(db, {
     ...{ action: "retry", filter: failedSince(kind, since), confirmed: { count, upToSeq } },
-    asked: { kind, since: since.toISOString(), limit },
+    asked: { kind, since: since.toISOString(), max },
+    ...{ max, afterSeq },
     ...{ actor: options.actor, reason, startAt, spacingMs },
     isOver: () => options.now().getTime() - startAt.getTime() > RERUN_MAX_MS,
     onMoved: (moved) => seqs.push(...moved),

@@ -58,7 +58,7 @@ test("recent actions come newest first, inside the window and the limit", () =>
     await db.query(
       "UPDATE healdec_log SET created_at = now() - interval '2 hours' WHERE attempt_number = 1",
     );
-    const reader = createRuntimeReader(db, { workerDeadAfterMs: 15_000 });
+    const reader = createRuntimeReader(db, { check: () => [], workerDeadAfterMs: 15_000 });
     const numbers = async (sinceMs: number, limit: number) =>
       (await reader.healing({ sinceMs, limit })).map(({ attempt }) => attempt);
     expect(await numbers(3_600_000, 10)).toEqual([3, 2]);
