@@ -1,4 +1,5 @@
 /** The worker processes of this machine, supervised: two for the public kinds, one each for the internal lane and for runbooks. */
+import { randomBytes } from "node:crypto";
 import type { Lane } from "../job/kinds.js";
 import type { ChildProgram } from "../runtime/child.js";
 import { recoverWorker } from "../runtime/recover.js";
@@ -19,7 +20,7 @@ export interface WorkersOptions {
 /** A child drains first; what it then still runs is ended and goes back to the queue. */
 const GRACE_MS = DRAIN_MS + 5_000;
 
-/** Jobs run what others wrote: who signs policies and speaks to GitHub as an app is none of their business. */
+/** Jobs run what others wrote: what signs policies and speaks to GitHub as an app is none of their business. */
 const NOT_FOR_WORKERS: readonly string[] = [
   "POLICY_SIGNING_KEY",
   "POLICY_KMS_KEY",
@@ -51,18 +52,26 @@ function program(
     name: `${lane}-${number}`,
     argv: [...options.argv, "--role", "worker", "--lane", lane],
     log: options.childLog,
-    env: workerEnvironment(foundation, options.env),
+    env: workerEnvironment(foundation, options.env, lane),
   };
 }
 
-/** Ours, but for what a worker must not have, and with the database and home that it shares with us. */
+/**
+ * Ours, but for what a worker of that lane must not have, and with the database and home that it shares with us.
+ * Only runbooks may act on AWS, each within a session policy of its own: other jobs get nothing of it. A worker
+ * believes no token, so the secret that signs them is replaced by one that signs nothing.
+ */
 export function workerEnvironment(
   { config, databaseUrl }: Pick<Foundation, "config" | "databaseUrl">,
   env: WorkersOptions["env"],
+  lane: Lane,
 ): Readonly<Record<string, string | undefined>> {
+  const isAws = (name: string) => name.startsWith("AWS_");
+  const foreign = lane === "executor" ? [] : Object.keys(env).filter(isAws);
   return {
     ...env,
-    ...Object.fromEntries(NOT_FOR_WORKERS.map((name) => [name, undefined])),
+    ...Object.fromEntries([...NOT_FOR_WORKERS, ...foreign].map((name) => [name, undefined])),
+    ...(env.JWT_SECRET === undefined ? {} : { JWT_SECRET: randomBytes(32).toString("hex") }),
     // The embedded server's password is in the URL: the environment of our own child, never argv.
     DATABASE_URL: databaseUrl,
     ...(config.database.directUrl ? { DATABASE_DIRECT_URL: config.database.directUrl } : {}),

@@ -130,11 +130,11 @@ describe("what a killed executor leaves", () => {
     await kill(killed);
     expect(await Promise.all(killed.pids.map(isAlive))).toEqual([true, true, true]);
 
-    expect(await reap(runSeq)).toBeGreaterThan(0);
+    expect(await reap(runSeq)).toBeGreaterThanOrEqual(2);
     expect(await Promise.all(killed.pids.map(isAlive))).toEqual([false, false, false]);
     for (const { processKey: key } of killed.begun) expect(isGone(key)).toBe(true);
     const ended = await endings(runSeq);
-    expect(ended).toContain("reaped");
+    expect(ended.filter((it) => it === "reaped").length).toBeGreaterThanOrEqual(2);
     expect(ended).not.toContain(null);
 
     expect(await isAlive(other.pids[0]!)).toBe(true);

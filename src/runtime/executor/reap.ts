@@ -32,15 +32,20 @@ const OTHER_MACHINE_MS = 10 * MINUTE_MS;
  * resumed, before its interrupted step is judged.
  */
 export async function reapOrphans(deps: ReapDeps, runSeq: number | null = null): Promise<number> {
+  const open = await listOpenProcesses(deps.db, runSeq);
+  const ours = open.filter((it) => isOfThisMachine(it.processKey) && isOrphan(it));
+  // Asked of all before the first is ended: with it goes whatever carries the mark of its run.
+  const orphans = ours.map((it) => ({ ...it, isLeaderAlive: !isGone(it.processKey) }));
   let reaped = 0;
-  for (const process of await listOpenProcesses(deps.db, runSeq)) {
-    if (isOfThisMachine(process.processKey)) {
-      if (isOrphan(process) && (await reapOne(deps, process))) reaped++;
-    } else if ((process.unheldMs ?? 0) > OTHER_MACHINE_MS) {
-      await closeProcess(deps.db, process, "lost");
-    }
-  }
+  for (const orphan of orphans) if (await reapOne(deps, orphan)) reaped++;
+  for (const it of open)
+    if (!isOfThisMachine(it.processKey) && (it.unheldMs ?? 0) > OTHER_MACHINE_MS)
+      await closeProcess(deps.db, it, "lost");
   return reaped;
+}
+
+interface OrphanProcess extends OpenProcess {
+  readonly isLeaderAlive: boolean;
 }
 
 /** A frozen executor is not gone, but its run went on without it: two of one step must not run at once. */
@@ -48,10 +53,11 @@ function isOrphan({ executorKey, isDisowned }: OpenProcess): boolean {
   return isDisowned || isGone(executorKey);
 }
 
-async function reapOne({ db, log, reap }: ReapDeps, process: OpenProcess): Promise<boolean> {
-  const { pgid, executorKey, runId, fence, program } = process;
-  const isLeaderAlive = !isGone(process.processKey);
+async function reapOne({ db, log, reap }: ReapDeps, orphan: OrphanProcess): Promise<boolean> {
+  const { pgid, executorKey, runId, fence, program, processKey: key } = orphan;
   const run = `${runId}/${fence}`;
+  // It may have ended with another of its run, and its number may be somebody else's by now.
+  const isLeaderAlive = orphan.isLeaderAlive && !isGone(key);
   const { count, confirmedEmpty } = await reap({ pgid, isLeaderAlive, run, executorKey }, GRACE_MS);
   const facts = { run_id: runId, fence, program, pgid, count };
   if (!confirmedEmpty) {
@@ -59,9 +65,10 @@ async function reapOne({ db, log, reap }: ReapDeps, process: OpenProcess): Promi
     log.error("run.process-stuck", facts);
     return false;
   }
-  await closeProcess(db, process, count > 0 ? "reaped" : "lost");
-  if (count > 0) log.warn("run.process-reaped", facts);
-  return count > 0;
+  const wasThere = count > 0 || orphan.isLeaderAlive;
+  await closeProcess(db, orphan, wasThere ? "reaped" : "lost");
+  if (wasThere) log.warn("run.process-reaped", facts);
+  return wasThere;
 }
 
 function isOfThisMachine(key: string): boolean {
