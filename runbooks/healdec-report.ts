@@ -21,6 +21,7 @@ export default defineRunbook({
   ),
   positional: ["window", "limit"],
   timeoutMs: 30_000,
+  touches: { database: ["jobs:read"] },
   plan: async ({ params }) => ({
     text: `read the healing log of the last ${params.window}`,
     changes: [],

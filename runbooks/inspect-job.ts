@@ -14,6 +14,7 @@ export default defineRunbook({
   params: Type.Object({ job: JobId }, { additionalProperties: false }),
   positional: ["job"],
   timeoutMs: 30_000,
+  touches: { database: ["jobs:read"] },
   plan: async ({ params }) => ({ text: `look at job-${jobSeq(params.job)}`, changes: [] }),
   steps: [
     {

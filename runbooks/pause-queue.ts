@@ -28,6 +28,10 @@ export default defineRunbook({
   positional: ["kind", "for", "reason"],
   locks: ({ kind }) => kindsOf(kind).map((it) => `queue-${it}`),
   timeoutMs: 60_000,
+  targetsMax: PUBLIC_KINDS.length,
+  touches: { database: ["jobs:read", "queues:pause"] },
+  guide:
+    "Jobs that run go on to their end, new ones are still taken in and wait. The pause ends by itself.",
   plan: async ({ params, runtime }) => {
     const kinds = kindsOf(params.kind);
     const queues = await runtime.queues();
@@ -37,6 +41,7 @@ export default defineRunbook({
     return {
       text: `${pending} jobs wait and will go on waiting, ${running} run and will finish`,
       changes: [`pause ${params.kind} for ${params.for}`],
+      facts: { wasPaused: (await runtime.pauses()).some(({ kind }) => kind === params.kind) },
     };
   },
   steps: [
@@ -50,6 +55,16 @@ export default defineRunbook({
           text: `${params.kind} is paused for ${params.for}`,
           value: { since: now().toISOString() },
         };
+      },
+      undo: {
+        name: "resume, unless it was paused before",
+        repeat: "safe",
+        run: async ({ params, runtime, runId, plan }) => {
+          if (plan.facts?.wasPaused === true)
+            return `${params.kind} was paused before: left paused`;
+          await runtime.resumeQueue({ kind: params.kind, reason: `${runId} is taken back` });
+          return `${params.kind} is not paused any more`;
+        },
       },
     },
   ],

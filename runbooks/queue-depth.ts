@@ -9,6 +9,7 @@ export default defineRunbook({
   danger: "R",
   params: Type.Object({}, { additionalProperties: false }),
   timeoutMs: 30_000,
+  touches: { database: ["jobs:read"] },
   plan: async () => ({ text: "count the jobs of each kind", changes: [] }),
   steps: [
     {

@@ -27,6 +27,11 @@ export default defineRunbook({
   positional: ["job", "reason"],
   locks: ({ job }) => [`job-${jobSeq(job)}`],
   timeoutMs: 20 * MINUTE_MS,
+  touches: { database: ["jobs:read", "jobs:retry", "jobs:cancel"] },
+  // A job that waits for its turn for a long time is not helped by a cancel.
+  undoOnFailure: "asked",
+  guide:
+    "Use it when the cause of the failure is gone. A running job is left to its worker unless force=true, which ends that worker's hold first.",
   plan: async ({ params, runtime }) => {
     const seq = jobSeq(params.job);
     const job = await runtime.job(seq);
@@ -59,6 +64,17 @@ export default defineRunbook({
         const seq = jobSeq(params.job);
         await runtime.retryJob({ seq, reason: params.reason, force: params.force });
         return `job-${seq} is pending`;
+      },
+      undo: {
+        name: "cancel it unless it has begun",
+        repeat: "safe",
+        run: async ({ params, runtime, runId }) => {
+          const job = await runtime.job(jobSeq(params.job));
+          if (job?.status !== "pending" || job.attempts > 0)
+            return `left as it is: job-${jobSeq(params.job)} is ${job?.status ?? "gone"}`;
+          await runtime.cancelJob({ seq: job.seq, reason: `${runId} is taken back` });
+          return `${job.id} is cancelled`;
+        },
       },
     },
   ],

@@ -1,4 +1,5 @@
 /** Starts jobs of a paused kind again (RB-35, HB-op-46). */
+import { DAY_MS } from "../src/base/duration.js";
 import { defineRunbook, PUBLIC_KINDS, Type } from "../src/runbook/define.js";
 
 export default defineRunbook({
@@ -21,6 +22,9 @@ export default defineRunbook({
   positional: ["kind", "reason"],
   locks: ({ kind }) => kindsOf(kind).map((it) => `queue-${it}`),
   timeoutMs: 60_000,
+  targetsMax: PUBLIC_KINDS.length,
+  touches: { database: ["jobs:read", "queues:pause"] },
+  guide: "See why it was paused before you resume it: the plan says who paused it, and the reason.",
   plan: async ({ params, runtime }) => {
     const pauses = await runtime.pauses();
     const ours = pauses.filter((it) => queuesOf(params.kind).includes(it.kind));
@@ -31,6 +35,13 @@ export default defineRunbook({
     return {
       text: ours.map(describe).join("\n"),
       changes: ours.map((it) => `resume ${it.kind}`),
+      facts: {
+        paused: ours.map(({ kind, reason, expiresAt }) => ({
+          kind,
+          reason,
+          expiresAt: expiresAt?.toISOString() ?? null,
+        })),
+      },
     };
   },
   steps: [
@@ -42,6 +53,20 @@ export default defineRunbook({
         for (const kind of queuesOf(params.kind))
           if (await runtime.resumeQueue({ kind, reason: params.reason })) resumed.push(kind);
         return resumed.length > 0 ? `resumed ${resumed.join(", ")}` : `nothing was paused`;
+      },
+      undo: {
+        name: "pause again what was paused, for the time that was left",
+        repeat: "safe",
+        run: async ({ runtime, plan, now }) => {
+          const paused = (plan.facts?.paused ?? []) as unknown as readonly WasPaused[];
+          for (const { kind, reason, expiresAt } of paused) {
+            const forMs = expiresAt === null ? FOREVER_MS : Date.parse(expiresAt) - now().getTime();
+            if (forMs > 0) await runtime.pauseQueue({ kind, reason, forMs });
+          }
+          return paused.length === 0
+            ? "nothing was paused"
+            : `paused again: ${paused.map(({ kind }) => kind).join(", ")}`;
+        },
       },
     },
   ],
@@ -61,6 +86,15 @@ export default defineRunbook({
   },
   next: () => "/algobrain queue-depth",
 });
+
+interface WasPaused {
+  readonly kind: string;
+  readonly reason: string;
+  readonly expiresAt: string | null;
+}
+
+/** A pause by a runbook ends by itself; one without an end comes back for as long as the longest. */
+const FOREVER_MS = 30 * DAY_MS;
 
 /** A pause of all is a pause of its own. */
 function queuesOf(kind: string): string[] {
