@@ -16,6 +16,7 @@ import { listPauses, pauseQueue } from "../../src/store/pauses.js";
 import { sweepRunRoles } from "../../src/store/run-role.js";
 import { readRun } from "../../src/store/runs.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
+import { until } from "../support/until.js";
 
 let ground: TestDatabase;
 beforeAll(async () => {
@@ -33,7 +34,7 @@ const deps = (more: Partial<PowerDeps> = {}): PowerDeps => ({
   ssl: false,
   environment: "production",
   log: silentLogger,
-  now: () => systemClock.now(),
+  clock: systemClock,
   ...more,
 });
 
@@ -219,8 +220,7 @@ describe("the role of a run", () => {
   test("nobody logs in with it after its time", async () => {
     const run = await startedRun();
     const late = { ...run, deadlineAt: new Date(0) };
-    const longAgo = () => new Date(systemClock.now().getTime() + 3_600_000);
-    const opened = await openPower(deps({ now: longAgo }), late, declare(["jobs:read"]));
+    const opened = await openPower(deps(), late, declare(["jobs:read"]));
     const { rows } = await ground.db.query<{ minutes: number }>(
       `SELECT round(extract(epoch FROM rolvaliduntil - now()) / 60)::int AS minutes FROM pg_roles WHERE rolname = $1`,
       [opened.power.role],
@@ -229,6 +229,29 @@ describe("the role of a run", () => {
     await ground.db.query(`ALTER ROLE ${opened.power.role} VALID UNTIL '2020-01-01'`);
     await expect(opened.db.query("SELECT 1")).rejects.toThrow(/password authentication failed/);
     await opened.close();
+  });
+
+  test("is gone also when a step was left behind in the midst of a transaction, which changes nothing any more", async () => {
+    const seq = await failedJob();
+    const opened = await openPower(deps(), await startedRun(), declare(["jobs:cancel"]));
+    let isHolding = false;
+    let isClosed = false;
+    const left = opened.db.transaction(async (tx) => {
+      await tx.query("SELECT FROM public.jobs WHERE seq = $1 FOR UPDATE", [seq]);
+      isHolding = true;
+      await until(() => isClosed, "the power is closed");
+      await tx.query(
+        "UPDATE public.jobs SET status = 'cancelled', fence = fence + 1 WHERE seq = $1",
+        [seq],
+      );
+    });
+    const refused = expect(left).rejects.toThrow(/permission denied/);
+    await until(() => isHolding, "the step holds the row");
+    await opened.close();
+    expect(await roleExists(opened.power.role)).toBe(false);
+    isClosed = true;
+    await refused;
+    expect(await statusOf(seq)).toBe("failed");
   });
 
   test("its password is in no statement of the server, in no log and in no audit", async () => {

@@ -3,6 +3,7 @@
  * with the rights that its runbook declares (`touches`), made for this run and gone after it (X-68). The
  * executor's own pool keeps the record, the lease and the locks: a run cannot write its own record.
  */
+import type { Clock } from "../../base/clock.js";
 import { MINUTE_MS } from "../../base/duration.js";
 import { errorMessage, Fault, fault } from "../../base/fault.js";
 import type { Logger } from "../../base/log.js";
@@ -22,7 +23,7 @@ export interface PowerDeps {
   /** Only where it is `local` may a run act with the executor's own rights, when the server gives us no roles. */
   readonly environment: string;
   readonly log: Logger;
-  now(): Date;
+  readonly clock: Clock;
 }
 
 export interface OpenedPower {
@@ -41,6 +42,8 @@ type Declared = Pick<Runbook, "name" | "danger" | "touches">;
 const POOL_MAX = 2;
 /** After the run's deadline: undo has one of its own (ten minutes at most), and the end is written. */
 const LIFE_AFTER_DEADLINE_MS = 11 * MINUTE_MS;
+/** A step that was left behind may hold a session for longer; its rights end with the role. */
+const CLOSE_MS = 1_000;
 const INSUFFICIENT_PRIVILEGE = "42501";
 
 /**
@@ -66,8 +69,8 @@ function capabilitiesOf(run: Run, { danger, touches }: Declared): readonly Capab
   return run.dryRun || danger === "R" ? readingOf(touches.database) : touches.database;
 }
 
-function lifeOf({ now }: PowerDeps, { deadlineAt }: Run): number {
-  const leftMs = deadlineAt === null ? 0 : deadlineAt.getTime() - now().getTime();
+function lifeOf({ clock }: PowerDeps, { deadlineAt }: Run): number {
+  const leftMs = deadlineAt === null ? 0 : deadlineAt.getTime() - clock.now().getTime();
   return Math.max(0, leftMs) + LIFE_AFTER_DEADLINE_MS;
 }
 
@@ -92,13 +95,23 @@ function asRole(
     secrets: [role.password],
     close: async () => {
       try {
-        await pool.close();
+        await within(deps.clock, CLOSE_MS, pool.close());
         await dropRunRole(deps.db, role.name);
       } catch (error) {
         deps.log.warn("run.role-left", { run_id: run.id, error: errorMessage(error) });
       }
     },
   };
+}
+
+/** Resolves with the work, or without it. */
+async function within(clock: Clock, ms: number, work: Promise<void>): Promise<void> {
+  const done = new AbortController();
+  try {
+    await Promise.race([work, clock.sleep(ms, done.signal)]);
+  } finally {
+    done.abort();
+  }
 }
 
 function asOurselves({ db, environment }: PowerDeps, run: Run, runbook: Declared): OpenedPower {
