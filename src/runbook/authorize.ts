@@ -72,7 +72,7 @@ export function authorize(request: AuthorizeRequest): Authorization {
 }
 
 /** The rule that is about a runbook: the first that matches. */
-function isAbout(rule: AccessRule, runbook: { name: string; danger: Danger }): boolean {
+function isAbout(rule: AccessRule, runbook: { name: string; danger: Danger | null }): boolean {
   return rule.runbook === null ? rule.danger === runbook.danger : rule.runbook === runbook.name;
 }
 
@@ -123,6 +123,34 @@ function permit(request: AuthorizeRequest, rule: AccessRule): Authorization {
 function approvalOf(rule: AccessRule, needed: number): ApprovalRule {
   const { role, team } = rule.approvers ?? { role: rule.role, team: null };
   return { needed, role, team, withinMs: rule.approvalWithinMs ?? APPROVAL_WITHIN_MS };
+}
+
+/**
+ * May this actor end this run? Whoever asked for it, and whoever may run such: ending is the safe side, so the door
+ * does not matter, and nobody has to agree.
+ */
+export function mayCancel(request: {
+  readonly actor: Actor;
+  readonly run: {
+    readonly id: string;
+    readonly runbook: string;
+    readonly actor: string;
+    readonly person: string | null;
+  };
+  /** Null: there is no such runbook any more. */
+  readonly danger: Danger | null;
+  readonly access: Access;
+}): Authorization {
+  const { actor, run, danger, access } = request;
+  const isOwn = run.person === null ? run.actor === actor.name : run.person === actor.person;
+  const about = { name: run.runbook, danger };
+  const role = access.rules.find((candidate) => isAbout(candidate, about))?.role ?? "admin";
+  if (isOwn || isAtLeast(actor.role, role))
+    return { decision: "allow", reason: "allowed", sentence: `${actor.name} may cancel ${run.id}` };
+  return deny(
+    "role-too-low",
+    `${run.id} is cancelled by ${run.actor}, who asked for it, or by the role ${role}; ${actor.name} is ${actor.role}`,
+  );
 }
 
 function people(needed: number): string {

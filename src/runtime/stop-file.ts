@@ -234,7 +234,13 @@ async function writeFile(path: string, content: StopFile): Promise<void> {
 }
 
 async function removeFile({ file }: StopSwitchDeps): Promise<void> {
-  await rm(file, { force: true });
+  try {
+    await rm(file);
+  } catch (error) {
+    // Where there is none, there is nothing to make durable.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
   await syncFolder(dirname(file));
 }
 

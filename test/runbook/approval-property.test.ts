@@ -1,6 +1,6 @@
-/** Approvals under any order of clicks: a model that only counts, against the judge that decides. */
+/** Approvals under any order of clicks: what may never be, of the judge alone and of two connections at once. */
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Access, Door, Person, Role } from "../../src/policy/policy.js";
 import {
   type ApprovalRequest,
@@ -9,6 +9,15 @@ import {
   votesThatStand,
 } from "../../src/runbook/approval.js";
 import { findPerson } from "../../src/runbook/identity.js";
+import type { Run } from "../../src/runbook/run.js";
+import { expireApprovals, openApproval, readApproval } from "../../src/store/approval-requests.js";
+import { type Cast, castVote } from "../../src/store/approvals.js";
+import { verifyAudit } from "../../src/store/audit.js";
+import type { Database, Sql } from "../../src/store/database.js";
+import { readRun } from "../../src/store/runs.js";
+import { createTestDatabase, type TestDatabase } from "../support/database.js";
+import { makePerson } from "../support/make-policy.js";
+import { ACCESS, makeRegistry, makeRunbook, queueRun } from "../support/runbook-world.js";
 
 const RUNS = 1_000;
 const PEOPLE = ["ann", "bob", "cleo", "dan", "eve"] as const;
@@ -196,6 +205,13 @@ test("self, forged, late, replayed, changed and terminal clicks never count", ()
   );
 });
 
+test("such stories come to every end", () => {
+  const ends = new Set(
+    fc.sample(aStory, { numRuns: RUNS, seed: 7 }).map((story) => play(story).outcome),
+  );
+  expect(ends).toEqual(new Set([null, "approved", "denied"]));
+});
+
 test("one no ends it for good", () => {
   fc.assert(
     fc.property(aStory, (story) => {
@@ -207,4 +223,162 @@ test("one no ends it for good", () => {
     }),
     { numRuns: RUNS },
   );
+});
+
+const STORIES = 60;
+const HASHES = ["a", "b", "c"].map((letter) => letter.repeat(64));
+
+type Blow =
+  | {
+      readonly kind: "click";
+      readonly who: string;
+      readonly button: "present" | "first" | "none";
+      readonly plan: number | null;
+      readonly says: "approve" | "deny";
+    }
+  | { readonly kind: "replan" }
+  | { readonly kind: "expire" }
+  | { readonly kind: "sweep" };
+
+const aBlow: fc.Arbitrary<Blow> = fc.oneof(
+  {
+    weight: 9,
+    arbitrary: fc.record({
+      kind: fc.constant("click" as const),
+      who: fc.constantFrom("ann", "bob", "bob", "cleo", "dan", "mallory"),
+      button: fc.constantFrom(
+        "present" as const,
+        "present" as const,
+        "first" as const,
+        "none" as const,
+      ),
+      plan: fc.constantFrom(null, null, 0, 1),
+      says: fc.constantFrom<"approve" | "deny">("approve", "approve", "approve", "approve", "deny"),
+    }),
+  },
+  { weight: 1, arbitrary: fc.constant({ kind: "replan" as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: "expire" as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: "sweep" as const }) },
+);
+/** Blows of one round fall at once, on connections of their own. */
+const rounds = fc.array(fc.array(aBlow, { minLength: 2, maxLength: 2 }), {
+  minLength: 1,
+  maxLength: 3,
+});
+
+describe("with two connections at once", () => {
+  let lent: TestDatabase;
+  let db: Database;
+  beforeAll(async () => {
+    lent = await createTestDatabase();
+    db = lent.db;
+  });
+  afterAll(() => lent.drop());
+
+  const registry = makeRegistry(makeRunbook("fix"));
+  const access: Access = {
+    ...ACCESS,
+    people: ["ann", "bob", "cleo", "dan"].map((name) =>
+      makePerson(name, { slack: [`T1/U${name}`] }),
+    ),
+  };
+  let made = 0;
+
+  async function park(needed: number) {
+    made += 1;
+    const actor = { name: "ann", role: "operator", door: "slack", person: "ann" } as const;
+    const id = await queueRun(db, registry, "fix", { actor, params: { note: `story ${made}` } });
+    const run = (await readRun(db, id))!;
+    await db.query("UPDATE public.jobs SET status = 'completed' WHERE seq = $1", [run.jobSeq]);
+    const first = await db.transaction((tx) => ask(tx, run, needed, 0));
+    return { id, run, needed, first: first.nonce };
+  }
+
+  /** As its executor does when it has made the plan, or has made it anew. */
+  async function ask(tx: Sql, run: Run, needed: number, plan: number) {
+    await tx.query("SELECT FROM control.run WHERE seq = $1 FOR UPDATE", [run.seq]);
+    await tx.query(
+      "UPDATE control.run SET waiting_for = 'approval', job_seq = NULL WHERE seq = $1",
+      [run.seq],
+    );
+    const rule = { needed, role: "operator", team: null, withinMs: 60_000 } as const;
+    return openApproval(tx, run, { rule, boundHash: HASHES[plan]! });
+  }
+
+  type Parked = Awaited<ReturnType<typeof park>>;
+
+  async function strike({ id, run, needed, first }: Parked, blow: Blow): Promise<Cast | null> {
+    if (blow.kind === "sweep") await db.transaction(expireApprovals);
+    if (blow.kind === "expire")
+      await db.query(
+        "UPDATE control.approval_request SET expires_at = now() WHERE run_seq = $1 AND outcome IS NULL",
+        [run.seq],
+      );
+    if (blow.kind === "replan")
+      await db.transaction(async (tx) => {
+        const { rows } = await tx.query<{ status: string; waiting: string | null }>(
+          "SELECT status, waiting_for AS waiting FROM control.run WHERE seq = $1 FOR UPDATE",
+          [run.seq],
+        );
+        if (rows[0]?.waiting === "approval") await ask(tx, run, needed, 1);
+      });
+    if (blow.kind !== "click") return null;
+    const present =
+      blow.button === "present" ? ((await readApproval(db, run.seq))?.nonce ?? null) : null;
+    return castVote(db, {
+      claim: { door: "slack", team: "T1", user: `U${blow.who}` },
+      runId: id,
+      nonce: blow.button === "first" ? first : present,
+      boundHash: blow.plan === null ? null : HASHES[blow.plan]!,
+      decision: blow.says,
+      access,
+    });
+  }
+
+  async function look({ id, run }: Parked) {
+    const { rows } = await db.query<{
+      released: number;
+      refused: number;
+      status: string;
+      outcome: string | null;
+    }>(
+      `SELECT (SELECT count(*) FROM public.jobs WHERE payload ->> 'run_id' = $1 AND status = 'pending')::int AS released,
+         (SELECT count(*) FROM public.audit_log WHERE target = $1 AND action = 'approval.refused')::int AS refused,
+         run.status, ask.outcome FROM control.run JOIN control.approval_request ask ON ask.run_seq = run.seq
+       WHERE run.id = $1`,
+      [id],
+    );
+    return { ...rows[0]!, kept: (await readApproval(db, run.seq))! };
+  }
+
+  test("nobody gets past it, and every refusal is in the audit", { timeout: 60_000 }, async () => {
+    const ends: (string | null)[] = [];
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 2 }), rounds, async (needed, story) => {
+        const parked = await park(needed);
+        const casts: (Cast | null)[] = [];
+        for (const round of story)
+          casts.push(...(await Promise.all(round.map((blow) => strike(parked, blow)))));
+        const clicks = casts.filter((cast) => cast !== null);
+        const after = await look(parked);
+        ends.push(after.outcome);
+        expect(after.refused).toBe(clicks.filter(({ accepted }) => !accepted).length);
+        const deciding = clicks.filter(
+          ({ reason }) => reason === "approved" || reason === "denied",
+        );
+        expect(deciding.length).toBeLessThanOrEqual(1);
+        for (const { accepted, person } of clicks)
+          if (person === "ann" || person === null) expect(accepted).toBe(false);
+        expect(after.released).toBe(after.outcome === null ? 0 : 1);
+        if (after.outcome !== "approved") return;
+        const agreed = after.kept.votes.filter(({ decision }) => decision === "approve");
+        expect(new Set(agreed.map(({ person }) => person)).size).toBeGreaterThanOrEqual(needed);
+        expect(agreed.map(({ person }) => person)).not.toContain("ann");
+        expect(after.status).toBe("queued");
+      }),
+      { numRuns: STORIES },
+    );
+    expect(ends).toContain("approved");
+    expect(await verifyAudit(db)).toMatchObject({ ok: true });
+  });
 });

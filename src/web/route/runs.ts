@@ -1,74 +1,197 @@
-/** Runbook runs, read only: starting one over HTTP is not offered here. */
-import type { FastifyInstance } from "fastify";
-import type { Static } from "typebox";
-import type { Run, StepRecord } from "../../runbook/run.js";
+/** Runbook runs: ask for one, look at them. What people order about one is in run-actions.ts. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { type Static, Type } from "typebox";
+import { closed } from "../../base/schema.js";
+import type { ApprovalRule } from "../../runbook/authorize.js";
+import { RUN_STATUSES, type Run, type RunStatus } from "../../runbook/run.js";
+import { readApproval } from "../../store/approval-requests.js";
+import { readRunLines } from "../../store/run-lines.js";
 import { readSteps } from "../../store/run-steps.js";
 import { listRuns, readRun } from "../../store/runs.js";
+import { type Submitted, submitRun } from "../../store/submit-run.js";
 import type { WebDeps } from "../deps.js";
-import { HttpProblem } from "../problem.js";
+import { HttpProblem, misfit } from "../problem.js";
+import { runActorOf } from "../run-actor.js";
 import {
-  LimitQuerySchema,
-  PAGE_DEFAULT,
-  RunPageSchema,
-  type RunSchema,
+  RunSchema,
   RunWithStepsSchema,
-} from "../schema.js";
+  toApprovalDocument,
+  toLineDocument,
+  toRunDocument,
+  toStepDocument,
+} from "../run-document.js";
+import { noSuchRun, runIdOf } from "../run-id.js";
+import { AnyObject, Limit, Nullable, PAGE_DEFAULT, Reason } from "../schema.js";
 
-/** Within what PostgreSQL's text comparison is asked for: anything else is no run's id. */
-const RUN_ID = /^run-[1-9]\d{0,15}$/;
+const NewRunSchema = Type.Object(
+  {
+    runbook: Type.String({ minLength: 1, maxLength: 64, examples: ["rerun-job"] }),
+    params: Type.Optional(AnyObject),
+    reason: Type.Optional(Reason),
+    dry_run: Type.Optional(Type.Boolean({ description: "plan, and change nothing" })),
+    drill: Type.Optional(Type.Boolean({ description: "counts towards what the runbook earns" })),
+  },
+  closed,
+);
+
+const QueuedRunSchema = Type.Object({
+  ...RunSchema.properties,
+  approval_needed: Nullable(
+    Type.Object(
+      {
+        needed: Type.Integer(),
+        role: Type.String(),
+        team: Nullable(Type.String()),
+        within_ms: Type.Integer(),
+      },
+      { description: "it makes its plan, and waits then until so many people agree" },
+    ),
+  ),
+});
+
+const RunQuerySchema = Type.Object(
+  {
+    limit: Type.Optional(Limit),
+    status: Type.Optional(Type.Unsafe<RunStatus>({ type: "string", enum: [...RUN_STATUSES] })),
+    runbook: Type.Optional(Type.String({ pattern: "^[a-z][a-z0-9-]{0,63}$" })),
+    before: Type.Optional(
+      Type.String({ pattern: "^run-[1-9]\\d{0,14}$", description: "only older ones" }),
+    ),
+  },
+  closed,
+);
+
+const LinesQuerySchema = Type.Object(
+  { lines_after: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000 })) },
+  closed,
+);
 
 export function runRoutes(app: FastifyInstance, deps: WebDeps): void {
+  app.post(
+    "/api/v1/runs",
+    {
+      schema: {
+        summary: "Ask for a run of a runbook; the header Idempotency-Key makes a repeat harmless",
+        body: NewRunSchema,
+        response: { 202: QueuedRunSchema },
+      },
+    },
+    async (request, reply) => {
+      const { run, approval } = await start(deps, request);
+      return accepted(reply, run, { approval_needed: approval && toRuleDocument(approval) });
+    },
+  );
+
   app.get(
     "/api/v1/runs",
     {
       schema: {
         summary: "Runs of runbooks, newest first",
-        querystring: LimitQuerySchema,
-        response: { 200: RunPageSchema },
+        querystring: RunQuerySchema,
+        response: { 200: Type.Object({ runs: Type.Array(RunSchema) }) },
       },
     },
     async (request) => {
-      const { limit = PAGE_DEFAULT } = request.query as Static<typeof LimitQuerySchema>;
-      return { runs: (await listRuns(deps.db, limit)).map(toRunDocument) };
+      const asked = request.query as Static<typeof RunQuerySchema>;
+      const { limit = PAGE_DEFAULT, status, runbook } = asked;
+      const before = asked.before === undefined ? undefined : Number(asked.before.slice(4));
+      const runs = await listRuns(deps.db, limit, { status, runbook, before });
+      return { runs: runs.map(toRunDocument) };
     },
   );
 
   app.get(
     "/api/v1/runs/:id",
-    { schema: { summary: "A run with its steps", response: { 200: RunWithStepsSchema } } },
+    {
+      schema: {
+        summary: "A run with its plan, its steps, who agreed, and what it printed",
+        querystring: LinesQuerySchema,
+        response: { 200: RunWithStepsSchema },
+      },
+    },
     async (request) => {
-      const { id } = request.params as { id: string };
-      const run = RUN_ID.test(id) ? await readRun(deps.db, id) : null;
-      if (!run) {
-        const shown = JSON.stringify(id.slice(0, 40));
-        throw new HttpProblem("not-found", `There is no run ${shown}; ids read run-123.`);
-      }
-      const steps = await readSteps(deps.db, run.seq);
-      return { ...toRunDocument(run), plan: run.plan, steps: steps.map(toStepDocument) };
+      const { lines_after: after = 0 } = request.query as Static<typeof LinesQuerySchema>;
+      const id = runIdOf(request);
+      const run = await readRun(deps.db, id);
+      if (!run) throw noSuchRun(id);
+      return showRun(deps, run, after);
     },
   );
 }
 
-function toRunDocument(run: Run): Static<typeof RunSchema> {
+const LINES_MAX = 1_000;
+
+async function showRun({ db }: WebDeps, run: Run, after: number) {
+  const [steps, approval, lines] = await Promise.all([
+    readSteps(db, run.seq),
+    readApproval(db, run.seq),
+    readRunLines(db, run.seq, after, LINES_MAX),
+  ]);
   return {
-    id: run.id,
-    runbook: run.runbook,
-    params: run.params,
-    actor: run.actor,
-    door: run.door,
-    reason: run.reason,
-    dry_run: run.dryRun,
-    status: run.status,
-    outcome: run.outcome,
-    automation: run.automation,
-    incident_id: run.incidentId,
-    requested_at: run.requestedAt.toISOString(),
-    started_at: run.startedAt?.toISOString() ?? null,
-    ended_at: run.endedAt?.toISOString() ?? null,
+    ...toRunDocument(run),
+    plan: run.plan,
+    approval: approval && toApprovalDocument(approval),
+    steps: steps.map(toStepDocument),
+    lines: lines.map(toLineDocument),
   };
 }
 
-function toStepDocument(step: StepRecord) {
-  const { phase, ordinal, name, status, output, error } = step;
-  return { phase, ordinal, name, status, output, error };
+/** 202: it is asked for, and Location says where to look how it goes. */
+function accepted(reply: FastifyReply, run: Run, more: object) {
+  return reply
+    .code(202)
+    .header("location", `/api/v1/runs/${run.id}`)
+    .send({ ...toRunDocument(run), ...more });
+}
+
+function toRuleDocument({ needed, role, team, withinMs }: ApprovalRule) {
+  return { needed, role, team, within_ms: withinMs };
+}
+
+async function start(
+  deps: WebDeps,
+  request: FastifyRequest,
+): Promise<{ readonly run: Run; readonly approval: ApprovalRule | null }> {
+  const body = request.body as Static<typeof NewRunSchema>;
+  const { access } = deps.policy();
+  const actor = runActorOf(request, access);
+  const key = keyOf(request);
+  const idempotencyKey = key === undefined ? undefined : `${actor.name}/${key}`;
+  const submitted = await submitRun(deps.db, {
+    ...{ registry: deps.runbooks, access, actor, idempotencyKey, commit: deps.commit },
+    ...{ runbook: body.runbook, params: body.params ?? {}, reason: body.reason },
+    ...{ dryRun: body.dry_run ?? false, isDrill: body.drill ?? false },
+  });
+  if (submitted.outcome === "queued") return submitted;
+  if (submitted.outcome === "refused") throw toRefusal(submitted);
+  const { run } = submitted;
+  if (idempotencyKey !== undefined && run.causeKey === idempotencyKey)
+    return { run, approval: null };
+  throw new HttpProblem(
+    "state-conflict",
+    `The same is ${run.status} already as ${run.id}, asked by ${run.actor}: look at it instead.`,
+    { headers: { location: `/api/v1/runs/${run.id}` } },
+  );
+}
+
+const KEY = /^[\x21-\x7e]{1,200}$/;
+
+function keyOf(request: FastifyRequest): string | undefined {
+  const key = request.headers["idempotency-key"];
+  if (key === undefined) return undefined;
+  if (typeof key === "string" && KEY.test(key)) return key;
+  throw new HttpProblem(
+    "malformed-request",
+    "The header Idempotency-Key is not one of 1 to 200 printable characters without spaces.",
+  );
+}
+
+function toRefusal({
+  reason,
+  sentence,
+}: Extract<Submitted, { readonly outcome: "refused" }>): HttpProblem {
+  if (reason === "unknown-runbook") return misfit("body", "/runbook", sentence);
+  if (reason === "invalid-parameters") return misfit("body", "/params", sentence);
+  const isState = reason === "stopped" || reason === "key-reused";
+  return new HttpProblem(isState ? "state-conflict" : "forbidden", sentence);
 }
