@@ -4,6 +4,7 @@ import { fault } from "../base/fault.js";
 import { createInboundHandler } from "../bot/inbound.js";
 import type { JobHandler } from "../job/port.js";
 import type { RunbookRegistry } from "../runbook/registry.js";
+import { openPower } from "../runtime/executor/power.js";
 import type { Notify } from "../runtime/handler/alert.js";
 import { createNoticeHandler } from "../runtime/handler/notice.js";
 import { createRunbookHandler } from "../runtime/handler/runbook.js";
@@ -11,6 +12,7 @@ import { createSystemHandlers } from "../runtime/handler/system.js";
 import { createDatabaseReader, createDatabaseWriter } from "../store/database-care.js";
 import { createSystemReader, createSystemWriter } from "../store/system-care.js";
 import type { Foundation } from "./foundation.js";
+import { createRegistry } from "./kinds.js";
 import type { Ports } from "./ports.js";
 import { WORKLOAD } from "./workload.js";
 
@@ -25,9 +27,7 @@ export function createHandlers(
     directUrl: foundation.directUrl,
     poolSize: () => config.overrides.poolSize ?? policy().infrastructure.database.poolSize,
   };
-  const database = { ...createDatabaseReader(db, care), ...createDatabaseWriter(db, care) };
-  const system = { ...createSystemReader(db), ...createSystemWriter(db) };
-  const shared = { db, policy, clock, random, registry, database, system, ...ports };
+  const shared = { db, policy, clock, random, registry, ...ports };
   return [
     ...WORKLOAD.createHandlers({
       ...{ db, git: ports.git, cache: ports.cache },
@@ -40,7 +40,22 @@ export function createHandlers(
       notify: notifyThrough(ports),
     }),
     createInboundHandler({ ...shared, gitopsRepo: config.gitopsRepo }),
-    createRunbookHandler(shared),
+    createRunbookHandler({
+      ...{ ...shared, redact: foundation.redact, notify: foundation.notify },
+      stop: foundation.stop,
+      checkPayload: (kind, payload) => createRegistry().checkPayload(kind, payload),
+      care: (sql) => ({
+        database: { ...createDatabaseReader(sql, care), ...createDatabaseWriter(sql, care) },
+        system: { ...createSystemReader(sql), ...createSystemWriter(sql) },
+      }),
+      openPower: (run, runbook) =>
+        openPower(
+          { ...foundation, ...config, ssl: config.database.ssl, now: () => clock.now() },
+          run,
+          runbook,
+        ),
+      approvalsMin: async () => 0,
+    }),
     createNoticeHandler(shared),
   ];
 }

@@ -1,11 +1,18 @@
 /**
- * How a run runs: plan, act, verify. Every step leaves its intent before and its result after; a finished
- * step is never run again, and one whose effect is unknown is called so. Knows no database, no clock.
+ * How a run runs: plan, act, verify, and where that did not work out, undo. Every step leaves its intent before
+ * and its result after; a finished step is never run again, and one whose effect is unknown is called so.
+ * Knows no database, no clock.
  */
-import { errorMessage, Fault } from "../base/fault.js";
-import { isJsonObject, type Json, type JsonObject } from "../base/json.js";
-import type { ActContext, Answer, Plan, Runbook, Step } from "./define.js";
-import { contextFor, type Execution, type ExecutionPorts, readOnly } from "./execution.js";
+import { Fault } from "../base/fault.js";
+import type { JsonObject } from "../base/json.js";
+import type { ActContext, Answer, Plan, Runbook, Step, Verdict } from "./define.js";
+import {
+  contextFor,
+  type Execution,
+  type ExecutionPorts,
+  readOnly,
+  toAnswer,
+} from "./execution.js";
 import {
   type Run,
   type RunEnding,
@@ -14,48 +21,101 @@ import {
   type StepKey,
   type StepRecord,
 } from "./run.js";
+import { findEffect, record, refuseWhenStopped } from "./step-record.js";
 import { Transcript } from "./transcript.js";
+import { listUndos, takeBack } from "./undo.js";
+
+/** Aborted with a `RunStopped` when the run has to end, with anything else when we have to let go of it. */
+export interface RunSignals {
+  /** By cancellation, deadline, stop switch, and whoever makes us let go. */
+  readonly stop: AbortSignal;
+  /** By the stop switch and whoever makes us let go. */
+  readonly letGo: AbortSignal;
+}
 
 /**
- * Ends in every case a person could cause; throws only when this executor must let go of the run (shutdown,
- * lost fence, database gone), so that another one resumes it.
+ * Ends in every case a person could cause; throws `RunParked` when people must agree first, and anything else
+ * only when this executor must let go of the run (shutdown, lost fence, database gone), so that another resumes it.
  */
 export async function executeRun(
   run: Run,
   runbook: Runbook,
   ports: ExecutionPorts,
-  signal: AbortSignal,
+  { stop, letGo }: RunSignals,
 ): Promise<RunEnding> {
   const before = await ports.recorder.steps();
-  const execution: Execution = { ...ports, run, runbook, signal, before, answers: [] };
+  const execution: Execution = {
+    ...ports,
+    ...{ run, runbook, letGo, signal: stop, before, answers: [] },
+  };
+  let plan = run.plan ?? NO_PLAN;
   try {
-    const plan = await makePlan(execution);
+    plan = await makePlan(execution);
     if (run.dryRun) return endDryRun(plan);
-    await act(execution, plan);
-    const outcome = await verify(execution, plan);
-    return { status: "succeeded", outcome, output: outputOf(execution) };
+    if (!hasActed(execution)) await execution.gate(plan);
+    return await work(execution, plan);
   } catch (thrown) {
     if (!(thrown instanceof RunStopped)) throw thrown;
-    return { status: thrown.status, outcome: thrown.message, output: outputOf(execution) };
+    return await endStopped(execution, plan, thrown);
   }
 }
 
+function hasActed({ before }: Execution): boolean {
+  return before.some(({ phase }) => phase === "act" || phase === "undo");
+}
+
+async function work(execution: Execution, plan: Plan): Promise<RunEnding> {
+  const { original } = execution;
+  if (original !== null) {
+    const { undone, text } = await takeBack(execution, plan, original.steps);
+    const status = undone === "failed" ? "failed" : "succeeded";
+    return { status, outcome: text, output: null, undone };
+  }
+  refuseWhenUndoing(execution);
+  await act(execution, plan);
+  return { status: "succeeded", ...(await verify(execution, plan)), output: outputOf(execution) };
+}
+
+/** Whoever died while taking back had a reason to: the way is back, not on. */
+function refuseWhenUndoing({ before }: Execution): void {
+  if (!before.some(({ phase }) => phase === "undo")) return;
+  const failed = before.find(({ phase, status }) => phase !== "undo" && status === "failed");
+  const what = failed?.phase === "act" ? `step "${failed.name}" failed: ` : "";
+  throw new RunStopped("failed", `${what}${failed?.error ?? "it was being taken back"}`);
+}
+
 async function makePlan(execution: Execution): Promise<Plan> {
-  const { run, runbook, recorder } = execution;
-  // What was planned is what people were shown: a resumed run does not plan anew.
-  if (run.plan) return run.plan;
+  const { run, runbook, recorder, original } = execution;
+  // What was planned is what people were shown, and a resumed run does not plan anew; but after they agreed it
+  // must still be what would happen.
+  if (run.plan && (run.boundHash === null || hasActed(execution))) return run.plan;
   const key: StepKey = { phase: "plan", ordinal: 0, name: "plan" };
-  const plan = await record(execution, key, async (transcript) => {
-    const value = await runbook.plan(
-      readOnly(execution, contextFor(execution, NO_PLAN, transcript)),
-    );
-    return { value, answer: { text: value.text } };
+  const plan = await record<Plan>(execution, key, {
+    run: async (transcript, limited) => {
+      const value = original
+        ? planBack(execution, original.id, original.steps)
+        : await runbook.plan(readOnly(limited, contextFor(limited, key, NO_PLAN, transcript)));
+      return { value, answer: { text: value.text } };
+    },
   });
   await recorder.keepPlan(plan);
   return plan;
 }
 
 const NO_PLAN: Plan = { text: "", changes: [] };
+
+/** With the facts that the steps acted on. */
+function planBack(execution: Execution, id: string, steps: readonly StepRecord[]): Plan {
+  const { changes, stays } = listUndos(execution, steps);
+  if (changes.length === 0)
+    throw new RunStopped(
+      "failed",
+      [`${id} did nothing that can be taken back`, ...stays].join("; "),
+    );
+  const facts = execution.original?.plan?.facts;
+  const text = [`Takes back what ${id} did.`, ...stays].join("\n");
+  return { text, changes, ...(facts ? { facts } : {}) };
+}
 
 function endDryRun(plan: Plan): RunEnding {
   const changes = plan.changes.map((change) => `would ${change}`).join("\n");
@@ -69,6 +129,7 @@ function endDryRun(plan: Plan): RunEnding {
 
 async function act(execution: Execution, plan: Plan): Promise<void> {
   for (const [ordinal, step] of execution.runbook.steps.entries()) {
+    execution.signal.throwIfAborted();
     const key: StepKey = { phase: "act", ordinal, name: step.name };
     const answer =
       (await takeFinished(execution, plan, key, step)) ??
@@ -89,12 +150,14 @@ async function takeFinished(
   );
   if (!earlier) return null;
   if (earlier.status === "succeeded") return toAnswer(earlier.result);
-  if (earlier.status !== "running")
-    throw new RunStopped(
-      "stalled",
-      `step "${step.name}" had ${earlier.status} before the run was resumed`,
-    );
-  return judgeInterrupted(execution, plan, key, step, earlier);
+  if (earlier.status === "running") return judgeInterrupted(execution, plan, key, step, earlier);
+  if (earlier.status === "failed")
+    throw new RunStopped("failed", `step "${step.name}" failed: ${earlier.error ?? ""}`);
+  throw new RunStopped("stalled", unknownEffect(step.name));
+}
+
+function unknownEffect(name: string): string {
+  return `step "${name}" was interrupted and it is unknown whether it took effect: look before you repeat it`;
 }
 
 /** Intent without result: the process died in between, and nobody can tell from the record what took effect. */
@@ -106,11 +169,9 @@ async function judgeInterrupted(
   earlier: StepRecord,
 ): Promise<Answer | null> {
   if (step.repeat === "safe") return null;
-  const transcript = new Transcript();
-  const effect =
-    step.repeat === "never"
-      ? "unknown"
-      : await step.repeat.check(readOnly(execution, contextFor(execution, plan, transcript)));
+  const transcript = new Transcript(execution.redact);
+  const context = readOnly(execution, contextFor(execution, key, plan, transcript));
+  const effect = step.repeat === "never" ? "unknown" : await step.repeat.check(context);
   if (effect === "not-done") return null;
   const output = [earlier.output, transcript.text].filter(Boolean).join("\n");
   if (effect === "done") {
@@ -120,10 +181,7 @@ async function judgeInterrupted(
   }
   const error = "interrupted: whether it took effect is unknown";
   await execution.recorder.finish(key, { status: "indeterminate", output, error });
-  throw new RunStopped(
-    "stalled",
-    `step "${step.name}" was interrupted and it is unknown whether it took effect: look before you repeat it`,
-  );
+  throw new RunStopped("stalled", unknownEffect(step.name));
 }
 
 async function runStep(
@@ -132,94 +190,83 @@ async function runStep(
   key: StepKey,
   step: Step<"V", JsonObject>,
 ): Promise<Answer> {
-  return record(execution, key, async (transcript) => {
-    const full = contextFor(execution, plan, transcript);
-    // A runbook that only reads is not handed anything that writes, whatever its code believes.
-    const context =
-      execution.runbook.danger === "R"
-        ? (readOnly(execution, full) as ActContext<JsonObject>)
-        : full;
-    const said = await step.run(context);
-    const answer = typeof said === "string" ? { text: said } : said;
-    return { value: answer, answer };
+  const changes = execution.runbook.danger !== "R";
+  // What only looks is what people need most while nothing may move.
+  if (changes) await refuseWhenStopped(execution);
+  return record<Answer>(execution, key, {
+    timeoutMs: step.timeoutMs,
+    run: async (transcript, limited) => {
+      const full = contextFor(limited, key, plan, transcript);
+      // A runbook that only reads is not handed anything that writes, whatever its code believes.
+      const context = changes ? full : (readOnly(limited, full) as ActContext<JsonObject>);
+      const said = await step.run(context);
+      const answer = typeof said === "string" ? { text: said } : said;
+      return { value: answer, answer };
+    },
+    ...(changes
+      ? { effect: (transcript) => findEffect(execution, key, plan, step.repeat, transcript) }
+      : {}),
   });
 }
 
 /** The sentence that says why the run succeeded. */
-async function verify(execution: Execution, plan: Plan): Promise<string> {
+async function verify(
+  execution: Execution,
+  plan: Plan,
+): Promise<Pick<RunEnding, "outcome" | "verified">> {
   const rule = execution.runbook.verify;
-  if (!rule) return execution.answers.at(-1)?.answer.text.split("\n")[0] || "done";
+  if (!rule) return { outcome: execution.answers.at(-1)?.answer.text.split("\n")[0] || "done" };
   const key: StepKey = { phase: "verify", ordinal: 0, name: "verify" };
-  const verdict = await record(execution, key, async (transcript) => {
-    const context = readOnly(execution, contextFor(execution, plan, transcript));
-    const deadline = execution.now().getTime() + rule.withinMs(execution.run.params);
-    for (;;) {
-      const found = await rule.check(context);
-      const isOver = execution.now().getTime() >= deadline;
-      if (found.state === "failed" || (found.state === "waiting" && isOver))
-        throw new RunStopped("failed", found.text);
-      if (found.state === "passed") return { value: found, answer: { text: found.text } };
-      await execution.sleep(rule.everyMs, execution.signal);
-      execution.signal.throwIfAborted();
-    }
+  const verdict = await record<Verdict>(execution, key, {
+    run: async (transcript, limited) => {
+      const context = readOnly(limited, contextFor(limited, key, plan, transcript));
+      const deadline = limited.now().getTime() + rule.withinMs(limited.run.params);
+      for (;;) {
+        const found = await look(() => rule.check(context));
+        const isOver = limited.now().getTime() >= deadline;
+        if (found.state === "failed" || (found.state === "waiting" && isOver))
+          throw new RunStopped("failed", found.text, { verified: false });
+        if (found.state === "passed") return { value: found, answer: { text: found.text } };
+        await limited.sleep(rule.everyMs, limited.signal);
+        limited.signal.throwIfAborted();
+      }
+    },
   });
-  return verdict.text;
+  return { outcome: verdict.text, verified: true };
 }
 
-/** One step with its intent before and its result after. The intent is written before anything can happen. */
-async function record<T>(
-  execution: Execution,
-  key: StepKey,
-  work: (transcript: Transcript) => Promise<{ value: T; answer: Answer }>,
-): Promise<T> {
-  const { recorder, signal } = execution;
-  signal.throwIfAborted();
-  await recorder.begin(key);
-  recorder.progress(key.name);
-  const transcript = new Transcript((line) => recorder.progress(line));
-  let done: { value: T; answer: Answer };
+/** A look that could not be taken is taken again while there is time: what was done stands all the same. */
+async function look(check: () => Promise<Verdict>): Promise<Verdict> {
   try {
-    done = await work(transcript);
+    return await check();
   } catch (thrown) {
-    throw await recordFailure(execution, key, transcript, thrown);
+    if (thrown instanceof Fault && thrown.kind === "transient")
+      return { state: "waiting", text: `it could not be verified: ${thrown.message}` };
+    throw thrown;
   }
-  transcript.add(done.answer.text);
-  await recorder.finish(key, {
-    status: "succeeded",
-    output: transcript.text,
-    result: { ...done.answer } as unknown as JsonObject,
-  });
-  return done.value;
 }
 
-/** What to throw on: the run's ending, or the interruption itself when this executor has to let go. */
-async function recordFailure(
+/** A run that has to end before its end: with what it did taken back, where that is its runbook's way. */
+async function endStopped(
   execution: Execution,
-  key: StepKey,
-  transcript: Transcript,
-  thrown: unknown,
-): Promise<unknown> {
-  const { signal, recorder } = execution;
-  if (signal.aborted) {
-    const reason: unknown = signal.reason;
-    // Shutdown: no result is written, so whoever resumes the run judges the step by its `repeat`.
-    if (!(reason instanceof RunStopped)) return reason;
-    const status = key.phase === "act" ? "indeterminate" : "failed";
-    await recorder.finish(key, { status, output: transcript.text, error: reason.message });
-    return reason;
+  plan: Plan,
+  stopped: RunStopped,
+): Promise<RunEnding> {
+  const { run, runbook, recorder } = execution;
+  const { status, verified } = stopped;
+  const ending = { status, outcome: stopped.message, output: outputOf(execution), verified };
+  const isStuck = status === "stalled" || execution.letGo.aborted;
+  if (run.dryRun || isStuck || runbook.undoOnFailure === "asked" || execution.original)
+    return ending;
+  try {
+    const steps = await recorder.steps();
+    const { undone, text } = await takeBack(execution, plan, steps);
+    const outcome = [stopped.message, text].filter(Boolean).join("; ");
+    return { ...ending, outcome, undone, status: undone === "failed" ? "failed" : status };
+  } catch (thrown) {
+    if (!(thrown instanceof RunStopped)) throw thrown;
+    return { ...ending, status: thrown.status, outcome: `${stopped.message}; ${thrown.message}` };
   }
-  const error = errorMessage(thrown);
-  await recorder.finish(key, { status: "failed", output: transcript.text, error });
-  if (thrown instanceof RunStopped) return thrown;
-  const hint = thrown instanceof Fault && thrown.hint ? ` (${thrown.hint})` : "";
-  const where = key.phase === "act" ? `step "${key.name}" failed: ` : "";
-  return new RunStopped("failed", `${where}${error}${hint}`);
-}
-
-function toAnswer(result: Json): Answer {
-  return isJsonObject(result) && typeof result.text === "string"
-    ? (result as unknown as Answer)
-    : { text: "" };
 }
 
 function outputOf({ answers }: Execution): RunOutput | null {

@@ -1,10 +1,11 @@
 /** What travels through the walk over a run: its ports, its record so far, and what runbook code is handed. */
-import type { JsonObject } from "../base/json.js";
+import { isJsonObject, type Json, type JsonObject } from "../base/json.js";
 import type { ActContext, Answer, Plan, PlannedContext, Runbook } from "./define.js";
-import type { Readers, Shell, Writers } from "./port.js";
+import type { ProcessGroupRef, Readers, Shell, ShellResult, Writers } from "./port.js";
 import { recordedShell } from "./recorded-shell.js";
 import type { Run, StepEnding, StepKey, StepRecord } from "./run.js";
-import type { Transcript } from "./transcript.js";
+import type { StopSwitchPort } from "./stop.js";
+import type { LineStream, Transcript } from "./transcript.js";
 
 /** Keeps what happens. Every write is fenced: it throws when this executor no longer holds the run. */
 export interface Recorder {
@@ -14,8 +15,18 @@ export interface Recorder {
   /** The result, with its audit row. */
   finish(step: StepKey, ending: StepEnding): Promise<void>;
   keepPlan(plan: Plan): Promise<void>;
-  /** Progress for people: may be shown late or not at all. */
-  progress(line: string): void;
+  /** A line for people, redacted: may be kept late, and not at all when there are too many. */
+  line(step: StepKey, stream: LineStream, text: string): void;
+  /** Before the program begins: when it rejects, the program never does. */
+  processStarted(step: StepKey, program: string, group: ProcessGroupRef): Promise<void>;
+  processEnded(group: ProcessGroupRef, endedBy: ShellResult["endedBy"]): Promise<void>;
+}
+
+/** What another run did, for one that takes it back. */
+export interface Original {
+  readonly id: string;
+  readonly plan: Plan | null;
+  readonly steps: readonly StepRecord[];
 }
 
 export interface ExecutionPorts {
@@ -23,24 +34,39 @@ export interface ExecutionPorts {
   readonly readers: Readers;
   readonly writers: Writers;
   readonly shell: Shell;
+  readonly stop: Pick<StopSwitchPort, "read">;
+  redact(text: string): string;
+  /** After the plan and before the first act. Throws `RunParked` when people must agree first, or `RunStopped`. */
+  gate(plan: Plan): Promise<void>;
+  /** Null: this run takes nothing back but what it did itself. */
+  readonly original: Original | null;
   now(): Date;
   /** Resolves after `ms` or when the signal aborts; never rejects. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
 }
 
+/** What a finished step answered. */
+export interface Answered {
+  readonly name: string;
+  readonly answer: Answer;
+}
+
 export interface Execution extends ExecutionPorts {
   readonly run: Run;
   readonly runbook: Runbook;
-  /** Aborted with a `RunStopped` by cancellation and deadline, with anything else by shutdown. */
+  /** Aborted with a `RunStopped` when the run has to end, with anything else when we have to let go of it. */
   readonly signal: AbortSignal;
+  /** The same without cancellation and deadline: what takes back and what looks goes on after those. */
+  readonly letGo: AbortSignal;
   readonly before: readonly StepRecord[];
-  /** What the finished steps answered, in their order. */
-  readonly answers: { readonly name: string; readonly answer: Answer }[];
+  /** In the order of the steps. */
+  readonly answers: Answered[];
 }
 
 /** Everything that a step of a changing runbook may touch. */
 export function contextFor(
   execution: Execution,
+  step: StepKey,
   plan: Plan,
   transcript: Transcript,
 ): ActContext<JsonObject> {
@@ -50,10 +76,14 @@ export function contextFor(
     params: run.params,
     signal,
     now: execution.now,
+    wait: async (ms) => {
+      await execution.sleep(ms, signal);
+      signal.throwIfAborted();
+    },
     runtime: { ...readers.runtime, ...writers.runtime },
     database: { ...readers.database, ...writers.database },
     system: { ...readers.system, ...writers.system },
-    shell: recordedShell(execution.shell, transcript, signal),
+    shell: recordedShell(execution, step, transcript),
     say: (line) => transcript.add(line),
     plan,
     resultOf: (name) => answers.find((it) => it.name === name)?.answer.value,
@@ -66,4 +96,10 @@ export function readOnly(
   context: ActContext<JsonObject>,
 ): PlannedContext<JsonObject> {
   return { ...context, ...readers, shell: { read: context.shell.read } };
+}
+
+export function toAnswer(result: Json): Answer {
+  return isJsonObject(result) && typeof result.text === "string"
+    ? (result as unknown as Answer)
+    : { text: "" };
 }

@@ -1,10 +1,14 @@
 /**
- * The shell as a runbook gets it: every command with its output goes into the step's record. The reading
- * one knows a closed list of programs that change nothing, so a plan cannot write by accident.
+ * The shell as a runbook gets it: every command with its output goes into the step's record, and every process
+ * group into the run's, before it begins. The reading one knows a closed list of programs that change nothing,
+ * the writing one besides what the runbook says it touches.
  */
 import { fault } from "../base/fault.js";
+import type { Json } from "../base/json.js";
 import type { WritingShell } from "./define.js";
-import type { Shell, ShellResult } from "./port.js";
+import type { Execution } from "./execution.js";
+import type { ProcessGroupRef, ShellResult } from "./port.js";
+import type { StepKey } from "./run.js";
 import type { Transcript } from "./transcript.js";
 
 /** Programs that only tell. None takes a program to run, a file to write or an address to call. */
@@ -16,19 +20,22 @@ const RUN_TIMEOUT_MS = 60_000;
 const GRACE_MS = 1_000;
 
 export function recordedShell(
-  shell: Shell,
+  execution: Execution,
+  step: StepKey,
   transcript: Transcript,
-  signal: AbortSignal,
 ): WritingShell {
-  const run = async (argv: readonly string[], timeoutMs: number): Promise<ShellResult> => {
-    transcript.add(`$ ${argv.join(" ")}`);
-    const onLine = (line: string) => transcript.add(line);
-    const result = await shell.run(argv, { signal, timeoutMs, graceMs: GRACE_MS, onLine });
-    transcript.add(describeEnding(result));
-    return result;
-  };
+  const run = (argv: readonly string[], timeoutMs: number) =>
+    runRecorded(execution, step, transcript, argv, timeoutMs);
+  const declared = execution.runbook.touches.programs ?? [];
   return {
-    run: (argv, options) => run(argv, options?.timeoutMs ?? RUN_TIMEOUT_MS),
+    run: async (argv, options) => {
+      const program = argv[0] ?? "";
+      if (!declared.includes(program) && !READING_PROGRAMS.includes(program))
+        throw fault.data("SHELL_NOT_DECLARED", `"${program}" is not among what it touches`, {
+          hint: `name it in touches.programs of the runbook ${execution.runbook.name}, where reviewers see it`,
+        });
+      return run(argv, options?.timeoutMs ?? RUN_TIMEOUT_MS);
+    },
     read: async (argv, options) => {
       if (!READING_PROGRAMS.includes(argv[0] ?? ""))
         throw fault.data("SHELL_NOT_READING", `"${argv[0]}" is not known to change nothing`, {
@@ -37,6 +44,37 @@ export function recordedShell(
       return run(argv, options?.timeoutMs ?? READ_TIMEOUT_MS);
     },
   };
+}
+
+async function runRecorded(
+  { run, shell, recorder, signal }: Execution,
+  step: StepKey,
+  transcript: Transcript,
+  argv: readonly string[],
+  timeoutMs: number,
+): Promise<ShellResult> {
+  transcript.add(`$ ${argv.join(" ")}`, "cmd");
+  let group: ProcessGroupRef | null = null;
+  const result = await shell.run(argv, {
+    ...{ signal, timeoutMs, graceMs: GRACE_MS, mark: `${run.id}/${run.fence}` },
+    untrusted: textsIn(run.params),
+    onLine: (line, stream) => transcript.add(line, stream === "stdout" ? "out" : "err"),
+    onStarted: async (begun) => {
+      group = begun;
+      await recorder.processStarted(step, argv[0] ?? "", begun);
+    },
+  });
+  transcript.endedBy = result.endedBy;
+  if (group !== null) await recorder.processEnded(group, result.endedBy);
+  transcript.add(describeEnding(result));
+  return result;
+}
+
+/** What people typed, wherever it stands in the parameters. */
+function textsIn(value: Json): string[] {
+  if (typeof value === "string") return [value];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap(textsIn);
 }
 
 function describeEnding(result: ShellResult): string {

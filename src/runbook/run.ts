@@ -106,6 +106,8 @@ export interface StepEnding {
   readonly output: string;
   readonly result?: Json;
   readonly error?: string;
+  /** Who ended its last program; null: it ran none. */
+  readonly endedBy?: "exit" | "timeout" | "abort" | null;
 }
 
 export interface RunEnding {
@@ -128,6 +130,14 @@ export interface RunLine {
   readonly text: string;
 }
 
+/**
+ * What a new run is pinned to. With the version of the engine, so that an executor of the previous one, which
+ * knows no approvals and no bounded power, finds it changed and does nothing.
+ */
+export function pinOf(contentHash: string): string {
+  return `2:${contentHash}`;
+}
+
 /** Thrown when a run begins to wait for people: its job ends, nothing failed. */
 export class RunParked extends Error {
   override readonly name = "RunParked";
@@ -137,9 +147,16 @@ export class RunParked extends Error {
 export class RunStopped extends Error {
   override readonly name = "RunStopped";
   readonly status: FinalRunStatus;
+  /** False: it was looked whether it helped, and it did not. */
+  readonly verified: boolean | undefined;
 
-  constructor(status: FinalRunStatus, outcome: string) {
+  constructor(
+    status: FinalRunStatus,
+    outcome: string,
+    options: { readonly verified?: boolean } = {},
+  ) {
     super(outcome);
     this.status = status;
+    this.verified = options.verified;
   }
 }

@@ -1,22 +1,11 @@
-/**
- * Runs from request to end. A run is taken with a fence that only grows; every later write names it, so an
- * executor that was overtaken changes nothing and is told so.
- */
+/** Runs as callers see them: ask for one, look at one. Who holds it is in run-leases, how it ends in run-endings. */
 import type { JsonObject } from "../base/json.js";
 import type { Actor } from "../runbook/authorize.js";
-import type { AutomationHistory } from "../runbook/guard.js";
-import type { ChatPlace, Run, RunEnding } from "../runbook/run.js";
+import { type ChatPlace, pinOf, type Run, type RunStatus } from "../runbook/run.js";
 import { appendAudit } from "./audit.js";
 import type { Sql } from "./database.js";
 import { enqueueJob } from "./jobs.js";
-
-const RUN_COLUMNS = `run.seq, run.id, run.runbook, run.params, run.actor, run.role, run.door, run.reason,
-  run.dry_run AS "dryRun", run.content_hash AS "contentHash", run.status, run.plan, run.outcome, run.output,
-  run.automation, run.incident_id AS "incidentId", run.alert_level AS "alertLevel", run.chat, run.fence,
-  run.requested_at AS "requestedAt", run.started_at AS "startedAt", run.ended_at AS "endedAt",
-  run.commit_id AS "commit", run.targets, run.person, run.waiting_for AS "waitingFor", run.bound_hash AS "boundHash",
-  run.undo_of AS "undoOf", run.undone, run.verified, run.cause_key AS "causeKey", run.cause_depth AS "causeDepth",
-  run.is_drill AS "isDrill", run.deadline_at AS "deadlineAt", run.lease_until AS "leaseUntil", run.job_seq AS "jobSeq"`;
+import { RUN_COLUMNS } from "./run-columns.js";
 
 /** Why a run was asked for, and where its message is to be. */
 export interface RunOrigin {
@@ -26,63 +15,88 @@ export interface RunOrigin {
   readonly alertLevel?: string | undefined;
   readonly inboundId?: number | undefined;
   readonly chat?: ChatPlace | undefined;
+  readonly causeKey?: string | undefined;
+  readonly causeDepth?: number | undefined;
+  readonly isDrill?: boolean | undefined;
+  /** Of the repository of the runbooks; null: not known. */
+  readonly commit?: string | null | undefined;
 }
 
 export interface NewRun extends RunOrigin {
   readonly runbook: string;
   readonly params: JsonObject;
   readonly actor: Actor;
+  /** SHA-256 of the runbook's file, in hex. */
   readonly contentHash: string;
   readonly dryRun: boolean;
+  /** What it will lock, sorted. */
+  readonly targets?: readonly string[] | undefined;
+  /** The run that it takes back. */
+  readonly undoOf?: number | undefined;
 }
 
 /** The run, the job that executes it, and the audit row: together, in the caller's transaction. */
 export async function requestRun(tx: Sql, request: NewRun): Promise<Run> {
+  const run = await insertRun(tx, request);
+  const job = await enqueueJob(tx, {
+    kind: "runbook",
+    payload: { run_id: run.id },
+    uniqueKey: `runbook:${run.id}`,
+    requestedBy: run.actor,
+  });
+  await tx.query("UPDATE control.run SET job_seq = $2 WHERE seq = $1", [run.seq, job.seq]);
+  await appendAudit(tx, {
+    actor: run.actor,
+    action: "run.requested",
+    target: run.id,
+    details: {
+      runbook: run.runbook,
+      params: run.params,
+      role: run.role,
+      door: run.door,
+      person: run.person,
+      content_hash: run.contentHash,
+      commit: run.commit,
+      dry_run: run.dryRun,
+      automation: run.automation,
+      incident_id: run.incidentId,
+      undo_of: run.undoOf === null ? null : `run-${run.undoOf}`,
+    },
+  });
+  return { ...run, jobSeq: job.seq };
+}
+
+async function insertRun(tx: Sql, request: NewRun): Promise<Run> {
   const { actor } = request;
   const { rows } = await tx.query<Run>(
-    `INSERT INTO control.run AS run (runbook, params, actor, role, door, reason, dry_run, content_hash,
-       automation, incident_id, alert_level, inbound_id, chat)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING ${RUN_COLUMNS}`,
+    `INSERT INTO control.run AS run (runbook, params, actor, role, door, person, reason, dry_run, content_hash,
+       commit_id, targets, automation, incident_id, alert_level, inbound_id, chat, cause_key, cause_depth, is_drill, undo_of)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+     RETURNING ${RUN_COLUMNS}`,
     [
       request.runbook,
       request.params,
       actor.name,
       actor.role,
       actor.door,
+      actor.person ?? null,
       request.reason ?? null,
       request.dryRun,
-      request.contentHash,
+      pinOf(request.contentHash),
+      request.commit ?? null,
+      request.targets ?? [],
       request.automation ?? null,
       request.incidentId ?? null,
       request.alertLevel ?? null,
       request.inboundId ?? null,
       request.chat ?? null,
+      request.causeKey ?? null,
+      request.causeDepth ?? 0,
+      request.isDrill ?? false,
+      request.undoOf ?? null,
     ],
   );
-  const run = rows[0]!;
-  const job = await enqueueJob(tx, {
-    kind: "runbook",
-    payload: { run_id: run.id },
-    uniqueKey: `runbook:${run.id}`,
-    requestedBy: actor.name,
-  });
-  await tx.query("UPDATE control.run SET job_seq = $2 WHERE seq = $1", [run.seq, job.seq]);
-  await appendAudit(tx, {
-    actor: actor.name,
-    action: "run.requested",
-    target: run.id,
-    details: {
-      runbook: run.runbook,
-      params: run.params,
-      role: actor.role,
-      door: actor.door,
-      content_hash: run.contentHash,
-      dry_run: run.dryRun,
-      automation: run.automation,
-      incident_id: run.incidentId,
-    },
-  });
-  return run;
+  return rows[0]!;
 }
 
 export async function readRun(sql: Sql, id: string): Promise<Run | null> {
@@ -93,27 +107,58 @@ export async function readRun(sql: Sql, id: string): Promise<Run | null> {
   return rows[0] ?? null;
 }
 
+export interface RunFilter {
+  readonly status?: RunStatus | undefined;
+  readonly runbook?: string | undefined;
+  /** Only runs that were asked for before this one. */
+  readonly before?: number | undefined;
+}
+
 /** Newest first. */
-export async function listRuns(sql: Sql, limit: number): Promise<Run[]> {
+export async function listRuns(sql: Sql, limit: number, filter: RunFilter = {}): Promise<Run[]> {
   const { rows } = await sql.query<Run>(
-    `SELECT ${RUN_COLUMNS} FROM control.run AS run ORDER BY run.requested_at DESC, run.seq DESC LIMIT $1`,
-    [limit],
+    `SELECT ${RUN_COLUMNS} FROM control.run AS run
+     WHERE ($2::text IS NULL OR run.status = $2) AND ($3::text IS NULL OR run.runbook = $3)
+       AND ($4::bigint IS NULL OR run.seq < $4)
+     ORDER BY run.requested_at DESC, run.seq DESC LIMIT $1`,
+    [limit, filter.status ?? null, filter.runbook ?? null, filter.before ?? null],
   );
   return rows;
 }
 
-/** The run that does the same at this moment, if any: a person who asks twice wants one. */
-export async function findOpenTwin(
-  sql: Sql,
-  request: { readonly runbook: string; readonly params: JsonObject; readonly dryRun: boolean },
-): Promise<Run | null> {
+export interface TwinRequest {
+  readonly runbook: string;
+  readonly params: JsonObject;
+  readonly dryRun: boolean;
+  /** Whose run is a twin also for `windowMs` after its end: a person who is impatient asks again. */
+  readonly actor?: string | undefined;
+  readonly windowMs?: number | undefined;
+}
+
+/** The run that does the same at this moment, if any: who asks twice wants one. */
+export async function findOpenTwin(sql: Sql, request: TwinRequest): Promise<Run | null> {
   const { rows } = await sql.query<Run>(
     `SELECT ${RUN_COLUMNS} FROM control.run AS run
-     WHERE run.status IN ('queued', 'running') AND run.runbook = $1 AND run.params = $2 AND run.dry_run = $3
-     ORDER BY run.seq LIMIT 1`,
-    [request.runbook, request.params, request.dryRun],
+     WHERE run.runbook = $1 AND run.params = $2 AND run.dry_run = $3 AND run.undo_of IS NULL
+       AND (run.status IN ('queued', 'running')
+         OR (run.actor = $4 AND run.ended_at > now() - $5::float8 * interval '1 ms'))
+     ORDER BY run.ended_at IS NULL DESC, run.seq DESC LIMIT 1`,
+    [
+      request.runbook,
+      request.params,
+      request.dryRun,
+      request.actor ?? null,
+      request.windowMs ?? null,
+    ],
   );
   return rows[0] ?? null;
+}
+
+export interface AutomationHistory {
+  readonly forSameCause: string | null;
+  readonly openRun: string | null;
+  readonly lastRequestedAt: Date | null;
+  readonly requestedLastHour: number;
 }
 
 /**
@@ -135,76 +180,6 @@ export async function readAutomationHistory(
     [automation, cause],
   );
   return rows[0]!;
-}
-
-/** Takes the run for this executor; null when it has ended or never was. */
-export async function startRun(sql: Sql, id: string): Promise<Run | null> {
-  const { rows } = await sql.query<Run>(
-    `UPDATE control.run SET status = 'running', fence = run.fence + 1, started_at = coalesce(run.started_at, now())
-     WHERE run.id = $1 AND run.status IN ('queued', 'running') RETURNING ${RUN_COLUMNS}`,
-    [id],
-  );
-  return rows[0] ?? null;
-}
-
-/** Ends the run, frees its targets and audits it. False when it had ended otherwise: then nothing changed. */
-export async function finishRun(tx: Sql, run: Run, ending: RunEnding): Promise<boolean> {
-  const { rowCount } = await tx.query(
-    `UPDATE control.run SET status = $3, outcome = $4, output = $5, ended_at = now()
-     WHERE seq = $1 AND fence = $2 AND status = 'running'`,
-    [run.seq, run.fence, ending.status, ending.outcome, ending.output],
-  );
-  // Not by run alone: an overtaken executor must not free what its successor works on.
-  await tx.query(
-    `DELETE FROM control.target_lock WHERE run_seq IN
-       (SELECT seq FROM control.run WHERE seq = $1 AND status NOT IN ('queued', 'running'))`,
-    [run.seq],
-  );
-  if (rowCount === 0) return false;
-  await appendAudit(tx, {
-    actor: run.actor,
-    action: `run.${ending.status}`,
-    target: run.id,
-    details: { runbook: run.runbook, outcome: ending.outcome },
-  });
-  return true;
-}
-
-/** Stops a run that has not ended. Its executor notices within seconds and ends what it started. */
-export async function cancelRun(
-  tx: Sql,
-  request: { readonly id: string; readonly actor: string; readonly reason: string },
-): Promise<boolean> {
-  const { rowCount } = await tx.query(
-    `UPDATE control.run SET status = 'cancelled', outcome = $2, ended_at = now()
-     WHERE id = $1 AND status IN ('queued', 'running')`,
-    [request.id, `cancelled by ${request.actor}: ${request.reason}`],
-  );
-  if (rowCount === 0) return false;
-  await appendAudit(tx, {
-    actor: request.actor,
-    action: "run.cancelled",
-    target: request.id,
-    details: { reason: request.reason },
-  });
-  return true;
-}
-
-/**
- * Runs whose job ended without them (given up after its last attempt, or ended by hand) have no executor
- * any more: they are stalled, and a person must look. Returns their ids.
- */
-export async function stallAbandonedRuns(tx: Sql): Promise<string[]> {
-  const { rows } = await tx.query<{ id: string; actor: string; runbook: string }>(
-    `UPDATE control.run SET status = 'stalled', outcome = 'its job ended before it did: look before you repeat it',
-       ended_at = now()
-     WHERE status IN ('queued', 'running') AND job_seq IS NOT NULL
-       AND NOT EXISTS (SELECT 1 FROM public.jobs WHERE jobs.seq = run.job_seq AND jobs.status IN ('pending', 'running'))
-     RETURNING id, actor, runbook`,
-  );
-  for (const { id, actor, runbook } of rows)
-    await appendAudit(tx, { actor, action: "run.stalled", target: id, details: { runbook } });
-  return rows.map(({ id }) => id);
 }
 
 /** Remembers where the living message is, so that a resumed run edits it instead of posting another. */

@@ -1,6 +1,7 @@
 /** Every move of every machine as the code makes it: a row in a state, the call, and whether it moved. */
 import type { HeldJob } from "../../src/job/job.js";
 import type { StepKey, StepStatus } from "../../src/runbook/run.js";
+import { refuseRun, releaseRun } from "../../src/store/approval-requests.js";
 import {
   changeEnded,
   changeFailed,
@@ -19,14 +20,11 @@ import {
   releaseBundle,
   setBundleStatus,
 } from "../../src/store/policy-bundles.js";
+import { cancelRun, finishRun, stallAbandonedRuns } from "../../src/store/run-endings.js";
+import { beatRun, letGoRun, startRun, sweepRuns } from "../../src/store/run-leases.js";
+import { parkRun } from "../../src/store/run-parking.js";
 import { beginStep, finishStep } from "../../src/store/run-steps.js";
-import {
-  cancelRun,
-  finishRun,
-  readRun,
-  stallAbandonedRuns,
-  startRun,
-} from "../../src/store/runs.js";
+import { readRun } from "../../src/store/runs.js";
 import { markWorker, registerWorker } from "../../src/store/workers.js";
 
 /** True when it moved, false when it was refused, null when the call made another move than the one meant. */
@@ -123,17 +121,82 @@ const finishAs =
     return db.transaction((tx) => finishRun(tx, run, { status, outcome: "so", output: null }));
   };
 
+/** As it must stand for the move to be meant at all; the state itself stays. */
+const given = (db: Database, seq: number, columns: string) =>
+  db.query(`UPDATE control.run SET ${columns} WHERE seq = $1`, [seq]);
+const LIVING_LEASE = "lease_until = now() + interval '1 minute'";
+const ENDED_LEASE = "lease_until = now() - interval '1 minute'";
+const WAITING = "waiting_for = CASE WHEN status = 'queued' THEN 'approval' END";
+const RULE = { needed: 1, role: "admin", team: null, withinMs: 60_000 } as const;
+
 const run: Machine = {
   table: "control.run",
   keyColumn: "seq",
   put: putRun,
   moves: {
     start: [async (db, seq) => (await startRun(db, `run-${seq}`)) !== null],
+    beat: [async (db, seq) => (await beatRun(db, await runOf(db, seq), 0)).state === "alive"],
+    "let-go": [
+      async (db, seq) => {
+        await given(db, seq, LIVING_LEASE);
+        await letGoRun(db, await runOf(db, seq));
+        const { rowCount } = await db.query(
+          "SELECT FROM control.run WHERE seq = $1 AND lease_until <= clock_timestamp()",
+          [seq],
+        );
+        return rowCount === 1;
+      },
+    ],
+    park: [
+      async (db, seq) => {
+        const asked = { rule: RULE, boundHash: "h" };
+        const held = await runOf(db, seq);
+        return (await db.transaction((tx) => parkRun(tx, held, asked))) !== null;
+      },
+    ],
+    release: [
+      async (db, seq) => {
+        await given(db, seq, WAITING);
+        await releaseRun(db, await runOf(db, seq));
+        const { waitingFor, jobSeq } = await runOf(db, seq);
+        return waitingFor === null && (await readJob(db, jobSeq!))!.status === "pending";
+      },
+    ],
+    refuse: [
+      async (db, seq, from) => {
+        await given(db, seq, WAITING);
+        await refuseRun(db, await runOf(db, seq), "nobody agreed");
+        return (await runOf(db, seq)).status !== from;
+      },
+    ],
+    requeue: [
+      async (db, seq) => {
+        const living = await job.put(db, "pending");
+        await given(db, seq, `${ENDED_LEASE}, job_seq = ${living}`);
+        return (await db.transaction((tx) => sweepRuns(tx))).some(({ id }) => id === `run-${seq}`);
+      },
+    ],
     finish: [finishAs("succeeded"), finishAs("failed"), finishAs("stalled"), finishAs("cancelled")],
-    cancel: [(db, seq) => db.transaction((tx) => cancelRun(tx, { id: `run-${seq}`, ...by }))],
+    cancel: [
+      async (db, seq) =>
+        (await db.transaction((tx) => cancelRun(tx, { id: `run-${seq}`, ...by }))) !== null,
+    ],
+    "ask-cancel": [
+      async (db, seq, from) => {
+        await given(db, seq, LIVING_LEASE);
+        const asked = await db.transaction((tx) => cancelRun(tx, { id: `run-${seq}`, ...by }));
+        return from === "queued" ? null : asked === "asked";
+      },
+    ],
     stall: [
       (db, seq) =>
         db.transaction(async (tx) => (await stallAbandonedRuns(tx)).includes(`run-${seq}`)),
+    ],
+    "give-up": [
+      async (db, seq) => {
+        await given(db, seq, ENDED_LEASE);
+        return (await db.transaction((tx) => sweepRuns(tx))).some(({ id }) => id === `run-${seq}`);
+      },
     ],
   },
 };

@@ -1,13 +1,14 @@
 /** The engine on a real database: order, records, and what becomes of an interrupted run. */
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/base/json.js";
 import type { Repeat, Runbook } from "../../src/runbook/define.js";
 import { RunbookRegistry } from "../../src/runbook/registry.js";
 import { verifyAudit } from "../../src/store/audit.js";
 import type { Database } from "../../src/store/database.js";
+import { startRun } from "../../src/store/run-leases.js";
 import { beginStep, finishStep, readSteps } from "../../src/store/run-steps.js";
-import { readRun, startRun } from "../../src/store/runs.js";
-import { withDatabase } from "../support/database.js";
+import { readRun } from "../../src/store/runs.js";
+import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import {
   makeRegistry,
   makeRunbook,
@@ -15,6 +16,14 @@ import {
   queueRun,
   workOn,
 } from "../support/runbook-world.js";
+
+/** One database for all: each run has its own. */
+let lent: TestDatabase;
+beforeAll(async () => {
+  lent = await createTestDatabase();
+});
+afterAll(() => lent.drop());
+const onGround = (work: (db: Database) => Promise<void>) => work(lent.db);
 
 async function auditActions(db: Database, target: string): Promise<string[]> {
   const { rows } = await db.query<{ action: string }>(
@@ -24,12 +33,17 @@ async function auditActions(db: Database, target: string): Promise<string[]> {
   return rows.map(({ action }) => action);
 }
 
+/** As it is when nobody has renewed it for long enough. */
+async function endLease(db: Database, id: string): Promise<void> {
+  await db.query("UPDATE control.run SET lease_until = now() WHERE id = $1", [id]);
+}
+
 const PLAN = { phase: "plan", ordinal: 0, name: "plan" } as const;
 const ACT = { phase: "act", ordinal: 0, name: "act" } as const;
 
 describe("a run", () => {
   test("plans, acts and verifies, and every step has its record and its audit row", () =>
-    withDatabase(async (db) => {
+    onGround(async (db) => {
       const order: string[] = [];
       const runbook = makeRunbook("fix", {
         plan: async () => {
@@ -66,7 +80,10 @@ describe("a run", () => {
           },
         },
       });
-      const registry = makeRegistry(runbook);
+      const registry = makeRegistry({
+        ...runbook,
+        touches: { database: [], programs: ["switch"] },
+      });
       const shell = makeShell();
       const id = await queueRun(db, registry, "fix");
 
@@ -101,7 +118,7 @@ describe("a run", () => {
     }));
 
   test("that is dry only plans, and says what would happen", () =>
-    withDatabase(async (db) => {
+    onGround(async (db) => {
       const registry = makeRegistry(
         makeRunbook("fix", {
           steps: [
@@ -125,7 +142,7 @@ describe("a run", () => {
     }));
 
   test("hands its plan, and a runbook that only reads, nothing that writes", () =>
-    withDatabase(async (db) => {
+    onGround(async (db) => {
       const handed: Record<string, string[]> = {};
       const keysOf = (context: { runtime: object; shell: object }) =>
         [...Object.keys(context.runtime), ...Object.keys(context.shell)].filter((key) =>
@@ -161,7 +178,7 @@ describe("a run", () => {
     }));
 
   test("whose plan wants to write through the reading shell fails before anything ran", () =>
-    withDatabase(async (db) => {
+    onGround(async (db) => {
       const shell = makeShell();
       const registry = makeRegistry(
         makeRunbook("sly", {
@@ -181,7 +198,7 @@ describe("a run", () => {
     }));
 
   test("whose step fails stops there, and says which step and why", () =>
-    withDatabase(async (db) => {
+    onGround(async (db) => {
       const registry = makeRegistry(
         makeRunbook("fix", {
           steps: [
@@ -214,7 +231,7 @@ describe("a run", () => {
     }));
 
   test("that ended well but did not help has failed: verify decides", () =>
-    withDatabase(async (db) => {
+    onGround(async (db) => {
       const registry = makeRegistry(
         makeRunbook("fix", {
           verify: {
@@ -242,6 +259,7 @@ describe("after a crash", () => {
       finishStep(tx, run, PLAN, { status: "succeeded", output: "", result: { text: "" } }),
     );
     await beginStep(db, run, ACT);
+    await endLease(db, id);
   }
 
   const interrupted = async (db: Database, repeat: Repeat<JsonObject>) => {
@@ -268,14 +286,14 @@ describe("after a crash", () => {
   };
 
   test("a step that is safe to repeat is repeated", () =>
-    withDatabase(async (db) => {
+    onGround(async (db) => {
       const { ranCount, run } = await interrupted(db, "safe");
       expect(ranCount).toBe(1);
       expect(run.status).toBe("succeeded");
     }));
 
   test("a step that is never to be repeated stalls the run, and is called indeterminate", () =>
-    withDatabase(async (db) => {
+    onGround(async (db) => {
       const { ranCount, run, steps } = await interrupted(db, "never");
       expect(ranCount).toBe(0);
       expect(run).toMatchObject({
@@ -292,7 +310,7 @@ describe("after a crash", () => {
   ] as const)(
     "a step whose check says %s runs %i times, and the run has %s",
     (effect, times, status) =>
-      withDatabase(async (db) => {
+      onGround(async (db) => {
         const { ranCount, run } = await interrupted(db, { check: async () => effect });
         expect(ranCount).toBe(times);
         expect(run.status).toBe(status);
@@ -300,7 +318,7 @@ describe("after a crash", () => {
   );
 
   test("a finished step is not run again, and its value is known to later steps", () =>
-    withDatabase(async (db) => {
+    onGround(async (db) => {
       const ran: string[] = [];
       const abort = new AbortController();
       const registry = makeRegistry(
@@ -338,11 +356,13 @@ describe("after a crash", () => {
     }));
 
   test("an executor that was overtaken changes nothing", () =>
-    withDatabase(async (db) => {
-      const registry = makeRegistry(makeRunbook("fix"));
-      const id = await queueRun(db, registry, "fix");
+    onGround(async (db) => {
+      const registry = makeRegistry(makeRunbook("overtake"));
+      const id = await queueRun(db, registry, "overtake");
       const late = (await startRun(db, id))!;
       await beginStep(db, late, ACT);
+      expect(await startRun(db, id)).toBeNull();
+      await endLease(db, id);
       const next = (await startRun(db, id))!;
       expect(next.fence).toBe(late.fence + 1);
       const attempt = db.transaction((tx) =>
@@ -353,7 +373,7 @@ describe("after a crash", () => {
     }));
 
   test("another version of the runbook does not take over", () =>
-    withDatabase(async (db) => {
+    onGround(async (db) => {
       const registry = makeRegistry(makeRunbook("fix"));
       const [fresh, begun] = [
         await queueRun(db, registry, "fix", { params: { note: "a" } }),

@@ -1,13 +1,7 @@
 import { describe, expect, test } from "vitest";
-import {
-  cancelRun,
-  finishRun,
-  listRuns,
-  readRun,
-  requestRun,
-  stallAbandonedRuns,
-  startRun,
-} from "../../src/store/runs.js";
+import { cancelRun, finishRun, stallAbandonedRuns } from "../../src/store/run-endings.js";
+import { startRun } from "../../src/store/run-leases.js";
+import { listRuns, readRun, requestRun } from "../../src/store/runs.js";
 import { withDatabase } from "../support/database.js";
 import { ANN, makeRegistry, makeRunbook, queueRun, submit } from "../support/runbook-world.js";
 
@@ -73,15 +67,28 @@ describe("requesting", () => {
 });
 
 describe("ending", () => {
-  test("a cancelled run cannot be finished by the executor that had it", () =>
+  test("a run that nobody has begun is cancelled at once, and no executor takes it", () =>
+    withDatabase(async (db) => {
+      const id = await queueRun(db, registry, "fix");
+      const cancel = { id, actor: "ann", reason: "no" };
+      expect(await db.transaction((tx) => cancelRun(tx, cancel))).toBe("cancelled");
+      expect(await readRun(db, id)).toMatchObject({
+        status: "cancelled",
+        outcome: "cancelled by ann: no",
+      });
+      expect(await startRun(db, id)).toBeNull();
+      expect(await db.transaction((tx) => cancelRun(tx, cancel))).toBeNull();
+    }));
+
+  test("a run that the previous version began is cancelled its way: its executor cannot finish it", () =>
     withDatabase(async (db) => {
       const id = await queueRun(db, registry, "fix");
       const run = (await startRun(db, id))!;
+      await db.query("UPDATE control.run SET lease_until = NULL");
       await db.transaction((tx) => cancelRun(tx, { id, actor: "ann", reason: "no" }));
       const ending = { status: "succeeded", outcome: "done", output: null } as const;
       expect(await db.transaction((tx) => finishRun(tx, run, ending))).toBe(false);
       expect(await readRun(db, id)).toMatchObject({ status: "cancelled" });
-      expect(await startRun(db, id)).toBeNull();
     }));
 
   test("a run whose job was given up is stalled and asks for a person", () =>

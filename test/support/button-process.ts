@@ -13,7 +13,7 @@ import { createRunbookHandler } from "../../src/runtime/handler/runbook.js";
 import { createWorker } from "../../src/runtime/worker.js";
 import { openDatabase } from "../../src/store/database.js";
 import { makePolicy } from "./make-policy.js";
-import { makeCare, makeRegistry, makeRunbook, makeShell } from "./runbook-world.js";
+import { makeHandlerDeps, makeRegistry, makeRunbook, makeShell } from "./runbook-world.js";
 
 const BUTTON_FILE = "TEST_BUTTON_FILE";
 
@@ -49,8 +49,8 @@ async function work(url: string): Promise<void> {
   const policy = () => makePolicy();
   const handler = createRunbookHandler({
     ...{ db, policy, clock: systemClock, registry: buttonRunbooks() },
-    ...{ shell: makeShell(), chat: null, incidents: null },
-    ...makeCare(db),
+    ...{ shell: makeShell(), incidents: null },
+    ...makeHandlerDeps(db),
   });
   const worker = createWorker({
     ...{ db, databaseUrl: url, databaseSsl: false, policy, registry: createRegistry() },

@@ -2,13 +2,18 @@
 import { tmpdir } from "node:os";
 import { systemClock } from "../../src/base/clock.js";
 import { fault } from "../../src/base/fault.js";
+import type { JsonObject } from "../../src/base/json.js";
 import type { JobContext } from "../../src/job/port.js";
+import { createRegistry } from "../../src/main/kinds.js";
 import type { Message } from "../../src/message/message.js";
 import type { Access, AccessRule, Danger, PolicySet } from "../../src/policy/policy.js";
 import { defineRunbook, type Runbook, Type } from "../../src/runbook/define.js";
 import type { Chat, Incidents, Shell, ShellResult } from "../../src/runbook/port.js";
 import { RunbookRegistry } from "../../src/runbook/registry.js";
-import { createRunbookHandler } from "../../src/runtime/handler/runbook.js";
+import {
+  createRunbookHandler,
+  type RunbookHandlerDeps,
+} from "../../src/runtime/handler/runbook.js";
 import type { Database } from "../../src/store/database.js";
 import { createDatabaseReader, createDatabaseWriter } from "../../src/store/database-care.js";
 import { type RunSubmission, type Submitted, submitRun } from "../../src/store/submit-run.js";
@@ -147,12 +152,21 @@ export function makeShell(stdout = ""): Shell & { readonly commands: string[] } 
   };
 }
 
-/** The database and the system as runbooks see them. */
-export function makeCare(db: Database) {
+/** What the handler of runs stands on besides its database: everything in its place, nothing stopped or bounded. */
+export function makeHandlerDeps(db: Database) {
   const options = { backupsDir: tmpdir(), directUrl: "", poolSize: () => 10 };
+  const kinds = createRegistry();
   return {
-    database: { ...createDatabaseReader(db, options), ...createDatabaseWriter(db, options) },
-    system: { ...createSystemReader(db), ...createSystemWriter(db) },
+    care: (sql: Database) => ({
+      database: { ...createDatabaseReader(sql, options), ...createDatabaseWriter(sql, options) },
+      system: { ...createSystemReader(sql), ...createSystemWriter(sql) },
+    }),
+    checkPayload: (kind: string, payload: JsonObject) => kinds.checkPayload(kind, payload),
+    stop: { read: async () => null },
+    redact: (text: string) => text,
+    openPower: async () => ({ db, secrets: [], close: async () => {} }),
+    approvalsMin: async () => 0,
+    notify: async () => {},
   };
 }
 
@@ -163,6 +177,8 @@ export interface HandlerWorld {
   readonly incidents?: Incidents;
   readonly shell?: Shell;
   readonly policy?: PolicySet;
+  /** In place of what `makeHandlerDeps` gives. */
+  readonly other?: Partial<RunbookHandlerDeps>;
 }
 
 /** Runs the handler of a run once, as a worker would. */
@@ -173,9 +189,9 @@ export function workOn(world: HandlerWorld, runId: string, signal?: AbortSignal)
     policy: () => world.policy ?? makePolicy({ access: ACCESS }),
     shell: world.shell ?? makeShell(),
     clock: systemClock,
-    chat: world.chat ?? null,
     incidents: world.incidents ?? null,
-    ...makeCare(world.db),
+    ...makeHandlerDeps(world.db),
+    ...world.other,
   });
   return handler.run(makeLiveContext({ run_id: runId }, signal));
 }

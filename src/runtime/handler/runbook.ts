@@ -2,46 +2,41 @@
  * The job that executes a run. It takes the run and its targets, keeps both while it works, and ends them
  * together. A run outlives its executor: whoever claims the job next resumes it.
  */
-import type { Clock } from "../../base/clock.js";
-import { formatAge } from "../../base/duration.js";
-import { Fault, fault } from "../../base/fault.js";
+import { errorMessage, Fault, fault } from "../../base/fault.js";
 import type { Json } from "../../base/json.js";
 import type { RunbookPayload } from "../../job/payloads.js";
 import type { JobContext, JobHandler } from "../../job/port.js";
-import type { PolicySet } from "../../policy/policy.js";
 import type { Runbook } from "../../runbook/define.js";
 import { executeRun } from "../../runbook/execute.js";
-import type {
-  Chat,
-  DatabaseReader,
-  DatabaseWriter,
-  Incidents,
-  Shell,
-  SystemReader,
-  SystemWriter,
-} from "../../runbook/port.js";
+import type { Incidents } from "../../runbook/port.js";
 import type { RunbookRegistry } from "../../runbook/registry.js";
-import { isFinal, type Run, type RunEnding } from "../../runbook/run.js";
+import {
+  isFinal,
+  pinOf,
+  type Run,
+  type RunEnding,
+  RunParked,
+  type StepRecord,
+} from "../../runbook/run.js";
 import type { Database } from "../../store/database.js";
-import { createRecorder } from "../../store/run-recorder.js";
+import { finishRun } from "../../store/run-endings.js";
+import { letGoRun, startRun } from "../../store/run-leases.js";
 import { readSteps } from "../../store/run-steps.js";
-import { createRuntimeReader, createRuntimeWriter } from "../../store/runbook-runtime.js";
-import { finishRun, readRun, startRun } from "../../store/runs.js";
-import { type LockHolder, takeTargetLocks } from "../../store/target-locks.js";
+import { readRun } from "../../store/runs.js";
+import { describeHolder, type LockHolder } from "../../store/target-locks.js";
+import type { RuntimeNotify, RuntimeWord } from "../runtime-word.js";
+import { createGate, type GateDeps, isAgreed, judgeRight, notAllowed } from "./run-gate.js";
+import { openRunPorts, type RunPortsDeps } from "./run-ports.js";
 import { superviseRun } from "./run-supervision.js";
 import { RunTeller } from "./run-teller.js";
+import { takeRun } from "./take-run.js";
 
-export interface RunbookHandlerDeps {
-  readonly db: Database;
+export interface RunbookHandlerDeps extends RunPortsDeps, Pick<GateDeps, "approvalsMin"> {
   readonly registry: RunbookRegistry;
-  readonly policy: () => PolicySet;
-  readonly shell: Shell;
-  readonly clock: Clock;
   /** Null when not configured: the run goes on, and its row tells what happened. */
-  readonly chat: Chat | null;
   readonly incidents: Incidents | null;
-  readonly database: DatabaseReader & DatabaseWriter;
-  readonly system: SystemReader & SystemWriter;
+  /** What could not be taken back wakes a person. */
+  readonly notify: RuntimeNotify;
 }
 
 /** Looks for its targets grow rarer the longer they are held. */
@@ -59,9 +54,10 @@ export function createRunbookHandler(deps: RunbookHandlerDeps): JobHandler {
       const teller = new RunTeller(deps, asked, runbook, context);
       // An ended run comes here again when people could not be told: telling is all that is left.
       try {
-        const ended = isFinal(asked.status) ? asked : await work(deps, context, asked, teller);
-        await teller.ended(ended, endingOf(ended));
-        return { run_id: id, status: ended.status, outcome: ended.outcome } satisfies Json;
+        const left = isFinal(asked.status) ? asked : await work(deps, context, asked, teller);
+        // What waits for people comes back with a job of its own.
+        if (isFinal(left.status)) await teller.ended(left, endingOf(left));
+        return { run_id: id, status: left.status, outcome: left.outcome } satisfies Json;
       } finally {
         await teller.settle();
       }
@@ -69,32 +65,60 @@ export function createRunbookHandler(deps: RunbookHandlerDeps): JobHandler {
   };
 }
 
-/** The run as it ended. Throws when this executor has to let go of it, or must come back later. */
+/** The run as it ended or as it waits. Throws when this executor has to let go of it, or must come back later. */
 async function work(
   deps: RunbookHandlerDeps,
   context: JobContext,
   asked: Run,
   teller: RunTeller,
 ): Promise<Run> {
-  const unfit = await findUnfit(deps, asked);
-  if (unfit) return end(deps, asked, unfit);
+  if (asked.waitingFor !== null) return asked;
+  const before = await readSteps(deps.db, asked.seq);
+  const unfit = findUnfit(deps, asked, before);
+  if (unfit) return end(deps, context, asked, unfit);
   const { runbook } = deps.registry.find(asked.runbook)!;
-  const taken = await takeRun(deps, asked, runbook.locks(asked.params));
+  // What has begun to act is not left half done because a right was taken away: a person cancels it.
+  const hasActed = actedIn(before);
+  const right = await judgeRight(deps, asked, runbook);
+  if (right.decision === "deny" && !hasActed)
+    return end(deps, context, asked, {
+      status: "cancelled",
+      outcome: notAllowed(right),
+      output: null,
+    });
+  const mayAct = hasActed || !right.approval || (await isAgreed(deps.db, asked, right.approval));
+  // What only plans hinders nobody.
+  const targets = mayAct && !asked.dryRun ? runbook.locks(asked.params) : [];
+  const taken = await takeRun(deps.db, asked, runbook, targets);
   if ("target" in taken) return waitForTargets(deps, context, asked, runbook, taken, teller);
-  context.log.info("run.started", { run_id: taken.id, runbook: taken.runbook, actor: taken.actor });
-  teller.started(taken);
-  const ending = await execute(deps, context, taken, runbook, teller);
-  return finish(deps, context, taken, ending);
+  try {
+    return await carryOut(deps, context, taken, runbook, targets.length, teller);
+  } catch (thrown) {
+    if (!(thrown instanceof RunParked)) {
+      await letGo(deps, context, taken);
+      throw thrown;
+    }
+    const parked = { ...taken, status: "queued", waitingFor: "approval" } as const;
+    await teller.parked(parked);
+    return { ...parked, outcome: thrown.message };
+  }
+}
+
+function actedIn(steps: readonly StepRecord[]): boolean {
+  return steps.some(({ phase }) => phase === "act" || phase === "undo");
 }
 
 /** What was asked for is what runs: another version of the file is another runbook. */
-async function findUnfit(
-  { db, registry }: RunbookHandlerDeps,
+function findUnfit(
+  { registry }: RunbookHandlerDeps,
   run: Run,
-): Promise<RunEnding | null> {
+  before: readonly StepRecord[],
+): RunEnding | null {
   const entry = registry.find(run.runbook);
-  if (entry?.contentHash === run.contentHash) return null;
-  const hasActed = (await readSteps(db, run.seq)).some(({ phase }) => phase === "act");
+  // Without the engine's version: asked for by the previous version of this software.
+  const fits = entry && [pinOf(entry.contentHash), entry.contentHash].includes(run.contentHash);
+  if (fits) return null;
+  const hasActed = actedIn(before);
   const what = entry ? `${run.runbook} has changed since` : `there is no ${run.runbook} any more`;
   return {
     status: hasActed ? "stalled" : "failed",
@@ -103,36 +127,6 @@ async function findUnfit(
       : `${what} it was asked for: nothing was done, ask again`,
     output: null,
   };
-}
-
-/** Thrown to roll the transaction back. */
-class TargetHeld extends Error {
-  readonly holder: LockHolder;
-
-  constructor(holder: LockHolder) {
-    super(`${holder.target} is held by ${holder.runId}`);
-    this.holder = holder;
-  }
-}
-
-/** Run and targets at once, or neither. */
-async function takeRun(
-  { db }: RunbookHandlerDeps,
-  asked: Run,
-  targets: readonly string[],
-): Promise<Run | LockHolder> {
-  try {
-    return await db.transaction(async (tx) => {
-      const run = await startRun(tx, asked.id);
-      if (!run) throw fault.waiting("RUN_LOST", `${asked.id} ended in this moment`);
-      const holder = await takeTargetLocks(tx, run.seq, targets);
-      if (holder) throw new TargetHeld(holder);
-      return run;
-    });
-  } catch (thrown) {
-    if (thrown instanceof TargetHeld) return thrown.holder;
-    throw thrown;
-  }
 }
 
 /** Ends the run when it has waited as long as it may take, otherwise comes back later. */
@@ -144,57 +138,65 @@ async function waitForTargets(
   holder: LockHolder,
   teller: RunTeller,
 ): Promise<Run> {
-  const held = `${holder.target} is held by ${holder.runId} of ${holder.actor} for ${formatAge(holder.heldForMs)}`;
-  const waitedMs = context.now().getTime() - run.requestedAt.getTime();
-  if (waitedMs > runbook.timeoutMs)
-    return end(deps, run, { status: "failed", outcome: `gave up waiting: ${held}`, output: null });
+  const held = describeHolder(holder);
+  const giveUp = (outcome: string) =>
+    end(deps, context, run, { status: "failed", outcome, output: null });
+  if (runbook.whenLocked === "refuse")
+    return giveUp(`${held}: nothing was done; to end that one: cancel ${holder.runId}`);
+  // The time that people took to agree is not time it waited for a target.
+  const since = Math.max(run.requestedAt.getTime(), context.job.createdAt.getTime());
+  const waitedMs = context.now().getTime() - since;
+  if (waitedMs > runbook.timeoutMs) return giveUp(`gave up waiting: ${held}`);
   await teller.waiting(`waiting: ${held}`);
   throw fault.waiting("TARGET_LOCKED", held, {
     retryAfterMs: Math.min(LOCK_RETRY_MS_MIN + waitedMs / 10, LOCK_RETRY_MS_MAX),
   });
 }
 
-async function execute(
+async function carryOut(
   deps: RunbookHandlerDeps,
   context: JobContext,
   run: Run,
   runbook: Runbook,
+  heldTargets: number,
   teller: RunTeller,
-): Promise<RunEnding> {
-  const { db, clock, shell } = deps;
-  const supervision = superviseRun({ db, clock, log: context.log }, run, runbook, context.signal);
-  const ports = {
-    recorder: createRecorder(db, run, (line) => teller.progress(line)),
-    readers: {
-      runtime: createRuntimeReader(db, {
-        workerDeadAfterMs: deps.policy().healing.workerDeadAfterMs,
-      }),
-      database: deps.database,
-      system: deps.system,
-    },
-    writers: {
-      runtime: createRuntimeWriter(db, run.actor, () => context.now()),
-      database: deps.database,
-      system: deps.system,
-    },
-    shell,
-    now: () => context.now(),
-    sleep: (ms: number, signal: AbortSignal) => clock.sleep(ms, signal),
-  };
+): Promise<Run> {
+  context.log.info("run.started", { run_id: run.id, runbook: run.runbook, actor: run.actor });
+  teller.started(run);
+  const supervised = { ...deps, log: context.log };
+  const supervision = await superviseRun(supervised, run, runbook, heldTargets, context.signal);
   try {
-    return await executeRun(run, runbook, ports, supervision.signal);
+    const opened = await openRunPorts(deps, {
+      ...{ run, runbook, context },
+      gate: createGate(deps, run, runbook),
+      onProgress: (line) => teller.progress(line),
+    });
+    try {
+      const ending = await executeRun(run, runbook, opened.ports, supervision.signals);
+      return await finish(deps, context, run, ending);
+    } finally {
+      await opened.close();
+    }
+  } catch (thrown) {
+    // Nothing of it has begun: it may not have what it declares to touch.
+    if (!(thrown instanceof Fault) || thrown.kind !== "refused") throw thrown;
+    const outcome = [thrown.message, thrown.hint].filter(Boolean).join(": ");
+    return finish(deps, context, run, { status: "failed", outcome, output: null });
   } finally {
     await supervision.stop();
   }
 }
 
 async function finish(
-  { db }: RunbookHandlerDeps,
+  { db, notify }: RunbookHandlerDeps,
   context: JobContext,
   run: Run,
   ending: RunEnding,
 ): Promise<Run> {
-  await db.transaction((tx) => finishRun(tx, run, ending));
+  await db.transaction(async (tx) => {
+    const isOurs = await finishRun(tx, run, ending);
+    if (isOurs && ending.undone === "failed") await notify(tx, wordOfFailedUndo(run, ending));
+  });
   const ended = await readRun(db, run.id);
   // Somebody else holds it: what they make of it is theirs to tell.
   if (!ended || !isFinal(ended.status))
@@ -208,15 +210,47 @@ async function finish(
   return ended;
 }
 
+/** It is neither as it was nor as it was meant to be, and nothing will repair it by itself. */
+function wordOfFailedUndo(run: Run, { outcome }: RunEnding): RuntimeWord {
+  return {
+    audience: "critical",
+    severity: "sev2",
+    key: `${run.id}/undo`,
+    place: run.id,
+    message: {
+      tone: "bad",
+      title: `${run.id} (${run.runbook}) could not take back what it did`,
+      text: outcome,
+    },
+    details: { run_id: run.id, runbook: run.runbook, params: run.params },
+  };
+}
+
+/** Another goes on at once; where that cannot be said, when the lease has ended. */
+async function letGo({ db }: RunbookHandlerDeps, context: JobContext, run: Run): Promise<void> {
+  try {
+    await letGoRun(db, run);
+  } catch (thrown) {
+    context.log.warn("run.let-go-failed", { run_id: run.id, error: errorMessage(thrown) });
+  }
+}
+
 /** Ends a run that never got to work. */
-async function end({ db }: RunbookHandlerDeps, run: Run, ending: RunEnding): Promise<Run> {
-  await db.transaction(async (tx) => {
-    const taken = await startRun(tx, run.id);
-    if (taken) await finishRun(tx, taken, ending);
-  });
-  const ended = await readRun(db, run.id);
-  if (!ended) throw new Fault("transient", "RUN_LOST", `${run.id} is gone`);
-  return ended;
+async function end(
+  deps: RunbookHandlerDeps,
+  context: JobContext,
+  run: Run,
+  ending: RunEnding,
+): Promise<Run> {
+  const taken = await deps.db.transaction((tx) => startRun(tx, run.id));
+  if (taken) return finish(deps, context, taken, ending);
+  return readEnded(deps.db, run.id);
+}
+
+async function readEnded(db: Database, id: string): Promise<Run> {
+  const run = await readRun(db, id);
+  if (run && isFinal(run.status)) return run;
+  throw fault.waiting("RUN_HELD", `${id} is at work in another executor`);
 }
 
 function endingOf(run: Run): RunEnding {

@@ -1,7 +1,7 @@
 /** Finds runs whose job ended without them, so that none says "running" for ever and people learn of it. */
 import { MINUTE_MS } from "../../base/duration.js";
 import type { Database } from "../../store/database.js";
-import { stallAbandonedRuns } from "../../store/runs.js";
+import { stallAbandonedRuns } from "../../store/run-endings.js";
 import type { RuntimeNotify, RuntimeWord } from "../runtime-word.js";
 import type { Tick } from "../ticker.js";
 

@@ -1,0 +1,132 @@
+/** What a run works with while it works: its record, its lines, its bounded reach, and the end of all that. */
+import type { Clock } from "../../base/clock.js";
+import { createRedact, type Redact } from "../../base/redact.js";
+import type { JobContext } from "../../job/port.js";
+import type { PolicySet } from "../../policy/policy.js";
+import type { Runbook } from "../../runbook/define.js";
+import type { ExecutionPorts, Original, Recorder } from "../../runbook/execution.js";
+import type {
+  DatabaseReader,
+  DatabaseWriter,
+  Shell,
+  SystemReader,
+  SystemWriter,
+} from "../../runbook/port.js";
+import type { Run } from "../../runbook/run.js";
+import type { StopSwitchPort } from "../../runbook/stop.js";
+import type { Database } from "../../store/database.js";
+import { heldBy } from "../../store/run-leases.js";
+import { createRecorder } from "../../store/run-recorder.js";
+import { readSteps } from "../../store/run-steps.js";
+import type { CheckPayload } from "../../store/runbook-jobs.js";
+import { createRuntimeReader, createRuntimeWriter } from "../../store/runbook-runtime.js";
+import { readRun } from "../../store/runs.js";
+import type { OpenedPower } from "../executor/power.js";
+import { processKey } from "../process-key.js";
+import { LineKeeper } from "./line-keeper.js";
+
+/** What runbooks may know and do of the database server and of the system around the jobs. */
+export interface Care {
+  readonly database: DatabaseReader & DatabaseWriter;
+  readonly system: SystemReader & SystemWriter;
+}
+
+export interface RunPortsDeps {
+  readonly db: Database;
+  readonly policy: () => PolicySet;
+  readonly clock: Clock;
+  readonly shell: Shell;
+  readonly stop: Pick<StopSwitchPort, "read">;
+  readonly redact: Redact;
+  readonly care: (db: Database, actor: string) => Care;
+  /** Whether a payload fits its kind. */
+  readonly checkPayload: CheckPayload;
+  readonly openPower: (
+    run: Run,
+    runbook: Runbook,
+  ) => Promise<Pick<OpenedPower, "db" | "secrets" | "close">>;
+  /** For tests that let an executor die between two writes. */
+  readonly wrapRecorder?: ((recorder: Recorder) => Recorder) | undefined;
+}
+
+export interface OpenedPorts {
+  readonly ports: ExecutionPorts;
+  /** Resolves when the last line is written and nothing is left that could reach further. */
+  close(): Promise<void>;
+}
+
+export interface RunPortsOptions {
+  readonly run: Run;
+  readonly runbook: Runbook;
+  readonly context: JobContext;
+  readonly gate: ExecutionPorts["gate"];
+  /** Each line that people may see, as it comes. */
+  readonly onProgress: (line: string) => void;
+}
+
+/** Throws a refused fault when the run may not have what it declares to touch. */
+export async function openRunPorts(
+  deps: RunPortsDeps,
+  options: RunPortsOptions,
+): Promise<OpenedPorts> {
+  const { run, runbook, context, gate, onProgress } = options;
+  const { db, clock, stop } = deps;
+  const original = await readOriginal(db, run);
+  const lines = await LineKeeper.open({ sql: db, clock, log: context.log }, run);
+  const power = await deps.openPower(run, runbook);
+  const hide = createRedact(power.secrets);
+  const recorder = createRecorder(
+    {
+      ...{ db, executorKey: processKey(process.pid) },
+      onLine: (step, stream, text) => {
+        lines.add(step, stream, text);
+        onProgress(text);
+      },
+    },
+    run,
+  );
+  const ports: ExecutionPorts = {
+    recorder: deps.wrapRecorder?.(recorder) ?? recorder,
+    ...reach(deps, power.db, run, context),
+    ...{ shell: deps.shell, stop, gate, original },
+    redact: (text) => hide(deps.redact(text)),
+    now: () => context.now(),
+    sleep: (ms, signal) => clock.sleep(ms, signal),
+  };
+  return {
+    ports,
+    close: async () => {
+      await lines.close();
+      await power.close();
+    },
+  };
+}
+
+/** All reads and writes of the run go over what its role may, and every write under its fence. */
+function reach(
+  { care, policy, checkPayload: check }: RunPortsDeps,
+  db: Database,
+  run: Run,
+  context: JobContext,
+): Pick<ExecutionPorts, "readers" | "writers"> {
+  const { workerDeadAfterMs } = policy().healing;
+  const { actor } = run;
+  const held = heldBy(db, run);
+  return {
+    readers: {
+      runtime: createRuntimeReader(db, { workerDeadAfterMs, check }),
+      ...care(db, actor),
+    },
+    writers: {
+      runtime: createRuntimeWriter(held, { actor, check, now: () => context.now() }),
+      ...care(held, actor),
+    },
+  };
+}
+
+async function readOriginal(db: Database, { undoOf }: Run): Promise<Original | null> {
+  if (undoOf === null) return null;
+  const run = await readRun(db, `run-${undoOf}`);
+  const steps = await readSteps(db, undoOf);
+  return { id: `run-${undoOf}`, plan: run?.plan ?? null, steps };
+}
