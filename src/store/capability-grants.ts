@@ -36,7 +36,7 @@ const CAPABILITY_GRANTS: Readonly<Record<Capability, readonly string[]>> = {
   "jobs:cancel": ["UPDATE (status, error, completed_at, worker_id, fence) ON public.jobs"],
   // To take a correction back is to quarantine the job again.
   "jobs:correct": ["UPDATE (payload, status, error, completed_at, fence) ON public.jobs"],
-  "jobs:prioritize": ["UPDATE (priority, fence) ON public.jobs"],
+  "jobs:prioritize": ["UPDATE (priority) ON public.jobs"],
   "queues:pause": ["INSERT, UPDATE, DELETE ON control.queue_pause"],
   "sessions:read": ["EXECUTE ON FUNCTION control.list_sessions()"],
   "sessions:end": [

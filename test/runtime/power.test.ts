@@ -10,10 +10,12 @@ import type { Run } from "../../src/runbook/run.js";
 import { type OpenedPower, openPower, type PowerDeps } from "../../src/runtime/executor/power.js";
 import { appendAudit, verifyAudit } from "../../src/store/audit.js";
 import { grantStatements } from "../../src/store/capability-grants.js";
-import { openDatabase } from "../../src/store/database.js";
+import { type Database, openDatabase } from "../../src/store/database.js";
 import { retryJob } from "../../src/store/job-actions.js";
 import { listPauses, pauseQueue } from "../../src/store/pauses.js";
+import { heldBy } from "../../src/store/run-leases.js";
 import { sweepRunRoles } from "../../src/store/run-role.js";
+import { createRuntimeReader, createRuntimeWriter } from "../../src/store/runbook-runtime.js";
 import { readRun } from "../../src/store/runs.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { until } from "../support/until.js";
@@ -179,6 +181,102 @@ describe("what a runbook declares is what it may", () => {
     } finally {
       await opened.close();
     }
+  });
+});
+
+describe("what the ports do is within what their capability grants", () => {
+  const options = { actor: "ann", check: () => [], now: () => systemClock.now() };
+  const HOUR_MS = 3_600_000;
+  const writes: [Capability, (db: Database, seq: number) => Promise<unknown>][] = [
+    [
+      "jobs:retry",
+      async (db, seq) =>
+        createRuntimeWriter(db, options).retryJob({ seq, reason: "test", force: true }),
+    ],
+    [
+      "jobs:retry",
+      async (db) => {
+        const filter = { kind: null, sinceMs: HOUR_MS };
+        const { token } = await createRuntimeReader(db, {
+          workerDeadAfterMs: HOUR_MS,
+          check: () => [],
+        }).countFailed(filter);
+        return createRuntimeWriter(db, options).rerunFailed({
+          ...{ ...filter, token, max: 10, afterSeq: 0, spacingMs: 1, reason: "test" },
+        });
+      },
+    ],
+    [
+      "jobs:cancel",
+      (db, seq) => createRuntimeWriter(db, options).cancelJob({ seq, reason: "test" }),
+    ],
+    [
+      "jobs:correct",
+      async (db, seq) => {
+        const { fence } = (await createRuntimeReader(db, {
+          workerDeadAfterMs: HOUR_MS,
+          check: () => [],
+        }).job(seq))!;
+        return createRuntimeWriter(db, options).correctJob({
+          ...{ seq, fence, payload: { repo: "x" }, reason: "test" },
+        });
+      },
+    ],
+    [
+      "jobs:prioritize",
+      async (db) => {
+        const writer = createRuntimeWriter(db, options);
+        const { moved } = await writer.prioritize({
+          kind: "index",
+          from: null,
+          to: 8,
+          reason: "test",
+        });
+        return writer.restorePriorities({ moved, reason: "test" });
+      },
+    ],
+    [
+      "queues:pause",
+      async (db) => {
+        const writer = createRuntimeWriter(db, options);
+        await writer.pauseQueue({ kind: "index", reason: "test", forMs: HOUR_MS });
+        await writer.pauseQueue({ kind: "index", reason: "again", forMs: HOUR_MS });
+        expect(await writer.resumeQueue({ kind: "index", reason: "test" })).toBe(true);
+      },
+    ],
+  ];
+
+  test.each(writes)("%s: every write, under the run's fence", async (capability, write) => {
+    const seq = await failedJob();
+    await ground.db.query("INSERT INTO public.jobs (job_type) VALUES ('index')");
+    await withPower([capability], (opened, run) => write(heldBy(opened.db, run), seq));
+    expect(await verifyAudit(ground.db)).toMatchObject({ ok: true });
+  });
+
+  test("whoever may change anything may read the runtime", async () => {
+    const seq = await failedJob();
+    await withPower(["sessions:end"], async ({ db }) => {
+      const reader = createRuntimeReader(db, { workerDeadAfterMs: HOUR_MS, check: () => [] });
+      await Promise.all([
+        ...[reader.job(seq), reader.healingOf("job-1", 5), reader.attemptsOf(seq, 5)],
+        ...[reader.auditOf("job-1", 5), reader.healing({ sinceMs: HOUR_MS, limit: 5 })],
+        ...[reader.queues(), reader.pauses(), reader.liveWorkers(), reader.safeMode()],
+        ...[reader.startedSince("index", new Date(0)), reader.quarantined(5)],
+        ...[reader.countFailed({ kind: null, sinceMs: HOUR_MS }), reader.pendingOf("index")],
+      ]);
+    });
+  });
+
+  test("a run that was taken over writes nothing, though its role is still there", async () => {
+    const seq = await failedJob();
+    await withPower(["jobs:retry"], async ({ db }, run) => {
+      await ground.db.query("UPDATE control.run SET fence = fence + 1 WHERE seq = $1", [run.seq]);
+      const attempt = createRuntimeWriter(heldBy(db, run), options).retryJob({
+        ...{ seq, reason: "late", force: false },
+      });
+      await expect(attempt).rejects.toThrow(/was taken/);
+    });
+    expect(await statusOf(seq)).toBe("failed");
   });
 });
 
