@@ -23,6 +23,7 @@ import { beginPolicy, openPolicyOrigin, type PolicyOrigin, readPublished } from 
 import { startWorkerProcess } from "./main/worker-process.js";
 import { startWorkers } from "./main/workers.js";
 import type { PolicySet } from "./policy/policy.js";
+import { findCommit } from "./runtime/commit.js";
 import type { Config } from "./runtime/config.js";
 import { HEARTBEAT_CONNECTIONS } from "./runtime/heartbeat.js";
 import { ensureHome } from "./runtime/home.js";
@@ -97,7 +98,9 @@ async function open(
   const policy = await readPolicy(options, databaseUrl, origin, log);
   const db = openPool(config, databaseUrl, options.role, poolMax(options, policy.set), log);
   opened.push(() => db.close());
-  const foundation = layFoundation({ config, databaseUrl, db, log, policy, role: options.name });
+  const commit = await findCommit(config.commit, options.packageRoot);
+  const parts = { config, databaseUrl, db, log, policy, role: options.name, commit };
+  const foundation = layFoundation(parts);
   opened.push(foundation.tally.run(foundation));
   const url = origin === null ? null : await openParts(options, foundation, origin, opened);
   if (options.lane !== null) {

@@ -63,6 +63,9 @@ export async function startApi(
     warmCache: (limit) =>
       WORKLOAD.warmCache({ db, cache, lifetimes: () => foundation.policy().cache }, limit),
     proposeChange,
+    runbooks: await loadRunbooks(),
+    stop: foundation.stop,
+    commit: foundation.commit,
     overrides: overridesOf(foundation, proposeChange),
     doors: await openDoors(foundation),
     publishEnvelope: publishingOf(foundation, origin),

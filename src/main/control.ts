@@ -11,6 +11,7 @@ import { checkProtectionTick } from "../runtime/tick/check-protection.js";
 import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
 import { endOverridesTick } from "../runtime/tick/end-overrides.js";
 import { createEvaluateAlertsTick } from "../runtime/tick/evaluate-alerts.js";
+import { expireApprovalsTick } from "../runtime/tick/expire-approvals.js";
 import { followChangesTick } from "../runtime/tick/follow-changes.js";
 import { recoverDeadWorkersStep } from "../runtime/tick/recover-dead-workers.js";
 import { runSchedulesStep } from "../runtime/tick/run-schedules.js";
@@ -57,6 +58,7 @@ export async function startControl(
         onTransitions: createAlertAutomation({ ...foundation, registry }),
       }),
       stallAbandonedRunsTick(foundation),
+      expireApprovalsTick(foundation),
       adopting,
       probationTick(foundation),
       endOverridesTick(foundation),

@@ -7,6 +7,7 @@ import { errorMessage } from "../base/fault.js";
 import { createLogger, type Logger } from "../base/log.js";
 import { createRedact, type Redact } from "../base/redact.js";
 import type { PolicySet } from "../policy/policy.js";
+import type { StopSwitchPort } from "../runbook/stop.js";
 import type { Config } from "../runtime/config.js";
 import { createEmit, type Emit } from "../runtime/events.js";
 import { FailedTicks } from "../runtime/failed-ticks.js";
@@ -17,6 +18,7 @@ import { PolicyHolder } from "../runtime/policy-holder.js";
 import type { PolicyInForce } from "../runtime/policy-in-force.js";
 import type { Drift } from "../runtime/policy-overrides.js";
 import type { RuntimeNotify } from "../runtime/runtime-word.js";
+import { createStopSwitch } from "../runtime/stop-file.js";
 import { createFollow, followPolicyTick } from "../runtime/tick/follow-policy.js";
 import type { Tick } from "../runtime/ticker.js";
 import type { WatchdogOptions } from "../runtime/watchdog.js";
@@ -59,6 +61,9 @@ export interface Foundation {
   readonly failedTicks: FailedTicks;
   readonly drift: () => readonly Drift[];
   readonly notify: RuntimeNotify;
+  readonly stop: StopSwitchPort;
+  /** Of the repository of the runbooks; null: not known. */
+  readonly commit: string | null;
 }
 
 /** The log of a process, before there is a database. */
@@ -100,6 +105,7 @@ export function layFoundation(parts: {
   readonly log: Logger;
   readonly role: string;
   readonly policy: PolicyInForce;
+  readonly commit: string | null;
 }): Foundation {
   const { config, db, log, role } = parts;
   const policyHolder = new PolicyHolder(parts.policy, config);
@@ -138,6 +144,8 @@ export function layFoundation(parts: {
     failedTicks,
     drift: () => policyHolder.drift(),
     notify: createRuntimeNotify({ policy, now: () => clock.now() }),
+    stop: createStopSwitch({ db, file: config.stopFile ?? join(config.home, "STOP"), clock, log }),
+    commit: parts.commit,
   };
 }
 

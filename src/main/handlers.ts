@@ -1,10 +1,13 @@
 /** Every handler of this program, with its ports. */
 import { join } from "node:path";
+import { reapProgram } from "../adapter/reap.js";
 import { fault } from "../base/fault.js";
 import { createInboundHandler } from "../bot/inbound.js";
 import type { JobHandler } from "../job/port.js";
 import type { RunbookRegistry } from "../runbook/registry.js";
+import { createAfterRun } from "../runtime/after-run.js";
 import { openPower } from "../runtime/executor/power.js";
+import { reapOrphans } from "../runtime/executor/reap.js";
 import type { Notify } from "../runtime/handler/alert.js";
 import { createNoticeHandler } from "../runtime/handler/notice.js";
 import { createRunbookHandler } from "../runtime/handler/runbook.js";
@@ -49,12 +52,10 @@ export function createHandlers(
         system: { ...createSystemReader(sql), ...createSystemWriter(sql) },
       }),
       openPower: (run, runbook) =>
-        openPower(
-          { ...foundation, ...config, ssl: config.database.ssl, now: () => clock.now() },
-          run,
-          runbook,
-        ),
+        openPower({ ...foundation, ...config, ssl: config.database.ssl }, run, runbook),
       approvalsMin: async () => 0,
+      afterRun: createAfterRun(foundation),
+      reap: (runSeq) => reapOrphans({ db, log: foundation.log, reap: reapProgram }, runSeq),
     }),
     createNoticeHandler(shared),
   ];

@@ -20,6 +20,7 @@ import {
   guardIncidents,
   guardNotifier,
 } from "../runtime/guarded-ports.js";
+import { processKey } from "../runtime/process-key.js";
 import type { Foundation } from "./foundation.js";
 import { openGitHost } from "./git-host.js";
 
@@ -34,7 +35,7 @@ export interface Ports {
 
 export function createPorts(foundation: Foundation, cache: Cache): Ports {
   const { config, redact } = foundation;
-  const shell = createShell({ redact });
+  const shell = createShell({ redact, keyOf: processKey });
   const guard = createDependencyGuard({ ...foundation, board: new DependencyBoard(foundation) });
   const outside = reachOutside(config);
   const guarded = outside.notifiers.map((notifier) => guardNotifier(notifier, guard));

@@ -77,6 +77,14 @@ export interface Config {
     readonly eventsUrl: string | null;
   };
   readonly aws: { readonly endpointUrl: string | null };
+  /** Stops every runbook while it is there; null: `STOP` in the home. */
+  readonly stopFile: string | null;
+  /** Where is kept what comes in while the database is away; null: `journal` in the home. */
+  readonly journalDir: string | null;
+  /** Where heads of the audit chain are kept: a folder, or `s3://bucket/prefix`; null: `anchors` in the home. */
+  readonly auditAnchor: string | null;
+  /** That this program was built from; null: see runtime/commit.ts. */
+  readonly commit: string | null;
   readonly datadogApiKey: string | null;
   readonly sentryDsn: string | null;
   /** What a set variable says against the policy: see `applyOverrides`. Null: the policy decides. */
@@ -127,6 +135,10 @@ export function readConfig(env: Env): ReadConfig {
     slack: readSlack(reader),
     pagerduty: readPagerDuty(reader),
     aws: { endpointUrl: readBaseUrl(reader, "AWS_ENDPOINT_URL") },
+    stopFile: reader.text("ALGOBRAIN_STOP_FILE"),
+    journalDir: reader.text("ALGOBRAIN_JOURNAL"),
+    auditAnchor: reader.text("AUDIT_ANCHOR"),
+    commit: readCommitId(reader),
     datadogApiKey: reader.text("DATADOG_API_KEY"),
     sentryDsn: reader.text("SENTRY_DSN"),
     overrides: readOverrides(reader),
@@ -150,6 +162,14 @@ function readHttp(reader: EnvReader): Config["http"] {
     rateLimitPerMinute: reader.integer("API_RATE_LIMIT_PER_MINUTE", COUNT) ?? 100,
     corsOrigins,
   };
+}
+
+/** An image has no Git: who builds it tells. */
+function readCommitId(reader: EnvReader): string | null {
+  const text = reader.text("ALGOBRAIN_COMMIT");
+  if (text === null || /^[0-9a-f]{40}([0-9a-f]{24})?$/.test(text)) return text;
+  reader.refuse("ALGOBRAIN_COMMIT", text, "a commit's id of 40 hexadecimal digits");
+  return null;
 }
 
 function readJwtSecrets(reader: EnvReader, environment: Environment): string[] | null {

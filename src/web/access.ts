@@ -74,6 +74,17 @@ export const ACCESS: Readonly<Record<string, RouteAccess>> = {
   "GET /api/alerts/history": read("viewer"),
   "GET /api/v1/runs": read("viewer"),
   "GET /api/v1/runs/:id": read("viewer"),
+  // Whether this runbook may be run by this caller, the access policy says: see store/submit-run.ts.
+  "POST /api/v1/runs": rescue("operator"),
+  "POST /api/v1/runs/:id/approve": rescue("operator"),
+  "POST /api/v1/runs/:id/deny": rescue("operator"),
+  "POST /api/v1/runs/:id/cancel": rescue("operator"),
+  "POST /api/v1/runs/:id/undo": rescue("operator"),
+  "GET /api/v1/locks": read("viewer"),
+  // Whoever is awake may stop; letting it all go on is for those who may do everything.
+  "GET /api/v1/stop": read("viewer"),
+  "POST /api/v1/stop": rescue("operator"),
+  "DELETE /api/v1/stop": rescue("admin"),
 
   "GET /api/v1/config/gc": read("viewer"),
   // A pull request, not a change: still nothing that one does in safe mode.

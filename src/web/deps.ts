@@ -7,6 +7,8 @@ import type { Cache } from "../job/port.js";
 import type { Refusal } from "../policy/envelope-types.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { ProposeChange } from "../review/change-request.js";
+import type { RunbookRegistry } from "../runbook/registry.js";
+import type { StopSwitchPort } from "../runbook/stop.js";
 import type { Database } from "../store/database.js";
 import type { BrokenInvariant } from "../store/invariants.js";
 import type { PolicyOverride } from "../store/policy-overrides.js";
@@ -144,6 +146,11 @@ export interface WebDeps {
   readonly publishEnvelope?: PublishEnvelope;
   /** Null: there is no repository, or no credentials for it. */
   readonly proposeChange: ProposeChange | null;
+  /** The runbooks that may be asked for. */
+  readonly runbooks: RunbookRegistry;
+  readonly stop: StopSwitchPort;
+  /** Of the repository of the runbooks; null: not known. */
+  readonly commit: string | null;
   /** Registers the signed doors of the bot room; their routes are in the access table. */
   readonly doors?: (app: FastifyInstance) => void | Promise<void>;
 }

@@ -11,13 +11,16 @@ import { jobActionRoutes } from "./route/job-actions.js";
 import { jobBulkRoutes } from "./route/job-bulk.js";
 import { jobWhyRoutes } from "./route/job-why.js";
 import { jobRoutes } from "./route/jobs.js";
+import { lockRoutes } from "./route/locks.js";
 import { monitoringRoutes } from "./route/monitoring.js";
 import { policyRoutes } from "./route/policy.js";
 import { policyOverrideRoutes } from "./route/policy-overrides.js";
 import { queueRoutes } from "./route/queues.js";
+import { runActionRoutes } from "./route/run-actions.js";
 import { runRoutes } from "./route/runs.js";
 import { safeModeRoutes } from "./route/safe-mode.js";
 import { statusRoutes } from "./route/status.js";
+import { stopRoutes } from "./route/stop.js";
 import { testJobRoutes } from "./route/test-job.js";
 import { tokenRoutes } from "./route/tokens.js";
 
@@ -33,6 +36,9 @@ const API: readonly Register[] = [
   allQueueRoutes,
   alertRoutes,
   runRoutes,
+  runActionRoutes,
+  lockRoutes,
+  stopRoutes,
   safeModeRoutes,
   configRoutes,
   policyRoutes,

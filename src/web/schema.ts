@@ -132,37 +132,3 @@ export const AlertHistorySchema = Type.Object({
     Type.Object({ ...alert, id: Type.Integer(), transition: Type.String(), at: Time }),
   ),
 });
-
-export const RunSchema = Type.Object({
-  id: Type.String({ examples: ["run-7"] }),
-  runbook: Type.String(),
-  params: AnyObject,
-  actor: Type.String(),
-  door: Type.String(),
-  reason: Nullable(Type.String()),
-  dry_run: Type.Boolean(),
-  status: Type.String(),
-  outcome: Nullable(Type.String()),
-  automation: Nullable(Type.String()),
-  incident_id: Nullable(Type.String()),
-  requested_at: Time,
-  started_at: Nullable(Time),
-  ended_at: Nullable(Time),
-});
-
-export const RunPageSchema = Type.Object({ runs: Type.Array(RunSchema) });
-
-export const RunWithStepsSchema = Type.Object({
-  ...RunSchema.properties,
-  plan: Type.Unknown(),
-  steps: Type.Array(
-    Type.Object({
-      phase: Type.String(),
-      ordinal: Type.Integer(),
-      name: Type.String(),
-      status: Type.String(),
-      output: Type.String(),
-      error: Nullable(Type.String()),
-    }),
-  ),
-});

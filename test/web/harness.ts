@@ -6,6 +6,7 @@ import { HOUR_MS } from "../../src/base/duration.js";
 import { fault } from "../../src/base/fault.js";
 import { silentLogger } from "../../src/base/log.js";
 import type { Role } from "../../src/policy/policy.js";
+import { RunbookRegistry } from "../../src/runbook/registry.js";
 import type { Database } from "../../src/store/database.js";
 import type { ObservedRequest, WebConfig, WebDeps } from "../../src/web/deps.js";
 import { createServer } from "../../src/web/server.js";
@@ -50,6 +51,14 @@ export function makeDeps(db: Database, overrides: Overrides = {}): WebDeps {
     warmCache: async () => ({ entries: 0, kept: 0 }),
     countHit: null,
     proposeChange: null,
+    runbooks: new RunbookRegistry([]),
+    commit: null,
+    stop: {
+      read: async () => null,
+      readLocal: () => null,
+      set: async () => ({ file: true, database: true }),
+      clear: async () => ({ file: true, database: true }),
+    },
     ...overrides,
     config: {
       environment: "local",

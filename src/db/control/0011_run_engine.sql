@@ -17,6 +17,7 @@ ALTER TABLE control.run
   ADD COLUMN cancel_by      text,                            -- asked of a living executor: it ends its processes, undoes, then finishes
   ADD COLUMN cancel_reason  text;
 CREATE INDEX idx_run_cause ON control.run (cause_key, requested_at DESC) WHERE cause_key IS NOT NULL;
+CREATE INDEX idx_run_undo ON control.run (undo_of) WHERE undo_of IS NOT NULL;
 CREATE INDEX idx_run_lease ON control.run (lease_until) WHERE status = 'running' AND lease_until IS NOT NULL;
 CREATE INDEX idx_run_auto_recent ON control.run (requested_at DESC) WHERE automation IS NOT NULL;
 ALTER TABLE control.run_step

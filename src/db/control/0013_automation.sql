@@ -15,5 +15,9 @@ CREATE TABLE control.automation_breaker (
 CREATE TABLE control.promotion (
   runbook text PRIMARY KEY, content_hash text NOT NULL,
   level text NOT NULL CHECK (level IN ('manual', 'approve', 'auto')),
-  reason text NOT NULL, changed_at timestamptz NOT NULL DEFAULT now()
+  reason text NOT NULL, changed_at timestamptz NOT NULL DEFAULT now(),
+  -- It had more and lost it: what the policy grants counts no more until a person says so.
+  is_lost boolean NOT NULL DEFAULT false,
+  -- Runs that ended before this neither earn nor cost anything any more. Null: all count.
+  counts_from timestamptz
 );
