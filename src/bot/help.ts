@@ -10,10 +10,26 @@ const DANGERS: Readonly<Record<Runbook["danger"], string>> = {
   D: "destroys something",
 };
 
+/** Words of this door besides the runbooks. */
+const VERBS = [
+  "/algobrain runs",
+  "    the newest runs; /algobrain run-17 shows one",
+  "/algobrain approve|deny|cancel|undo RUN [REASON]",
+  "    as the buttons of its message do",
+  "/algobrain locks",
+  "    what is held, by which run",
+  "/algobrain stop [REASON]",
+  "    stops every runbook, now; resume-runbooks lets them go on",
+];
+
 /** Null for a command that is to be carried out. */
 export function answerAtOnce(registry: RunbookRegistry, command: Command): Message | null {
   switch (command.kind) {
     case "run":
+    case "order":
+    case "stop":
+    case "resume-runbooks":
+    case "look":
       return null;
     case "help":
       return command.runbook ? helpOn(command.runbook) : helpOnAll(registry);
@@ -55,11 +71,12 @@ function helpOnAll(registry: RunbookRegistry): Message {
   return {
     tone: "info",
     title: "AlgoBrain commands",
-    code: registry
-      .list()
-      .map(({ runbook }) => `${usageOf(runbook)}\n    ${runbook.title}`)
-      .join("\n"),
-    footer: "/algobrain help NAME tells more; --dry-run at the end only shows what would happen",
+    code: [
+      ...registry.list().map(({ runbook }) => `${usageOf(runbook)}\n    ${runbook.title}`),
+      ...VERBS,
+    ].join("\n"),
+    footer:
+      '/algobrain help NAME tells more; add --reason "…", or --dry-run to only see what would happen',
   };
 }
 

@@ -9,7 +9,8 @@ import type { JobHandler } from "../job/port.js";
 import { readInbound } from "../store/inbound.js";
 import type { InboundDeps, InboundEvent } from "./inbound-event.js";
 import { handlePagerDutyEvent } from "./pagerduty-inbound.js";
-import { handleSlackCommand, handleSlackInteraction } from "./slack-inbound.js";
+import { handleSlackInteraction } from "./slack-buttons.js";
+import { handleSlackCommand } from "./slack-inbound.js";
 
 export function createInboundHandler(deps: InboundDeps): JobHandler {
   return {

@@ -1,6 +1,6 @@
 /** What Slack sent, as a row to keep: what will be needed, and none of its secrets (response URL, trigger, token). */
 import { createHash } from "node:crypto";
-import { isJsonObject, type JsonObject } from "../base/json.js";
+import { canonicalJson, isJsonObject, type JsonObject } from "../base/json.js";
 import type { NewInbound } from "../store/inbound.js";
 import { storedText } from "./stored-text.js";
 
@@ -12,33 +12,53 @@ export interface SlackCommandBody extends JsonObject {
   channel: string;
   command: string | null;
   text: string;
+  /** ISO 8601, by our clock: what is carried out much later is no longer what was wanted. */
+  typedAt: string;
+}
+
+/** Body of a stored button. */
+export interface SlackButtonBody extends JsonObject {
+  team: string;
+  user: string;
+  channel: string | null;
+  actions: { action: string | null; value: string | null }[];
+}
+
+export type StoredCommand = NewInbound & { readonly body: SlackCommandBody };
+
+/** The fields of a form, as Socket Mode sends them; of a field that came twice the first counts. */
+export function fieldsOf(form: Buffer): JsonObject {
+  const fields: JsonObject = {};
+  for (const [name, value] of new URLSearchParams(form.toString("utf8")))
+    if (!Object.hasOwn(fields, name)) fields[name] = value;
+  return fields;
 }
 
 /** Null when it is not a slash command. */
-export function readSlashCommand(body: Buffer): (NewInbound & { body: SlackCommandBody }) | null {
-  const form = new URLSearchParams(body.toString("utf8"));
-  const team = storedText(form.get("team_id"), 64);
-  const user = storedText(form.get("user_id"), 64);
-  const channel = storedText(form.get("channel_id"), 64);
+export function readSlashCommand(fields: JsonObject, now: Date): StoredCommand | null {
+  const team = storedText(fields.team_id, 64);
+  const user = storedText(fields.user_id, 64);
+  const channel = storedText(fields.channel_id, 64);
   if (!team || !user || !channel) return null;
   return {
     source: "slack",
-    deliveryId: deliveryIdOf(team, form.get("trigger_id"), body),
+    deliveryId: deliveryIdOf(team, fields),
     eventType: "slash_command",
     body: {
-      team,
-      user,
-      userName: storedText(form.get("user_name"), 100),
-      channel,
-      command: storedText(form.get("command"), 100),
-      text: storedText(form.get("text")) ?? "",
+      ...{ team, user, channel },
+      userName: storedText(fields.user_name, 100),
+      command: storedText(fields.command, 100),
+      text: storedText(fields.text) ?? "",
+      typedAt: now.toISOString(),
     },
   };
 }
 
-/** Null when it is not an interaction. */
-export function readInteraction(body: Buffer): NewInbound | null {
-  const payload = parseObject(new URLSearchParams(body.toString("utf8")).get("payload"));
+/** Of HTTP the field `payload`, of Socket Mode the payload itself. Null when it is not an interaction. */
+export function readInteraction(
+  fields: JsonObject,
+): (NewInbound & { readonly body: SlackButtonBody }) | null {
+  const payload = typeof fields.payload === "string" ? parseObject(fields.payload) : fields;
   if (!payload) return null;
   const idOf = (value: unknown) => (isJsonObject(value) ? storedText(value.id, 64) : null);
   const team = idOf(payload.team);
@@ -47,11 +67,10 @@ export function readInteraction(body: Buffer): NewInbound | null {
   const actions = Array.isArray(payload.actions) ? payload.actions.filter(isJsonObject) : [];
   return {
     source: "slack",
-    deliveryId: deliveryIdOf(team, storedText(payload.trigger_id), body),
+    deliveryId: deliveryIdOf(team, payload),
     eventType: storedText(payload.type, 64) ?? "interaction",
     body: {
-      team,
-      user,
+      ...{ team, user },
       channel: idOf(payload.channel),
       actions: actions.map((it) => ({
         action: storedText(it.action_id, 255),
@@ -62,14 +81,15 @@ export function readInteraction(body: Buffer): NewInbound | null {
 }
 
 /** Unique per invocation. The trigger opens dialogs in the user's name, so only its digest is kept. */
-function deliveryIdOf(team: string, trigger: string | null, body: Buffer): string {
-  const unique = trigger === null || trigger === "" ? body : trigger;
+function deliveryIdOf(team: string, sent: JsonObject): string {
+  const trigger = sent.trigger_id;
+  const unique = typeof trigger === "string" && trigger !== "" ? trigger : canonicalJson(sent);
   return `${team}/${createHash("sha256").update(unique).digest("hex")}`;
 }
 
-function parseObject(text: string | null): JsonObject | null {
+function parseObject(text: string): JsonObject | null {
   try {
-    const value: unknown = JSON.parse(text ?? "");
+    const value: unknown = JSON.parse(text);
     return isJsonObject(value) ? value : null;
   } catch {
     // Signed by Slack and still no JSON: not ours to judge, only not to act on.

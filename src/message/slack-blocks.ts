@@ -132,17 +132,38 @@ function fieldBlocks(fields: readonly MessageField[], budget: Budget): SlackBloc
 
 const FENCE = "```";
 
+/** Sections that one output may fill. */
+const CODE_SECTIONS = 3;
+
 /** The end of an output is what tells why it ended, so the beginning is what is cut. */
 function codeBlocks(code: string | undefined, budget: Budget): SlackBlock[] {
   if (code === undefined || code.trim() === "") return [];
-  const fenced = budget.take(SLACK_LIMITS.section, (max) => {
-    const room = max - 2 * FENCE.length - 2;
-    if (room <= 0) return "";
-    // A fence inside would end ours.
-    const tail = escapeTail(code.replaceAll(FENCE, "'''"), room);
-    return `${FENCE}\n${tail}\n${FENCE}`;
-  });
-  return section(fenced);
+  // A fence inside would end ours.
+  const lines = code.replaceAll(FENCE, "'''").split("\n");
+  const blocks: SlackBlock[] = [];
+  while (lines.length > 0 && blocks.length < CODE_SECTIONS) {
+    const isLast = blocks.length === CODE_SECTIONS - 1;
+    const fenced = budget.take(SLACK_LIMITS.section, (max) => {
+      const room = max - 2 * FENCE.length - 2;
+      if (room <= 0) return "";
+      const part = isLast ? lines.splice(0).join("\n") : takeTail(lines, room);
+      return `${FENCE}\n${escapeTail(part, room)}\n${FENCE}`;
+    });
+    if (fenced === "") break;
+    blocks.unshift(...section(fenced));
+  }
+  return blocks;
+}
+
+/** Takes the last lines that fit, or the one last line that does not. */
+function takeTail(lines: string[], room: number): string {
+  let size = 0;
+  let from = lines.length;
+  while (from > 0 && size + escapeSlack(lines[from - 1]!).length + 1 <= room) {
+    from -= 1;
+    size += escapeSlack(lines[from]!).length + 1;
+  }
+  return lines.splice(Math.min(from, lines.length - 1)).join("\n");
 }
 
 function linkBlocks(

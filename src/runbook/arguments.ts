@@ -1,10 +1,15 @@
-/** Words that a person typed become parameters: `job-123 it was the network`, `kind=index`, `--for 30m`. */
+/** Words that a person typed become parameters: `job-123 it was the network`, `kind=index`, `--for 30m`, `--reason "…"`. */
 import { didYouMean } from "../base/similar.js";
 import type { Runbook } from "./define.js";
 
 export interface TypedArguments {
   readonly params: Readonly<Record<string, string>>;
+  /** Only plan it. */
   readonly dryRun: boolean;
+  /** It counts as practice. */
+  readonly drill: boolean;
+  /** Why it is asked for: of every runbook, also of those without such a parameter. */
+  readonly reason: string | undefined;
 }
 
 export type ReadArguments =
@@ -15,15 +20,21 @@ interface Reading {
   readonly params: Record<string, string>;
   readonly positional: string[];
   readonly problems: string[];
+  reason: string | undefined;
   dryRun: boolean;
+  drill: boolean;
 }
 
 export function readArguments(runbook: Runbook, words: readonly string[]): ReadArguments {
-  const reading: Reading = { params: {}, positional: [], problems: [], dryRun: false };
+  const reading: Reading = {
+    ...{ params: {}, positional: [], problems: [] },
+    ...{ reason: undefined, dryRun: false, drill: false },
+  };
   for (let at = 0; at < words.length; at++) at += readWord(runbook, reading, words, at);
   placePositional(runbook, reading);
   if (reading.problems.length > 0) return { ok: false, problems: reading.problems };
-  return { ok: true, value: { params: reading.params, dryRun: reading.dryRun } };
+  const { params, dryRun, drill } = reading;
+  return { ok: true, value: { params, dryRun, drill, reason: params.reason ?? reading.reason } };
 }
 
 /** Returns how many words after this one it took. */
@@ -34,12 +45,13 @@ function readWord(
   at: number,
 ): number {
   const word = words[at]!;
-  if (word === "--dry-run") {
-    reading.dryRun = true;
+  if (word === "--dry-run" || word === "--drill") {
+    if (word === "--drill") reading.drill = true;
+    else reading.dryRun = true;
     return 0;
   }
   const named = /^(?:--)?([a-z][A-Za-z]*)=(.*)$/s.exec(word);
-  if (named && (word.startsWith("--") || isParameter(runbook, named[1]!))) {
+  if (named && (word.startsWith("--") || isNamed(runbook, named[1]!))) {
     setNamed(runbook, reading, named[1]!, named[2]!);
     return 0;
   }
@@ -57,13 +69,20 @@ function isParameter(runbook: Runbook, name: string): boolean {
   return Object.hasOwn(runbook.params.properties, name);
 }
 
+function isNamed(runbook: Runbook, name: string): boolean {
+  return name === "reason" || isParameter(runbook, name);
+}
+
 function setNamed(runbook: Runbook, reading: Reading, name: string, value: string): void {
-  if (!isParameter(runbook, name)) {
+  if (!isNamed(runbook, name)) {
     const known = Object.keys(runbook.params.properties);
-    const hint = didYouMean(name, known);
+    const hint = didYouMean(name, [...known, "reason"]);
     reading.problems.push(
       `${runbook.name} has no parameter "${name}"${hint ? `, ${hint}` : `; it has: ${known.join(", ") || "none"}`}`,
     );
+  } else if (!isParameter(runbook, name)) {
+    if (reading.reason !== undefined) reading.problems.push(`the reason is given twice`);
+    reading.reason = value;
   } else if (Object.hasOwn(reading.params, name)) {
     reading.problems.push(`parameter "${name}" is given twice`);
   } else {

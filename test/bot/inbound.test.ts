@@ -46,13 +46,6 @@ function open(db: Database, policy: Partial<PolicySet> = {}, gitopsRepo: string 
 }
 
 let deliveries = 0;
-const command = (text: string, user = "UANN"): NewInbound => ({
-  source: "slack",
-  deliveryId: `T1/${++deliveries}`,
-  eventType: "slash_command",
-  body: { team: "T1", user, userName: "ann", channel: "C1", command: "/algobrain", text },
-});
-
 const incident = (incidentId: string, more: JsonObject = {}): NewInbound => ({
   source: "pagerduty",
   deliveryId: `webhook-${++deliveries}`,
@@ -73,110 +66,6 @@ async function audit(db: Database) {
   );
   return rows.map(({ actor, action }) => `${actor} ${action}`);
 }
-
-describe("a slash command", () => {
-  test("of a known person becomes a run with its job, its place in chat and its audit row", () =>
-    withDatabase(async (db) => {
-      const { receive, chat } = open(db);
-      const { result } = await receive(command("fix-it it hangs"));
-      expect(result).toEqual({ status: "handled", outcome: "queued as run-1" });
-      expect(await listRuns(db, 9)).toMatchObject([
-        {
-          id: "run-1",
-          actor: "ann",
-          role: "operator",
-          door: "slack",
-          params: { note: "it hangs" },
-          chat: { channel: "C1", ts: null },
-        },
-      ]);
-      const { rows } = await db.query("SELECT payload FROM jobs WHERE job_type = 'runbook'");
-      expect(rows).toEqual([{ payload: { run_id: "run-1" } }]);
-      expect(await audit(db)).toEqual(["ann run.requested"]);
-      expect(chat.posts).toEqual([]);
-    }));
-
-  test.each([
-    ["a stranger", "fix-it", "UNOBODY", "nobody in access.yaml", "slack:T1/UNOBODY run.refused"],
-    [
-      "a viewer who wants to change something",
-      "fix-it",
-      "UVIC",
-      "needs the role operator",
-      "vic run.refused",
-    ],
-    [
-      "one who would need a second person",
-      "drop-it",
-      "UANN",
-      "needs the role admin",
-      "ann run.refused",
-    ],
-  ])("of %s is refused, told and audited, and starts nothing", (_who, text, user, words, audited) =>
-    withDatabase(async (db) => {
-      const { receive, chat } = open(db);
-      const { result } = await receive(command(text, user));
-      expect(result).toMatchObject({ status: "refused" });
-      expect(await listRuns(db, 9)).toEqual([]);
-      expect(await audit(db)).toEqual([audited]);
-      expect(chat.posts).toMatchObject([{ channel: "C1", message: { title: `Not run: ${text}` } }]);
-      expect(chat.posts[0]?.message.text).toContain(words);
-    }),
-  );
-
-  test("that needs a second person is refused honestly", () =>
-    withDatabase(async (db) => {
-      const people = [{ ...ACCESS.people[0]!, role: "admin" as const }];
-      const { receive } = open(db, { access: { ...ACCESS, people } });
-      const { result } = await receive(command("drop-it"));
-      expect(result).toMatchObject({
-        status: "refused",
-        outcome: expect.stringContaining("approvals are not available yet, so it was not run"),
-      });
-      expect(await listRuns(db, 9)).toEqual([]);
-    }));
-
-  test("typed twice by an impatient person is one run", () =>
-    withDatabase(async (db) => {
-      const { receive, chat } = open(db);
-      await receive(command("fix-it"));
-      const { result } = await receive(command("fix-it"));
-      expect(result).toMatchObject({
-        status: "ignored",
-        outcome: "the same is already queued as run-1, asked by ann",
-      });
-      expect(await listRuns(db, 9)).toHaveLength(1);
-      expect(chat.posts).toHaveLength(1);
-    }));
-
-  test("whose job runs twice is one run", () =>
-    withDatabase(async (db) => {
-      const { receive, handle } = open(db);
-      const { id } = await receive(command("fix-it"));
-      await handle(id);
-      expect(await listRuns(db, 9)).toHaveLength(1);
-    }));
-
-  test("refused while Slack is down is told when Slack is back, and decided once", () =>
-    withDatabase(async (db) => {
-      const { receive, handle, chat } = open(db);
-      chat.isDown = true;
-      await expect(receive(command("fix-it", "UVIC"))).rejects.toMatchObject({ kind: "transient" });
-      chat.isDown = false;
-      await handle(1);
-      expect(chat.posts).toHaveLength(1);
-      expect(await audit(db)).toEqual(["vic run.refused"]);
-    }));
-
-  test("a button decides nothing, and says so", () =>
-    withDatabase(async (db) => {
-      const { receive, chat } = open(db);
-      const body = { team: "T1", user: "UANN", channel: "C1", actions: [] };
-      const { result } = await receive({ ...command(""), eventType: "block_actions", body });
-      expect(result).toMatchObject({ status: "ignored" });
-      expect(chat.posts[0]?.message.text).toContain("approvals are not available");
-    }));
-});
 
 describe("an incident", () => {
   test("that an automation is meant for starts its runbook as the service", () =>

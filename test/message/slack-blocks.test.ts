@@ -113,9 +113,17 @@ describe("a message for Slack", () => {
       title: "t",
       code: `${"x\n".repeat(5_000)}the reason`,
     });
-    const [code] = markup(blocks);
-    expect(code).toMatch(/^```\n…/);
-    expect(code).toMatch(/the reason\n```$/);
+    const code = markup(blocks);
+    expect(code[0]).toMatch(/^```\n…/);
+    expect(code.at(-1)).toMatch(/the reason\n```$/);
+  });
+
+  test("output of more than one section stands in several, whole and in order", () => {
+    const lines = Array.from({ length: 120 }, (_, i) => `${i} <${"y".repeat(40)}>`);
+    const code = markup(toSlack({ tone: "info", title: "t", code: lines.join("\n") }).blocks);
+    expect(code.length).toBeGreaterThan(1);
+    const shown = code.join("\n").replaceAll("```\n", "").replaceAll("\n```", "");
+    expect(shown.replaceAll("&lt;", "<").replaceAll("&gt;", ">")).toBe(lines.join("\n"));
   });
 
   test("whatever it holds, Slack takes it and it stays under our total", () => {
