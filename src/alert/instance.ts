@@ -32,6 +32,16 @@ export function instanceKey(labels: Labels): string {
   return `${key.slice(0, KEY_LENGTH_MAX - digest.length - 1)}~${digest}`;
 }
 
+/** The labels that a key was made of; none where it was cut, since a part of a value is another value. */
+export function labelsOf(key: string): Labels {
+  if (key === WHOLE || key.includes("~")) return {};
+  const pairs = key.split(",").map((pair): [string, string] => {
+    const at = pair.indexOf("=");
+    return [pair.slice(0, at), decodeURIComponent(pair.slice(at + 1))];
+  });
+  return Object.fromEntries(pairs);
+}
+
 /** Without this, `a="1,b=2"` and `a="1", b="2"` would be one instance. */
 function escaped(value: string): string {
   return value.replace(/[%,=~\s]/g, (char) => encodeURIComponent(char).replace("~", "%7E"));

@@ -58,6 +58,8 @@ function settledAs(automation: Automation, outcome: AutomationOutcome): Settled 
       return { status: "handled", outcome: `queued as ${outcome.run.id}` };
     case "already-running":
       return { status: "ignored", outcome: `the same is already at work as ${outcome.run.id}` };
+    case "folded":
+      return { status: "handled", outcome: `folded: ${outcome.sentence}` };
     case "refused":
       return { status: "refused", outcome: outcome.sentence };
     case "held":

@@ -2,13 +2,15 @@
  * Runbooks that an alert starts by itself: a transition into a level that an automation names asks for its
  * runbook, under the same guards as an incident does. Automation that cannot act says so and silences no alert.
  */
+import { labelsOf } from "../alert/instance.js";
 import type { Transition } from "../alert/state.js";
 import { errorMessage } from "../base/fault.js";
 import type { Logger } from "../base/log.js";
 import type { Automation, PolicySet } from "../policy/policy.js";
-import { isMeantFor } from "../runbook/automation.js";
+import { type CauseValues, isMeantFor } from "../runbook/automation.js";
 import { operatorChannel } from "../runbook/operator-channel.js";
 import type { RunbookRegistry } from "../runbook/registry.js";
+import { lockAutomation } from "../store/automation-history.js";
 import type { Sql } from "../store/database.js";
 import { withSavepoint } from "../store/savepoint.js";
 import { type AutomationOutcome, submitAutomation } from "../store/submit-automation.js";
@@ -31,14 +33,20 @@ export function createAlertAutomation(
   deps: AlertAutomationDeps,
 ): NonNullable<EvaluateAlertsDeps["onTransitions"]> {
   return async (tx, transitions, now) => {
-    for (const transition of transitions) {
-      if (!ENTERS_LEVEL.includes(transition.kind)) continue;
-      for (const automation of deps.policy().automation) {
-        const cause = { on: "alert", level: transition.level } as const;
-        if (isMeantFor(automation, cause)) await start(tx, deps, automation, transition, now);
-      }
-    }
+    const starts = transitions
+      .filter(({ kind }) => ENTERS_LEVEL.includes(kind))
+      .flatMap((transition) =>
+        automationsFor(deps, transition).map((it) => [it, transition] as const),
+      );
+    // Before the first of them is audited: whoever holds the audit's chain waits for no lock.
+    if (starts.length > 0) await lockAutomation(tx);
+    for (const [automation, transition] of starts)
+      await start(tx, deps, automation, transition, now);
   };
+}
+
+function automationsFor({ policy }: AlertAutomationDeps, { level }: Transition): Automation[] {
+  return policy().automation.filter((it) => isMeantFor(it, { on: "alert", level }));
 }
 
 async function start(
@@ -68,6 +76,8 @@ async function ask(
         ...{ registry, policy: set, automation, now, gitopsRepo: config.gitopsRepo },
         actor: { name: `policy:${automation.name}`, role, door: "policy" },
         alertLevel: transition.level,
+        causeKey: `alert:${transition.level}/${transition.instance}`,
+        values: valuesOf(transition),
         chat: operatorChannel(set.routes),
       }),
     );
@@ -84,12 +94,26 @@ function sentenceOf(outcome: AutomationOutcome): string | null {
     case "queued":
     case "already-running":
       return null;
+    // Many instances fire at once: the run that is at work is for all of them.
+    case "folded":
+      return null;
     case "refused":
-      return outcome.sentence;
     case "held":
-      // Many instances fire at once: the run that is at work is for all of them.
-      return outcome.reason === "already-running" ? null : outcome.sentence;
+      return outcome.sentence;
   }
+}
+
+/** `alert.labels.kind` and the like, as an automation's parameters may name them. */
+function valuesOf({ rule, instance, level, severity, value }: Transition): CauseValues {
+  const labels = Object.entries(labelsOf(instance)).map(([name, text]) => [
+    `alert.labels.${name}`,
+    text,
+  ]);
+  return {
+    ...{ "alert.rule": rule, "alert.instance": instance, "alert.level": level },
+    ...{ "alert.severity": severity, "alert.value": value },
+    ...Object.fromEntries(labels),
+  };
 }
 
 function wordOfHeld(

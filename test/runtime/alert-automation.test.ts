@@ -116,7 +116,7 @@ test("many instances that fire at once start one run, and nobody is bothered", a
 test("a spent budget starts nothing, and people learn why", async () => {
   const policy = policyWith([onLevel("AR-06", { guard: makeGuard({ perHourMax: 1 }) })]);
   await hear(policy, change());
-  await lent.db.query("UPDATE control.run SET status = 'succeeded', ended_at = now()");
+  await lent.db.query("UPDATE control.run SET status = 'succeeded', started_at = now(), ended_at = now()");
   await hear(policy, change());
   expect(await runs()).toHaveLength(1);
   expect(await told()).toMatchObject([
