@@ -3,6 +3,7 @@
  * which slim images lack.
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { assert } from "../base/assert.js";
 import { systemClock } from "../base/clock.js";
 
 /** Between two looks at a group that was told to end: short at first, for most end at once. */
@@ -13,6 +14,8 @@ const KILL_MS = 2_000;
 
 /** TERM, `graceMs`, then KILL. True when the group is confirmed empty. */
 export async function endGroup(groupId: number, graceMs: number): Promise<boolean> {
+  // To signal group 1 would be to signal everybody.
+  assert(Number.isInteger(groupId) && groupId > 1, `${groupId} is no process group of ours`);
   if (!signalGroup(groupId, "SIGTERM")) return true;
   if (await isEmptyWithin(groupId, graceMs)) return true;
   signalGroup(groupId, "SIGKILL");

@@ -60,6 +60,14 @@ const CAPABILITY_GRANTS: Readonly<Record<Capability, readonly string[]>> = {
   "breakers:reset": [...TELLING, "INSERT, UPDATE ON control.dependency"],
 };
 
+/** A database may be closed to all but those who are named. */
+const CONNECT = (role: string) =>
+  `DO $$ BEGIN EXECUTE format('GRANT CONNECT ON DATABASE %I TO ${role}', current_database()); END $$`;
+
+/** A backup that was restored without its rights would leave these to everybody. */
+const NOT_FOR_ALL = `REVOKE ALL ON FUNCTION control.list_sessions(),
+  control.end_session(integer, timestamptz, timestamptz, text) FROM PUBLIC`;
+
 /** What gives a capability to a role. The role's name must be safe in a statement. */
 export function grantStatements(capability: Capability, role: string): string {
   const grants = [...READING, ...CAPABILITY_GRANTS[capability]].map(
@@ -70,7 +78,7 @@ export function grantStatements(capability: Capability, role: string): string {
     grants.push(
       `ALTER DEFAULT PRIVILEGES IN SCHEMA public, control GRANT SELECT ON TABLES TO ${role}`,
     );
-  return grants.join(";\n");
+  return [...grants, CONNECT(role), NOT_FOR_ALL].join(";\n");
 }
 
 const ONLY_READING: readonly Capability[] = [

@@ -135,15 +135,18 @@ export interface SweptRoles {
 export async function sweepRunRoles(db: Database): Promise<SweptRoles> {
   const { rows } = await db.query<{ name: string }>(
     `WITH named AS (
-       SELECT r.rolname, m[1]::oid AS database, m[2] AS what, m[3] AS rest
-       FROM pg_roles r, regexp_match(r.rolname, '^algobrain_(\\d{1,10})_(run|cap)_(.+)$') AS m WHERE m IS NOT NULL
+       SELECT r.rolname, m[1]::bigint AS database, m[2] AS run
+       FROM pg_roles r,
+         regexp_match(r.rolname, '^algobrain_(\\d{1,10})_(?:run_(\\d+_\\d+)|cap_[a-z_]+_[0-9a-f]{8})$') AS m
+       WHERE m IS NOT NULL
      )
      SELECT n.rolname AS name FROM named n
-     WHERE NOT EXISTS (SELECT FROM pg_database d WHERE d.oid = n.database)
-        OR (n.what = 'run' AND n.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+     WHERE NOT EXISTS (SELECT FROM pg_database d WHERE d.oid::bigint = n.database)
+        OR (n.run IS NOT NULL
+            AND n.database = (SELECT d.oid::bigint FROM pg_database d WHERE d.datname = current_database())
             AND NOT EXISTS (SELECT FROM control.run WHERE run.status = 'running'
-                            AND n.rest = run.seq::text || '_' || run.fence::text))
-     ORDER BY n.what DESC, n.rolname`,
+                            AND n.run = run.seq::text || '_' || run.fence::text))
+     ORDER BY n.run IS NULL, n.rolname`,
   );
   const left: string[] = [];
   for (const { name } of rows) {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { endGroup } from "../../src/adapter/process-group.js";
 import { reapProgram } from "../../src/adapter/reap.js";
 import { silentLogger } from "../../src/base/log.js";
 import { reapOrphans } from "../../src/runtime/executor/reap.js";
@@ -177,6 +178,15 @@ describe("what a killed executor leaves", () => {
     await addProcess(runSeq, { pgid: 1, processKey: key(77), executorKey: key(76) });
     expect(await reap(runSeq)).toBe(0);
     expect(await endings(runSeq)).toEqual([endedBy]);
+  });
+
+  test("under a group number that is not its leader's ends no group: to signal group 1 is to signal all", async () => {
+    const runSeq = await addRun({ status: "stalled" });
+    const own = processKey(process.pid)!;
+    await addProcess(runSeq, { pgid: 1, processKey: own, executorKey: own });
+    expect(await reap(runSeq)).toBe(0);
+    expect(await endings(runSeq)).toEqual(["lost"]);
+    await expect(endGroup(1, 0)).rejects.toThrow("no process group of ours");
   });
 
   test("and cannot be ended keeps its row open, so that it is tried again", async () => {

@@ -35,13 +35,21 @@ export async function reapOrphans(deps: ReapDeps, runSeq: number | null = null):
   const open = await listOpenProcesses(deps.db, runSeq);
   const ours = open.filter((it) => isOfThisMachine(it.processKey) && isOrphan(it));
   // Asked of all before the first is ended: with it goes whatever carries the mark of its run.
-  const orphans = ours.map((it) => ({ ...it, isLeaderAlive: !isGone(it.processKey) }));
+  const orphans = ours.map((it) => ({
+    ...it,
+    isLeaderAlive: isLeader(it) && !isGone(it.processKey),
+  }));
   let reaped = 0;
   for (const orphan of orphans) if (await reapOne(deps, orphan)) reaped++;
   for (const it of open)
     if (!isOfThisMachine(it.processKey) && (it.unheldMs ?? 0) > OTHER_MACHINE_MS)
       await closeProcess(deps.db, it, "lost");
   return reaped;
+}
+
+/** A group has the number of its leader: a row that says otherwise names a group that is not ours. */
+function isLeader({ pgid, processKey: key }: OpenProcess): boolean {
+  return key.split(" ")[2] === String(pgid) && pgid > 1;
 }
 
 interface OrphanProcess extends OpenProcess {

@@ -7,13 +7,17 @@ const EVERY_MS = 30_000;
 
 /** Of every executor; the first round is at its start. Two at once do no harm. */
 export function tidyExecutorTick(deps: ReapDeps): Tick {
+  const told = new Set<string>();
   return {
     name: "tidy-executor",
     everyMs: EVERY_MS,
     run: async () => {
       await reapOrphans(deps);
       const { left } = await sweepRunRoles(deps.db);
-      for (const role of left) deps.log.warn("run.role-left", { error: role });
+      for (const role of left) {
+        if (!told.has(role)) deps.log.warn("run.role-left", { error: role });
+        told.add(role);
+      }
     },
   };
 }
