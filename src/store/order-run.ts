@@ -10,13 +10,14 @@ import {
 } from "../runbook/authorize.js";
 import type { Runbook } from "../runbook/define.js";
 import type { RegisteredRunbook, RunbookRegistry } from "../runbook/registry.js";
-import { isFinal, pinOf, type Run } from "../runbook/run.js";
+import { digestOf, isFinal, type Run } from "../runbook/run.js";
 import { appendAudit } from "./audit.js";
 import type { Sql } from "./database.js";
-import { RUN_COLUMNS } from "./run-columns.js";
 import { cancelRun } from "./run-endings.js";
+import { readSteps } from "./run-steps.js";
 import { tellRun } from "./run-telling.js";
-import { readRun, requestRun } from "./runs.js";
+import { undoRun } from "./run-undo.js";
+import { readRun } from "./runs.js";
 import { readStopped } from "./stop-switch.js";
 
 export interface RunOrder {
@@ -69,32 +70,28 @@ export async function undoRunAs(
   tx: Sql,
   order: RunOrder & { readonly chat?: Run["chat"] },
 ): Promise<UndoAnswer> {
-  // Of two orders in one moment the second sees the run of the first.
-  await tx.query("SELECT FROM control.run WHERE id = $1 FOR UPDATE", [order.id]);
   const run = await readRun(tx, order.id);
   if (!run) return refuse(tx, order, "undo", unknown(order));
   const entry = order.registry.find(run.runbook);
   const right = await judgeUndo(tx, order, run, entry?.runbook ?? null);
   if (right.decision === "deny")
     return refuse(tx, order, "undo", { reason: "not-allowed", sentence: right.sentence });
-  const obstacle = await findObstacle(tx, run, entry);
-  if (obstacle !== null || !entry)
-    return refuse(tx, order, "undo", { reason: "not-possible", sentence: obstacle ?? gone(run) });
-  const undo = await requestRun(tx, {
-    ...{ runbook: run.runbook, params: run.params, actor: order.actor, dryRun: false },
-    ...{
-      contentHash: entry.contentHash,
-      targets: run.targets,
-      undoOf: run.seq,
-      reason: order.reason,
-    },
-    ...{
-      incidentId: run.incidentId ?? undefined,
-      commit: run.commit,
-      chat: order.chat ?? undefined,
-    },
+  const obstacle = entry ? await findObstacle(tx, run, entry) : gone(run);
+  if (obstacle !== null)
+    return refuse(tx, order, "undo", { reason: "not-possible", sentence: obstacle });
+  const undo = await undoRun(tx, run, {
+    ...{ actor: order.actor, reason: order.reason, chat: order.chat ?? undefined },
+    incidentId: run.incidentId ?? undefined,
   });
-  return { outcome: "queued", run: undo, approval: right.approval ?? null };
+  // It has audited this itself.
+  if (undo.outcome === "refused") return { ...undo, reason: "not-possible" };
+  if (undo.outcome === "already-running")
+    return refuse(tx, order, "undo", { reason: "not-possible", sentence: atWork(run, undo.run) });
+  return { outcome: "queued", run: undo.run, approval: right.approval ?? null };
+}
+
+function atWork(run: Run, undo: Run): string {
+  return `${run.id} is being undone by ${undo.id}, which is ${undo.status}`;
 }
 
 async function judgeUndo(
@@ -107,26 +104,23 @@ async function judgeUndo(
   return authorize({ actor, access, runbook: about, stopped: await readStopped(tx) });
 }
 
-/** Null: it can be taken back. */
+/** What the runbook's own file says against it; null: nothing. What the run's record says, `undoRun` asks. */
 async function findObstacle(
   tx: Sql,
   run: Run,
-  entry: RegisteredRunbook | undefined,
+  { runbook, contentHash }: RegisteredRunbook,
 ): Promise<string | null> {
-  const { id } = run;
-  if (!isFinal(run.status)) return `${id} has not ended: cancel it, which takes back what it did`;
-  if (run.undoOf !== null) return `${id} is an undo itself: ask for the runbook again instead`;
-  if (run.dryRun) return `${id} was a dry run: it did nothing`;
-  if (run.undone === "complete") return `${id} has been undone already`;
-  if (!entry) return gone(run);
-  if (![pinOf(entry.contentHash), entry.contentHash].includes(run.contentHash))
-    return `${run.runbook} has changed since ${id}: its way back may not fit what was done; look, and undo by hand`;
-  const names = await readDoneSteps(tx, run.seq);
-  if (names.length === 0) return `${id} did nothing that could be taken back`;
-  const isBack = entry.runbook.steps.some((step) => names.includes(step.name) && canUndo(step));
-  if (!isBack) return `${run.runbook} has no way back: ${whyNever(entry.runbook)}`;
-  const earlier = await findUndo(tx, run.seq);
-  return earlier && `${id} is being undone by ${earlier.id}, which is ${earlier.status}`;
+  if (run.dryRun) return `${run.id} was a dry run: it did nothing`;
+  if (digestOf(run.contentHash) !== contentHash)
+    return `${run.runbook} has changed since ${run.id}: its way back may not fit what was done; look, and undo by hand`;
+  const done = (await readSteps(tx, run.seq)).filter(
+    ({ phase, status }) => phase === "act" && status === "succeeded",
+  );
+  const isBack = runbook.steps.some(
+    (step) => canUndo(step) && done.some((it) => it.name === step.name),
+  );
+  if (done.length === 0 || isBack) return null;
+  return `${run.runbook} has no way back: ${whyNever(runbook)}`;
 }
 
 function canUndo({ undo }: Runbook["steps"][number]): boolean {
@@ -136,24 +130,6 @@ function canUndo({ undo }: Runbook["steps"][number]): boolean {
 function whyNever({ steps }: Runbook): string {
   const never = steps.flatMap(({ undo }) => (undo && "never" in undo ? [undo.never] : []));
   return never.length === 0 ? "none of its steps says how" : never.join("; ");
-}
-
-async function readDoneSteps(tx: Sql, runSeq: number): Promise<string[]> {
-  const { rows } = await tx.query<{ name: string }>(
-    "SELECT name FROM control.run_step WHERE run_seq = $1 AND phase = 'act' AND status = 'succeeded'",
-    [runSeq],
-  );
-  return rows.map(({ name }) => name);
-}
-
-/** One that is at work. What failed may be tried again. */
-async function findUndo(tx: Sql, runSeq: number): Promise<Run | null> {
-  const { rows } = await tx.query<Run>(
-    `SELECT ${RUN_COLUMNS} FROM control.run AS run
-     WHERE run.undo_of = $1 AND run.status IN ('queued', 'running') LIMIT 1`,
-    [runSeq],
-  );
-  return rows[0] ?? null;
 }
 
 type Refusal = Pick<OrderRefused, "reason" | "sentence">;

@@ -334,9 +334,9 @@ describe("taking back", () => {
       "has changed since",
     ],
     ["a dry run", "dry_run = true, status = 'succeeded'", "was a dry run"],
-    ["what is undone", "undone = 'complete', status = 'succeeded'", "has been undone already"],
-    ["an undo", "undo_of = 1, status = 'succeeded'", "is an undo itself"],
-    ["what did nothing", "status = 'succeeded'", "did nothing"],
+    ["what is undone", "undone = 'complete', status = 'succeeded'", "has been taken back already"],
+    ["an undo", "undo_of = 1, status = 'succeeded'", "took back run-1"],
+    ["what did nothing", "status = 'succeeded'", "nothing to take back"],
   ])("is refused for %s", async (_claim, change, sentence) => {
     const id = await askFor("ann", "change");
     if (change !== "") await db.query(`UPDATE control.run SET ${change} WHERE id = $1`, [id]);
