@@ -194,18 +194,21 @@ describe("what a killed executor leaves", () => {
     const own = processKey(process.pid)!;
     await addProcess(runSeq, { pgid: process.pid, processKey: own, executorKey: own });
     const asked: number[] = [];
-    const stuck = await reapOrphans(
-      {
-        db: ground.db,
-        log: silentLogger,
-        reap: async ({ pgid }) => {
-          asked.push(pgid);
-          return { count: 1, confirmedEmpty: false };
-        },
+    const deps = {
+      db: ground.db,
+      log: silentLogger,
+      reap: async ({ pgid }: { pgid: number }) => {
+        asked.push(pgid);
+        return { count: 1, confirmedEmpty: false };
       },
-      runSeq,
-    );
-    expect([stuck, asked]).toEqual([0, [process.pid]]);
+    };
+    expect(await reapOrphans(deps)).toBe(0);
+    // Its run is not resumed beside it.
+    await expect(reapOrphans(deps, runSeq)).rejects.toMatchObject({
+      kind: "waiting",
+      code: "RUN_PROCESS_STUCK",
+    });
+    expect(asked).toEqual([process.pid, process.pid]);
     expect(await endings(runSeq)).toEqual([null]);
   });
 });

@@ -3,6 +3,7 @@
  * before it begins, so whoever comes next on that machine ends what is left, before anything is repeated.
  */
 import { MINUTE_MS } from "../../base/duration.js";
+import { type Fault, fault } from "../../base/fault.js";
 import type { Logger } from "../../base/log.js";
 import type { Database } from "../../store/database.js";
 import { closeProcess, listOpenProcesses, type OpenProcess } from "../../store/run-processes.js";
@@ -24,12 +25,14 @@ export interface ReapDeps {
 }
 
 const GRACE_MS = 5_000;
+const STUCK_RETRY_MS = 10_000;
 /** A machine whose runs nobody has held for so long is gone, and its processes with it. */
 const OTHER_MACHINE_MS = 10 * MINUTE_MS;
 
 /**
  * How many were ended. Of all runs, at the start of an executor and now and then; of one (`runSeq`) when it is
- * resumed, before its interrupted step is judged.
+ * resumed, before its interrupted step is judged: then it throws a waiting Fault `RUN_PROCESS_STUCK` for what does
+ * not end, since the step would run beside it.
  */
 export async function reapOrphans(deps: ReapDeps, runSeq: number | null = null): Promise<number> {
   const open = await listOpenProcesses(deps.db, runSeq);
@@ -40,7 +43,11 @@ export async function reapOrphans(deps: ReapDeps, runSeq: number | null = null):
     isLeaderAlive: isLeader(it) && !isGone(it.processKey),
   }));
   let reaped = 0;
-  for (const orphan of orphans) if (await reapOne(deps, orphan)) reaped++;
+  for (const orphan of orphans) {
+    const outcome = await reapOne(deps, orphan);
+    if (outcome === "reaped") reaped++;
+    if (outcome === "stuck" && runSeq !== null) throw stuck(orphan);
+  }
   for (const it of open)
     if (!isOfThisMachine(it.processKey) && (it.unheldMs ?? 0) > OTHER_MACHINE_MS)
       await closeProcess(deps.db, it, "lost");
@@ -61,7 +68,9 @@ function isOrphan({ executorKey, isDisowned }: OpenProcess): boolean {
   return isDisowned || isGone(executorKey);
 }
 
-async function reapOne({ db, log, reap }: ReapDeps, orphan: OrphanProcess): Promise<boolean> {
+type Outcome = "reaped" | "lost" | "stuck";
+
+async function reapOne({ db, log, reap }: ReapDeps, orphan: OrphanProcess): Promise<Outcome> {
   const { pgid, executorKey, runId, fence, program, processKey: key } = orphan;
   const run = `${runId}/${fence}`;
   // It may have ended with another of its run, and its number may be somebody else's by now.
@@ -71,12 +80,20 @@ async function reapOne({ db, log, reap }: ReapDeps, orphan: OrphanProcess): Prom
   if (!confirmedEmpty) {
     // Its row stays open, so the next round tries again.
     log.error("run.process-stuck", facts);
-    return false;
+    return "stuck";
   }
-  const wasThere = count > 0 || orphan.isLeaderAlive;
-  await closeProcess(db, orphan, wasThere ? "reaped" : "lost");
-  if (wasThere) log.warn("run.process-reaped", facts);
-  return wasThere;
+  const outcome = count > 0 || orphan.isLeaderAlive ? "reaped" : "lost";
+  await closeProcess(db, orphan, outcome);
+  if (outcome === "reaped") log.warn("run.process-reaped", facts);
+  return outcome;
+}
+
+function stuck({ runId, program, pgid }: OpenProcess): Fault {
+  const what = `${program} (process group ${pgid}) of ${runId} does not end`;
+  return fault.waiting("RUN_PROCESS_STUCK", what, {
+    retryAfterMs: STUCK_RETRY_MS,
+    hint: "what holds it in the kernel? `ps` shows its state; the run goes on when it is gone",
+  });
 }
 
 function isOfThisMachine(key: string): boolean {
