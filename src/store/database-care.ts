@@ -2,6 +2,7 @@
 import { notBuilt } from "../base/not-built.js";
 import type { DatabaseReader, DatabaseWriter } from "../runbook/port.js";
 import type { Database } from "./database.js";
+import { createSessionReader, createSessionWriter } from "./session-care.js";
 
 export interface DatabaseCareOptions {
   /** Where backups are kept. */
@@ -11,18 +12,17 @@ export interface DatabaseCareOptions {
   readonly poolSize: () => number;
 }
 
-export function createDatabaseReader(_db: Database, _options: DatabaseCareOptions): DatabaseReader {
+export function createDatabaseReader(db: Database, options: DatabaseCareOptions): DatabaseReader {
   return {
-    sessions: () => notBuilt("sessions"),
-    connections: () => notBuilt("connections"),
+    ...createSessionReader(db, options),
     backups: () => notBuilt("backups"),
     counts: () => notBuilt("counts"),
   };
 }
 
-export function createDatabaseWriter(_db: Database, _options: DatabaseCareOptions): DatabaseWriter {
+export function createDatabaseWriter(db: Database, _options: DatabaseCareOptions): DatabaseWriter {
   return {
-    endSession: () => notBuilt("endSession"),
+    ...createSessionWriter(db),
     backup: () => notBuilt("backup"),
     removeBackup: () => notBuilt("removeBackup"),
     restoreInto: () => notBuilt("restoreInto"),

@@ -34,7 +34,10 @@ BEGIN
   IF NOT FOUND THEN RETURN 'gone'; END IF;
   IF a.datname IS DISTINCT FROM current_database() OR a.backend_type <> 'client backend' OR a.pid = pg_backend_pid()
      OR a.application_name NOT LIKE 'algobrain-%' OR a.application_name ~ '^algobrain-(listener|heartbeat|executor|run|worker-executor|backup|migrate)' THEN RETURN 'protected'; END IF;
-  IF a.backend_start <> seen_start OR (seen_query IS NOT NULL AND a.query_start IS DISTINCT FROM seen_query) THEN RETURN 'changed'; END IF;
+  -- Who looked may know of milliseconds only.
+  IF date_trunc('milliseconds', a.backend_start) <> date_trunc('milliseconds', seen_start)
+     OR (seen_query IS NOT NULL AND date_trunc('milliseconds', a.query_start) IS DISTINCT FROM date_trunc('milliseconds', seen_query))
+  THEN RETURN 'changed'; END IF;
   IF how = 'cancel' THEN PERFORM pg_cancel_backend(wanted); ELSE PERFORM pg_terminate_backend(wanted); END IF;
   RETURN 'ended';
 END $$;
