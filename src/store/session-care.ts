@@ -40,7 +40,7 @@ export function createSessionWriter(db: Database): Pick<DatabaseWriter, "endSess
     endSession: async ({ session: { pid, startedAt, queryAt }, how }) => {
       const { rows } = await db.query<{ outcome: EndedSession }>(
         "SELECT control.end_session($1, $2, $3, $4) AS outcome",
-        [pid, startedAt, how === "cancel" ? queryAt : null, how],
+        [pid, startedAt, queryAt, how],
       );
       return rows[0]!.outcome;
     },
