@@ -8,6 +8,7 @@ import type { Capability } from "../../src/runbook/power.js";
 import { CAPABILITIES } from "../../src/runbook/power.js";
 import type { Run } from "../../src/runbook/run.js";
 import { type OpenedPower, openPower, type PowerDeps } from "../../src/runtime/executor/power.js";
+import type { RunbookHandlerDeps } from "../../src/runtime/handler/runbook.js";
 import { appendAudit, verifyAudit } from "../../src/store/audit.js";
 import { grantStatements } from "../../src/store/capability-grants.js";
 import { type Database, openDatabase } from "../../src/store/database.js";
@@ -18,6 +19,7 @@ import { sweepRunRoles } from "../../src/store/run-role.js";
 import { createRuntimeReader, createRuntimeWriter } from "../../src/store/runbook-runtime.js";
 import { readRun } from "../../src/store/runs.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
+import { makeRegistry, makeRunbook, queueRun, workOn } from "../support/runbook-world.js";
 import { until } from "../support/until.js";
 
 let ground: TestDatabase;
@@ -277,6 +279,57 @@ describe("what the ports do is within what their capability grants", () => {
       await expect(attempt).rejects.toThrow(/was taken/);
     });
     expect(await statusOf(seq)).toBe("failed");
+  });
+});
+
+describe("a run of a runbook that reaches further than it says", () => {
+  const runWith = async (touches: readonly Capability[], seq: number) => {
+    const runbook = {
+      ...makeRunbook("reach-further", {
+        steps: [
+          {
+            name: "retry",
+            repeat: "safe",
+            run: async ({ runtime }) => {
+              await runtime.retryJob({ seq, reason: "reaching", force: false });
+              return "retried";
+            },
+          },
+        ],
+      }),
+      touches: { database: touches },
+    };
+    const registry = makeRegistry(runbook);
+    const id = await queueRun(ground.db, registry, runbook.name);
+    const opened: (string | null)[] = [];
+    const other: Partial<RunbookHandlerDeps> = {
+      openPower: async (run) => {
+        const power = await openPower(deps(), run, runbook);
+        opened.push(power.power.role);
+        return power;
+      },
+    };
+    await workOn({ db: ground.db, registry, other }, id);
+    expect(await roleExists(opened[0] ?? null)).toBe(false);
+    return { run: (await readRun(ground.db, id))!, roles: opened.length };
+  };
+
+  test("ends as failed, says what to name, and the job is as it was", async () => {
+    const seq = await failedJob();
+    const { run, roles } = await runWith(["jobs:read"], seq);
+    expect(roles).toBe(1);
+    expect(run).toMatchObject({ status: "failed" });
+    expect(run.outcome).toMatch(/reached further than it may.*permission denied for table jobs/);
+    expect(run.outcome).toContain("it may jobs:read");
+    expect(await statusOf(seq)).toBe("failed");
+  });
+
+  test("succeeds once it says so", async () => {
+    const seq = await failedJob();
+    expect((await runWith(["jobs:read", "jobs:retry"], seq)).run).toMatchObject({
+      status: "succeeded",
+    });
+    expect(await statusOf(seq)).toBe("pending");
   });
 });
 
