@@ -96,7 +96,7 @@ async function open(
   const origin = options.lane === null ? await openPolicyOrigin(config, options) : null;
   const { databaseUrl, database } = await openServer(options, log, opened);
   const policy = await readPolicy(options, databaseUrl, origin, log);
-  const db = openPool(config, databaseUrl, options.role, poolMax(options, policy.set), log);
+  const db = openPool(config, databaseUrl, options.name, poolMax(options, policy.set), log);
   opened.push(() => db.close());
   const commit = await findCommit(config.commit, options.packageRoot);
   const parts = { config, databaseUrl, db, log, policy, role: options.name, commit };

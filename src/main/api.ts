@@ -153,6 +153,8 @@ async function openDoors(foundation: Foundation): Promise<WebDeps["doors"]> {
     registry: await loadRunbooks(),
     slackSigningSecret: config.slack.signingSecret,
     pagerdutySecrets: config.pagerduty.webhookSecrets,
+    policy: foundation.policy,
+    stop: foundation.stop,
   };
   return (app) => botRoutes(app, deps);
 }

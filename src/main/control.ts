@@ -16,11 +16,13 @@ import { followChangesTick } from "../runtime/tick/follow-changes.js";
 import { recoverDeadWorkersStep } from "../runtime/tick/recover-dead-workers.js";
 import { runSchedulesStep } from "../runtime/tick/run-schedules.js";
 import { stallAbandonedRunsTick } from "../runtime/tick/stall-abandoned-runs.js";
-import type { Tick } from "../runtime/ticker.js";
+import { sweepRunsTick } from "../runtime/tick/sweep-runs.js";
+import { tellFollowersTick } from "../runtime/tick/tell-followers.js";
+import { runTicks, type Tick } from "../runtime/ticker.js";
 import type { Caching } from "./caching.js";
 import type { Foundation } from "./foundation.js";
 import type { PolicyOrigin } from "./policy.js";
-import { createGitHost } from "./ports.js";
+import { createGitHost, createIncidents } from "./ports.js";
 import { loadRunbooks, runbookHashes } from "./runbooks.js";
 import { createSampleSources } from "./samples.js";
 
@@ -58,7 +60,7 @@ export async function startControl(
         onTransitions: createAlertAutomation({ ...foundation, registry }),
       }),
       stallAbandonedRunsTick(foundation),
-      expireApprovalsTick(foundation),
+      tellFollowersTick({ ...foundation, incidents: createIncidents(foundation) }),
       adopting,
       probationTick(foundation),
       endOverridesTick(foundation),
@@ -66,7 +68,19 @@ export async function startControl(
     ],
   });
   orchestrator.start();
-  return orchestrator;
+  const caring = new AbortController();
+  const cared = runTicks(ticksWithoutLeader(foundation), foundation, caring.signal);
+  return {
+    stop: async () => {
+      caring.abort();
+      await Promise.all([cared, orchestrator.stop()]);
+    },
+  };
+}
+
+/** A run must not stand still for as long as there is no leader; each takes what no other has in its hands. */
+function ticksWithoutLeader(foundation: Foundation): Tick[] {
+  return [sweepRunsTick(foundation), expireApprovalsTick(foundation)];
 }
 
 /** What brings published bundles into force. */

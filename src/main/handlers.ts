@@ -6,6 +6,7 @@ import { createInboundHandler } from "../bot/inbound.js";
 import type { JobHandler } from "../job/port.js";
 import type { RunbookRegistry } from "../runbook/registry.js";
 import { createAfterRun } from "../runtime/after-run.js";
+import { createApprovalsMin } from "../runtime/approvals-min.js";
 import { openPower } from "../runtime/executor/power.js";
 import { reapOrphans } from "../runtime/executor/reap.js";
 import type { Notify } from "../runtime/handler/alert.js";
@@ -53,7 +54,7 @@ export function createHandlers(
       }),
       openPower: (run, runbook) =>
         openPower({ ...foundation, ...config, ssl: config.database.ssl }, run, runbook),
-      approvalsMin: async () => 0,
+      approvalsMin: createApprovalsMin({ db, policy, registry }),
       afterRun: createAfterRun(foundation),
       reap: (runSeq) => reapOrphans({ db, log: foundation.log, reap: reapProgram }, runSeq),
     }),

@@ -56,6 +56,13 @@ export function createGitHost(foundation: Foundation): GitHost | null {
   return host && guardGitHost(host, guard);
 }
 
+/** Null: PagerDuty is not configured. */
+export function createIncidents(foundation: Foundation): Incidents | null {
+  const { incidents } = reachOutside(foundation.config);
+  const guard = createDependencyGuard({ ...foundation, board: new DependencyBoard(foundation) });
+  return incidents && guardIncidents(incidents, guard);
+}
+
 /** Null: changes cannot be proposed here. */
 export function createChangeProposer(foundation: Foundation): ProposeChange | null {
   const host = createGitHost(foundation);

@@ -3,11 +3,10 @@
 import { reapProgram } from "../adapter/reap.js";
 import type { Lane } from "../job/kinds.js";
 import { chatPosterTicks } from "../runtime/chat-poster.js";
-import { reapOrphans } from "../runtime/executor/reap.js";
 import { parentLink } from "../runtime/parent-link.js";
+import { tidyExecutorTick } from "../runtime/tick/tidy-executor.js";
 import { runTicks, type Tick } from "../runtime/ticker.js";
 import { createWorker } from "../runtime/worker.js";
-import { sweepRunRoles } from "../store/run-role.js";
 import { openCaching, ownMemory } from "./caching.js";
 import { type Foundation, leaveFollowers, ticksOfEveryProcess } from "./foundation.js";
 import { createHandlers } from "./handlers.js";
@@ -30,8 +29,6 @@ export interface WorkerProcessOptions {
 
 /** Milliseconds that running jobs get to end by themselves. None do in a process that must end: they run again elsewhere. */
 export const DRAIN_MS = 10_000;
-
-const REAP_EVERY_MS = 30_000;
 
 export async function startWorkerProcess(
   foundation: Foundation,
@@ -69,7 +66,7 @@ export async function startWorkerProcess(
   const ticks = [
     ...ticksOfEveryProcess(foundation),
     ...postingOf(foundation, ports, options.lane),
-    ...reapingOf(foundation, options.lane),
+    ...tidyingOf(foundation, options.lane),
   ];
   const watched = runTicks(ticks, foundation, watching.signal);
   const { id } = await worker.start();
@@ -87,14 +84,8 @@ export async function startWorkerProcess(
 }
 
 /** What a dead executor left is ended here: programs that still run, and roles of runs that are over. */
-function reapingOf({ db, log }: Foundation, lane: Lane): Tick[] {
-  if (lane !== "executor") return [];
-  const run = async () => {
-    await reapOrphans({ db, log, reap: reapProgram });
-    const { left } = await sweepRunRoles(db);
-    for (const why of left) log.warn("run.role-left", { why });
-  };
-  return [{ name: "reap-orphans", everyMs: REAP_EVERY_MS, run }];
+function tidyingOf(foundation: Foundation, lane: Lane): Tick[] {
+  return lane === "executor" ? [tidyExecutorTick({ ...foundation, reap: reapProgram })] : [];
 }
 
 /** What runs say in chat is posted by those who have nothing better to do than the rest of the runtime. */

@@ -81,6 +81,8 @@ export const ACCESS: Readonly<Record<string, RouteAccess>> = {
   "POST /api/v1/runs/:id/cancel": rescue("operator"),
   "POST /api/v1/runs/:id/undo": rescue("operator"),
   "GET /api/v1/locks": read("viewer"),
+  "GET /api/v1/promotions": read("viewer"),
+  "POST /api/v1/promotions/:runbook/reset": rescue("admin"),
   // Whoever is awake may stop; letting it all go on is for those who may do everything.
   "GET /api/v1/stop": read("viewer"),
   "POST /api/v1/stop": rescue("operator"),

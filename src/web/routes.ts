@@ -15,6 +15,7 @@ import { lockRoutes } from "./route/locks.js";
 import { monitoringRoutes } from "./route/monitoring.js";
 import { policyRoutes } from "./route/policy.js";
 import { policyOverrideRoutes } from "./route/policy-overrides.js";
+import { promotionRoutes } from "./route/promotions.js";
 import { queueRoutes } from "./route/queues.js";
 import { runActionRoutes } from "./route/run-actions.js";
 import { runRoutes } from "./route/runs.js";
@@ -39,6 +40,7 @@ const API: readonly Register[] = [
   runActionRoutes,
   lockRoutes,
   stopRoutes,
+  promotionRoutes,
   safeModeRoutes,
   configRoutes,
   policyRoutes,
