@@ -156,7 +156,7 @@ async function start(
   const { access } = deps.policy();
   const actor = runActorOf(request, access);
   const key = keyOf(request);
-  const idempotencyKey = key === undefined ? undefined : `${actor.name}/${key}`;
+  const idempotencyKey = key === undefined ? undefined : `${actor.name} ${key}`;
   const submitted = await submitRun(deps.db, {
     ...{ registry: deps.runbooks, access, actor, idempotencyKey, commit: deps.commit },
     ...{ runbook: body.runbook, params: body.params ?? {}, reason: body.reason },
