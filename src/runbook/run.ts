@@ -138,6 +138,11 @@ export function pinOf(contentHash: string): string {
   return `2:${contentHash}`;
 }
 
+/** SHA-256 of the file that a run is pinned to; runs of the previous version are pinned to it alone. */
+export function digestOf(pin: string): string {
+  return pin.replace(/^2:/, "");
+}
+
 /** Thrown when a run begins to wait for people: its job ends, nothing failed. */
 export class RunParked extends Error {
   override readonly name = "RunParked";

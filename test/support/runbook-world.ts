@@ -167,6 +167,8 @@ export function makeHandlerDeps(db: Database) {
     openPower: async () => ({ db, secrets: [], close: async () => {} }),
     approvalsMin: async () => 0,
     notify: async () => {},
+    afterRun: async () => {},
+    reap: async () => {},
   };
 }
 

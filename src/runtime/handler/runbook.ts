@@ -11,8 +11,8 @@ import { executeRun } from "../../runbook/execute.js";
 import type { Incidents } from "../../runbook/port.js";
 import type { RunbookRegistry } from "../../runbook/registry.js";
 import {
+  digestOf,
   isFinal,
-  pinOf,
   type Run,
   type RunEnding,
   RunParked,
@@ -24,6 +24,7 @@ import { letGoRun, startRun } from "../../store/run-leases.js";
 import { readSteps } from "../../store/run-steps.js";
 import { readRun } from "../../store/runs.js";
 import { describeHolder, type LockHolder } from "../../store/target-locks.js";
+import type { AfterRun } from "../after-run.js";
 import type { RuntimeNotify, RuntimeWord } from "../runtime-word.js";
 import { createGate, type GateDeps, isAgreed, judgeRight, notAllowed } from "./run-gate.js";
 import { openRunPorts, type RunPortsDeps } from "./run-ports.js";
@@ -37,6 +38,10 @@ export interface RunbookHandlerDeps extends RunPortsDeps, Pick<GateDeps, "approv
   readonly incidents: Incidents | null;
   /** What could not be taken back wakes a person. */
   readonly notify: RuntimeNotify;
+  /** In the transaction that ends a run: what its end says of its runbook. */
+  readonly afterRun: AfterRun;
+  /** Ends what an executor that died left of this run, before its interrupted step is judged. */
+  readonly reap: (runSeq: number) => Promise<unknown>;
 }
 
 /** Looks for its targets grow rarer the longer they are held. */
@@ -115,9 +120,7 @@ function findUnfit(
   before: readonly StepRecord[],
 ): RunEnding | null {
   const entry = registry.find(run.runbook);
-  // Without the engine's version: asked for by the previous version of this software.
-  const fits = entry && [pinOf(entry.contentHash), entry.contentHash].includes(run.contentHash);
-  if (fits) return null;
+  if (entry && entry.contentHash === digestOf(run.contentHash)) return null;
   const hasActed = actedIn(before);
   const what = entry ? `${run.runbook} has changed since` : `there is no ${run.runbook} any more`;
   return {
@@ -166,6 +169,7 @@ async function carryOut(
   const supervised = { ...deps, log: context.log };
   const supervision = await superviseRun(supervised, run, runbook, heldTargets, context.signal);
   try {
+    if (run.fence > 1) await deps.reap(run.seq);
     const opened = await openRunPorts(deps, {
       ...{ run, runbook, context },
       gate: createGate(deps, run, runbook),
@@ -188,14 +192,15 @@ async function carryOut(
 }
 
 async function finish(
-  { db, notify }: RunbookHandlerDeps,
+  { db, notify, afterRun }: RunbookHandlerDeps,
   context: JobContext,
   run: Run,
   ending: RunEnding,
 ): Promise<Run> {
   await db.transaction(async (tx) => {
-    const isOurs = await finishRun(tx, run, ending);
-    if (isOurs && ending.undone === "failed") await notify(tx, wordOfFailedUndo(run, ending));
+    if (!(await finishRun(tx, run, ending))) return;
+    if (ending.undone === "failed") await notify(tx, wordOfFailedUndo(run, ending));
+    await afterRun(tx, run);
   });
   const ended = await readRun(db, run.id);
   // Somebody else holds it: what they make of it is theirs to tell.
