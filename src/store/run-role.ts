@@ -67,6 +67,8 @@ export async function dropRunRole(sql: Sql, name: string): Promise<void> {
 interface Ground {
   /** Roles belong to the whole server, so their names say whose they are. */
   readonly oid: number;
+  /** Our own, which is the owner of what we make. */
+  readonly user: string;
   readonly mayCreate: boolean;
   /** By the server's clock, in UTC. */
   readonly until: string;
@@ -76,7 +78,7 @@ interface Ground {
 
 async function readGround(sql: Sql, lifeMs: number): Promise<Ground> {
   const { rows } = await sql.query<Ground>(
-    `SELECT d.oid, (SELECT r.rolsuper OR r.rolcreaterole FROM pg_roles r WHERE r.rolname = current_user) AS "mayCreate",
+    `SELECT d.oid, current_user AS user, (SELECT r.rolsuper OR r.rolcreaterole FROM pg_roles r WHERE r.rolname = current_user) AS "mayCreate",
        to_char((clock_timestamp() + $1 * interval '1 ms') AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"+00"') AS until,
        (SELECT max(id) FROM control.migration) AS schema
      FROM pg_database d WHERE d.datname = current_database()`,
@@ -116,8 +118,9 @@ async function missingOf(
   return [...wanted].filter(([name]) => !there.has(name));
 }
 
-function capabilityRole({ oid, schema }: Ground, capability: Capability): string {
-  const granted = `${schema}\n${grantStatements(capability, "role")}`;
+/** Only who made a role may make others members of it: another database user makes its own. */
+function capabilityRole({ oid, schema, user }: Ground, capability: Capability): string {
+  const granted = `${schema}\n${user}\n${grantStatements(capability, "role")}`;
   const digest = createHash("sha256").update(granted).digest("hex").slice(0, 8);
   return asIdentifier(`algobrain_${oid}_cap_${capability.replaceAll(/[:-]/g, "_")}_${digest}`);
 }

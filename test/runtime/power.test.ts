@@ -470,6 +470,49 @@ describe("the role of a run", () => {
   });
 });
 
+describe("a database user that is no superuser, and may create roles", () => {
+  const owner = `owner_${process.pid}`;
+  const OURS = `
+    FOR it IN SELECT format('%s %s', CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::regclass) AS name
+        FROM pg_class c LEFT JOIN pg_depend d ON d.objid = c.oid AND d.deptype = 'i' AND d.refclassid = 'pg_class'::regclass
+        WHERE c.relnamespace IN ('public'::regnamespace, 'control'::regnamespace) AND c.relkind IN ('r', 'p')
+      UNION ALL SELECT 'FUNCTION ' || p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'control'::regnamespace
+      UNION ALL SELECT 'SCHEMA control' UNION ALL SELECT 'SCHEMA public'`;
+
+  test("gives runs their roles all the same, as on a server that somebody else keeps", async () => {
+    await ground.db.query(`CREATE ROLE ${owner} LOGIN CREATEROLE PASSWORD 'owner-password';
+      DO $$ DECLARE it record; BEGIN ${OURS}
+      LOOP EXECUTE format('ALTER %s OWNER TO ${owner}', it.name); END LOOP; END $$`);
+    const url = new URL(ground.url);
+    url.username = owner;
+    url.password = "owner-password";
+    const db = openDatabase({
+      url: url.toString(),
+      poolMax: 2,
+      ssl: false,
+      applicationName: "test",
+    });
+    const seq = await failedJob();
+    try {
+      const run = await startedRun();
+      const opened = await openPower(deps({ db }), run, declare(["jobs:read", "jobs:retry"]));
+      await retryJob(heldBy(opened.db, run), { seq, actor: "ann", reason: "asked" });
+      await expect(opened.db.query("SELECT * FROM control.policy_bundle")).rejects.toMatchObject(
+        REFUSED,
+      );
+      await opened.close();
+      expect(await roleExists(opened.power.role)).toBe(false);
+      expect(await statusOf(seq)).toBe("pending");
+      expect(await verifyAudit(ground.db)).toMatchObject({ ok: true });
+    } finally {
+      await db.close();
+      await ground.db.query(
+        `REASSIGN OWNED BY ${owner} TO CURRENT_USER; DROP OWNED BY ${owner}; DROP ROLE ${owner}`,
+      );
+    }
+  });
+});
+
 describe("a server that gives us no roles", () => {
   const withPlainUser = async (work: (db: TestDatabase["db"]) => Promise<void>) => {
     const user = `plain_${process.pid}`;
