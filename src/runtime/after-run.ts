@@ -2,13 +2,12 @@
  * What the end of a run says of its runbook: trust earned or lost, a breaker that opens. In the transaction that ends
  * the run. What ends a run elsewhere (its lease, a person) is found when the runbook is next asked for.
  */
-import type { PromotionLevel } from "../policy/automation.js";
 import type { PolicySet } from "../policy/policy.js";
-import { higherOf } from "../runbook/promotion.js";
 import type { Run } from "../runbook/run.js";
 import { settleBreaker } from "../store/automation-breaker.js";
 import type { Sql } from "../store/database.js";
 import { settleTrust } from "../store/promotions.js";
+import { subjectOf } from "../store/trust-list.js";
 import type { RuntimeNotify } from "./runtime-word.js";
 
 export interface AfterRunDeps {
@@ -27,11 +26,7 @@ export function createAfterRun({ policy, notify }: AfterRunDeps): AfterRun {
     if (run.undoOf !== null || (run.dryRun && !run.isDrill)) return;
     const { automation, healing } = policy();
     const { promotion, breakerAfter } = healing.automation;
-    const subject = {
-      runbook: run.runbook,
-      pin: run.contentHash,
-      grant: grantOf(run.runbook, automation),
-    };
+    const subject = subjectOf(run.runbook, run.contentHash, automation);
     const { change, level, reason } = await settleTrust(tx, subject, promotion);
     if (change === "lost") await notify(tx, wordOfLost(run, level, reason));
     if (run.automation === null) return;
@@ -41,14 +36,6 @@ export function createAfterRun({ policy, notify }: AfterRunDeps): AfterRun {
 }
 
 type Ended = Pick<Run, "id" | "runbook">;
-
-/** Several automations may start it: the most that one of them is given. */
-function grantOf(runbook: string, automation: PolicySet["automation"]): PromotionLevel {
-  return automation
-    .filter((one) => one.runbook === runbook)
-    .map(({ trust }): PromotionLevel => trust?.level ?? "manual")
-    .reduce(higherOf, "manual");
-}
 
 function wordOfLost({ id, runbook }: Ended, level: string, reason: string) {
   const follows =
