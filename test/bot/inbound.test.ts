@@ -119,24 +119,32 @@ describe("an incident", () => {
       expect(incidents.notes).toEqual([]);
     }));
 
-  test("in a storm does not start a run each: the rest are told that a person is needed", () =>
+  test("in a storm does not start a run each: the rest join the first, and are told when it has ended", () =>
     withDatabase(async (db) => {
       const { receive, incidents } = open(db);
-      await Promise.all(["Q1", "Q2", "Q3", "Q4"].map((id) => receive(incident(id))));
+      const all = await Promise.all(["Q1", "Q2", "Q3", "Q4"].map((id) => receive(incident(id))));
       expect(await listRuns(db, 9)).toHaveLength(1);
-      expect(incidents.notes).toHaveLength(3);
-      expect(incidents.notes[0]?.text).toMatch(/^No runbook was started.* A person is needed\.$/);
+      const folded = all.filter(({ result }) => JSON.stringify(result).includes("folded: run-1 "));
+      expect(folded).toHaveLength(3);
+      expect(incidents.notes).toEqual([]);
       expect(await audit(db)).toHaveLength(4);
     }));
 
-  test("within the cool-down of an ended run starts nothing", () =>
+  test("within the cool-down of an ended run starts nothing, and its note says that a person is needed", () =>
     withDatabase(async (db) => {
-      const { receive } = open(db);
+      const { receive, incidents } = open(db);
       await receive(incident("Q1"));
-      await db.query("UPDATE control.run SET status = 'succeeded'");
+      const end = (ago: string) =>
+        db.query(
+          `UPDATE control.run SET status = 'succeeded', started_at = now(), ended_at = now() - interval '${ago}'`,
+        );
+      await end("0 s");
       const { result } = await receive(incident("Q2"));
-      expect(result).toMatchObject({ outcome: expect.stringContaining("it may run once in 1m") });
-      await db.query("UPDATE control.run SET requested_at = now() - interval '61 seconds'");
+      expect(result).toMatchObject({
+        outcome: expect.stringContaining("the next run may follow after 1m"),
+      });
+      expect(incidents.notes[0]?.text).toMatch(/^No runbook was started.* A person is needed\.$/);
+      await end("61 s");
       expect((await receive(incident("Q3"))).result).toMatchObject({ status: "handled" });
     }));
 
