@@ -204,17 +204,15 @@ const findTooMany: Rule = ({ asked: { targets }, budget: { targetsMax } }) =>
 
 const findCoolDown: Rule = (given) => {
   const { asked, budget, nowMs } = given;
-  const own = ofRunbook(given).filter(
-    (run) => overlap(run.targets, asked.targets) || run.targets.length + asked.targets.length === 0,
-  );
-  for (const run of own) {
+  for (const run of ofRunbook(given).filter((one) => isAboutSame(one, asked))) {
     const failed = isFailed(run);
-    const quietMs = isOpen(run) ? 0 : nowMs - quietSince(run);
+    const quietMs = isOpen(run) ? 0 : Math.max(0, nowMs - quietSince(run));
     const neededMs = failed ? budget.cooldownAfterFailureMs : budget.cooldownMs;
     if (quietMs >= neededMs) continue;
+    const ended = `${failed ? "did not succeed" : "ended"} ${formatAge(quietMs)} ago`;
     return {
       reason: failed ? "cooling-down-after-failure" : "cooling-down",
-      sentence: `${run.id} ${failed ? `${run.status === "succeeded" ? "was not verified" : run.status}` : isOpen(run) ? "is at work" : "ended"} ${formatAge(Math.max(0, quietMs))} ago, and ${asked.automation.runbook} keeps away from it for ${formatDuration(neededMs)}${failed ? " after a failure" : ""}`,
+      sentence: `${run.id} ${isOpen(run) ? "is at work" : ended}, and the next run may follow after ${formatDuration(neededMs)}`,
     };
   }
   return null;
