@@ -1,0 +1,123 @@
+/**
+ * An executor in a process of its own that reaches, with a run each, the five points between which a kill may fall,
+ * and stays there: whoever kills it then leaves every one of them as it is at that moment.
+ */
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import { createPagerDutyIncidents } from "../../src/adapter/pagerduty.js";
+import { reapProgram } from "../../src/adapter/reap.js";
+import { createShell } from "../../src/adapter/shell.js";
+import { systemClock } from "../../src/base/clock.js";
+import { silentLogger } from "../../src/base/log.js";
+import type { RunbookRegistry } from "../../src/runbook/registry.js";
+import { reapOrphans } from "../../src/runtime/executor/reap.js";
+import { processKey } from "../../src/runtime/process-key.js";
+import { type Database, openDatabase } from "../../src/store/database.js";
+import { makeRegistry, makeRunbook, workOn } from "./runbook-world.js";
+
+export const POINTS = [
+  "intent written",
+  "process started",
+  "process ended",
+  "result written",
+  "notice posted",
+] as const;
+export type CrashPoint = (typeof POINTS)[number];
+
+export interface CrashPlace {
+  readonly databaseUrl: string;
+  /** Each effect of a run is a line in a file of its point here. */
+  readonly folder: string;
+  readonly pagerduty: { readonly apiUrl: string; readonly token: string };
+  /** By their point. */
+  readonly runs: Readonly<Record<string, string>>;
+}
+
+export function effectsFile(folder: string, point: string): string {
+  return join(folder, point.replaceAll(" ", "-"));
+}
+
+/** Touched when a point is reached that leaves no other trace. */
+export function reachedFile(folder: string, point: string): string {
+  return `${effectsFile(folder, point)}.reached`;
+}
+
+const never = () => new Promise<never>(() => {});
+
+/** The same on both sides: a run is pinned to the digest of its runbook. `stays`: in the process that is to be killed. */
+export function crashRunbooks(folder: string, stays: boolean): RunbookRegistry {
+  return makeRegistry(...POINTS.map((point) => crashRunbook(folder, point, stays)));
+}
+
+function crashRunbook(folder: string, point: CrashPoint, stays: boolean) {
+  const file = effectsFile(folder, point);
+  const stayAt = async (here: CrashPoint) => {
+    if (!stays || here !== point) return;
+    appendFileSync(reachedFile(folder, point), "here\n");
+    await never();
+  };
+  // The program lives on when its executor is killed, until somebody ends it.
+  const rest = point === "process started" ? "sleep 300" : "true";
+  const runbook = makeRunbook(point.replaceAll(" ", "-"), {
+    steps: [
+      {
+        name: "press the button",
+        repeat: "never",
+        run: async ({ shell }) => {
+          await stayAt("intent written");
+          await shell.run(["sh", "-c", `echo pressed >> '${file}'; ${rest}`]);
+          await stayAt("process ended");
+          return "pressed";
+        },
+      },
+    ],
+    verify: {
+      withinMs: () => 60_000,
+      everyMs: 10,
+      check: async () => {
+        await stayAt("result written");
+        return { state: "passed", text: "the lamp glows" };
+      },
+    },
+  });
+  return { ...runbook, touches: { database: [], programs: ["sh"] } };
+}
+
+/** Works on a run as an executor does, with the real shell and the real client of PagerDuty. */
+export function workOnCrash(
+  db: Database,
+  place: Omit<CrashPlace, "runs">,
+  runId: string,
+  stays: boolean,
+) {
+  const { folder, pagerduty } = place;
+  const incidents = createPagerDutyIncidents(pagerduty);
+  const world = {
+    ...{ db, registry: crashRunbooks(folder, stays) },
+    shell: createShell({ redact: (text) => text, keyOf: processKey }),
+    incidents: {
+      ...incidents,
+      addNote: async (...[id, text, marker, signal]: Parameters<typeof incidents.addNote>) => {
+        await incidents.addNote(id, text, marker, signal);
+        if (stays && marker.endsWith(":succeeded")) {
+          appendFileSync(reachedFile(folder, "notice posted"), "here\n");
+          await never();
+        }
+      },
+    },
+    other: {
+      reap: (seq: number) => reapOrphans({ db, log: silentLogger, reap: reapProgram }, seq),
+    },
+  };
+  return workOn(world, runId);
+}
+
+const { TEST_CRASH_PLACE: given } = process.env;
+if (given !== undefined) {
+  const place = JSON.parse(given) as CrashPlace;
+  const url = place.databaseUrl;
+  const db = openDatabase({ url, poolMax: 10, applicationName: "test-crash", ssl: false });
+  await Promise.all(Object.values(place.runs).map((id) => workOnCrash(db, place, id, true)));
+  // Nobody comes here: it is killed before. Without this the clock would be unused where all have ended.
+  await systemClock.sleep(0);
+}
