@@ -28,14 +28,14 @@ test("each library has one owner", () => {
   expect(formatFindings(product.flatMap(findForeignLibraries))).toBe("");
 });
 
-test("no process loads the clients of GitHub and AWS before it speaks to them", () => {
+test("a worker process loads no web server, nobody a client before it speaks to the other side, and typebox nobody", () => {
   const loaded = loadedFrom("src/main.ts", product);
   expect(loaded).toContain("src/adapter/github.ts");
   expect(loaded).toContain("pg");
-  const heavy = /^@(octokit|aws-sdk)\//;
+  const heavy = /^(@?fastify|jose|typebox|@(octokit|aws-sdk|slack|pagerduty))(\/|$)/;
   expect(
     loaded.filter((one) => heavy.test(one)),
-    "import it late: await import(…)",
+    "import it late: await import(…); of typebox only types, and Type from src/base/type.ts",
   ).toEqual([]);
 });
 

@@ -1,4 +1,5 @@
 /** Findings of a schema → problems at the offending key or value, in words: found X, expected Y. */
+
 import type { TSchema } from "typebox";
 import { formatDuration, parseDuration } from "../../base/duration.js";
 import type { Problem } from "../../base/problem.js";

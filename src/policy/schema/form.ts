@@ -1,7 +1,8 @@
 /** The vocabulary that the schemas share: closed maps, names, durations, and the patterns behind them. */
-import { Type } from "typebox";
+
 import type { JsonObject } from "../../base/json.js";
 import { closed } from "../../base/schema.js";
+import { Type } from "../../base/type.js";
 
 /** Patterns and what a person should read when one does not match (`check/shape.ts`). */
 export const PATTERNS = {

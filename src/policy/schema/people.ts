@@ -1,6 +1,7 @@
 /** What routes.yaml, access.yaml, automation.yaml and the runbook catalogue may say. */
-import { Type } from "typebox";
+
 import { closed } from "../../base/schema.js";
+import { Type } from "../../base/type.js";
 import { DOORS, ROLES } from "../policy.js";
 import { byName, Duration, PATTERNS, Params, Whole } from "./form.js";
 
