@@ -3,8 +3,7 @@
  * of its own. The schema is migrated once, into a template that each test clones.
  */
 import { randomBytes } from "node:crypto";
-import { chmod, mkdtemp, rm, statfs } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { startEmbeddedPostgres } from "../../src/adapter/embedded-postgres.js";
@@ -12,6 +11,7 @@ import { silentLogger } from "../../src/base/log.js";
 import { type Database, openDatabase } from "../../src/store/database.js";
 import { migrate } from "../../src/store/migrate.js";
 import { readMigrationFiles } from "../../src/store/migration-files.js";
+import { quickestFolder } from "./quickest-folder.js";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -20,10 +20,6 @@ declare module "vitest" {
     databaseTemplate: string;
   }
 }
-
-const IN_MEMORY = "/dev/shm";
-/** A run uses less than a tenth of it: databases that are dropped at once, and a log that is cut at 1 GB. */
-const ROOM_BYTES = 4 * 1024 ** 3;
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await findServer();
@@ -59,15 +55,6 @@ async function findServer(): Promise<{ url: string; stop(): Promise<void> }> {
       await rm(home, { recursive: true, force: true });
     },
   };
-}
-
-/** In memory where there is room: a clone is some hundred files that are made, read once and thrown away. */
-async function quickestFolder(): Promise<string> {
-  const free = await statfs(IN_MEMORY).then(
-    ({ bavail, bsize }) => bavail * bsize,
-    () => 0, // There is none: not Linux, or a bare container.
-  );
-  return free >= ROOM_BYTES ? IN_MEMORY : tmpdir();
 }
 
 async function migrateTemplate(url: string): Promise<void> {
