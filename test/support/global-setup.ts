@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { startEmbeddedPostgres } from "../../src/adapter/embedded-postgres.js";
@@ -22,6 +23,25 @@ declare module "vitest" {
 }
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const scratch = await mkdtemp(join(await quickestFolder(), "algobrain-tests-"));
+  // As /tmp: when root runs the tests, another account runs the database servers.
+  await chmod(scratch, 0o1777);
+  // For this process and all that it starts: whatever makes a temporary folder makes it there.
+  process.env.TMPDIR = scratch;
+  const removeScratch = () => rm(scratch, { recursive: true, force: true });
+  try {
+    const close = await provideDatabases(project);
+    return async () => {
+      await close();
+      await removeScratch();
+    };
+  } catch (error) {
+    await removeScratch();
+    throw error;
+  }
+}
+
+async function provideDatabases(project: TestProject): Promise<() => Promise<void>> {
   const server = await findServer();
   const template = `algobrain_template_${randomBytes(6).toString("hex")}`;
   try {
@@ -44,16 +64,13 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 async function findServer(): Promise<{ url: string; stop(): Promise<void> }> {
   const url = process.env.TEST_DATABASE_URL;
   if (url) return { url, stop: async () => {} };
-  const home = await mkdtemp(join(await quickestFolder(), "algobrain-test-db-"));
+  const home = await mkdtemp(join(tmpdir(), "algobrain-test-db-"));
   // When root runs the tests, another account runs the server: it must be able to enter.
   await chmod(home, 0o755);
   const embedded = await startEmbeddedPostgres({ home, log: silentLogger, disposable: true });
   return {
     url: embedded.url,
-    stop: async () => {
-      await embedded.stop();
-      await rm(home, { recursive: true, force: true });
-    },
+    stop: () => embedded.stop(),
   };
 }
 

@@ -1,13 +1,13 @@
 /** A private ALGOBRAIN_HOME, and what stands in it about its embedded database server. */
 import { chmodSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { quickestFolder } from "./quickest-folder.js";
 import { isAlive } from "./service.js";
 import { until } from "./until.js";
 
 /** Lends a new home, and leaves neither files nor a database server of it behind. */
 export async function withHome(test: (home: string) => Promise<void>): Promise<void> {
-  const home = realpathSync(mkdtempSync(join(await quickestFolder(), "algobrain-home-")));
+  const home = realpathSync(mkdtempSync(join(tmpdir(), "algobrain-home-")));
   // When root runs the tests, another account runs the server: it must be able to enter.
   chmodSync(home, 0o755);
   try {
