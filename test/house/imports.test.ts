@@ -39,6 +39,17 @@ test("a worker process loads no web server, nobody a client before it speaks to 
   ).toEqual([]);
 });
 
+test("a check of policies loads what parses YAML and schedules, and nothing else of others", () => {
+  const loaded = ["src/cli.ts", "src/cli/policy.ts", "src/cli/policy/check.ts"].flatMap((start) =>
+    loadedFrom(start, product),
+  );
+  const foreign = loaded.filter((one) => !/^(src\/|node:)/.test(one));
+  expect([...new Set(foreign)].sort(), "each costs every call its time").toEqual([
+    "croner",
+    "js-yaml",
+  ]);
+});
+
 /** Files and libraries that are there once a file is imported: ten megabytes a worker are much. */
 function loadedFrom(start: string, files: readonly SourceFile[]): string[] {
   const byPath = new Map(files.map((file) => [file.path, file]));
