@@ -7,10 +7,8 @@ import { systemClock } from "./base/clock.js";
 import type { Logger } from "./base/log.js";
 import { type Close, openInOrder } from "./base/open-in-order.js";
 import type { Lane } from "./job/kinds.js";
-import { startApi } from "./main/api.js";
 import { whenDatabaseAnswers } from "./main/await-database.js";
 import { openCaching } from "./main/caching.js";
-import { startControl } from "./main/control.js";
 import {
   createProcessLog,
   type Foundation,
@@ -180,6 +178,7 @@ function awaitPolicy(
   return whenDatabaseAnswers(() => readPublished(db), { clock: systemClock, log, ending });
 }
 
+/** What only some roles have is loaded late: a worker is started again often, and loads no web server. */
 async function openParts(
   options: RuntimeOptions,
   foundation: Foundation,
@@ -208,10 +207,12 @@ async function openParts(
   const caching = await openCaching(foundation, role);
   opened.push(() => caching.close());
   if (role === "all" || role === "orchestrator") {
+    const { startControl } = await import("./main/control.js");
     const control = await startControl(foundation, { caching, origin, ...options });
     opened.push(() => control.stop());
   }
   if (role === "orchestrator") return null;
+  const { startApi } = await import("./main/api.js");
   const api = await startApi(foundation, { caching, origin, ...options });
   opened.push(() => api.stop());
   return api.url;

@@ -3,8 +3,7 @@
  * makes up for its gaps: HTTP errors that do not reject, time-outs that abort nothing, an events call
  * that cannot leave its host (docs/decisions/0007-pagerduty-events-are-our-own-request.md).
  */
-
-import { api } from "@pagerduty/pdjs";
+import type { api } from "@pagerduty/pdjs";
 import type { Delivered, Delivery, Notifier } from "../alert/port.js";
 import { Fault, fault } from "../base/fault.js";
 import { isJsonObject, type JsonObject } from "../base/json.js";
@@ -150,8 +149,11 @@ async function rest(
   data?: object,
 ): Promise<JsonObject> {
   const timeoutMs = options.timeoutMs ?? TIMEOUT_MS;
+  // Loaded when PagerDuty is first spoken to: most processes never do.
+  const pagerduty = await import("@pagerduty/pdjs");
   const deadline = AbortSignal.timeout(timeoutMs);
-  const response = await api({ token: options.token })
+  const response = await pagerduty
+    .api({ token: options.token })
     [method](path, {
       // The endpoint alone would go to a fixed host by https.
       url: `${options.apiUrl ?? API_URL}${path}`,

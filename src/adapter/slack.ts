@@ -1,11 +1,5 @@
 /** Slack's Web API: messages in, faults out. The only file that knows `@slack/web-api`. */
-import {
-  LogLevel,
-  WebAPIHTTPError,
-  WebAPIPlatformError,
-  WebAPIRateLimitedError,
-  WebClient,
-} from "@slack/web-api";
+import type { WebAPIPlatformError, WebClient } from "@slack/web-api";
 import type { Delivered, Delivery, Notifier } from "../alert/port.js";
 import { errorMessage, Fault, fault } from "../base/fault.js";
 import { toSlack } from "../message/slack-blocks.js";
@@ -32,6 +26,8 @@ export interface Slack {
   readonly chat: Chat;
   readonly notifier: Notifier;
 }
+
+type Library = typeof import("@slack/web-api");
 
 const TIMEOUT_MS = 10_000;
 
@@ -92,10 +88,12 @@ async function call(
   method: string,
   body: Record<string, unknown>,
 ): Promise<Record<string, unknown>> {
+  // Loaded when Slack is first spoken to: most processes never do.
+  const library = await import("@slack/web-api");
   try {
-    return { ...(await clientFor(options, signal).apiCall(method, body)) };
+    return { ...(await clientFor(library, options, signal).apiCall(method, body)) };
   } catch (error) {
-    throw toSlackFault(error);
+    throw toSlackFault(error, library);
   }
 }
 
@@ -103,13 +101,17 @@ async function call(
  * One client a call: it takes no signal, but its `fetch` can. No retries: it would post again after a
  * time-out and pause every other call on a 429; our outbox does that better. No console logging.
  */
-function clientFor(options: SlackOptions, signal: AbortSignal): WebClient {
+function clientFor(
+  { LogLevel, WebClient }: Library,
+  options: SlackOptions,
+  signal: AbortSignal,
+): WebClient {
   return new WebClient(options.token, {
     ...(options.apiUrl ? { slackApiUrl: options.apiUrl } : {}),
     retryConfig: { retries: 0 },
     rejectRateLimitedCalls: true,
     allowAbsoluteUrls: false,
-    logger: SILENT,
+    logger: { ...SILENT, getLevel: () => LogLevel.ERROR },
     fetch: async (url, init) => {
       const request: HttpRequest = {
         system: "SLACK",
@@ -132,7 +134,6 @@ const SILENT = {
   warn: () => {},
   error: () => {},
   setLevel: () => {},
-  getLevel: () => LogLevel.ERROR,
   setName: () => {},
 };
 
@@ -159,7 +160,8 @@ const PASSING = new Set([
   "request_timeout",
 ]);
 
-function toSlackFault(error: unknown): Fault {
+function toSlackFault(error: unknown, library: Library): Fault {
+  const { WebAPIHTTPError, WebAPIPlatformError, WebAPIRateLimitedError } = library;
   if (error instanceof WebAPIPlatformError) return platformFault(error);
   if (error instanceof WebAPIRateLimitedError) {
     return fault.waiting("SLACK_RATE_LIMITED", "Slack asked us to slow down", {

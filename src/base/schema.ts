@@ -1,5 +1,5 @@
 /** The one place that knows ajv: a JSON Schema (made with typebox) becomes a function that finds all faults. */
-import { Ajv, type ErrorObject } from "ajv";
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import type { Static, TSchema } from "typebox";
 
 /** Unknown keys are refused: a typing error is not a wish. */
@@ -30,11 +30,13 @@ const ajv = new Ajv({
   code: { optimize: false },
 });
 
-/** Compiles once; keep the result. */
+/** Compiles once, when it is first asked: most processes never ask most of them. Keep the result. */
 export function compileSchema<S extends TSchema>(schema: S): CompiledSchema<Static<S>> {
-  const validate = ajv.compile(schema);
-  const check = (value: unknown): SchemaFinding[] =>
-    validate(value) ? [] : (validate.errors ?? []).map(toFinding);
+  let compiled: ValidateFunction | null = null;
+  const check = (value: unknown): SchemaFinding[] => {
+    compiled ??= ajv.compile(schema);
+    return compiled(value) ? [] : (compiled.errors ?? []).map(toFinding);
+  };
   return { check, fits: (value): value is Static<S> => check(value).length === 0 };
 }
 

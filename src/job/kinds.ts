@@ -3,6 +3,7 @@
  * `notice` and `inbound` are internal: own slots, never paused, never stopped by safe mode, outside
  * caps, queue metrics and healing rates (design 8.3). Tests and benchmarks register their own.
  */
+
 import type { TSchema } from "typebox";
 import { type CompiledSchema, compileSchema, type SchemaFinding } from "../base/schema.js";
 

@@ -2,8 +2,10 @@
  * What the payload of the internal kinds looks like. The public kinds' schemas stand with their
  * handlers (workload/payloads, runtime/handler/system-kinds); all of them make one registry in main.
  */
-import { type Static, Type } from "typebox";
+
+import type { Static } from "typebox";
 import { closed } from "../base/schema.js";
+import { Type } from "../base/type.js";
 import type { KindSpec } from "./kinds.js";
 
 const rowId = (description: string) => Type.Integer({ minimum: 1, description });

@@ -2,8 +2,10 @@
  * What a runbook file is made of: data plus small steps. Everything a runbook may touch is handed in, so
  * it is recorded, bounded, redacted and replaceable; a runbook imports this file and nothing else.
  */
-import { type Static, type TObject, Type } from "typebox";
+
+import type { Static, TObject } from "typebox";
 import type { Json, JsonObject } from "../base/json.js";
+import { Type } from "../base/type.js";
 import { type JobStatus, parseJobId } from "../job/job.js";
 import { PUBLIC_KINDS } from "../job/kinds.js";
 import { mayMove } from "../job/transition.js";

@@ -1,4 +1,5 @@
 /** Is this request well formed? Pure: a name and parameters become a checked request, or every problem at once. */
+
 import type { TSchema } from "typebox";
 import type { Json, JsonObject } from "../base/json.js";
 import { type CompiledSchema, compileSchema, type SchemaFinding } from "../base/schema.js";

@@ -56,7 +56,8 @@ export class Backlog {
 
   async #claim(sql: Sql, claim: ClaimOptions): Promise<ClaimedJob[]> {
     const startMs = this.#monotonicMs();
-    const jobs = await claimJobs(sql, claim);
+    const isBacklog = claim.kinds.some(({ kind }) => this.#marks.has(kind));
+    const jobs = await claimJobs(sql, { ...claim, isBacklog });
     this.#note({ claim, jobs, tookMs: this.#monotonicMs() - startMs });
     return jobs;
   }

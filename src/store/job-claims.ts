@@ -33,6 +33,8 @@ export interface ClaimOptions {
   readonly max: number;
   /** Public kinds that safe mode lets through; internal kinds always pass (X-13). */
   readonly safeModeKinds: readonly string[];
+  /** There are many jobs to choose from: the claim before found as many as it wanted. */
+  readonly isBacklog?: boolean;
 }
 
 const RANK = rankOf("jobs");
@@ -44,14 +46,15 @@ const RANK_NOW = `date_part('epoch', now() - ${EPOCH})`;
  * By ctid and nothing else: the rows are locked, so it cannot change, and no plan can look them up in a worse way.
  * A condition on the status would offer the index of runnable rows to a planner whose statistics know of none.
  */
-const CLAIM = `
+const claimText = (value: (place: number) => string) => `
 WITH open AS (
-  SELECT w.kind, least(w.room, $3) AS room, w.rank, ${EPOCH} + make_interval(secs => w.due) AS due, w.seq
-  FROM unnest($1::text[], $2::int[], $7::float8[], $8::float8[], $9::bigint[]) AS w(kind, room, rank, due, seq)
-  WHERE w.kind = ANY ($5) OR (
+  SELECT w.kind, least(w.room, ${value(3)}::int) AS room, w.rank, ${EPOCH} + make_interval(secs => w.due) AS due, w.seq
+  FROM unnest(${value(1)}::text[], ${value(2)}::int[], ${value(7)}::float8[], ${value(8)}::float8[], ${value(9)}::bigint[])
+    AS w(kind, room, rank, due, seq)
+  WHERE w.kind = ANY (${value(5)}::text[]) OR (
     NOT EXISTS (SELECT FROM control.queue_pause p
                 WHERE p.job_type IN (w.kind, '*') AND (p.expires_at IS NULL OR p.expires_at > now()))
-    AND (w.kind = ANY ($6) OR NOT (SELECT active FROM control.safe_mode)))
+    AND (w.kind = ANY (${value(6)}::text[]) OR NOT (SELECT active FROM control.safe_mode)))
 )
 UPDATE public.jobs SET status = 'running', worker_id = $4, fence = fence + 1, started_at = now(),
   attempts = attempts + 1, attempts_total = attempts_total + 1
@@ -64,10 +67,19 @@ WHERE ctid = ANY (ARRAY(
     LIMIT open.room
     FOR UPDATE SKIP LOCKED
   ) due
-  ORDER BY due.rank, due.scheduled_at, due.seq LIMIT $3))
+  ORDER BY due.rank, due.scheduled_at, due.seq LIMIT ${value(3)}::int))
 RETURNING seq, job_type AS kind, payload, attempts AS attempt, fence, crash_count AS "crashCount",
   (date_part('epoch', created_at) * 1000)::bigint AS "createdMs", ${RANK} AS rank,
   date_part('epoch', scheduled_at - ${EPOCH}) AS "dueS"`;
+
+/** Planned anew for each claim: what was the best way through a short queue need not be through a long one. */
+const CLAIM_FROM_BACKLOG = claimText((place) => `$${place}`);
+
+/**
+ * Planned once: planning takes longer than the look itself. A value behind a SELECT of its own tells the planner
+ * nothing, so knowing it promises no better plan, and after five executions the server keeps the one it has.
+ */
+const CLAIM_FEW = claimText((place) => `(SELECT $${place})`);
 
 /** Numbers, because texts of times are made and read for each of many rows. */
 type ClaimedRow = Omit<ClaimedJob, "id" | "createdAt"> & { readonly createdMs: number };
@@ -93,7 +105,9 @@ export async function claimJobs(sql: Sql, options: ClaimOptions): Promise<Claime
     from.map(({ dueS }) => dueS),
     from.map(({ seq }) => seq),
   ];
-  const { rows } = await sql.query<ClaimedRow>(CLAIM, values, "claim-jobs");
+  const { rows } = options.isBacklog
+    ? await sql.query<ClaimedRow>(CLAIM_FROM_BACKLOG, values, "claim-from-backlog")
+    : await sql.query<ClaimedRow>(CLAIM_FEW, values, "claim-few");
   return rows.sort((a, b) => a.rank - b.rank || a.seq - b.seq).map(toClaimedJob);
 }
 

@@ -1,5 +1,5 @@
 /** Attempts at a job as the API shows them, in the columns of `control.job_attempt` (BQ-wrk-04). */
-import { Type } from "typebox";
+import { Type } from "../base/type.js";
 import type { Attempt } from "../store/job-attempts.js";
 
 const Time = Type.String({ format: "date-time" });

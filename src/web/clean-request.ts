@@ -1,4 +1,5 @@
 /** Removing finished jobs of one queue or of all: the same reading, the same answer (EP-11, EP-14). */
+
 import type { Static } from "typebox";
 import { DAY_MS } from "../base/duration.js";
 import { type CleanCounts, cleanJobs, countCleanable } from "../store/clean.js";

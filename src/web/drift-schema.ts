@@ -1,5 +1,5 @@
 /** What is in force, and what holds against it, in the shapes of /health. */
-import { Type } from "typebox";
+import { Type } from "../base/type.js";
 import type { PolicySummary } from "../store/policy-summary.js";
 import { Nullable, Time } from "./schema.js";
 

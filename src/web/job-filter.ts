@@ -1,6 +1,8 @@
 /** How callers say which jobs they mean, in the query of the list and in the body of a bulk act (EP-04). */
-import { type Static, Type } from "typebox";
+
+import type { Static } from "typebox";
 import { parseInstant } from "../base/instant.js";
+import { Type } from "../base/type.js";
 import { JOB_STATUSES, type JobStatus, parseJobId } from "../job/job.js";
 import type { JobFilter } from "../store/job-filter.js";
 import { misfit, type RequestPlace } from "./problem.js";

@@ -1,5 +1,6 @@
 /** Bundles and the policy in force as the API shows them. */
-import { type Static, Type } from "typebox";
+import type { Static } from "typebox";
+import { Type } from "../base/type.js";
 import { BUNDLE_STATUSES, type StoredBundle } from "../store/policy-bundles.js";
 import type { PolicyState } from "../store/policy-state.js";
 import { Nullable, Time } from "./schema.js";

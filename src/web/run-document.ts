@@ -1,5 +1,6 @@
 /** A run as the API shows it. */
-import { type Static, Type } from "typebox";
+import type { Static } from "typebox";
+import { Type } from "../base/type.js";
 import { RUN_STATUSES, type Run, type RunLine, type StepRecord } from "../runbook/run.js";
 import type { KeptApproval } from "../store/approval-requests.js";
 import type { LockHolder } from "../store/target-locks.js";

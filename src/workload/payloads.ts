@@ -2,8 +2,10 @@
  * What AlgoBrain's own kinds of jobs are asked with. Every door checks these, and the worker once more:
  * an operator's plain SQL passes no door (X-64).
  */
-import { type Static, Type } from "typebox";
+
+import type { Static } from "typebox";
 import { closed } from "../base/schema.js";
+import { Type } from "../base/type.js";
 import type { KindSpec } from "../job/kinds.js";
 
 const rowId = (description: string) => Type.String({ minLength: 1, maxLength: 200, description });

@@ -1,6 +1,6 @@
-import { Type } from "typebox";
 import { describe, expect, it } from "vitest";
 import { compileSchema } from "../../src/base/schema.js";
+import { Type } from "../../src/base/type.js";
 
 const schema = compileSchema(
   Type.Object(

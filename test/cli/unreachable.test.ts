@@ -1,4 +1,4 @@
-/** What surrounds a command is broken: one sentence within a bounded time, and never a secret in it. */
+/** What surrounds a command is broken: one sentence within a bounded time, and never a secret in it. All at once: one of them waits out a silent server. */
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { describe, expect, test } from "vitest";
@@ -27,7 +27,7 @@ const COMMANDS = [
   "runbook run queue-depth",
 ];
 
-describe("a database that does not answer", () => {
+describe.concurrent("a database that does not answer", () => {
   test.each(COMMANDS)("%s says which one, in one sentence, without the password", async (line) => {
     const env = { DATABASE_URL: "postgresql://ann:hunter2-secret@127.0.0.1:1/none" };
     const { code, out, err } = await cli(line.split(" "), { env });
@@ -62,7 +62,7 @@ describe("a database that does not answer", () => {
     }));
 });
 
-describe("an environment that is wrong", () => {
+describe.concurrent("an environment that is wrong", () => {
   test("is told whole, one line each, and no value of a secret", async () => {
     const env = {
       DATABASE_URL: "hunter2://x:hunter2@y/z",

@@ -174,13 +174,6 @@ describe("runbook", () => {
 });
 
 describe("when it does not work", () => {
-  test("a second service on the same port ends with a sentence", async () => {
-    const { port } = new URL(desk().service.url);
-    const { code, err } = await desk().type(`serve --port ${port}`);
-    expect(code).toBe(1);
-    expect(err).toMatch(new RegExp(`^serve: .*${port}.*$`, "m"));
-  });
-
   test("a runtime that dies in the middle of a run: the person is told, and not left waiting", async () => {
     const held = holdRepository(desk().widgets);
     try {

@@ -233,6 +233,7 @@ test("an emergency setting holds at once, is drift, asks for its pull request, a
   const begun = await send("POST", "/api/v1/policy/overrides", wanted);
   expect(begun).toMatchObject([201, { override: { was: 90, value: 120 }, pull_request: url }]);
   await until(() => survivesGc(100), "gc keeps what is younger than 120 days");
+  await until(async () => (await drift()).length > 0, "the process that answers follows it too");
   expect(systemClock.now().getTime() - from).toBeLessThan(ADOPTED_WITHIN_MS);
   expect(await drift()).toMatchObject([
     { name: path, policyValue: 90, value: 120, override: { owner: "ann" } },

@@ -2,7 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
-import { isAlive, launchService, startService, stopService } from "../support/service.js";
+import { lendToFile } from "../support/lend.js";
+import { isAlive, launchService, type ReadyService } from "../support/service.js";
 import { ask, enqueueScores, passed, withGround } from "../support/service-ground.js";
 import { withHome } from "../support/service-home.js";
 import { until } from "../support/until.js";
@@ -10,50 +11,64 @@ import { until } from "../support/until.js";
 vi.setConfig({ testTimeout: 120_000 });
 
 describe("a second service", () => {
-  it("on the same home stands by, and leads when the first is killed", () =>
-    withHome(async (home) => {
-      const first = await startService({ home });
-      const second = await startService({ home });
-      const leads = ({ logged }: typeof first) =>
-        logged("lease.taken").some(({ lease }) => lease === "orchestrator");
-      try {
-        await until(() => leads(first), "the first leads");
-        for (const { url } of [first, second]) {
-          await until(
-            async () => (await fetch(`${url}/health`)).status === 200,
-            "both are healthy",
-          );
-        }
-        expect(leads(second)).toBe(false);
-        first.kill("SIGKILL");
-        await until(() => leads(second), "the second leads", 40_000);
-        expect((await fetch(`${second.url}/health`)).status).toBe(200);
-      } finally {
-        first.kill("SIGKILL");
-        await stopService(second);
-      }
-    }));
+  const ground = lendToFile(withGround);
+  const leads = ({ logged }: ReadyService) =>
+    logged("lease.taken").some(({ lease }) => lease === "orchestrator");
+  const isHealthy = ({ url }: ReadyService) =>
+    until(async () => (await fetch(`${url}/health`)).status === 200, "it is healthy");
 
-  it("on the same port is told so in one sentence, and the first is unharmed", () =>
-    withHome(async (home) => {
-      const first = await startService({ home });
-      try {
-        const port = new URL(first.url).port;
-        const second = launchService({ home, args: ["--port", port] });
-        expect(await second.exited).toEqual({ code: 1, signal: null });
-        await second.allGone;
-        expect(second.said).toEqual([
-          `serve: another process listens on 127.0.0.1:${port}`,
-          "hint: stop it, or choose another port with --port or PORT",
-        ]);
-        await until(
-          async () => (await fetch(`${first.url}/health`)).status === 200,
-          "it is healthy",
-        );
-      } finally {
-        await stopService(first);
-      }
-    }));
+  it("on the same port is told so in one sentence, and the first is unharmed", async () => {
+    const { home, service: first } = ground();
+    const port = new URL(first().url).port;
+    const second = launchService({ home, args: ["--port", port] });
+    expect(await second.exited).toEqual({ code: 1, signal: null });
+    await second.allGone;
+    expect(second.said).toEqual([
+      `serve: another process listens on 127.0.0.1:${port}`,
+      "hint: stop it, or choose another port with --port or PORT",
+    ]);
+    await isHealthy(first());
+  });
+
+  it("on the same home stands by, and leads when the first is killed", async () => {
+    const { service, restart } = ground();
+    const first = service();
+    try {
+      // Nobody has stopped the first.
+      await restart();
+      await until(() => leads(first), "the first leads");
+      await Promise.all([first, service()].map(isHealthy));
+      expect(leads(service())).toBe(false);
+    } finally {
+      first.kill("SIGKILL");
+    }
+    await until(() => leads(service()), "the second leads", 40_000);
+    expect((await fetch(`${service().url}/health`)).status).toBe(200);
+    await first.allGone;
+  });
+
+  it("that gets Ctrl-C under load, twice as under npm, drains once and leaves no job half done", async () => {
+    const { db, repoId, service } = ground();
+    await enqueueScores(db, repoId, 200);
+    await passed(db, 20);
+    const workers = await until(async () => {
+      const alive = await ask<{ pid: number }>(
+        db,
+        "SELECT pid FROM workers WHERE status = 'alive'",
+      );
+      return alive.length === 3 && alive;
+    }, "the workers of the first are known to be gone");
+    // The embedded server goes with the last who uses it: what it knew is in the log by then.
+    service().kill("SIGINT");
+    service().kill("SIGINT");
+    expect(await service().exited).toEqual({ code: 0, signal: null });
+    await service().allGone;
+    expect(workers.filter(({ pid }) => isAlive(pid))).toEqual([]);
+    expect(service().said.filter((line) => line.startsWith("draining"))).toHaveLength(1);
+    const count = (event: string) => service().logged(event).length;
+    expect(count("worker.stopped")).toBe(3);
+    expect(count("job.failed") + count("healdec.acted") + count("job.lost")).toBe(0);
+  });
 });
 
 describe("a home that cannot be used", () => {
@@ -68,26 +83,5 @@ describe("a home that cannot be used", () => {
         expect.stringContaining("hint: set ALGOBRAIN_HOME"),
       ]);
       expect(service.log).toEqual([]);
-    }));
-});
-
-describe("Ctrl-C under load", () => {
-  it("comes twice under npm, drains once, and leaves no job half done", () =>
-    withGround(async ({ db, repoId, service }) => {
-      await enqueueScores(db, repoId, 200);
-      await passed(db, 20);
-      const pids = (await ask<{ pid: number }>(db, "SELECT pid FROM workers")).map(
-        ({ pid }) => pid,
-      );
-      // The embedded server goes with the last who uses it: what it knew is in the log by then.
-      service().kill("SIGINT");
-      service().kill("SIGINT");
-      expect(await service().exited).toEqual({ code: 0, signal: null });
-      await service().allGone;
-      expect(pids.filter(isAlive)).toEqual([]);
-      expect(service().said.filter((line) => line.startsWith("draining"))).toHaveLength(1);
-      const count = (event: string) => service().logged(event).length;
-      expect(count("worker.stopped")).toBe(3);
-      expect(count("job.failed") + count("healdec.acted") + count("job.lost")).toBe(0);
     }));
 });

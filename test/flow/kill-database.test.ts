@@ -1,11 +1,14 @@
 /** The database goes away under load, in three ways; the service comes back by itself. */
 import { describe, expect, it, vi } from "vitest";
+import type { JsonObject } from "../../src/base/json.js";
 import type { Database } from "../../src/store/database.js";
 import { openDatabase } from "../../src/store/database.js";
+import { lendToFile } from "../support/lend.js";
 import { isAlive, type ReadyService } from "../support/service.js";
 import {
   allDone,
   ask,
+  countCompleted,
   enqueueScores,
   type Ground,
   passed,
@@ -24,8 +27,29 @@ async function healthOf(service: ReadyService): Promise<number> {
   return (await fetch(`${service.url}/health`)).status;
 }
 
-function linesOfOutage({ log }: ReadyService): string[] {
-  return log
+interface Load {
+  /** So many of its jobs are completed. */
+  passed(count: number): Promise<void>;
+  /** Since it was put. */
+  logged(event?: string): readonly JsonObject[];
+}
+
+async function putLoad({ db, repoId, service }: Ground): Promise<Load> {
+  const completed = await countCompleted(db);
+  const lines = service().log.length;
+  await enqueueScores(db, repoId, JOBS);
+  return {
+    passed: (count) => passed(db, completed + count),
+    logged: (event) =>
+      service()
+        .log.slice(lines)
+        .filter((line) => event === undefined || line.event === event),
+  };
+}
+
+function linesOfOutage(load: Load): string[] {
+  return load
+    .logged()
     .map(({ event }) => String(event))
     .filter((event) => !/^(job|healdec|request)\./.test(event));
 }
@@ -42,10 +66,10 @@ async function expectAllDone(db: Database): Promise<void> {
   expect(jobs.filter(({ attempts, healed }) => attempts !== 1 + healed)).toEqual([]);
 }
 
-async function expectRecovery({ db, service }: Ground): Promise<void> {
+async function expectRecovery({ db, service }: Ground, load: Load): Promise<void> {
   await until(async () => (await healthOf(service())) === 200, "the service is healthy", 60_000);
   await expectAllDone(db);
-  const lines = linesOfOutage(service());
+  const lines = linesOfOutage(load);
   expect(lines.length, lines.join(" ")).toBeLessThan(OUTAGE_LINES_MAX);
 }
 
@@ -73,45 +97,43 @@ async function serverProcesses({ home }: Ground): Promise<number[]> {
 }
 
 describe("the database under 150 running jobs", () => {
-  it("is shut down: /health says 503, then it is started again, and no process of ours dies", () =>
-    withGround(async (ground) => {
-      const { home, db, repoId, service } = ground;
-      await enqueueScores(db, repoId, JOBS);
-      await passed(db, 20);
-      const diedBefore = service().logged("process.died").length;
-      process.kill(findServer(home)!.pid, "SIGINT");
-      await until(async () => (await healthOf(service())) === 503, "the service is unhealthy");
-      await expectRecovery(ground);
-      expect(service().logged("process.died")).toHaveLength(diedBefore);
-    }));
+  const ground = lendToFile(withGround);
 
-  it("ends all its sessions again and again, and no process of ours dies", () =>
-    withGround(async (ground) => {
-      const { db, repoId, service } = ground;
-      await enqueueScores(db, repoId, JOBS);
-      for (const count of [10, 30, 50, 70, 90, 110]) {
-        await passed(db, count);
-        await ask(
-          db,
-          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        );
-      }
-      await expectRecovery(ground);
-      expect(service().logged("process.died")).toEqual([]);
-    }));
+  it("is shut down: /health says 503, then it is started again, and no process of ours dies", async () => {
+    const { home, service } = ground();
+    const load = await putLoad(ground());
+    await load.passed(20);
+    process.kill(findServer(home)!.pid, "SIGINT");
+    await until(async () => (await healthOf(service())) === 503, "the service is unhealthy");
+    await expectRecovery(ground(), load);
+    expect(load.logged("process.died")).toEqual([]);
+  });
 
-  it("hangs without a word: workers end when their lease does, and new ones go on", () =>
-    withGround(async (ground) => {
-      const { db, repoId, service } = ground;
-      await enqueueScores(db, repoId, JOBS);
-      await passed(db, 20);
-      const goOn = await hang(ground);
-      try {
-        await until(() => service().logged("process.died").length >= 3, "the workers end", 40_000);
-        expect(await healthOf(service())).toBe(503);
-      } finally {
-        goOn();
-      }
-      await expectRecovery(ground);
-    }));
+  it("ends all its sessions again and again, and no process of ours dies", async () => {
+    const { db } = ground();
+    const load = await putLoad(ground());
+    for (const count of [10, 30, 50, 70, 90, 110]) {
+      await load.passed(count);
+      await ask(
+        db,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+      );
+    }
+    await expectRecovery(ground(), load);
+    expect(load.logged("process.died")).toEqual([]);
+  });
+
+  it("hangs without a word: workers end when their lease does, and new ones go on", async () => {
+    const { service } = ground();
+    const load = await putLoad(ground());
+    await load.passed(20);
+    const goOn = await hang(ground());
+    try {
+      await until(() => load.logged("process.died").length >= 3, "the workers end", 40_000);
+      expect(await healthOf(service())).toBe(503);
+    } finally {
+      goOn();
+    }
+    await expectRecovery(ground(), load);
+  });
 });

@@ -2,7 +2,14 @@
 import { describe, expect, it, vi } from "vitest";
 import type { Database } from "../../src/store/database.js";
 import { isAlive } from "../support/service.js";
-import { allDone, ask, enqueueScores, passed, withGround } from "../support/service-ground.js";
+import {
+  allDone,
+  ask,
+  enqueueScores,
+  type Ground,
+  passed,
+  withGround,
+} from "../support/service-ground.js";
 import { until } from "../support/until.js";
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -38,8 +45,8 @@ function rowsOf(db: Database, seqs: readonly number[]) {
 }
 
 describe("a worker that is frozen for longer than its lease", () => {
-  it("loses its jobs to others; thawed it changes nothing, ends, and is replaced", () =>
-    withGround(async ({ db, repoId, service }) => {
+  it("loses its jobs to others; thawed it changes nothing, ends, and is replaced", () => {
+    const test = async ({ db, repoId, service }: Ground) => {
       await enqueueScores(db, repoId, 100);
       await passed(db, 10);
       const victim = await freezeBusyWorker(db);
@@ -69,5 +76,7 @@ describe("a worker that is frozen for longer than its lease", () => {
         const alive = await ask<Victim>(db, "SELECT id, pid FROM workers WHERE status = 'alive'");
         return alive.filter(({ pid }) => isAlive(pid)).length === 3;
       }, "another takes its place");
-    }));
+    };
+    return withGround(test, { sharesServer: true });
+  });
 });

@@ -22,10 +22,11 @@ import { listRuns, readRun } from "../../src/store/runs.js";
 import { listWorkers } from "../../src/store/workers.js";
 import { buttonEnvironment, buttonRunbooks } from "../support/button-process.js";
 import { withDatabase } from "../support/database.js";
+import { lendToFile } from "../support/lend.js";
 import { makeNotice } from "../support/make-notice.js";
 import { makePolicy } from "../support/make-policy.js";
 import { queueRun } from "../support/runbook-world.js";
-import { type ReadyService, startService, stopService } from "../support/service.js";
+import { isAlive, type ReadyService, startService, stopService } from "../support/service.js";
 import { withHome } from "../support/service-home.js";
 import { until } from "../support/until.js";
 
@@ -38,29 +39,30 @@ interface World {
   readonly db: Database;
   readonly slack: StandInSlack;
   readonly pagerduty: StandInPagerDuty;
+  /** How often Slack was asked for something. */
+  readonly slackCalls: () => number;
+  /** Slack does not answer the next one who asks. */
+  readonly silenceSlack: () => void;
   readonly service: () => ReadyService;
   readonly restart: () => Promise<void>;
 }
 
 /** The program, with stand-ins where the network begins. */
-async function withWorld(
-  test: (world: World) => Promise<void>,
-  otherEnv: Readonly<Record<string, string>> = {},
-): Promise<void> {
+async function withWorld(test: (world: World) => Promise<void>): Promise<void> {
   const slack = await startStandInSlack({ token: SLACK_TOKEN });
   const pagerduty = await startStandInPagerDuty({
     routingKey: ROUTING_KEY,
     token: PAGERDUTY_TOKEN,
   });
+  const door = await startDoor(slack.url);
   const env = {
-    SLACK_API_URL: slack.url,
+    SLACK_API_URL: door.url,
     SLACK_BOT_TOKEN: SLACK_TOKEN,
     SLACK_SIGNING_SECRET: SIGNING_SECRET,
     PAGERDUTY_API_URL: pagerduty.url,
     PAGERDUTY_EVENTS_URL: pagerduty.url,
     PAGERDUTY_ROUTING_KEY: ROUTING_KEY,
     PAGERDUTY_TOKEN,
-    ...otherEnv,
   };
   try {
     await withHome((home) =>
@@ -69,7 +71,7 @@ async function withWorld(
         let service = await start();
         try {
           await test({
-            ...{ db, slack, pagerduty },
+            ...{ db, slack, pagerduty, slackCalls: door.calls, silenceSlack: door.silence },
             service: () => service,
             restart: async () => {
               service = await start();
@@ -81,8 +83,32 @@ async function withWorld(
       }),
     );
   } finally {
-    await Promise.all([slack.close(), pagerduty.close()]);
+    await Promise.all([door.close(), slack.close(), pagerduty.close()]);
   }
+}
+
+/** Passes on to Slack, counts, and keeps silent when told to. */
+async function startDoor(slackUrl: string) {
+  let calls = 0;
+  let isSilent = false;
+  const loopback = await startLoopback(async ({ path, headers, body }) => {
+    calls += 1;
+    if (isSilent) {
+      isSilent = false;
+      await new Promise(() => {});
+    }
+    const { authorization = "", "content-type": type = "" } = headers;
+    const reply = await fetch(new URL(path, slackUrl), {
+      ...{ method: "POST", headers: { authorization, "content-type": type }, body },
+    });
+    return { status: reply.status, body: await reply.json() };
+  });
+  return {
+    ...{ url: `${loopback.url}/api/`, calls: () => calls, close: loopback.close },
+    silence: () => {
+      isSilent = true;
+    },
+  };
 }
 
 function notify(db: Database, notice: Parameters<typeof makeNotice>[0]): Promise<number> {
@@ -100,6 +126,19 @@ async function killHolder(db: Database, kind: string): Promise<void> {
     return rows[0]?.pid;
   }, `a ${kind} job is taken`);
   process.kill(pid, "SIGKILL");
+}
+
+/** Whatever it is doing. */
+async function killInternal(db: Database): Promise<void> {
+  const alive = (await listWorkers(db)).filter(
+    ({ id, pid }) => id.startsWith("internal") && isAlive(pid!),
+  );
+  process.kill(alive[0]!.pid!, "SIGKILL");
+}
+
+async function audited(db: Database, ...actions: readonly string[]): Promise<number> {
+  const { rowCount } = await db.query("SELECT FROM audit_log WHERE action = ANY ($1)", [actions]);
+  return rowCount;
 }
 
 function sent(db: Database, id: number) {
@@ -120,84 +159,69 @@ async function post({ service }: World, { path, headers, body }: SignedRequest) 
   return [answer.status, await answer.text()] as const;
 }
 
-describe("a notice whose worker is killed", () => {
-  it("while the receiver keeps silent, is delivered by another", async () => {
-    let calls = 0;
-    const slack = await startLoopback(async () => {
-      calls += 1;
-      if (calls === 1) await new Promise(() => {});
-      return {
-        status: 200,
-        body: { ok: true, channel: "#algobrain-ops", ts: "1700000000.000100" },
-      };
-    });
-    const test = async ({ db }: World) => {
-      const id = await notify(db, { receiver: "ops" });
-      await until(() => calls === 1, "the receiver is asked");
-      await killHolder(db, "notice");
-      await sent(db, id);
-      expect(calls).toBe(2);
-    };
-    await withWorld(test, { SLACK_API_URL: `${slack.url}/api/` }).finally(slack.close);
+describe("the program with the people it speaks to", () => {
+  const world = lendToFile(withWorld);
+
+  it("delivers a notice by another worker, when one is killed while the receiver keeps silent", async () => {
+    const { db, slack, slackCalls, silenceSlack } = world();
+    silenceSlack();
+    const id = await notify(db, { receiver: "ops" });
+    await until(() => slackCalls() === 1, "the receiver is asked");
+    await killHolder(db, "notice");
+    await sent(db, id);
+    expect([slackCalls(), slack.messages.length]).toEqual([2, 1]);
   });
 
-  it("after it went out but before that was known, goes out again and stays one incident", () =>
-    withWorld(async ({ db, pagerduty }) => {
-      pagerduty.misbehave({ kind: "drop-answer" });
-      const id = await notify(db, { receiver: "pagerduty", severity: "sev1" });
-      await until(() => pagerduty.events.length === 1, "it went out");
-      const internal = (await listWorkers(db)).find(({ id: name }) => name.startsWith("internal"));
-      process.kill(internal!.pid!, "SIGKILL");
-      await sent(db, id);
-      expect(pagerduty.events.length).toBeGreaterThanOrEqual(2);
-      expect(pagerduty.incidents()).toHaveLength(1);
-    }));
-});
+  it("sends a notice again whose worker was killed after it went out but before that was known, and it stays one incident", async () => {
+    const { db, pagerduty } = world();
+    pagerduty.misbehave({ kind: "drop-answer" });
+    const id = await notify(db, { receiver: "pagerduty", severity: "sev1" });
+    await until(() => pagerduty.events.length === 1, "it went out");
+    await killInternal(db);
+    await sent(db, id);
+    expect(pagerduty.events.length).toBeGreaterThanOrEqual(2);
+    expect(pagerduty.incidents()).toHaveLength(1);
+  });
 
-describe("a command that Slack was told is being worked on", () => {
-  it("is carried out once, though the service is killed that moment and Slack sends it again", () =>
-    withWorld(async (world) => {
-      const { db, service, restart, slack } = world;
-      const asked = command("pause-queue export 5m", "trigger-1");
-      const [status, answer] = await post(world, asked);
-      service().kill("SIGKILL");
-      expect([status, answer]).toEqual([200, expect.stringContaining("Working on it")]);
-      await service().allGone;
-      await restart();
-      const again = await post(world, command("pause-queue export 5m", "trigger-1"));
-      expect(again).toEqual([200, expect.stringContaining("Already here")]);
+  it("goes on with a command where it was when the process that carries it out is killed", async () => {
+    const { db } = world();
+    await post(world(), command("pause-queue export 5m", "trigger-2"));
+    // The pause is done; that nothing starts any more is watched for seconds.
+    const run = await until(async () => {
+      const [asked] = await listRuns(db, 1);
+      const steps = asked ? await readSteps(db, asked.seq) : [];
+      return steps.some(({ phase }) => phase === "verify") && asked;
+    }, "the run verifies");
+    await killHolder(db, "runbook");
+    const ended = await until(async () => {
+      const seen = await readRun(db, run.id);
+      return seen?.endedAt && seen;
+    }, "the run has ended");
+    expect(ended.status).toBe("succeeded");
+    expect(await audited(db, "queue.paused")).toBe(1);
+  });
 
-      const ended = await until(async () => {
-        const runs = await listRuns(db, 10);
-        return runs.every(({ endedAt }) => endedAt !== null) && runs.length > 0 && runs;
-      }, "its run has ended");
-      expect(ended.map((run) => [run.runbook, run.status])).toEqual([["pause-queue", "succeeded"]]);
-      const { rows } = await db.query<{ action: string }>(
-        "SELECT action FROM audit_log WHERE action = 'run.requested' OR action = 'queue.paused'",
-      );
-      expect(rows.map(({ action }) => action).sort()).toEqual(["queue.paused", "run.requested"]);
-      await until(() => slack.messages.length > 0, "people are told");
-    }));
+  it("carries out a command once that Slack was told is being worked on, though it is killed that moment and Slack sends it again", async () => {
+    const { db, service, restart, slack } = world();
+    const before = await listRuns(db, 10);
+    const told = slack.messages.length;
+    const asked = command("pause-queue audit 5m", "trigger-1");
+    const [status, answer] = await post(world(), asked);
+    service().kill("SIGKILL");
+    expect([status, answer]).toEqual([200, expect.stringContaining("Working on it")]);
+    await service().allGone;
+    await restart();
+    const again = await post(world(), command("pause-queue audit 5m", "trigger-1"));
+    expect(again).toEqual([200, expect.stringContaining("Already here")]);
 
-  it("goes on where it was when the process that carries it out is killed", () =>
-    withWorld(async (world) => {
-      const { db } = world;
-      await post(world, command("pause-queue export 5m", "trigger-2"));
-      // The pause is done; that nothing starts any more is watched for seconds.
-      const run = await until(async () => {
-        const [asked] = await listRuns(db, 1);
-        const steps = asked ? await readSteps(db, asked.seq) : [];
-        return steps.some(({ phase }) => phase === "verify") && asked;
-      }, "the run verifies");
-      await killHolder(db, "runbook");
-      const ended = await until(async () => {
-        const seen = await readRun(db, run.id);
-        return seen?.endedAt && seen;
-      }, "the run has ended");
-      expect(ended.status).toBe("succeeded");
-      const { rows } = await db.query("SELECT FROM audit_log WHERE action = 'queue.paused'");
-      expect(rows).toHaveLength(1);
-    }));
+    const ended = await until(async () => {
+      const runs = (await listRuns(db, 10)).slice(0, -before.length);
+      return runs.every(({ endedAt }) => endedAt !== null) && runs.length > 0 && runs;
+    }, "its run has ended");
+    expect(ended.map((run) => [run.runbook, run.status])).toEqual([["pause-queue", "succeeded"]]);
+    expect(await audited(db, "run.requested", "queue.paused")).toBe(4);
+    await until(() => slack.messages.length > told, "people are told");
+  });
 });
 
 const EXECUTOR = fileURLToPath(new URL("../support/button-process.ts", import.meta.url));

@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.js";
 import { type SlackCommand, slackCommandRequest } from "../../src/gameday/sign.js";
+import type { PolicySet } from "../../src/policy/policy.js";
 import { listAudit } from "../../src/store/audit.js";
 import { enqueueJob } from "../../src/store/jobs.js";
 import { listRuns } from "../../src/store/runs.js";
@@ -18,9 +19,16 @@ const MINUTE_MS = 60_000;
 let live: LiveRuntime;
 let typed = 0;
 beforeAll(async () => {
-  live = await startLiveRuntime();
+  live = await startLiveRuntime({ changePolicy: withQuickBreaker });
 });
 afterAll(() => live?.close());
+
+/** What fails is tried again after two seconds instead of thirty. */
+function withQuickBreaker(policy: PolicySet): PolicySet {
+  const breakers = policy.healing.breakers!;
+  const slack = { ...breakers.slack, openMs: 2_000 };
+  return { ...policy, healing: { ...policy.healing, breakers: { ...breakers, slack } } };
+}
 
 interface Typing extends Partial<SlackCommand> {
   readonly at?: Date;

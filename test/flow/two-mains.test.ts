@@ -1,4 +1,4 @@
-/** Two of everything: the whole program twice on one database, its leader killed, and no schedule missed or doubled (X-08). */
+/** Two of everything: the whole program twice on one database, its leader killed, the next one stopped, and no schedule missed or doubled (X-08). */
 import { expect, it, vi } from "vitest";
 import type { Database } from "../../src/store/database.js";
 import { isLeaseHeld } from "../../src/store/lease.js";
@@ -29,10 +29,11 @@ async function watchSchedules(db: Database): Promise<void> {
   );
 }
 
-/** As if nobody had led for two days: the run is due at once, and once. */
+/** As if nobody had led for two days: the run is due at once, and once. A leader that has looked looks again seconds later. */
 async function makeDue(db: Database): Promise<void> {
   await db.query(
-    `UPDATE control.schedule_run SET last_due_at = last_due_at - interval '2 days', job_seq = NULL WHERE name = $1`,
+    `INSERT INTO control.schedule_run (name, last_due_at) VALUES ($1, now() - interval '2 days')
+     ON CONFLICT (name) DO UPDATE SET last_due_at = excluded.last_due_at, job_seq = NULL`,
     [SCHEDULE],
   );
 }
@@ -60,27 +61,18 @@ function isHealthy({ url }: ReadyService): Promise<boolean> {
   }, "it says that it is healthy");
 }
 
-/** All schedules are known: a new one is passed over once. */
-function schedulesKnown(db: Database): Promise<unknown> {
-  return until(
-    async () => (await ask(db, "SELECT FROM control.schedule_run")).length > 0,
-    "the leader has looked at the schedules",
-  );
-}
-
-it("serve, twice on one database: the leader is killed, the other leads within 10 s, and each due run is one job", () =>
+it("serve, twice on one database: the leader is killed, the other leads within 10 s and hands over when it ends, and each due run is one job", () =>
   withHome((firstHome) =>
     withHome(async (secondHome) => {
       const { db, url: databaseUrl, drop } = await createTestDatabase();
+      await watchSchedules(db);
+      await makeDue(db);
       const services = await Promise.all(
         [firstHome, secondHome].map((home) => startService({ home, databaseUrl })),
       );
       try {
         expect(new Set(services.map(({ url }) => url)).size).toBe(2);
         await Promise.all(services.map(isHealthy));
-        await schedulesKnown(db);
-        await watchSchedules(db);
-        await makeDue(db);
         await until(async () => (await runsSeen(db)).length === 1, "it runs");
         await allDone(db);
 
@@ -93,10 +85,17 @@ it("serve, twice on one database: the leader is killed, the other leads within 1
         await leader.allGone;
 
         const home = leader === services[0] ? firstHome : secondHome;
-        services[services.indexOf(leader)] = await startService({ home, databaseUrl });
+        const next = services.find((service) => service !== leader)!;
+        const newcomer = await startService({ home, databaseUrl });
+        services[services.indexOf(leader)] = newcomer;
         await Promise.all(services.map(isHealthy));
+        expect(await leaderOf(db, services)).toBe(next);
         await makeDue(db);
-        await until(async () => (await runsSeen(db)).length === 3, "it runs beside the newcomer");
+        await Promise.all([
+          stopService(next),
+          until(async () => (await runsSeen(db)).length === 3, "it runs under the newcomer"),
+        ]);
+        expect(await leaderOf(db, services)).toBe(newcomer);
         await allDone(db);
         // Three due times, three runs claimed, three jobs.
         expect(await runsSeen(db)).toEqual(

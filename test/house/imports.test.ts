@@ -28,15 +28,26 @@ test("each library has one owner", () => {
   expect(formatFindings(product.flatMap(findForeignLibraries))).toBe("");
 });
 
-test("no process loads the clients of GitHub and AWS before it speaks to them", () => {
+test("a worker process loads no web server, nobody a client before it speaks to the other side, and typebox nobody", () => {
   const loaded = loadedFrom("src/main.ts", product);
   expect(loaded).toContain("src/adapter/github.ts");
   expect(loaded).toContain("pg");
-  const heavy = /^@(octokit|aws-sdk)\//;
+  const heavy = /^(@?fastify|jose|typebox|@(octokit|aws-sdk|slack|pagerduty))(\/|$)/;
   expect(
     loaded.filter((one) => heavy.test(one)),
-    "import it late: await import(…)",
+    "import it late: await import(…); of typebox only types, and Type from src/base/type.ts",
   ).toEqual([]);
+});
+
+test("a check of policies loads what parses YAML and schedules, and nothing else of others", () => {
+  const loaded = ["src/cli.ts", "src/cli/policy.ts", "src/cli/policy/check.ts"].flatMap((start) =>
+    loadedFrom(start, product),
+  );
+  const foreign = loaded.filter((one) => !/^(src\/|node:)/.test(one));
+  expect([...new Set(foreign)].sort(), "each costs every call its time").toEqual([
+    "croner",
+    "js-yaml",
+  ]);
 });
 
 /** Files and libraries that are there once a file is imported: ten megabytes a worker are much. */

@@ -88,6 +88,9 @@ const policySet: fc.Arbitrary<PolicySet> = fc
     };
   });
 
+/** What a sentence says whose writer forgot a case. */
+const FORGOTTEN = /undefined|\[object|NaN/;
+
 describe("comparing", () => {
   it("finds nothing between a policy and itself", () => {
     fc.assert(
@@ -103,8 +106,10 @@ describe("comparing", () => {
       fc.property(policySet, policySet, (before, after) => {
         const changes = diffPolicies(before, after);
         expect(applyChanges(changes, before)).toEqual(after);
+        // A person may be called NaN.
+        if (FORGOTTEN.test(JSON.stringify([before, after]))) return;
         for (const { words, subject } of changes)
-          expect(`${subject} ${words}`).not.toMatch(/undefined|\[object|NaN/);
+          expect(`${subject} ${words}`).not.toMatch(FORGOTTEN);
       }),
       RUNS,
     );

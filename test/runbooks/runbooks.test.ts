@@ -1,4 +1,4 @@
-/** The runbooks themselves, on a real database and through the real shell. */
+/** The runbooks themselves, on a real database and through the real shell. They wait for their jobs side by side, each on a database of its own. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { createShell } from "../../src/adapter/shell.js";
 import type { JsonObject } from "../../src/base/json.js";
@@ -61,7 +61,7 @@ test("those of the issue are there, each reads in its own words, and none is a s
   ]);
 });
 
-describe("rerun-job", () => {
+describe.concurrent("rerun-job", () => {
   test("sets a failed job to pending and follows it until it is completed", () =>
     withDatabase(async (db) => {
       const seq = await makeJob(db, "failed", "the network was away");
@@ -142,7 +142,7 @@ describe("rerun-job", () => {
     }));
 });
 
-describe("the reading ones", () => {
+describe.concurrent("the reading ones", () => {
   test("inspect-job shows a job with what healing and people did to it", () =>
     withDatabase(async (db) => {
       const seq = await makeJob(db, "failed", "no route to host");
@@ -239,7 +239,7 @@ describe("the reading ones", () => {
     }));
 });
 
-describe("pause-queue and resume-queue", () => {
+describe.concurrent("pause-queue and resume-queue", () => {
   test("pause with an expiry, watch that nothing starts, and resume", () =>
     withDatabase(async (db) => {
       expect(
@@ -279,7 +279,7 @@ describe("pause-queue and resume-queue", () => {
     }));
 });
 
-describe("respond-queue-backlog", () => {
+describe.concurrent("respond-queue-backlog", () => {
   const pause = (db: Database, by: string) =>
     pauseQueue(db, { kind: "index", reason: "drill", by, expiresAt: null });
 

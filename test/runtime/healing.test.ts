@@ -1,6 +1,6 @@
-import { Type } from "typebox";
 import { describe, expect, it } from "vitest";
 import { fault } from "../../src/base/fault.js";
+import { Type } from "../../src/base/type.js";
 import type { Database } from "../../src/store/database.js";
 import { readHealingOfJob } from "../../src/store/healing.js";
 import { cancelJob, retryJob } from "../../src/store/job-actions.js";

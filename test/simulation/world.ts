@@ -2,11 +2,12 @@
  * One simulated installation on one real database: workers and orchestrators made of the product's own code,
  * each behind a gate, with somebody who starts a new process where one has died.
  */
-import { Type } from "typebox";
+
 import { systemClock } from "../../src/base/clock.js";
 import { fault } from "../../src/base/fault.js";
 import type { JsonObject } from "../../src/base/json.js";
 import { silentLogger } from "../../src/base/log.js";
+import { Type } from "../../src/base/type.js";
 import { KindRegistry } from "../../src/job/kinds.js";
 import type { JobContext, JobHandler } from "../../src/job/port.js";
 import type { RuntimeEvent } from "../../src/runtime/events.js";

@@ -74,7 +74,8 @@ describe("migrating", () => {
     }));
 
   test("lets bare names of both schemas work for whoever connects", () =>
-    withDatabase(async (db) => {
+    onEmptyDatabase(async (db) => {
+      await migrate(db, await readMigrationFiles(folder));
       const { rows } = await db.query<{ setting: string[] }>(
         `SELECT setconfig AS setting FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
          WHERE d.datname = current_database()`,

@@ -12,6 +12,7 @@ import { silentLogger } from "../../src/base/log.js";
 import { type Database, openDatabase } from "../../src/store/database.js";
 import { migrate } from "../../src/store/migrate.js";
 import { readMigrationFiles } from "../../src/store/migration-files.js";
+import { quickestFolder } from "./quickest-folder.js";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -22,6 +23,25 @@ declare module "vitest" {
 }
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const scratch = await mkdtemp(join(await quickestFolder(), "algobrain-tests-"));
+  // As /tmp: when root runs the tests, another account runs the database servers.
+  await chmod(scratch, 0o1777);
+  // For this process and all that it starts: whatever makes a temporary folder makes it there.
+  process.env.TMPDIR = scratch;
+  const removeScratch = () => rm(scratch, { recursive: true, force: true });
+  try {
+    const close = await provideDatabases(project);
+    return async () => {
+      await close();
+      await removeScratch();
+    };
+  } catch (error) {
+    await removeScratch();
+    throw error;
+  }
+}
+
+async function provideDatabases(project: TestProject): Promise<() => Promise<void>> {
   const server = await findServer();
   const template = `algobrain_template_${randomBytes(6).toString("hex")}`;
   try {
@@ -50,10 +70,7 @@ async function findServer(): Promise<{ url: string; stop(): Promise<void> }> {
   const embedded = await startEmbeddedPostgres({ home, log: silentLogger, disposable: true });
   return {
     url: embedded.url,
-    stop: async () => {
-      await embedded.stop();
-      await rm(home, { recursive: true, force: true });
-    },
+    stop: () => embedded.stop(),
   };
 }
 

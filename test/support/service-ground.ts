@@ -4,12 +4,19 @@ import { systemClock } from "../../src/base/clock.js";
 import { type Database, openDatabase } from "../../src/store/database.js";
 import { readIndexEvidence } from "../../src/store/evidence.js";
 import { enqueueJob, enqueueJobs } from "../../src/store/jobs.js";
+import { withDatabase } from "./database.js";
 import { makeRepository, withFolder } from "./git-repository.js";
-import { type ReadyService, startService, stopService } from "./service.js";
+import { type ReadyService, type ServiceOptions, startService, stopService } from "./service.js";
 import { findServer, withHome } from "./service-home.js";
 import { until } from "./until.js";
 
 const DAY_MS = 86_400_000;
+
+export interface GroundOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** On the server of the test run: for tests in which nothing happens to the server itself. */
+  readonly sharesServer?: boolean;
+}
 
 export interface Ground {
   readonly home: string;
@@ -21,35 +28,41 @@ export interface Ground {
   readonly restart: () => Promise<void>;
 }
 
-/** The program on its embedded database, with one small repository indexed. */
+/** The program on a database of its own, with one small repository indexed. */
 export async function withGround(
   test: (ground: Ground) => Promise<void>,
-  env: Readonly<Record<string, string>> = {},
+  options: GroundOptions = {},
 ): Promise<void> {
   await withHome((home) =>
-    withFolder(async (folder) => {
-      let service = await startService({ home, env });
-      const db = openDatabase({
-        url: findServer(home)!.url,
-        poolMax: 3,
-        applicationName: "test",
-        ssl: false,
-      });
-      try {
-        const repoId = await indexRepository(db, folder);
-        await test({
-          ...{ home, db, repoId },
-          service: () => service,
-          restart: async () => {
-            service = await startService({ home, env });
-          },
-        });
-      } finally {
-        await db.close();
-        await stopService(service);
-      }
-    }),
+    options.sharesServer
+      ? withDatabase((_db, url) => withService(test, { home, env: options.env, databaseUrl: url }))
+      : withService(test, { home, env: options.env }),
   );
+}
+
+async function withService(
+  test: (ground: Ground) => Promise<void>,
+  options: ServiceOptions,
+): Promise<void> {
+  const { home } = options;
+  await withFolder(async (folder) => {
+    let service = await startService(options);
+    const url = options.databaseUrl ?? findServer(home)!.url;
+    const db = openDatabase({ url, poolMax: 3, applicationName: "test", ssl: false });
+    try {
+      const repoId = await indexRepository(db, folder);
+      await test({
+        ...{ home, db, repoId },
+        service: () => service,
+        restart: async () => {
+          service = await startService(options);
+        },
+      });
+    } finally {
+      await db.close();
+      await stopService(service);
+    }
+  });
 }
 
 async function indexRepository(db: Database, folder: string): Promise<string> {
@@ -89,16 +102,19 @@ export function ask<Row extends object>(db: Database, sql: string, values: unkno
 
 export async function passed(db: Database, count: number): Promise<void> {
   await until(
-    async () => {
-      const [row] = await ask<{ count: number }>(
-        db,
-        "SELECT count(*) AS count FROM jobs WHERE job_type = 'score' AND status = 'completed'",
-      );
-      return row!.count >= count;
-    },
+    async () => (await countCompleted(db)) >= count,
     `${count} jobs are completed`,
     90_000,
   );
+}
+
+/** Scores. */
+export async function countCompleted(db: Database): Promise<number> {
+  const [row] = await ask<{ count: number }>(
+    db,
+    "SELECT count(*) AS count FROM jobs WHERE job_type = 'score' AND status = 'completed'",
+  );
+  return row!.count;
 }
 
 /** Nothing waits or runs any more, however it ended. */

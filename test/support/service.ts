@@ -86,7 +86,8 @@ export async function startService(options: ServiceOptions): Promise<ReadyServic
     ended = true;
   });
   const started = await until(
-    () => ended || service.logged("runtime.started")[0],
+    // A worker of it may be quicker, and listens nowhere.
+    () => ended || service.logged("runtime.started").find(({ url }) => url !== null),
     "the service listens",
     60_000,
   );

@@ -2,7 +2,8 @@ import { createHmac, randomUUID } from "node:crypto";
 import type { InjectOptions } from "fastify";
 import { describe, expect, it } from "vitest";
 import { isSignedBy } from "../../src/web/route/github.js";
-import { fingerprint, GITHUB_SECRET, withApi } from "./harness.js";
+import { lendToFile } from "../support/lend.js";
+import { type Api, fingerprint, GITHUB_SECRET, withApi } from "./harness.js";
 
 const sign = (body: string | Buffer, secret = GITHUB_SECRET) =>
   `sha256=${createHmac("sha256", secret).update(body).digest("hex")}`;
@@ -104,6 +105,7 @@ describe("the GitHub door", () => {
     }));
 
   const bytes = "\ufeff";
+  const untouched = lendToFile<Api>(withApi);
   it.each([
     [
       "without a signature",
@@ -181,16 +183,15 @@ describe("the GitHub door", () => {
       413,
       "body-too-large",
     ],
-  ] as const)("refuses a delivery %s, and nothing is changed", (_, request, status, code) =>
-    withApi(async ({ as, db }) => {
-      const before = await fingerprint(db);
-      const reply = await as(null, request as InjectOptions);
-      expect(reply.statusCode, reply.body).toBe(status);
-      expect(reply.headers["content-type"]).toContain("application/problem+json");
-      expect(reply.json()).toMatchObject({ code });
-      expect(await fingerprint(db)).toEqual(before);
-    }),
-  );
+  ] as const)("refuses a delivery %s, and nothing is changed", async (_, request, status, code) => {
+    const { as, db } = untouched();
+    const before = await fingerprint(db);
+    const reply = await as(null, request as InjectOptions);
+    expect(reply.statusCode, reply.body).toBe(status);
+    expect(reply.headers["content-type"]).toContain("application/problem+json");
+    expect(reply.json()).toMatchObject({ code });
+    expect(await fingerprint(db)).toEqual(before);
+  });
 
   it("answers 503 while no secret is set: nothing could be trusted", () =>
     withApi(

@@ -1,5 +1,5 @@
 /** Job kinds for tests of the API: the handbook's names with payloads that have something to refuse. */
-import { Type } from "typebox";
+import { Type } from "../../src/base/type.js";
 import { KindRegistry, type KindSpec, PUBLIC_KINDS } from "../../src/job/kinds.js";
 import { INTERNAL_KIND_SPECS } from "../../src/job/payloads.js";
 

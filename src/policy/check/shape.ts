@@ -1,89 +1,46 @@
-/** Findings of a schema → problems at the offending key or value, in words: found X, expected Y. */
+/** What does not fit a schema → problems at the offending key or value, in words: found X, expected Y. */
 import type { TSchema } from "typebox";
 import { formatDuration, parseDuration } from "../../base/duration.js";
 import type { Problem } from "../../base/problem.js";
-import { type CompiledSchema, compileSchema, type SchemaFinding } from "../../base/schema.js";
 import { didYouMean } from "../../base/similar.js";
 import { PATTERNS } from "../schema/form.js";
-import { type Node, type Place, problemAt, type ScalarNode, toValue } from "../tree.js";
+import { type Node, problemAt, type ScalarNode } from "../tree.js";
+import { findMisfits, type Misfit, type Schema, type Spot } from "./fit.js";
 
 /** Putting thousands of findings into words takes seconds, and nobody reads them. */
 const FINDINGS_MAX = 200;
 
-/** As JSON Schema, the only form in which every schema can be walked alike. */
-interface SchemaView {
-  readonly type?: string | readonly string[];
-  readonly pattern?: string;
-  readonly enum?: readonly string[];
-  readonly properties?: Readonly<Record<string, SchemaView>>;
-  readonly patternProperties?: Readonly<Record<string, SchemaView>>;
-  readonly items?: SchemaView;
-}
-
-interface Spot {
-  readonly node: Node;
-  /** Where its key stands, or the node itself when it has none. */
-  readonly key: Place;
-  readonly schema: SchemaView;
-}
-
-const compiled = new WeakMap<TSchema, CompiledSchema<unknown>>();
-
-function compileOnce(schema: TSchema): CompiledSchema<unknown> {
-  const known = compiled.get(schema) ?? compileSchema(schema);
-  compiled.set(schema, known);
-  return known;
-}
-
 /** The places where the tree does not have the shape of the schema, the first 200 of them. */
 export function checkShape(root: Node, schema: TSchema): Problem[] {
-  const findings = compileOnce(schema).check(toValue(root)).slice(0, FINDINGS_MAX);
-  return findings.flatMap((finding) => {
-    const spot = locate(root, schema as SchemaView, finding.pointer);
-    return spot.node.kind === "scalar" && spot.node.refused ? [] : [toProblem(spot, finding)];
-  });
+  // The types of the schema are the compiler's; its words are those of `Schema`.
+  return findMisfits(root, schema as Schema, FINDINGS_MAX)
+    .filter(({ node }) => node.kind !== "scalar" || !node.refused)
+    .map(toProblem);
 }
 
-function locate(root: Node, rootSchema: SchemaView, pointer: string): Spot {
-  let spot: Spot = { node: root, key: root.place, schema: rootSchema };
-  for (const step of pointer.split("/").slice(1)) {
-    const name = step.replaceAll("~1", "/").replaceAll("~0", "~");
-    spot = stepInto(spot, name);
-  }
-  return spot;
-}
-
-function stepInto({ node, schema, key }: Spot, name: string): Spot {
-  if (node.kind === "list") {
-    const item = node.items[Number(name)]!;
-    return { node: item, key: item.place, schema: schema.items ?? {} };
-  }
-  const entry = node.kind === "map" ? node.entries.get(name) : undefined;
-  const below = schema.properties?.[name] ?? Object.values(schema.patternProperties ?? {})[0] ?? {};
-  return { node: entry?.node ?? node, key: entry?.key ?? key, schema: below };
-}
-
-function toProblem(spot: Spot, finding: SchemaFinding): Problem {
-  const { params, keyword } = finding;
-  switch (keyword) {
+function toProblem(misfit: Misfit): Problem {
+  switch (misfit.word) {
     case "additionalProperties":
-      return unknownKey(spot, String(params.additionalProperty));
+      return unknownKey(misfit, misfit.name);
     case "required":
       return problemAt(
-        spot.key,
-        `missing key "${String(params.missingProperty)}"${expectedOf(spot.schema.properties?.[String(params.missingProperty)])}`,
+        misfit.key,
+        `missing key "${misfit.name}"${expectedOf(misfit.schema.properties?.[misfit.name])}`,
       );
     case "minProperties":
     case "maxProperties":
-      return wrongCount(spot, finding);
+      return wrongCount(misfit);
     case "type":
-      return wrongType(spot);
+      return wrongType(misfit);
     case "pattern":
-      return wrongText(spot, String(params.pattern));
+      return wrongText(misfit);
     case "enum":
-      return notOneOf(spot, params.allowedValues as readonly string[]);
+      return notOneOf(misfit);
     default:
-      return problemAt(spot.node.place, `found ${show(spot.node)}, expected ${limitOf(finding)}`);
+      return problemAt(
+        misfit.node.place,
+        `found ${show(misfit.node)}, expected ${limitOf(misfit)}`,
+      );
   }
 }
 
@@ -100,13 +57,13 @@ function unknownKey({ node, schema }: Spot, name: string): Problem {
   );
 }
 
-function wrongCount({ node, key, schema }: Spot, { params }: SchemaFinding): Problem {
+function wrongCount({ node, key, schema }: Spot): Problem {
   const known = Object.keys(schema.properties ?? {});
   const found = node.kind === "map" ? [...node.entries.keys()] : [];
   const shown = found.length === 0 ? "nothing" : found.join(" and ");
   const wanted =
     known.length === 0
-      ? `at least ${String(params.limit)} entry`
+      ? `at least ${schema.minProperties} entry`
       : `${"maxProperties" in schema ? "exactly" : "at least"} one of ${known.join(", ")}`;
   return problemAt(key, `found ${shown}, expected ${wanted}`);
 }
@@ -120,7 +77,7 @@ function wrongType({ node, schema }: Spot): Problem {
   );
 }
 
-function typesInWords({ type, pattern }: SchemaView): string {
+function typesInWords({ type, pattern }: Schema): string {
   const words = [type ?? []]
     .flat()
     .map((name) =>
@@ -167,9 +124,9 @@ function percentHint(text: string): string | undefined {
   return percent ? `write ${Number((Number(percent) / 100).toPrecision(12))}` : undefined;
 }
 
-function wrongText({ node, schema }: Spot, pattern: string): Problem {
+function wrongText({ node, schema }: Spot): Problem {
   const message = `found ${show(node)}, expected ${typesInWords(schema)}`;
-  if (node.kind !== "scalar" || pattern !== PATTERNS.duration)
+  if (node.kind !== "scalar" || schema.pattern !== PATTERNS.duration)
     return problemAt(node.place, message);
   return problemAt(node.place, message, numberHint(node) ?? durationHint(node.text));
 }
@@ -183,7 +140,8 @@ function durationHint(text: string): string | undefined {
   return ms === null ? undefined : `write ${formatDuration(ms)}`;
 }
 
-function notOneOf({ node }: Spot, allowed: readonly string[]): Problem {
+function notOneOf({ node, schema: { enum: values = [] } }: Spot): Problem {
+  const allowed = values.map(String);
   const wrong = node.kind === "scalar" ? node.text : "";
   return problemAt(
     node.place,
@@ -206,28 +164,25 @@ function severityHint(wrong: string, allowed: readonly string[]): string | undef
   return severity && allowed.includes(severity) ? `write ${severity}` : undefined;
 }
 
-function limitOf({ keyword, params, message }: SchemaFinding): string {
-  const limit = String(params.limit);
-  switch (keyword) {
+type OfLimit = Extract<Misfit, { word: `m${string}Length` | `${string}imum` | `${string}Items` }>;
+
+function limitOf(misfit: OfLimit): string {
+  const { schema } = misfit;
+  switch (misfit.word) {
     case "minimum":
-      return `at least ${limit}`;
+      return `at least ${schema.minimum}`;
     case "maximum":
-      return `at most ${limit}`;
+      return `at most ${schema.maximum}`;
     case "exclusiveMinimum":
-      return `more than ${limit}`;
+      return `more than ${schema.exclusiveMinimum}`;
     case "minItems":
-      return `at least ${limit} entry`;
+      return `at least ${schema.minItems} entry`;
     case "minLength":
-      return `at least ${limit} character${limit === "1" ? "" : "s"}`;
+      return `at least ${schema.minLength} character${schema.minLength === 1 ? "" : "s"}`;
     case "maxLength":
-      return `at most ${limit} characters`;
+      return `at most ${schema.maxLength} characters`;
     case "uniqueItems":
-      return `each entry once, but entries ${[params.i, params.j]
-        .map((at) => Number(at) + 1)
-        .sort()
-        .join(" and ")} are equal`;
-    default:
-      return `what the schema says: ${message}`;
+      return `each entry once, but entries ${misfit.twins.map((at) => at + 1).join(" and ")} are equal`;
   }
 }
 
@@ -253,7 +208,7 @@ function patternInWords(pattern: string): string {
   return PATTERN_WORDS[pattern] ?? `text like ${pattern}`;
 }
 
-function expectedOf(schema: SchemaView | undefined): string {
+function expectedOf(schema: Schema | undefined): string {
   if (schema?.enum) return `, expected one of ${schema.enum.join(", ")}`;
   return schema?.type ? `, expected ${typesInWords(schema)}` : "";
 }

@@ -1,7 +1,10 @@
 /** The vocabulary that the schemas share: closed maps, names, durations, and the patterns behind them. */
-import { Type } from "typebox";
+
 import type { JsonObject } from "../../base/json.js";
-import { closed } from "../../base/schema.js";
+import { Type } from "../../base/type.js";
+
+/** Unknown keys are refused. Not that of base/schema.ts, with which the compiler of schemas would be loaded (decision 0035). */
+export const closed = { additionalProperties: false } as const;
 
 /** Patterns and what a person should read when one does not match (`check/shape.ts`). */
 export const PATTERNS = {

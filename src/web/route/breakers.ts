@@ -1,10 +1,11 @@
 /** Breakers of the systems that we call: how they are, closing one, and, in development, forcing one open (EP-18…20). */
 import type { FastifyInstance } from "fastify";
-import { type Static, Type } from "typebox";
+import type { Static } from "typebox";
 import { BREAKER_STATES, CLOSED } from "../../base/breaker.js";
 import { DAY_MS } from "../../base/duration.js";
 import { closed } from "../../base/schema.js";
 import { didYouMean } from "../../base/similar.js";
+import { Type } from "../../base/type.js";
 import { DEPENDENCY_KINDS } from "../../policy/policy.js";
 import { type Dependency, listDependencies } from "../../store/dependencies.js";
 import type { WebDeps } from "../deps.js";

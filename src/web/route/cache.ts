@@ -1,7 +1,8 @@
 /** The cache, for people: what is in it, and filling it before it is needed (EP-16, EP-17). */
 import type { FastifyInstance } from "fastify";
-import { type Static, Type } from "typebox";
+import type { Static } from "typebox";
 import { closed } from "../../base/schema.js";
+import { Type } from "../../base/type.js";
 import { appendAudit } from "../../store/audit.js";
 import type { WebDeps } from "../deps.js";
 import { actorOf } from "../guard.js";

@@ -3,10 +3,11 @@
  * truth, so nothing here touches what is in force (X-06, EP-06, EP-07).
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { type Static, Type } from "typebox";
+import type { Static } from "typebox";
 import { Fault } from "../../base/fault.js";
 import { formatProblem } from "../../base/problem.js";
 import { closed } from "../../base/schema.js";
+import { Type } from "../../base/type.js";
 import { RISKS } from "../../policy/change.js";
 import { type PolicyPath, parsePolicyPath } from "../../policy/path.js";
 import type { Retention } from "../../policy/policy.js";

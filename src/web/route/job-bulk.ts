@@ -1,8 +1,9 @@
 /** Retrying and cancelling all jobs that match a filter: first a count, then the act. Also in safe mode. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { type Static, Type } from "typebox";
+import type { Static } from "typebox";
 import { DAY_MS } from "../../base/duration.js";
 import { closed } from "../../base/schema.js";
+import { Type } from "../../base/type.js";
 import {
   BULK_ACTIONS,
   type BulkAction,

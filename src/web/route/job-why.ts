@@ -1,6 +1,6 @@
 /** Why is this job not running: every reason that holds now, in words, with what to do about it. */
 import type { FastifyInstance } from "fastify";
-import { Type } from "typebox";
+import { Type } from "../../base/type.js";
 import { JOB_STATUSES } from "../../job/job.js";
 import { type Reason, whyNotRunning } from "../../job/why.js";
 import { readWhyFacts } from "../../store/why.js";

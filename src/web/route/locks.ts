@@ -1,6 +1,6 @@
 /** What runs hold at this moment: whom to ask when one waits. */
 import type { FastifyInstance } from "fastify";
-import { Type } from "typebox";
+import { Type } from "../../base/type.js";
 import { listLocks } from "../../store/target-locks.js";
 import type { WebDeps } from "../deps.js";
 import { LockSchema, toLockDocument } from "../run-document.js";

@@ -1,8 +1,9 @@
 /** What holds the system up and what holds it back (EP-22), and what it measures of itself (EP-23). */
 import type { FastifyInstance } from "fastify";
-import { type Static, Type } from "typebox";
+import type { Static } from "typebox";
 import { DAY_MS, HOUR_MS } from "../../base/duration.js";
 import { closed } from "../../base/schema.js";
+import { Type } from "../../base/type.js";
 import { ALL_QUEUES, listPauses } from "../../store/pauses.js";
 import { readPolicySummary } from "../../store/policy-summary.js";
 import { readQueueController } from "../../store/queue-controller.js";

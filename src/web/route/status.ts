@@ -1,6 +1,6 @@
 /** What anyone may see: is it alive, is it well, what does it measure, what can be asked (EP-01, EP-24, EP-28). */
 import type { FastifyInstance } from "fastify";
-import { Type } from "typebox";
+import { Type } from "../../base/type.js";
 import type { WebDeps } from "../deps.js";
 import { boundedHealth } from "../health.js";
 import { renderIndexPage } from "../index-page.js";

@@ -1,8 +1,9 @@
 /** The one switch that stops every runbook. It is set on this machine also while the database is away. */
 import type { FastifyInstance } from "fastify";
-import { type Static, Type } from "typebox";
+import type { Static } from "typebox";
 import { Fault } from "../../base/fault.js";
 import { closed } from "../../base/schema.js";
+import { Type } from "../../base/type.js";
 import type { StopOrder, StopReached } from "../../runbook/stop.js";
 import type { WebDeps } from "../deps.js";
 import { actorOf } from "../guard.js";

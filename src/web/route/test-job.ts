@@ -1,8 +1,9 @@
 /** In development only: a job of one's own, first in its queue, and how it ended (EP-21, AL-api-07). */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { type Static, Type } from "typebox";
+import type { Static } from "typebox";
 import { assert } from "../../base/assert.js";
 import { closed } from "../../base/schema.js";
+import { Type } from "../../base/type.js";
 import type { Job } from "../../job/job.js";
 import { readJob } from "../../store/jobs.js";
 import { submitJob } from "../../store/submit-job.js";

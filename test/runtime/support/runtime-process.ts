@@ -5,9 +5,9 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import { Type } from "typebox";
 import { systemClock } from "../../../src/base/clock.js";
 import { silentLogger } from "../../../src/base/log.js";
+import { Type } from "../../../src/base/type.js";
 import { KindRegistry } from "../../../src/job/kinds.js";
 import type { JobHandler } from "../../../src/job/port.js";
 import { createOrchestrator } from "../../../src/runtime/orchestrator.js";

@@ -1,8 +1,10 @@
 /** A worker in this process, with kinds of the test's own, and everything it said. */
-import { type TSchema, Type } from "typebox";
+
+import type { TSchema } from "typebox";
 import { type Clock, systemClock } from "../../../src/base/clock.js";
 import type { Json } from "../../../src/base/json.js";
 import { silentLogger } from "../../../src/base/log.js";
+import { Type } from "../../../src/base/type.js";
 import { KindRegistry } from "../../../src/job/kinds.js";
 import type { JobContext, JobHandler } from "../../../src/job/port.js";
 import type { PolicySet } from "../../../src/policy/policy.js";
