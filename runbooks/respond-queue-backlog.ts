@@ -2,7 +2,7 @@
  * A queue grows faster than it is worked off (RB-87, HB-alr-05, BQ-pat-01): collect evidence first (X-69), then
  * release what holds the jobs back, as far as that is safe without a person, and watch whether it helped.
  */
-import { formatAge, formatDuration, MINUTE_MS } from "../src/base/duration.js";
+import { DAY_MS, formatAge, formatDuration, MINUTE_MS } from "../src/base/duration.js";
 import { defineRunbook, type ReadContext, Type } from "../src/runbook/define.js";
 
 /** Work that may wait while live work has a backlog. */
@@ -17,10 +17,22 @@ const FALLEN = 0.9;
 const FAILURES_MAX = 100;
 const FAILURE_WINDOW_MS = 15 * MINUTE_MS;
 
+/** A pause without an end comes back for as long as the longest. */
+const FOREVER_MS = 30 * DAY_MS;
+
 interface Findings {
   readonly pending: number;
   readonly resume: readonly string[];
+  /** Those that are resumed, as they were. */
+  readonly paused: readonly WasPaused[];
   readonly pause: readonly string[];
+}
+
+/** Times are ISO 8601, so that they can be kept with the plan. */
+interface WasPaused {
+  readonly kind: string;
+  readonly reason: string;
+  readonly expiresAt: string | null;
 }
 
 export default defineRunbook({
@@ -50,6 +62,11 @@ export default defineRunbook({
   ),
   locks: () => ["queues"],
   timeoutMs: 20 * MINUTE_MS,
+  touches: { database: ["jobs:read", "queues:pause"] },
+  // That the depth did not fall is no reason to stop what lets it fall: what was paused ends by itself.
+  undoOnFailure: "asked",
+  guide:
+    "Automation starts it when the queue is too deep, and a person may. It never resumes what a person paused, and never leaves safe mode. When the depth does not fall, look at `/algobrain healdec-report`: jobs that fail come back and fill the queue.",
   plan: async (context) => {
     const diagnosis = await diagnose(context);
     const { findings } = diagnosis;
@@ -59,7 +76,11 @@ export default defineRunbook({
         ...findings.resume.map((kind) => `resume ${kind}`),
         ...findings.pause.map((kind) => `pause ${kind} for ${formatDuration(PAUSE_MS)}`),
       ],
-      facts: { ...findings, resume: [...findings.resume], pause: [...findings.pause] },
+      facts: {
+        pending: findings.pending,
+        ...{ resume: [...findings.resume], pause: [...findings.pause] },
+        paused: findings.paused.map((pause) => ({ ...pause })),
+      },
     };
   },
   steps: [
@@ -91,6 +112,21 @@ export default defineRunbook({
           await runtime.resumeQueue({ kind, reason: `${runId}: it holds the backlog` });
         return resume.length === 0 ? "nothing to resume" : `resumed ${resume.join(", ")}`;
       },
+      undo: {
+        name: "pause again what was paused, for the time that was left",
+        repeat: "safe",
+        run: async ({ plan, runtime, now }) => {
+          const { paused } = plan.facts as unknown as Findings;
+          const again: string[] = [];
+          for (const { kind, reason, expiresAt } of paused) {
+            const forMs = expiresAt === null ? FOREVER_MS : Date.parse(expiresAt) - now().getTime();
+            if (forMs <= 0) continue;
+            await runtime.pauseQueue({ kind, reason, forMs });
+            again.push(kind);
+          }
+          return again.length === 0 ? "nothing to pause" : `paused again: ${again.join(", ")}`;
+        },
+      },
     },
     {
       name: "make room for live work",
@@ -101,6 +137,16 @@ export default defineRunbook({
           await runtime.pauseQueue({ kind, reason: `${runId}: live work first`, forMs: PAUSE_MS });
         if (pause.length === 0) return "nothing to pause";
         return `paused ${pause.join(", ")} for ${formatDuration(PAUSE_MS)}`;
+      },
+      undo: {
+        name: "resume what gave way",
+        repeat: "safe",
+        run: async ({ plan, runtime, runId }) => {
+          const { pause } = plan.facts as unknown as Findings;
+          for (const kind of pause)
+            await runtime.resumeQueue({ kind, reason: `${runId} is taken back` });
+          return pause.length === 0 ? "nothing to resume" : `resumed ${pause.join(", ")}`;
+        },
       },
     },
   ],
@@ -153,7 +199,7 @@ async function diagnose({ params, runtime }: Context) {
       : []),
     ...(failing.length > 0 ? [`failing in the last 15 minutes: ${failing.join(", ")}`] : []),
   ];
-  const resume: string[] = [];
+  const paused: WasPaused[] = [];
   for (const pause of pauses) {
     const own = queues.find((it) => it.kind === pause.kind)?.pending ?? 0;
     const waiting = pause.kind === "all" ? pending : own;
@@ -162,10 +208,12 @@ async function diagnose({ params, runtime }: Context) {
     text.push(
       `${pause.kind} holds ${waiting} of ${pending} and is paused by ${pause.pausedBy} (${pause.reason}): ${verdict.text}`,
     );
-    if (verdict.mayResume) resume.push(pause.kind);
+    const { kind, reason, expiresAt } = pause;
+    if (verdict.mayResume)
+      paused.push({ kind, reason, expiresAt: expiresAt?.toISOString() ?? null });
   }
   const pause = kindsToPause(queues, pauses, pending);
-  const findings: Findings = { pending, resume, pause };
+  const findings: Findings = { pending, resume: paused.map(({ kind }) => kind), paused, pause };
   return { text, findings };
 }
 

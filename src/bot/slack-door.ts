@@ -5,6 +5,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { toSlack } from "../message/slack-blocks.js";
 import type { DoorDeps } from "./deps.js";
+import { leavePlaceOfStrangers } from "./door-place.js";
 import { sendDoorProblem } from "./door-problem.js";
 import { headerOf } from "./header.js";
 import { acceptSlack, type SlackKind } from "./slack-accept.js";
@@ -20,6 +21,7 @@ export function slackDoor(app: FastifyInstance, deps: DoorDeps): void {
   for (const kind of ["command", "interaction"] as const)
     app.post(PATHS[kind], async (request, reply) => {
       if (!isAuthentic(request, reply, deps)) return reply;
+      leavePlaceOfStrangers(request);
       const message = await acceptSlack(deps, kind, fieldsOf(request.body as Buffer));
       if (message === null) return reply.code(200).send();
       return reply

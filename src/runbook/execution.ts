@@ -1,14 +1,14 @@
 /** What travels through the walk over a run: its ports, its record so far, and what runbook code is handed. */
 import { isJsonObject, type Json, type JsonObject } from "../base/json.js";
 import type { ActContext, Answer, Plan, PlannedContext, Runbook } from "./define.js";
-import type { ProcessGroupRef, Readers, Shell, ShellResult, Writers } from "./port.js";
-import { recordedShell } from "./recorded-shell.js";
+import type { Readers, Shell, Writers } from "./port.js";
+import { type ProcessRecord, recordedShell } from "./recorded-shell.js";
 import type { Run, StepEnding, StepKey, StepRecord } from "./run.js";
 import type { StopSwitchPort } from "./stop.js";
 import type { LineStream, Transcript } from "./transcript.js";
 
 /** Keeps what happens. Every write is fenced: it throws when this executor no longer holds the run. */
-export interface Recorder {
+export interface Recorder extends ProcessRecord {
   steps(): Promise<StepRecord[]>;
   /** The intent. */
   begin(step: StepKey): Promise<void>;
@@ -17,9 +17,6 @@ export interface Recorder {
   keepPlan(plan: Plan): Promise<void>;
   /** A line for people, redacted: may be kept late, and not at all when there are too many. */
   line(step: StepKey, stream: LineStream, text: string): void;
-  /** Before the program begins: when it rejects, the program never does. */
-  processStarted(step: StepKey, program: string, group: ProcessGroupRef): Promise<void>;
-  processEnded(group: ProcessGroupRef, endedBy: ShellResult["endedBy"]): Promise<void>;
 }
 
 /** What another run did, for one that takes it back. */

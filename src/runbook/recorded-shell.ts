@@ -5,10 +5,9 @@
  */
 import { fault } from "../base/fault.js";
 import type { Json } from "../base/json.js";
-import type { WritingShell } from "./define.js";
-import type { Execution } from "./execution.js";
-import type { ProcessGroupRef, ShellResult } from "./port.js";
-import type { StepKey } from "./run.js";
+import type { Runbook, WritingShell } from "./define.js";
+import type { ProcessGroupRef, Shell, ShellResult } from "./port.js";
+import type { Run, StepKey } from "./run.js";
 import type { Transcript } from "./transcript.js";
 
 /** Programs that only tell. None takes a program to run, a file to write or an address to call. */
@@ -19,8 +18,23 @@ const RUN_TIMEOUT_MS = 60_000;
 /** Below the time that a stopped handler gets, so that the record still says how the program ended. */
 const GRACE_MS = 1_000;
 
+/** Where the process groups of a run are written down. */
+export interface ProcessRecord {
+  /** Before the program begins: when it rejects, the program never does. */
+  processStarted(step: StepKey, program: string, group: ProcessGroupRef): Promise<void>;
+  processEnded(group: ProcessGroupRef, endedBy: ShellResult["endedBy"]): Promise<void>;
+}
+
+export interface ShellGround {
+  readonly run: Run;
+  readonly runbook: Runbook;
+  readonly shell: Shell;
+  readonly recorder: ProcessRecord;
+  readonly signal: AbortSignal;
+}
+
 export function recordedShell(
-  execution: Execution,
+  execution: ShellGround,
   step: StepKey,
   transcript: Transcript,
 ): WritingShell {
@@ -47,7 +61,7 @@ export function recordedShell(
 }
 
 async function runRecorded(
-  { run, shell, recorder, signal }: Execution,
+  { run, shell, recorder, signal }: ShellGround,
   step: StepKey,
   transcript: Transcript,
   argv: readonly string[],

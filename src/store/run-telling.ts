@@ -64,11 +64,11 @@ const CHUNK_MAX = 2_900;
 const CHUNKS_MAX = 10;
 
 /**
- * What the run printed, below its message: redacted before it was stored, cut into messages that Slack takes.
- * Say it once, at the end; a repeat changes nothing.
+ * What the run's programs printed, below its message: redacted before it was stored, cut into messages that Slack
+ * takes. Say it once, at the end; a repeat changes nothing. What a run only said stands in its message.
  */
 export async function tellOutput(sql: Sql, run: Run, lines: readonly RunLine[]): Promise<void> {
-  if (run.chat === null) return;
+  if (run.chat === null || lines.every(({ stream }) => stream === "say")) return;
   const chunks = intoChunks(lines.map(({ text }) => text));
   const shown = chunks.slice(0, CHUNKS_MAX);
   for (const [i, code] of shown.entries()) {

@@ -1,5 +1,6 @@
 /** Locks by target, not by runbook: leases of runs on what they touch, visible with their holder. */
 import { formatAge } from "../base/duration.js";
+import { isPartOf, WHOLES } from "../runbook/target.js";
 import type { Sql } from "./database.js";
 
 /** An executor renews several times within this; a dead one's targets are free after it. */
@@ -17,25 +18,10 @@ export interface LockHolder {
   readonly leaseLeftMs: number;
 }
 
-/**
- * A target that stands for others: who holds it holds them, and the other way round. What is not named here stands
- * for itself alone; a backup (`database-backup`) hinders nobody's work on the database.
- */
-const WHOLES: Readonly<Record<string, readonly string[]>> = {
-  queues: ["queue-%"],
-  database: ["table-%", "sessions"],
-};
-
-/** LIKE patterns of all that may not be held beside this target. */
+/** LIKE patterns of all that may not be held beside this target: itself, its parts, and what it is a part of. */
 function conflictsOf(target: string): string[] {
-  const wholes = Object.keys(WHOLES).filter((whole) =>
-    WHOLES[whole]?.some((part) => isLike(target, part)),
-  );
+  const wholes = Object.keys(WHOLES).filter((whole) => isPartOf(target, whole));
   return [target.replace(/[\\%_]/g, "\\$&"), ...(WHOLES[target] ?? []), ...wholes];
-}
-
-function isLike(target: string, part: string): boolean {
-  return part.endsWith("%") ? target.startsWith(part.slice(0, -1)) : target === part;
 }
 
 /**

@@ -4,18 +4,19 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { systemClock } from "../../src/base/clock.js";
 import { silentLogger } from "../../src/base/log.js";
 import { hmacSha256 } from "../../src/base/secret.js";
+import type { DoorDeps } from "../../src/bot/deps.js";
 import { routes } from "../../src/bot/routes.js";
+import type { JournalEntry } from "../../src/runbook/journal.js";
+import type { StopSwitchPort } from "../../src/runbook/stop.js";
 import { type Database, openDatabase } from "../../src/store/database.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
-import { makeRegistry, makeRunbook } from "../support/runbook-world.js";
+import { makePolicy } from "../support/make-policy.js";
+import { ACCESS, makeRegistry, makeRunbook } from "../support/runbook-world.js";
 
 const SLACK_SECRET = "slack-signing-secret";
 const registry = makeRegistry(makeRunbook("fix-it"));
 
-async function openDoors(
-  db: Database,
-  more: { slackSigningSecret?: string | null } = {},
-): Promise<FastifyInstance> {
+async function openDoors(db: Database, more: Partial<DoorDeps> = {}): Promise<FastifyInstance> {
   const app = Fastify();
   await routes(app, {
     db,
@@ -47,14 +48,17 @@ async function withDoors(check: (app: FastifyInstance, db: Database) => Promise<
 }
 
 /** As the doors see it when the server is gone. */
-async function withoutDatabase(check: (app: FastifyInstance) => Promise<void>) {
+async function withoutDatabase(
+  check: (app: FastifyInstance) => Promise<void>,
+  more: Partial<DoorDeps> = {},
+) {
   const gone = openDatabase({
     url: "postgres://nobody@127.0.0.1:1/none",
     poolMax: 1,
     applicationName: "test",
     ssl: false,
   });
-  const app = await openDoors(gone);
+  const app = await openDoors(gone, more);
   await check(app);
   await app.close();
   await gone.close();
@@ -240,6 +244,107 @@ describe("the Slack door", () => {
     const reply = await slack(app, COMMAND);
     expect(reply.statusCode).toBe(503);
     expect(reply.json()).toMatchObject({ code: "not-configured" });
+    await app.close();
+  });
+});
+
+describe("with the database away", () => {
+  /** What a journal of this machine was given; `full` refuses all. */
+  function makeJournal(full = false) {
+    const entries: JournalEntry[] = [];
+    const append = async (entry: JournalEntry) => {
+      if (full) throw new Error("no space left on the volume");
+      const isKnown = entries.some(({ key }) => key === entry.key);
+      if (!isKnown) entries.push(entry);
+      return isKnown ? ("known" as const) : ("kept" as const);
+    };
+    return { entries, append, pending: () => entries.length };
+  }
+
+  test("a command is kept in the journal, once, without Slack's secrets, and the answer says so", async () => {
+    const journal = makeJournal();
+    const check = async (app: FastifyInstance) => {
+      const reply = await slack(app, COMMAND);
+      expect([reply.statusCode, reply.body.includes("Kept on this machine")]).toEqual([200, true]);
+      await slack(app, COMMAND);
+    };
+    await withoutDatabase(check, { journal });
+    expect(journal.entries).toMatchObject([
+      {
+        kind: "inbound",
+        source: "slack",
+        eventType: "slash_command",
+        body: { text: "fix-it now" },
+      },
+    ]);
+    const kept = JSON.stringify(journal.entries);
+    for (const secret of [COMMAND.token, COMMAND.response_url, COMMAND.trigger_id])
+      expect(kept).not.toContain(secret);
+  });
+
+  test("and no room in the journal, it says that nothing was done", () =>
+    withoutDatabase(
+      async (app) => expect((await slack(app, COMMAND)).body).toContain("Nothing was done"),
+      { journal: makeJournal(true) },
+    ));
+
+  test("a database that does not answer holds up no answer: the journal keeps it as well", async () => {
+    const journal = makeJournal();
+    const hanging = { ...lent.db, transaction: () => new Promise<never>(() => {}) };
+    const soon = { ...systemClock, sleep: async () => {} };
+    const app = await openDoors(hanging, { journal, clock: soon });
+    expect((await slack(app, COMMAND)).body).toContain("Kept on this machine");
+    expect(journal.entries).toHaveLength(1);
+    await app.close();
+  });
+});
+
+describe("the order to stop", () => {
+  function makeStop(): StopSwitchPort & { readonly orders: string[] } {
+    const orders: string[] = [];
+    return {
+      orders,
+      read: async () => null,
+      readLocal: () => null,
+      set: async ({ by, reason }) => {
+        orders.push(`${by}: ${reason}`);
+        return { file: true, database: false };
+      },
+      clear: async () => ({ file: true, database: true }),
+    };
+  }
+  const policy = () => makePolicy({ access: ACCESS });
+  const stopping = { ...COMMAND, text: "stop it burns" };
+
+  test("is carried out at the door, also with the database gone, and says whom it does not reach", async () => {
+    const stop = makeStop();
+    const check = async (app: FastifyInstance) => {
+      const reply = await slack(app, stopping);
+      expect(reply.body).toContain("All runbooks stop, by ann: it burns");
+      expect(reply.body).toContain("other machines do not know it yet");
+    };
+    await withoutDatabase(check, { stop, policy });
+    expect(stop.orders).toEqual(["ann: it burns"]);
+  });
+
+  test("that comes twice is carried out once, and is on record", async () => {
+    const stop = makeStop();
+    const app = await openDoors(lent.db, { stop, policy });
+    await slack(app, stopping);
+    expect((await slack(app, stopping)).body).toContain("Already here");
+    expect(stop.orders).toHaveLength(1);
+    expect(await inboundRows(lent.db)).toMatchObject([{ status: "ignored", job_seq: null }]);
+    await app.close();
+  });
+
+  test.each([
+    ["UVIC", "needs the role operator"],
+    ["USTRANGER", "Nobody in access.yaml"],
+  ])("of %s stops nothing", async (user, words) => {
+    const stop = makeStop();
+    const app = await openDoors(lent.db, { stop, policy });
+    expect((await slack(app, { ...stopping, user_id: user })).body).toContain(words);
+    expect(stop.orders).toEqual([]);
     await app.close();
   });
 });

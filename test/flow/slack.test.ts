@@ -66,8 +66,9 @@ async function type(text: string, typing: Typing = {}) {
   };
 }
 
+/** Those that stand in the channel itself, not below another. */
 const messagesIn = (channel: string) =>
-  live.slack.messages.filter((message) => message.channel === channel);
+  live.slack.messages.filter((it) => it.channel === channel && it.threadTs === undefined);
 const runsOf = async (runbook: string) =>
   (await listRuns(live.db, 200)).filter((run) => run.runbook === runbook);
 const rowCounts = async () => {
@@ -92,7 +93,7 @@ async function quarantinedJob(): Promise<string> {
 }
 
 describe("a command that may run", () => {
-  test("is acknowledged at once, runs, and is told in one message that is edited in place", async () => {
+  test("is acknowledged at once, runs, and is told in one message", async () => {
     const { status, body, tookMs, channel } = await type("queue-depth");
     expect([status, tookMs < ACK_MS]).toEqual([200, true]);
     expect(JSON.parse(body)).toMatchObject({ response_type: "ephemeral" });
@@ -100,8 +101,7 @@ describe("a command that may run", () => {
       () => messagesIn(channel).find(({ text }) => text.includes("succeeded")),
       "the outcome is told",
     );
-    expect(messagesIn(channel)).toHaveLength(1);
-    expect(message.versions.length).toBeGreaterThan(0);
+    expect(messagesIn(channel)).toEqual([message]);
     const [run] = await runsOf("queue-depth");
     expect(run).toMatchObject({ ...{ actor: "ann", door: "slack" }, status: "succeeded" });
     const { rows } = await live.db.query(
@@ -156,17 +156,86 @@ describe("a command that may run", () => {
   });
 });
 
+describe("the bars", () => {
+  test("rerun-job takes under 2 s from the command to the verified result", async () => {
+    const id = await failedJob();
+    const typedMs = systemClock.now().getTime();
+    await type(`rerun ${id} --reason "the disk is free again"`);
+    const run = await until(
+      async () => (await runsOf("rerun-job")).find((it) => it.params.job === id && it.endedAt),
+      "the rerun ended",
+    );
+    expect(run).toMatchObject({ status: "succeeded", verified: true });
+    expect((run.endedAt?.getTime() ?? 0) - typedMs).toBeLessThan(2_000);
+  });
+
+  test("150 commands at 50 a second while 5 runs are at work: each acknowledged, none lost, none doubled", async () => {
+    await type("pause-queue export 10m so that runs wait for their jobs");
+    await until(
+      async () => (await live.db.query("SELECT FROM control.queue_pause")).rowCount,
+      "the queue is paused",
+    );
+    for (let i = 0; i < 5; i++) await type(`rerun ${await failedJob()}`);
+    await until(async () => (await runsAtWork()) === 5, "five runs are at work");
+    const before = await receivedCommands();
+    const acks = await Promise.all(Array.from({ length: 150 }, (_, i) => typeInStorm(i)));
+    expect(acks.map(({ status }) => status)).toEqual(Array(150).fill(200));
+    const tookMs = acks.map((ack) => ack.tookMs).sort((a, b) => a - b);
+    // On a machine that does nothing else: 200 ms, by bench/proof/slack-load.mjs.
+    expect(tookMs[Math.ceil(tookMs.length * 0.99) - 1]).toBeLessThan(ACK_MS);
+    await until(async () => (await receivedCommands()).open === 0, "all are settled", 30_000);
+    expect((await receivedCommands()).all - before.all).toBe(100);
+    expect(await runsOf("inspect-job")).toHaveLength(20);
+    await type("resume export");
+    await until(async () => (await runsAtWork()) === 0, "the five ended", 30_000);
+  }, 90_000);
+});
+
+/** Every third command is the one before it, delivered again; every fifth of the others becomes a run of its own. */
+async function typeInStorm(i: number) {
+  const first = i % 3 === 2 ? i - 1 : i;
+  await systemClock.sleep(i * 20);
+  const nth = first - Math.floor(first / 3);
+  return type(nth % 5 === 0 ? `inspect job-${nth + 1}` : "locks", {
+    ...{ triggerId: `storm-${first}`, channelId: `CSTORM${first}` },
+  });
+}
+
+/** A failed job that completes when it is run again. */
+async function failedJob(): Promise<string> {
+  const { id, seq } = await enqueueJob(live.db, {
+    ...{ kind: "export", payload: { entity: "events" } },
+    scheduledAt: new Date(systemClock.now().getTime() + MINUTE_MS),
+  });
+  await live.db.query("UPDATE jobs SET status = 'failed', scheduled_at = now() WHERE seq = $1", [
+    seq,
+  ]);
+  return id;
+}
+
+const runsAtWork = async () =>
+  (await runsOf("rerun-job")).filter(({ status }) => status === "running").length;
+
+async function receivedCommands(): Promise<{ all: number; open: number }> {
+  const { rows } = await live.db.query<{ all: number; open: number }>(
+    `SELECT count(*)::int AS all, (count(*) FILTER (WHERE status = 'received'))::int AS open
+     FROM control.inbound WHERE event_type = 'slash_command'`,
+  );
+  return rows[0]!;
+}
+
 describe("a command that may not run", () => {
   test.each([
     ["a stranger", "USTRANGER", "queue-depth", "nobody in access.yaml has the Slack identity"],
     ["a viewer who changes something", "UVIC", "pause-queue score 30m", "needs the role operator"],
   ])(
-    "because of %s is refused in the channel with the reason, and audited",
+    "because of %s is refused, told to the asker alone with the reason, and audited",
     async (_who, userId, text, why) => {
       const { status, channel } = await type(text, { userId });
       expect(status).toBe(200);
       const message = await until(() => messagesIn(channel)[0], "the refusal is told");
       expect(JSON.stringify(message.blocks)).toContain(why);
+      expect(message.onlyFor).toBe(userId);
       expect(await runsOf(text.split(" ")[0] ?? "")).toEqual(
         (await runsOf(text.split(" ")[0] ?? "")).filter(({ actor }) => actor === "ann"),
       );

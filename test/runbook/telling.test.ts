@@ -205,24 +205,24 @@ describe("output below the message", () => {
     expect(chunks.join("\n").replaceAll("\n", "")).toBe([...lines, "y".repeat(10_000)].join(""));
   });
 
-  test("is said once though the run's end is told twice", async () => {
-    const step = { name: "act", repeat: "safe" } as const;
-    const runbook = runbookNamed({
-      steps: [
-        {
-          ...step,
-          run: async (context) => {
-            context.say("a line of output");
-            return "acted";
-          },
-        },
-      ],
-    });
+  test("is said once though the run's end is told twice, and only when a program printed something", async () => {
+    const runbook = runbookNamed();
     const registry = makeRegistry(runbook);
-    const id = await queueRun(db, registry, runbook.name, chatPlace);
-    await workOn({ db, registry }, id);
-    await workOn({ db, registry }, id);
-    const threads = (await postsOf(id)).filter(({ purpose }) => purpose.startsWith("thread"));
-    expect(threads.map(({ body }) => body.code?.includes("a line of output"))).toEqual([true]);
+    const [quiet, loud] = [
+      await queueRun(db, registry, runbook.name, { ...chatPlace, params: { note: "quiet" } }),
+      await queueRun(db, registry, runbook.name, { ...chatPlace, params: { note: "loud" } }),
+    ];
+    await db.query(
+      `INSERT INTO control.run_line (run_seq, line_no, phase, ordinal, stream, text)
+       SELECT seq, n, 'act', 1, CASE WHEN id = $1 THEN 'say' ELSE 'out' END, 'a line of output'
+       FROM control.run, generate_series(1, 3) AS n WHERE id IN ($1, $2)`,
+      [quiet, loud],
+    );
+    for (const id of [quiet, loud, loud]) await workOn({ db, registry }, id);
+    const threads = [...(await postsOf(quiet)), ...(await postsOf(loud))].filter(({ purpose }) =>
+      purpose.startsWith("thread"),
+    );
+    expect(threads.map(({ body }) => body.title)).toEqual([`Output of ${loud}, part 1 of 1`]);
+    expect(threads[0]?.body.code).toContain("a line of output\na line of output");
   });
 });
