@@ -217,7 +217,8 @@ function report({ acks, kept, answered, answers, runs }, { commands, perSecond }
   const took = acks.map(({ tookMs }) => tookMs).sort((a, b) => a - b);
   const at = (share) => took[Math.max(0, Math.ceil(took.length * share) - 1)];
   const refused = acks.filter(({ status }) => status !== 200).length;
-  const [lost, doubled] = [commands - answered, kept - commands + (answers - answered)];
+  const taken = commands - refused;
+  const [lost, doubled] = [taken - answered, kept - taken + (answers - answered)];
   console.log(
     `${commands} commands at ${perSecond}/s while ${runs} runs are at work: ` +
       `ack p50 ${at(0.5).toFixed(0)} ms p99 ${at(0.99).toFixed(0)} ms max ${at(1).toFixed(0)} ms ` +
