@@ -21,7 +21,6 @@ const FAILURE_WINDOW_MS = 15 * MINUTE_MS;
 const FOREVER_MS = 30 * DAY_MS;
 
 interface Findings {
-  readonly pending: number;
   readonly resume: readonly string[];
   /** Those that are resumed, as they were. */
   readonly paused: readonly WasPaused[];
@@ -76,8 +75,8 @@ export default defineRunbook({
         ...findings.resume.map((kind) => `resume ${kind}`),
         ...findings.pause.map((kind) => `pause ${kind} for ${formatDuration(PAUSE_MS)}`),
       ],
+      // Without the depth: it moves each second, and people agree to what would be done.
       facts: {
-        pending: findings.pending,
         ...{ resume: [...findings.resume], pause: [...findings.pause] },
         paused: findings.paused.map((pause) => ({ ...pause })),
       },
@@ -91,7 +90,9 @@ export default defineRunbook({
         const disk = await shell.read(["df", "-P", "/"]);
         const failing = await failingKinds(runtime);
         const queues = (await runtime.queues()).filter((it) => it.pending + it.running > 0);
+        const pending = queues.reduce((sum, it) => sum + it.pending, 0);
         return {
+          value: { pending },
           text: [
             failing.length === 0 ? "no kind fails" : `failing: ${failing.join(", ")}`,
             `disk ${diskUse(disk.stdout)}`,
@@ -153,8 +154,9 @@ export default defineRunbook({
   verify: {
     withinMs: ({ within }) => within * 1_000,
     everyMs: 500,
-    check: async ({ params, plan, runtime }) => {
-      const { pending: before, resume, pause } = plan.facts as unknown as Findings;
+    check: async ({ params, plan, runtime, resultOf }) => {
+      const { pending: before } = resultOf("collect evidence") as { pending: number };
+      const { resume, pause } = plan.facts as unknown as Findings;
       const pending = (await runtime.queues()).reduce((sum, it) => sum + it.pending, 0);
       const hasActed = resume.length + pause.length > 0;
       if (pending <= params.threshold && (pending < before || !hasActed))
@@ -213,7 +215,7 @@ async function diagnose({ params, runtime }: Context) {
       paused.push({ kind, reason, expiresAt: expiresAt?.toISOString() ?? null });
   }
   const pause = kindsToPause(queues, pauses, pending);
-  const findings: Findings = { pending, resume: paused.map(({ kind }) => kind), paused, pause };
+  const findings: Findings = { resume: paused.map(({ kind }) => kind), paused, pause };
   return { text, findings };
 }
 
