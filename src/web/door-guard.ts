@@ -37,8 +37,14 @@ export function guardDoors(app: FastifyInstance, clock: Clock): void {
       });
     }
     places.take(caller);
-    // "close" comes once, also when the caller goes away in mid-request.
-    reply.raw.once("close", () => places.free(caller));
+    let isHeld = true;
+    const leave = () => {
+      if (isHeld) places.free(caller);
+      isHeld = false;
+    };
+    // Called by the door when the signature fits; "close" comes once, also when the caller goes away in mid-request.
+    request.leavePlace = leave;
+    reply.raw.once("close", leave);
     void endIfDribbled(request, reply, clock);
   });
 

@@ -32,13 +32,15 @@ DECLARE a pg_stat_activity%ROWTYPE;
 BEGIN
   SELECT * INTO a FROM pg_stat_activity WHERE pid = wanted;
   IF NOT FOUND THEN RETURN 'gone'; END IF;
-  IF a.datname IS DISTINCT FROM current_database() OR a.backend_type <> 'client backend' OR a.pid = pg_backend_pid()
-     OR a.application_name NOT LIKE 'algobrain-%' OR a.application_name ~ '^algobrain-(listener|heartbeat|executor|run|worker-executor|backup|migrate)' THEN RETURN 'protected'; END IF;
+  IF a.datname IS DISTINCT FROM current_database() OR a.backend_type IS DISTINCT FROM 'client backend' OR a.pid = pg_backend_pid()
+     OR coalesce(a.application_name, '') NOT LIKE 'algobrain-%' OR a.application_name ~ '^algobrain-(listener|heartbeat|executor|run|worker-executor|backup|migrate)' THEN RETURN 'protected'; END IF;
   -- Who looked may know of milliseconds only.
-  IF date_trunc('milliseconds', a.backend_start) <> date_trunc('milliseconds', seen_start)
+  IF date_trunc('milliseconds', a.backend_start) IS DISTINCT FROM date_trunc('milliseconds', seen_start)
      OR (seen_query IS NOT NULL AND date_trunc('milliseconds', a.query_start) IS DISTINCT FROM date_trunc('milliseconds', seen_query))
   THEN RETURN 'changed'; END IF;
-  IF how = 'cancel' THEN PERFORM pg_cancel_backend(wanted); ELSE PERFORM pg_terminate_backend(wanted); END IF;
+  IF how = 'cancel' THEN PERFORM pg_cancel_backend(wanted);
+  ELSIF how = 'terminate' THEN PERFORM pg_terminate_backend(wanted);
+  ELSE RAISE EXCEPTION 'how is cancel or terminate, not %', how; END IF;
   RETURN 'ended';
 END $$;
 REVOKE ALL ON FUNCTION control.end_session(integer, timestamptz, timestamptz, text), control.list_sessions() FROM PUBLIC;
