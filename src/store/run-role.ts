@@ -64,6 +64,11 @@ export async function dropRunRole(sql: Sql, name: string): Promise<void> {
   await sql.query(`DROP ROLE IF EXISTS ${asIdentifier(name)}`);
 }
 
+/** False: runs cannot be bounded here, and those that change something are refused outside of `local`. */
+export async function mayCreateRunRoles(sql: Sql): Promise<boolean> {
+  return (await readGround(sql, 0)).mayCreate;
+}
+
 interface Ground {
   /** Roles belong to the whole server, so their names say whose they are. */
   readonly oid: number;

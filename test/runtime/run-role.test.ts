@@ -9,7 +9,7 @@ import { verifyAudit } from "../../src/store/audit.js";
 import { type Database, openDatabase } from "../../src/store/database.js";
 import { retryJob } from "../../src/store/job-actions.js";
 import { heldBy } from "../../src/store/run-leases.js";
-import { sweepRunRoles } from "../../src/store/run-role.js";
+import { mayCreateRunRoles, sweepRunRoles } from "../../src/store/run-role.js";
 import { createPowerWorld, declare, type PowerWorld, REFUSED } from "../support/power-world.js";
 import { until } from "../support/until.js";
 
@@ -232,6 +232,10 @@ describe("a server that gives us no roles", () => {
 
   test("a run that changes something is refused with the remedy, but for local; one that reads goes", async () => {
     await withPlainUser(async (db) => {
+      expect([await mayCreateRunRoles(world.db), await mayCreateRunRoles(db)]).toEqual([
+        true,
+        false,
+      ]);
       const run = await world.startedRun();
       await expect(
         openPower(world.deps({ db }), run, declare(["jobs:retry"])),

@@ -114,13 +114,18 @@ async function within(clock: Clock, ms: number, work: Promise<void>): Promise<vo
   }
 }
 
-function asOurselves({ db, environment }: PowerDeps, run: Run, runbook: Declared): OpenedPower {
+function asOurselves(
+  { db, environment, log }: PowerDeps,
+  run: Run,
+  runbook: Declared,
+): OpenedPower {
   if (environment !== "local" && runbook.danger !== "R" && !run.dryRun)
     throw fault.refused(
       "POWER_NOT_ENFORCED",
       `${runbook.name} changes something, and the database user may not create the role that would bound it`,
       { hint: "give it the right: ALTER ROLE <user of DATABASE_URL> CREATEROLE" },
     );
+  log.warn("run.unbounded", { run_id: run.id, runbook: runbook.name });
   return {
     db,
     power: { role: null, enforced: false },
