@@ -20,6 +20,7 @@ import {
   RunStopped,
   type StepKey,
   type StepRecord,
+  type Undone,
 } from "./run.js";
 import { findEffect, record, refuseWhenStopped } from "./step-record.js";
 import { Transcript } from "./transcript.js";
@@ -255,9 +256,9 @@ async function endStopped(
   const { run, runbook, recorder } = execution;
   const { status, verified } = stopped;
   const ending = { status, outcome: stopped.message, output: outputOf(execution), verified };
+  if (execution.original) return { ...ending, undone: await halfway(execution) };
   const isStuck = status === "stalled" || execution.letGo.aborted;
-  if (run.dryRun || isStuck || runbook.undoOnFailure === "asked" || execution.original)
-    return ending;
+  if (run.dryRun || isStuck || runbook.undoOnFailure === "asked") return ending;
   try {
     const steps = await recorder.steps();
     const { undone, text } = await takeBack(execution, plan, steps);
@@ -267,6 +268,12 @@ async function endStopped(
     if (!(thrown instanceof RunStopped)) throw thrown;
     return { ...ending, status: thrown.status, outcome: `${stopped.message}; ${thrown.message}` };
   }
+}
+
+/** Once part of it is taken back, a second try could repeat that part. */
+async function halfway({ recorder }: Execution): Promise<Undone | undefined> {
+  const steps = await recorder.steps();
+  return steps.some(({ phase }) => phase === "undo") ? "failed" : undefined;
 }
 
 function outputOf({ answers }: Execution): RunOutput | null {

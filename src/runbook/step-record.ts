@@ -111,6 +111,8 @@ async function recordFailure<T>(
   const reason: unknown = signal.aborted ? signal.reason : null;
   // Shutdown: no result is written, so whoever resumes the run judges the step by its `repeat`.
   if (signal.aborted && !(reason instanceof RunStopped)) return reason;
+  // Its write came too late: what is to become of it is for whoever holds the run now.
+  if (thrown instanceof Fault && thrown.code === "RUN_LOST") return thrown;
   const stopped = isAbandoned(thrown) ? thrown : reason;
   if (stopped instanceof RunStopped)
     return recordInterruption(execution, key, work, transcript, stopped);

@@ -37,7 +37,7 @@ export async function takeBack(
   plan: Plan,
   source: readonly StepRecord[],
 ): Promise<TakenBack> {
-  const acted = source.filter(({ phase, status }) => phase === "act" && status === "succeeded");
+  const acted = actedIn(execution, source);
   const { pending, stays } = sortOut(execution, acted);
   const answers = acted.map(({ name, result }) => ({ name, answer: toAnswer(result) }));
   const own = await execution.recorder.steps();
@@ -47,7 +47,7 @@ export async function takeBack(
     for (const one of pending) await takeBackOne(taking, plan, one, own);
     return conclude(pending, stays, null);
   } catch (thrown) {
-    if (!(thrown instanceof RunStopped) || thrown.status === "stalled") throw thrown;
+    if (!(thrown instanceof RunStopped) || thrown.status !== "failed") throw thrown;
     return conclude(pending, stays, thrown.message);
   } finally {
     limit.clear();
@@ -55,10 +55,26 @@ export async function takeBack(
 }
 
 /** What it would take back, for plans; in the order in which it would. */
-export function listUndos(execution: Pick<Execution, "runbook">, source: readonly StepRecord[]) {
-  const acted = source.filter(({ phase, status }) => phase === "act" && status === "succeeded");
-  const { pending, stays } = sortOut(execution, acted);
+export function listUndos(
+  execution: Pick<Execution, "runbook" | "original">,
+  source: readonly StepRecord[],
+) {
+  const { pending, stays } = sortOut(execution, actedIn(execution, source));
   return { changes: pending.map(({ undo }) => undo.name), stays };
+}
+
+/** Finished steps; of another run without those that it took back itself. */
+function actedIn(
+  { original }: Pick<Execution, "original">,
+  source: readonly StepRecord[],
+): StepRecord[] {
+  const undone = source
+    .filter(({ phase, status }) => phase === "undo" && status === "succeeded")
+    .map(({ undoes }) => undoes);
+  return source.filter(
+    ({ phase, status, ordinal }) =>
+      phase === "act" && status === "succeeded" && (original === null || !undone.includes(ordinal)),
+  );
 }
 
 function sortOut({ runbook }: Pick<Execution, "runbook">, acted: readonly StepRecord[]) {
@@ -88,7 +104,8 @@ function limitAll(execution: Execution) {
     if (!done.signal.aborted) over.abort(new RunStopped("failed", outcome));
   });
   return {
-    signal: AbortSignal.any([execution.letGo, over.signal]),
+    // A cancellation is the reason of taking back, unless that is all that the run does.
+    signal: AbortSignal.any([execution.original ? execution.signal : execution.letGo, over.signal]),
     clear: () => done.abort(),
   };
 }

@@ -60,9 +60,10 @@ async function findRefusal(tx: Sql, run: Run): Promise<string | null> {
   if (run.undoOf !== null)
     return `${run.id} itself took back run-${run.undoOf}: run that runbook again`;
   if (run.undone === "complete") return `${run.id} has been taken back already`;
-  if (run.undone === "failed")
-    return `taking ${run.id} back has failed on the way, and a second try could repeat half of it: look at its steps, and do the rest by hand`;
   const steps = await readSteps(tx, run.seq);
+  const isHalfway = steps.some(({ phase, status }) => phase === "undo" && status !== "succeeded");
+  if (run.undone === "failed" || isHalfway)
+    return `taking ${run.id} back has failed on the way, and a second try could repeat half of it: look at its steps, and do the rest by hand`;
   const acted = steps.some(({ phase, status }) => phase === "act" && status === "succeeded");
   return acted ? null : `${run.id} finished no step: there is nothing to take back`;
 }

@@ -142,6 +142,30 @@ describe("a run whose executor died", () => {
     expect(await start(id)).not.toBeNull();
   });
 
+  test("while its step was at work: a write that comes too late is no failure of the step, and another goes on", async () => {
+    let tries = 0;
+    const { id, registry } = await ask({
+      steps: [
+        {
+          name: "act",
+          repeat: "safe",
+          run: async ({ runtime }) => {
+            tries++;
+            if (tries === 1)
+              await db.query("UPDATE control.run SET fence = fence + 1 WHERE id = $1", [id]);
+            await runtime.pauseQueue({ kind: `kind-late-${id}`, reason: "r", forMs: 60_000 });
+            return "paused";
+          },
+        },
+      ],
+    });
+    await expect(workOn({ db, registry }, id)).rejects.toMatchObject({ code: "RUN_LOST" });
+    expect((await readSteps(db, (await readRun(db, id))!.seq)).at(-1)?.status).toBe("running");
+    await endLease(id);
+    await workOn({ db, registry }, id);
+    expect([tries, (await readRun(db, id))!.status]).toEqual([2, "succeeded"]);
+  });
+
   test("and whose job is gone is stalled, its targets free, and people told", async () => {
     const { id } = await ask();
     const run = (await start(id, { targets: ["lamp-gone"] }))!;

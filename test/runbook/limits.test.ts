@@ -2,8 +2,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Database } from "../../src/store/database.js";
 import { cancelRun } from "../../src/store/run-endings.js";
+import { startRun } from "../../src/store/run-leases.js";
 import { readSteps } from "../../src/store/run-steps.js";
 import { readRun } from "../../src/store/runs.js";
+import { takeTargetLocks } from "../../src/store/target-locks.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { makeRegistry, makeRunbook, queueRun, workOn } from "../support/runbook-world.js";
 import { until } from "../support/until.js";
@@ -101,5 +103,28 @@ describe("limits", () => {
       await workOn({ db, registry }, id);
       expect(await readRun(db, id)).toMatchObject({ status: "succeeded" });
       expect((await db.query("SELECT target FROM control.target_lock")).rows).toEqual([]);
+    }));
+
+  test("a run that does not wait for its target ends at once, and says who has it and how to end that", () =>
+    onGround(async (db) => {
+      const locks = () => ["queue-export"];
+      const holder = makeRunbook("keeper", { locks });
+      const impatient = { ...makeRunbook("impatient", { locks }), whenLocked: "refuse" } as const;
+      const registry = makeRegistry(holder, impatient);
+      const first = await queueRun(db, registry, "keeper");
+      await db.transaction(async (tx) => {
+        const run = (await startRun(tx, first, { targets: locks() }))!;
+        await takeTargetLocks(tx, run.seq, locks());
+      });
+      const id = await queueRun(db, registry, "impatient");
+      await workOn({ db, registry }, id);
+      expect(await readRun(db, id)).toMatchObject({
+        status: "failed",
+        outcome: expect.stringMatching(
+          new RegExp(
+            `^queue-export is held by ${first} .*ann.*cancel ${first} ends that one\\): nothing was done$`,
+          ),
+        ),
+      });
     }));
 });

@@ -276,6 +276,57 @@ test("a cancelled run takes back what was done, under the executor that did it",
 });
 
 describe("a person's undo of a run that has ended", () => {
+  test("takes back only what the run did not take back itself before all was stopped", async () => {
+    const { did, step, make } = makeWorld("half-stopped");
+    const runbook = make(step("one"), step("two"), step("three", {}, fails));
+    const stop = {
+      read: async () =>
+        did.some((it) => it.startsWith("undo"))
+          ? { by: "ann", reason: "fire", at: "2026-01-01T00:00:00Z", from: "file" as const }
+          : null,
+    };
+    const { run: stopped } = await run(runbook, { stop });
+    expect(stopped).toMatchObject({
+      ...{ status: "stalled", undone: null },
+      outcome: expect.stringContaining("stopped by ann: fire"),
+    });
+    expect(did.slice(2)).toEqual(['undo two: {"was":"before two"}']);
+    const asked = await db.transaction((tx) => undoRun(tx, stopped, { actor: ANN }));
+    if (asked.outcome !== "queued") throw new Error(JSON.stringify(asked));
+    await workOn({ db, registry: makeRegistry(runbook) }, asked.run.id);
+    expect(did.slice(3)).toEqual(['undo one: {"was":"before one"}']);
+    expect(await readRun(db, stopped.id)).toMatchObject({ undone: "complete" });
+  });
+
+  test("that a person cancels halfway is not begun a second time", async () => {
+    const { step, make } = makeWorld("half-cancelled");
+    let hangs = true;
+    const undo: Undo["run"] = ({ signal }) =>
+      hangs
+        ? new Promise((_, reject) => {
+            signal.addEventListener("abort", () => reject(new Error("stopped")));
+          })
+        : Promise.resolve("as it was");
+    const runbook = make(step("one", { run: undo, repeat: "never" }));
+    const { run: original } = await run(runbook);
+    const ask = () => db.transaction((tx) => undoRun(tx, original, { actor: ANN }));
+    const asked = await ask();
+    if (asked.outcome !== "queued") throw new Error(JSON.stringify(asked));
+    const { id, seq } = asked.run;
+    const working = workOn({ db, registry: makeRegistry(runbook) }, id);
+    await until(
+      async () => (await readSteps(db, seq)).some(({ phase }) => phase === "undo"),
+      "it is being taken back",
+    );
+    await db.transaction((tx) => cancelRun(tx, { id, actor: "ann", reason: "wrong" }));
+    expect(await working).toMatchObject({ status: "cancelled" });
+    hangs = false;
+    expect(await ask()).toMatchObject({
+      outcome: "refused",
+      sentence: expect.stringContaining("do the rest by hand"),
+    });
+  });
+
   test("is a run of its own, with the steps of the original and its plan", async () => {
     const { did, step, make } = makeWorld("regret");
     const runbook = make(step("one"), step("two"));

@@ -68,8 +68,10 @@ export class LineKeeper {
   /** Writes what is left, with how much was too much. Never throws: the steps' records have the essence. */
   async close(): Promise<void> {
     this.#closed.abort();
-    if (this.#dropped > 0)
-      this.#put({ ...this.#lastStep, stream: "say", text: `… ${this.#dropped} more lines` });
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    if (dropped > 0)
+      this.#put({ ...this.#lastStep, stream: "say", text: `… ${dropped} more lines` });
     this.#write();
     await this.#written;
   }

@@ -51,7 +51,9 @@ export interface RunPortsDeps {
 
 export interface OpenedPorts {
   readonly ports: ExecutionPorts;
-  /** Resolves when the last line is written and nothing is left that could reach further. */
+  /** Resolves when the last line is written. */
+  closeLines(): Promise<void>;
+  /** And when nothing is left that could reach further. */
   close(): Promise<void>;
 }
 
@@ -95,6 +97,7 @@ export async function openRunPorts(
   };
   return {
     ports,
+    closeLines: () => lines.close(),
     close: async () => {
       await lines.close();
       await power.close();

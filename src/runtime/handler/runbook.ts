@@ -77,7 +77,11 @@ async function work(
   asked: Run,
   teller: RunTeller,
 ): Promise<Run> {
-  if (asked.waitingFor !== null) return asked;
+  if (asked.waitingFor !== null) {
+    // It was put aside by an executor that died before it could say so.
+    await teller.parked(asked);
+    return asked;
+  }
   const before = await readSteps(deps.db, asked.seq);
   const unfit = findUnfit(deps, asked, before);
   if (unfit) return end(deps, context, asked, unfit);
@@ -95,9 +99,11 @@ async function work(
   // What only plans hinders nobody.
   const targets = mayAct && !asked.dryRun ? runbook.locks(asked.params) : [];
   const taken = await takeRun(deps.db, asked, runbook, targets);
-  if ("target" in taken) return waitForTargets(deps, context, asked, runbook, taken, teller);
+  if ("target" in taken)
+    return waitForTargets(deps, context, { run: asked, runbook, hasActed }, taken, teller);
   try {
-    return await carryOut(deps, context, taken, runbook, targets.length, teller);
+    const work = { run: taken, runbook, hasActed };
+    return await carryOut(deps, context, work, targets.length, teller);
   } catch (thrown) {
     if (!(thrown instanceof RunParked)) {
       await letGo(deps, context, taken);
@@ -132,20 +138,32 @@ function findUnfit(
   };
 }
 
+interface Work {
+  readonly run: Run;
+  readonly runbook: Runbook;
+  /** Steps were taken by an executor before: it cannot just end as if nothing had been done. */
+  readonly hasActed: boolean;
+}
+
+/** Of a run that does not get to work, or not again. */
+function notBegun(outcome: string, hasActed: boolean): RunEnding {
+  if (!hasActed) return { status: "failed", outcome: `${outcome}: nothing was done`, output: null };
+  const stalled = `${outcome}, and steps had been taken: look before you ask again`;
+  return { status: "stalled", outcome: stalled, output: null };
+}
+
 /** Ends the run when it has waited as long as it may take, otherwise comes back later. */
 async function waitForTargets(
   deps: RunbookHandlerDeps,
   context: JobContext,
-  run: Run,
-  runbook: Runbook,
+  { run, runbook, hasActed }: Work,
   holder: LockHolder,
   teller: RunTeller,
 ): Promise<Run> {
   const held = describeHolder(holder);
-  const giveUp = (outcome: string) =>
-    end(deps, context, run, { status: "failed", outcome, output: null });
+  const giveUp = (outcome: string) => end(deps, context, run, notBegun(outcome, hasActed));
   if (runbook.whenLocked === "refuse")
-    return giveUp(`${held}: nothing was done; to end that one: cancel ${holder.runId}`);
+    return giveUp(`${held} (cancel ${holder.runId} ends that one)`);
   // The time that people took to agree is not time it waited for a target.
   const since = Math.max(run.requestedAt.getTime(), context.job.createdAt.getTime());
   const waitedMs = context.now().getTime() - since;
@@ -159,8 +177,7 @@ async function waitForTargets(
 async function carryOut(
   deps: RunbookHandlerDeps,
   context: JobContext,
-  run: Run,
-  runbook: Runbook,
+  { run, runbook, hasActed }: Work,
   heldTargets: number,
   teller: RunTeller,
 ): Promise<Run> {
@@ -177,15 +194,17 @@ async function carryOut(
     });
     try {
       const ending = await executeRun(run, runbook, opened.ports, supervision.signals);
+      // Whoever watches the run sees its last line before its end.
+      await opened.closeLines();
       return await finish(deps, context, run, ending);
     } finally {
       await opened.close();
     }
   } catch (thrown) {
-    // Nothing of it has begun: it may not have what it declares to touch.
+    // It may not have what it declares to touch: this executor has begun nothing of it.
     if (!(thrown instanceof Fault) || thrown.kind !== "refused") throw thrown;
     const outcome = [thrown.message, thrown.hint].filter(Boolean).join(": ");
-    return finish(deps, context, run, { status: "failed", outcome, output: null });
+    return finish(deps, context, run, notBegun(outcome, hasActed));
   } finally {
     await supervision.stop();
   }
