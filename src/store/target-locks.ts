@@ -66,7 +66,7 @@ const LIVING = `control.target_lock AS lock JOIN control.run AS run ON run.seq =
   WHERE lock.expires_at >= now() AND run.status IN ('queued', 'running')`;
 
 /** Another run that holds one of these, a part of one, or the whole of one. */
-async function findHolder(
+export async function findHolder(
   sql: Sql,
   runSeq: number,
   targets: readonly string[],

@@ -110,14 +110,6 @@ export function toLineDocument(line: RunLine): Static<typeof LineSchema> {
   return { line_no: lineNo, at: at.toISOString(), phase, ordinal, stream, text };
 }
 
-export const RunWithStepsSchema = Type.Object({
-  ...RunSchema.properties,
-  plan: Type.Unknown(),
-  approval: Nullable(ApprovalSchema),
-  steps: Type.Array(StepSchema),
-  lines: Type.Array(LineSchema, { description: "the first 1000 after lines_after" }),
-});
-
 export const LockSchema = Type.Object({
   target: Type.String({ examples: ["queue-index"] }),
   run: Type.String(),
@@ -126,6 +118,15 @@ export const LockSchema = Type.Object({
   held_since: Time,
   held_ms: Type.Integer(),
   lease_left_ms: Type.Integer({ description: "until it is free if its executor died now" }),
+});
+
+export const RunWithStepsSchema = Type.Object({
+  ...RunSchema.properties,
+  plan: Type.Unknown(),
+  approval: Nullable(ApprovalSchema),
+  held_up_by: Nullable(LockSchema),
+  steps: Type.Array(StepSchema),
+  lines: Type.Array(LineSchema, { description: "the first 1000 after lines_after" }),
 });
 
 export function toLockDocument(lock: LockHolder): Static<typeof LockSchema> {

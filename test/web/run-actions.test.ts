@@ -346,6 +346,19 @@ describe("taking back", () => {
   });
 });
 
+test("of two people who ask for the same target, the second sees who holds it, and for how long", async () => {
+  const first = (await startRun(db, await askFor("ann", "change")))!;
+  await db.transaction((tx) => takeTargetLocks(tx, first.seq, ["queue-index"]));
+  const { body } = await send("bob", "GET", `/runs/${await askFor("bob", "change")}`);
+  expect(body).toMatchObject({
+    status: "queued",
+    held_up_by: { target: "queue-index", run: first.id, actor: "api:ann-sub" },
+  });
+  expect(body.held_up_by.lease_left_ms).toBeGreaterThan(0);
+  await db.query("UPDATE control.run SET status = 'succeeded' WHERE seq = $1", [first.seq]);
+  expect((await send("bob", "GET", `/runs/${body.id}`)).body.held_up_by).toBeNull();
+});
+
 test("what is held is shown with its holder and its time", async () => {
   const run = (await startRun(db, await askFor("ann", "look")))!;
   await db.transaction((tx) => takeTargetLocks(tx, run.seq, ["queue-shown"]));

@@ -10,6 +10,7 @@ import { readRunLines } from "../../store/run-lines.js";
 import { readSteps } from "../../store/run-steps.js";
 import { listRuns, readRun } from "../../store/runs.js";
 import { type Submitted, submitRun } from "../../store/submit-run.js";
+import { findHolder } from "../../store/target-locks.js";
 import type { WebDeps } from "../deps.js";
 import { HttpProblem, misfit } from "../problem.js";
 import { runActorOf } from "../run-actor.js";
@@ -18,6 +19,7 @@ import {
   RunWithStepsSchema,
   toApprovalDocument,
   toLineDocument,
+  toLockDocument,
   toRunDocument,
   toStepDocument,
 } from "../run-document.js";
@@ -123,15 +125,19 @@ export function runRoutes(app: FastifyInstance, deps: WebDeps): void {
 const LINES_MAX = 1_000;
 
 async function showRun({ db }: WebDeps, run: Run, after: number) {
-  const [steps, approval, lines] = await Promise.all([
+  // Whoever waits for people holds nothing and is held up by nothing.
+  const isWaiting = run.status === "queued" && run.waitingFor === null && run.targets.length > 0;
+  const [steps, approval, lines, holder] = await Promise.all([
     readSteps(db, run.seq),
     readApproval(db, run.seq),
     readRunLines(db, run.seq, after, LINES_MAX),
+    isWaiting ? findHolder(db, run.seq, run.targets) : null,
   ]);
   return {
     ...toRunDocument(run),
     plan: run.plan,
     approval: approval && toApprovalDocument(approval),
+    held_up_by: holder && toLockDocument(holder),
     steps: steps.map(toStepDocument),
     lines: lines.map(toLineDocument),
   };
