@@ -2,7 +2,7 @@
  * May automation act now? Pure over the automatic runs that the store knows. Every answer has a name, which goes into
  * the audit and to people: what is over a budget is said, never passed over (reference/runbooks-chatops.md 4.4).
  */
-import { formatAge, formatDuration, HOUR_MS } from "../base/duration.js";
+import { formatAge, formatDuration, HOUR_MS, MINUTE_MS } from "../base/duration.js";
 import type { AutomationGuard, AutomationLimits, PromotionLevel } from "../policy/automation.js";
 import type { Automation } from "../policy/policy.js";
 import { isFinal, type RunStatus } from "./run.js";
@@ -33,6 +33,7 @@ export type GuardReason =
   | "already-handled"
   | "stopped"
   | "own-doing"
+  | "nobody-works"
   | "folded"
   | "breaker-open"
   | "not-promoted"
@@ -163,6 +164,25 @@ const findOwnDoing: Rule = ({ asked, budget: { depthMax } }) => {
   };
 };
 
+/** Asked for so long ago and not begun: there is no executor, and whoever joins it would wait in silence. */
+const STUCK_MS = 5 * MINUTE_MS;
+
+const findStuck: Rule = ({ asked, past, nowMs }) => {
+  const stuck = past.find(
+    (run) =>
+      isOpen(run) &&
+      run.startedAt === null &&
+      isAboutSame(run, asked) &&
+      nowMs - run.requestedAt.getTime() >= STUCK_MS,
+  );
+  if (!stuck) return null;
+  const waits = formatAge(nowMs - stuck.requestedAt.getTime());
+  return {
+    reason: "nobody-works",
+    sentence: `${stuck.id} waits for ${waits} and no executor has begun it: see algobrain doctor`,
+  };
+};
+
 /** A failed leader is no answer to a new cause: that is held, and a person is told. */
 const findLeader: Rule = ({ asked, budget: { foldMs }, past, nowMs }) => {
   const candidates = past.filter(
@@ -256,7 +276,7 @@ const findGlobalBudget: Rule = ({ budget: { globalPerHourMax }, past, nowMs }) =
 
 /** The nearest reason is given. */
 const RULES: readonly Rule[] = [
-  ...[findHandled, findStopped, findOwnDoing, findLeader, findBreaker, findUntrusted],
+  ...[findHandled, findStopped, findOwnDoing, findStuck, findLeader, findBreaker, findUntrusted],
   ...[findTooMany, findCoolDown, findTargetBudget, findRunbookBudget, findGlobalBudget],
 ];
 

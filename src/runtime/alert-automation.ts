@@ -29,6 +29,8 @@ export interface AlertAutomationDeps {
 /** Getting worse starts something; a downgrade is on its way out by itself. */
 const ENTERS_LEVEL: readonly Transition["kind"][] = ["fired", "upgraded"];
 
+const URGENT: readonly Transition["severity"][] = ["sev1", "sev2"];
+
 export function createAlertAutomation(
   deps: AlertAutomationDeps,
 ): NonNullable<EvaluateAlertsDeps["onTransitions"]> {
@@ -57,7 +59,12 @@ async function start(
   now: Date,
 ): Promise<void> {
   const sentence = await ask(tx, deps, automation, transition, now);
-  if (sentence !== null) await deps.notify(tx, wordOfHeld(automation, transition, sentence));
+  if (sentence === null) return;
+  const word = wordOfHeld(automation, transition, sentence);
+  await deps.notify(tx, word);
+  // That nothing was done about what cannot wait is news for whoever is on call, wherever the alert itself is told.
+  if (URGENT.includes(transition.severity))
+    await deps.notify(tx, { ...word, audience: "critical" });
 }
 
 /** Null when nobody needs to be told; else why no runbook was started. */

@@ -14,8 +14,18 @@ export async function lockAutomation(tx: Sql): Promise<void> {
   await tx.query("SELECT pg_advisory_xact_lock(hashtext('automation'))");
 }
 
-/** Runs that ended within this long, and those that are open however old; the newest first. */
-export async function readAutomationHistory(sql: Sql, withinMs: number): Promise<PastRun[]> {
+export interface AutomationHistory {
+  /** The newest first. */
+  readonly past: readonly PastRun[];
+  /** Of the database, whose clock the runs' times are. */
+  readonly now: Date;
+}
+
+/** Runs that ended within this long, and those that are open however old. */
+export async function readAutomationHistory(
+  sql: Sql,
+  withinMs: number,
+): Promise<AutomationHistory> {
   const { rows } = await sql.query<PastRun>(
     `SELECT ${COLUMNS} FROM control.run AS run
      WHERE run.automation IS NOT NULL AND NOT run.dry_run
@@ -23,7 +33,8 @@ export async function readAutomationHistory(sql: Sql, withinMs: number): Promise
      ORDER BY run.requested_at DESC, run.seq DESC`,
     [withinMs],
   );
-  return rows;
+  const clock = await sql.query<{ now: Date }>("SELECT clock_timestamp() AS now");
+  return { past: rows, now: clock.rows[0]!.now };
 }
 
 /** The run that this automation made for the cause, or that the cause joined, however long ago. */

@@ -127,32 +127,38 @@ async function findHeld(tx: Sql, prepared: Prepared): Promise<AutomationOutcome 
 }
 
 async function decide(tx: Sql, prepared: Prepared): Promise<AutomationOutcome> {
-  const { submission, request, entry, targets, causeKey } = prepared;
-  const { automation, policy, now } = submission;
-  const { guard } = automation;
+  const { submission, request, causeKey } = prepared;
   const standing = await readStanding(tx, prepared);
+  // Joining a run spends nothing and needs no lock: most of a storm ends here.
+  const { leader, sentence } = (await judge(tx, prepared, standing)).verdict;
+  if (leader) return fold(tx, prepared, leader.id, sentence);
   // After all that is read without it, and before anything is audited: whoever holds the chain waits for no lock.
   await lockAutomation(tx);
-  const past = await readAutomationHistory(tx, memoryOf(guard));
-  const causeDepth = Math.max(
-    submission.causeDepth ?? 0,
-    depthOf({ automation, targets }, past, guard.foldMs, now),
-  );
-  const asked: Asked = {
-    ...{ automation, targets, causeKey, causeDepth },
-    byOurselves: submission.byOurselves ?? false,
-  };
-  const budget = budgetOf(guard, policy.healing.automation, entry.runbook.targetsMax);
-  const verdict = judgeAutomation(asked, budget, past, standing, now);
+  const { verdict, causeDepth } = await judge(tx, prepared, standing);
   if (standing.hasChanged)
-    await settleTrust(tx, subjectOf(prepared), policy.healing.automation.promotion);
+    await settleTrust(tx, subjectOf(prepared), submission.policy.healing.automation.promotion);
   if (verdict.leader) return fold(tx, prepared, verdict.leader.id, verdict.sentence);
   if (!verdict.go) return hold(tx, submission, verdict.reason, verdict.sentence);
   const approvalsMin = approvalsAt(standing.level);
-  const submitted = await submitRunWithin(tx, { ...request, causeDepth, approvalsMin });
+  const submitted = await submitRunWithin(tx, { ...request, causeKey, causeDepth, approvalsMin });
   if (submitted.outcome !== "already-running") return submitted;
   const { id } = submitted.run;
   return fold(tx, prepared, id, `${id} does the same at this moment: it inherits its outcome`);
+}
+
+async function judge(
+  tx: Sql,
+  { submission, entry, targets, causeKey }: Prepared,
+  standing: Standing,
+) {
+  const { automation, policy, byOurselves = false } = submission;
+  const { guard } = automation;
+  const { past, now } = await readAutomationHistory(tx, memoryOf(guard));
+  const behind = depthOf({ automation, targets }, past, guard.foldMs, now);
+  const causeDepth = Math.max(submission.causeDepth ?? 0, behind);
+  const asked: Asked = { automation, targets, causeKey, causeDepth, byOurselves };
+  const budget = budgetOf(guard, policy.healing.automation, entry.runbook.targetsMax);
+  return { causeDepth, verdict: judgeAutomation(asked, budget, past, standing, now) };
 }
 
 /** What only reads need not earn it, and the stop switch does not keep it from looking. */

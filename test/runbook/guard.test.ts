@@ -76,6 +76,12 @@ describe("a cause", () => {
     ["joins a run that is at work on the same", [past(open)], {}, "folded"],
     ["joins a run that waits for people", [past({ ...open, status: "queued" })], {}, "folded"],
     [
+      "does not join a run that nobody begins: a person is told",
+      [past({ ...open, status: "queued", startedAt: null, requestedAt: ago(5 * MINUTE) })],
+      {},
+      "nobody-works",
+    ],
+    [
       "joins a run on the whole that its target is a part of",
       [past({ ...open, targets: ["queues"] })],
       {},

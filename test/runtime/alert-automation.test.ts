@@ -37,7 +37,7 @@ function policyWith(automation: Automation[], rules = [rule()]): PolicySet {
 }
 
 const change = (overrides: Partial<Transition> = {}): Transition => ({
-  ...{ rule: "depth-high", instance: "*", kind: "fired", level: "AR-06", severity: "sev2" },
+  ...{ rule: "depth-high", instance: "*", kind: "fired", level: "AR-06", severity: "sev3" },
   ...{ value: 1523, at: 1_700_000_040_000 },
   ...overrides,
 });
@@ -116,12 +116,14 @@ test("many instances that fire at once start one run, and nobody is bothered", a
 test("a spent budget starts nothing, and people learn why", async () => {
   const policy = policyWith([onLevel("AR-06", { guard: makeGuard({ perHourMax: 1 }) })]);
   await hear(policy, change());
-  await lent.db.query("UPDATE control.run SET status = 'succeeded', started_at = now(), ended_at = now()");
+  await lent.db.query(
+    "UPDATE control.run SET status = 'succeeded', started_at = now(), ended_at = now()",
+  );
   await hear(policy, change());
   expect(await runs()).toHaveLength(1);
   expect(await told()).toMatchObject([
     {
-      ...{ receiver: "ops", severity: "sev2", dedupKey: "algobrain/automation/on-AR-06" },
+      ...{ receiver: "ops", severity: "sev3", dedupKey: "algobrain/automation/on-AR-06" },
       message: {
         title: "No runbook was started for depth-high: a person is needed",
         fields: [{}, { value: expect.stringContaining("its budget is 1") }],
@@ -140,6 +142,18 @@ test("what the access policy does not let automation do is refused, and people l
     { message: { fields: [{}, { value: expect.stringContaining("not be run through policy") }] } },
   ]);
 });
+
+test.each([
+  ["sev1", ["oncall", "ops"]],
+  ["sev2", ["oncall", "ops"]],
+  ["sev3", ["ops"]],
+] as const)(
+  "that nothing was started for a %s alert is told to %j",
+  async (severity, receivers) => {
+    await hear(policyWith([onLevel("AR-06", { trust: null })]), change({ severity }));
+    expect((await told()).map(({ receiver }) => receiver).sort()).toEqual(receivers);
+  },
+);
 
 test("an automation that breaks takes neither the alert nor the next automation with it", async () => {
   const broken = onLevel("AR-06", { name: "broken", params: { note: "a\u0000b" } });
