@@ -18,6 +18,7 @@ import { createSystemReader, createSystemWriter } from "../store/system-care.js"
 import type { Foundation } from "./foundation.js";
 import { createRegistry } from "./kinds.js";
 import type { Ports } from "./ports.js";
+import { createSystemWays } from "./system-ways.js";
 import { WORKLOAD } from "./workload.js";
 
 export function createHandlers(
@@ -31,6 +32,7 @@ export function createHandlers(
     directUrl: foundation.directUrl,
     poolSize: () => config.overrides.poolSize ?? policy().infrastructure.database.poolSize,
   };
+  const ways = createSystemWays(foundation);
   const shared = { db, policy, clock, random, registry, ...ports };
   return [
     ...WORKLOAD.createHandlers({
@@ -48,9 +50,9 @@ export function createHandlers(
       ...{ ...shared, redact: foundation.redact, notify: foundation.notify },
       stop: foundation.stop,
       checkPayload: (kind, payload) => createRegistry().checkPayload(kind, payload),
-      care: (sql) => ({
+      care: (sql, actor) => ({
         database: { ...createDatabaseReader(sql, care), ...createDatabaseWriter(sql, care) },
-        system: { ...createSystemReader(sql), ...createSystemWriter(sql) },
+        system: { ...createSystemReader(sql, ways), ...createSystemWriter(sql, actor, ways) },
       }),
       openPower: (run, runbook) =>
         openPower({ ...foundation, ...config, ssl: config.database.ssl }, run, runbook),

@@ -374,8 +374,15 @@ export interface DependencyView {
   readonly name: string;
   readonly state: "closed" | "open" | "half_open";
   readonly reason: string | null;
+  /** Since when it is in this state, and who brought it there: `healdec` is the runtime itself. */
+  readonly since: Date;
+  readonly by: string;
+  /** Calls that failed, of those that the process that measured last made within its window. */
   readonly failures: number;
+  /** Not closed: when probes may begin. */
   readonly until: Date | null;
+  /** It asked not to be called before this time. */
+  readonly gateUntil: Date | null;
 }
 
 export interface SystemReader {
@@ -389,8 +396,10 @@ export interface SystemReader {
 }
 
 export interface SystemWriter {
+  /** Nothing when it was off already. Throws a refused fault while a check of the data fails. */
   exitSafeMode(request: { readonly reason: string }): Promise<void>;
   enterSafeMode(request: { readonly reason: string }): Promise<void>;
+  /** Throws a refused fault when nothing has called that dependency yet. */
   resetBreaker(request: { readonly dependency: string; readonly reason: string }): Promise<void>;
   openBreaker(request: {
     readonly dependency: string;

@@ -17,7 +17,12 @@ import {
 import type { Database } from "../../src/store/database.js";
 import { createDatabaseReader, createDatabaseWriter } from "../../src/store/database-care.js";
 import { type RunSubmission, type Submitted, submitRun } from "../../src/store/submit-run.js";
-import { createSystemReader, createSystemWriter } from "../../src/store/system-care.js";
+import {
+  createSystemReader,
+  createSystemWriter,
+  type SystemLooks,
+  type SystemOrders,
+} from "../../src/store/system-care.js";
 import { makeContext } from "./job-context.js";
 import { makeAccessRule, makePerson, makePolicy } from "./make-policy.js";
 
@@ -152,14 +157,26 @@ export function makeShell(stdout = ""): Shell & { readonly commands: string[] } 
   };
 }
 
+const noWay = async (): Promise<never> => {
+  throw new Error("this world has no ways of the system: hand them in as `other.care`");
+};
+
+const NO_WAYS: SystemLooks & SystemOrders = {
+  ...{ diagnose: noWay, probe: noWay },
+  ...{ leaveSafeMode: noWay, resetBreaker: noWay, openBreaker: noWay },
+};
+
 /** What the handler of runs stands on besides its database: everything in its place, nothing stopped or bounded. */
 export function makeHandlerDeps(db: Database) {
   const options = { backupsDir: tmpdir(), directUrl: "", poolSize: () => 10 };
   const kinds = createRegistry();
   return {
-    care: (sql: Database) => ({
+    care: (sql: Database, actor: string) => ({
       database: { ...createDatabaseReader(sql, options), ...createDatabaseWriter(sql, options) },
-      system: { ...createSystemReader(sql), ...createSystemWriter(sql) },
+      system: {
+        ...createSystemReader(sql, NO_WAYS),
+        ...createSystemWriter(sql, actor, NO_WAYS),
+      },
     }),
     checkPayload: (kind: string, payload: JsonObject) => kinds.checkPayload(kind, payload),
     stop: { read: async () => null },
