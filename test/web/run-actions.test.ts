@@ -20,7 +20,7 @@ import { signToken } from "../../src/web/token.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { makeAccessRule, makePerson, makePolicy } from "../support/make-policy.js";
 import { makeRegistry, makeRunbook } from "../support/runbook-world.js";
-import { makeDeps, SECRET } from "./harness.js";
+import { injectAs, makeDeps, noDatabase, SECRET } from "./harness.js";
 
 const HASH = "a".repeat(64);
 const step = { name: "act", repeat: "safe", run: async () => "acted" } as const;
@@ -388,6 +388,23 @@ test("the stop switch: whoever is awake sets it, an admin lifts it, and nothing 
   expect((await send("admin", "DELETE", "/stop", REASON)).status).toBe(200);
   expect((await send("viewer", "GET", "/stop")).body).toEqual({ stopped: null });
   expect((await ask("ann", "change")).status).toBe(202);
+});
+
+test("with the database gone the API still stops this machine, and says that it is this one alone", async () => {
+  const file = join(home, "alone", "STOP");
+  const parts = { db: noDatabase, clock: systemClock, log: silentLogger };
+  const stop = createStopSwitch({ ...parts, file });
+  const alone = await createServer(makeDeps(noDatabase, { runbooks, stop }));
+  try {
+    const request = { method: "POST", url: "/api/v1/stop", payload: { reason: "storm" } } as const;
+    const answer = await injectAs(alone, "operator", request);
+    expect(answer.json()).toMatchObject({ file: true, database: false });
+    expect(stop.readLocal()).toMatchObject({ by: "api:test-operator", reason: "storm" });
+    const resume = { ...request, method: "DELETE" } as const;
+    expect((await injectAs(alone, "admin", resume)).statusCode).toBe(503);
+  } finally {
+    await alone.close();
+  }
 });
 
 test("the list is narrowed by status, runbook and place", async () => {
