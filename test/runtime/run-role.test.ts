@@ -10,6 +10,7 @@ import { type Database, openDatabase } from "../../src/store/database.js";
 import { retryJob } from "../../src/store/job-actions.js";
 import { heldBy } from "../../src/store/run-leases.js";
 import { mayCreateRunRoles, sweepRunRoles } from "../../src/store/run-role.js";
+import { NEEDS_PGBOUNCER, pgbouncerProgram, throughPgbouncer } from "../support/pgbouncer.js";
 import { createPowerWorld, declare, type PowerWorld, REFUSED } from "../support/power-world.js";
 import { until } from "../support/until.js";
 
@@ -90,15 +91,20 @@ describe("the role of a run", () => {
 
   test("nobody logs in with it after its time", async () => {
     const run = await world.startedRun();
-    const late = { ...run, deadlineAt: new Date(0) };
-    const opened = await openPower(world.deps(), late, declare(["jobs:read"]));
+    const overdue = { ...run, deadlineAt: new Date(0) };
+    const opened = await openPower(world.deps(), overdue, declare(["jobs:read"]));
     const { rows } = await world.db.query<{ minutes: number }>(
       `SELECT round(extract(epoch FROM rolvaliduntil - now()) / 60)::int AS minutes FROM pg_roles WHERE rolname = $1`,
       [opened.power.role],
     );
     expect(rows).toEqual([{ minutes: 11 }]);
     await world.db.query(`ALTER ROLE ${opened.power.role} VALID UNTIL '2020-01-01'`);
-    await expect(opened.db.query("SELECT 1")).rejects.toThrow(/password authentication failed/);
+    const url = new URL(world.url);
+    url.username = String(opened.power.role);
+    url.password = opened.secrets[0]!;
+    const late = openDatabase({ url: url.href, poolMax: 1, ssl: false, applicationName: "test" });
+    await expect(late.query("SELECT 1")).rejects.toThrow(/password authentication failed/);
+    await late.close();
     await opened.close();
   });
 
@@ -206,6 +212,29 @@ describe("a database user that is no superuser, and may create roles", () => {
       );
     }
   });
+});
+
+describe("a pooler in between", () => {
+  test.skipIf(pgbouncerProgram === null)(
+    `${NEEDS_PGBOUNCER} that knows no role of a run is named, with the setting that leads past it`,
+    async () => {
+      await throughPgbouncer(world.url, async (url) => {
+        const run = await world.startedRun();
+        const attempt = openPower(world.deps({ directUrl: url }), run, declare(["jobs:retry"]));
+        await expect(attempt).rejects.toMatchObject({
+          kind: "refused",
+          code: "POWER_NOT_ENFORCED",
+          message: expect.stringContaining("a pooler stands in between"),
+          hint: expect.stringContaining("DATABASE_DIRECT_URL"),
+        });
+        const { rows } = await world.db.query<{ role: string }>(
+          `SELECT format('algobrain_%s_run_%s_1', oid, $1::int) AS role FROM pg_database WHERE datname = current_database()`,
+          [run.seq],
+        );
+        expect(await world.roleExists(rows[0]!.role)).toBe(false);
+      });
+    },
+  );
 });
 
 describe("a server that gives us no roles", () => {

@@ -61,7 +61,48 @@ export async function openPower(
     ...{ seq: run.seq, fence: run.fence, capabilities },
     lifeMs: lifeOf(deps, run),
   });
-  return role ? asRole(deps, run, runbook, capabilities, role) : asOurselves(deps, run, runbook);
+  if (!role) return asOurselves(deps, run, runbook);
+  const opened = asRole(deps, run, runbook, capabilities, role);
+  try {
+    await admit(opened.db, role.name);
+    return opened;
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
+}
+
+/** A pooler in between may know no new role, or worse: lend everybody a session of its own user. */
+async function admit(db: Database, role: string): Promise<void> {
+  const found = await whoIsIn(db);
+  if (found === role) return;
+  throw fault.refused(
+    "POWER_NOT_ENFORCED",
+    found === null
+      ? "the server did not let in the role of the run"
+      : `the session of the run's role is ${found}'s: a pooler stands in between`,
+    {
+      hint: "DATABASE_DIRECT_URL must lead to the server itself, past any pooler, and its pg_hba.conf must let in roles with passwords",
+    },
+  );
+}
+
+/** Null: nobody by that name is let in. */
+async function whoIsIn(db: Database): Promise<string | null> {
+  try {
+    const { rows } = await db.query<{ user: string }>("SELECT current_user AS user");
+    return rows[0]!.user;
+  } catch (error) {
+    if (error instanceof Fault && isNotLetIn(error)) return null;
+    throw error;
+  }
+}
+
+/** Class 28 of the server (invalid authorization); PgBouncer's own words for a user that it does not know. */
+function isNotLetIn({ details, message }: Fault): boolean {
+  return (
+    /^28/.test(String(details.sqlstate)) || /no such user|auth(entication)? failed/i.test(message)
+  );
 }
 
 /** A dry run and a runbook that only reads get nothing that changes, whatever is declared. */
