@@ -1,8 +1,11 @@
 /** The HTTP side: the API, the signed doors, health and metrics, and the samples that only this process can take. */
 import { createHash } from "node:crypto";
 import type { AddressInfo } from "node:net";
+import { startSlackSocket } from "../adapter/slack-socket.js";
 import { errorMessage, fault } from "../base/fault.js";
+import type { DoorDeps } from "../bot/deps.js";
 import { routes as botRoutes } from "../bot/routes.js";
+import { acceptSlack } from "../bot/slack-accept.js";
 import { forceBreakerOpen, resetBreakers } from "../runtime/breaker-orders.js";
 import { readHealth } from "../runtime/health.js";
 import { leaveSafeMode } from "../runtime/leave-safe-mode.js";
@@ -40,6 +43,7 @@ export async function startApi(
   const { cache, countHit, redis } = caching;
   const { config, db, log } = foundation;
   const proposeChange = createChangeProposer(foundation);
+  const doors = await doorsOf(foundation);
   const app = await createServer({
     ...foundation,
     registry: createRegistry(),
@@ -67,10 +71,11 @@ export async function startApi(
     stop: foundation.stop,
     commit: foundation.commit,
     overrides: overridesOf(foundation, proposeChange),
-    doors: await openDoors(foundation),
+    doors: (app) => botRoutes(app, doors),
     publishEnvelope: publishingOf(foundation, origin),
   });
   await listen(app, config.http);
+  const socket = openSocket(foundation, doors);
   const stopped = new AbortController();
   const sampling = runTicks(
     [
@@ -88,6 +93,7 @@ export async function startApi(
   return {
     url: `http://${inUrl(config.http.host)}:${port}`,
     stop: async () => {
+      await socket?.stop();
       await app.close();
       stopped.abort();
       await sampling;
@@ -144,9 +150,9 @@ function inUrl(host: string): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-async function openDoors(foundation: Foundation): Promise<WebDeps["doors"]> {
+async function doorsOf(foundation: Foundation): Promise<DoorDeps> {
   const { config, db, clock, log } = foundation;
-  const deps = {
+  return {
     db,
     clock,
     log,
@@ -156,5 +162,14 @@ async function openDoors(foundation: Foundation): Promise<WebDeps["doors"]> {
     policy: foundation.policy,
     stop: foundation.stop,
   };
-  return (app) => botRoutes(app, deps);
+}
+
+/** Commands over a socket of our own making, where Slack cannot reach us; null without an app token. */
+function openSocket({ config, clock, log, random }: Foundation, doors: DoorDeps) {
+  const { appToken, apiUrl } = config.slack;
+  if (appToken === null) return null;
+  return startSlackSocket({
+    ...{ appToken, apiUrl, clock, log, random },
+    accept: (kind, fields) => acceptSlack(doors, kind, fields),
+  });
 }

@@ -27,6 +27,8 @@ const NOT_FOR_WORKERS: readonly string[] = [
   "GITHUB_APP_ID",
   "GITHUB_APP_PRIVATE_KEY",
   "GITHUB_APP_INSTALLATION_ID",
+  // Commands come in at the API.
+  "SLACK_APP_TOKEN",
 ];
 
 export function startWorkers(foundation: Foundation, options: WorkersOptions): Supervisor {

@@ -62,6 +62,11 @@ const OWNERS: readonly Owned[] = [
     instead: "take a port; src/adapter/slack.ts speaks to Slack",
   },
   {
+    library: /^ws$/,
+    owner: /^src\/adapter\/(stand-in\/)?slack-/,
+    instead: "take a port; src/adapter/slack-connection.ts speaks Socket Mode",
+  },
+  {
     library: /^@pagerduty\//,
     owner: /^src\/adapter\/pagerduty/,
     instead: "take a port; src/adapter/pagerduty.ts speaks to PagerDuty",
