@@ -8,8 +8,8 @@ type Session = Awaited<ReturnType<ReadContext<object>["database"]["sessions"]>>[
 /** So many at once, and then a pause: their programs open new ones when they need them. */
 const BATCH = 10;
 const BETWEEN_MS = 1_000;
-/** Those that listen and beat for their process do nothing most of the time, and are needed. */
-const NEEDED = /^algobrain-(listener|heartbeat)$/;
+/** The database ends none of these, whatever is asked: who listens and beats for its process, runbooks, backups. */
+const NEEDED = /^algobrain-(listener|heartbeat|executor|run|worker-executor|backup|migrate)/;
 
 interface Named {
   readonly pid: number;

@@ -62,7 +62,7 @@ export default defineRunbook({
         run: async ({ params, runtime, runId, plan }) => {
           if (plan.facts?.wasPaused === true)
             return `${params.kind} was paused before: left paused`;
-          await runtime.resumeQueue({ kind: params.kind, reason: `${runId} is taken back` });
+          await runtime.resumeQueue({ kind: params.kind, reason: `taken back by ${runId}` });
           return `${params.kind} is not paused any more`;
         },
       },

@@ -83,7 +83,7 @@ export default defineRunbook({
         repeat: "safe",
         run: async ({ runtime, runId, done }) => {
           const moved = (done ?? []) as unknown as readonly Moved[];
-          const reason = `${runId} is taken back`;
+          const reason = `taken back by ${runId}`;
           const count = await runtime.restorePriorities({ moved, reason });
           return `${count} jobs that still wait have the priority they had`;
         },

@@ -77,7 +77,7 @@ export default defineRunbook({
         return `job-${seq} has its new payload`;
       },
       undo: {
-        name: "put the old payload back",
+        name: "put the old payload back if it fits the kind",
         repeat: "safe",
         run: async ({ params, runtime, plan, runId }) => {
           const job = await runtime.job(jobSeq(params.job));
@@ -85,7 +85,10 @@ export default defineRunbook({
           if (job?.status !== "quarantined" && job?.status !== "failed")
             return `left as it is: job-${jobSeq(params.job)} is ${job?.status ?? "gone"}`;
           if (differences(job.payload, payload).length === 0) return "it has its old payload";
-          const reason = `${runId} is taken back`;
+          // It was put aside because of that payload, more often than not.
+          const wrong = runtime.checkPayload(job.kind, payload);
+          if (wrong.length > 0) return `${job.id} keeps its new payload: ${wrong.join("; ")}`;
+          const reason = `taken back by ${runId}`;
           await runtime.correctJob({ seq: job.seq, fence: job.fence, payload, reason });
           return `${job.id} has its old payload`;
         },
@@ -113,7 +116,7 @@ export default defineRunbook({
           const job = await runtime.job(jobSeq(params.job));
           if (job?.status !== "pending" || job.attempts > 0)
             return `left as it is: job-${jobSeq(params.job)} is ${job?.status ?? "gone"}`;
-          await runtime.cancelJob({ seq: job.seq, reason: `${runId} is taken back` });
+          await runtime.cancelJob({ seq: job.seq, reason: `taken back by ${runId}` });
           return `${job.id} is cancelled`;
         },
       },

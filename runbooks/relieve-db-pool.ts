@@ -10,7 +10,8 @@ const IDLE_IN_TRANSACTION_MS = MINUTE_MS;
 const LOW_PRIORITY_KINDS: readonly string[] = ["backfill", "export", "maintenance"];
 const PAUSE_MS = 15 * MINUTE_MS;
 const RATIO_GOOD = 0.8;
-const NEEDED = /^algobrain-(listener|heartbeat)$/;
+/** The database ends none of these, whatever is asked: who listens and beats for its process, runbooks, backups. */
+const NEEDED = /^algobrain-(listener|heartbeat|executor|run|worker-executor|backup|migrate)/;
 
 export default defineRunbook({
   name: "relieve-db-pool",
@@ -92,7 +93,7 @@ export default defineRunbook({
         run: async ({ plan, runtime, runId }) => {
           const kinds = (plan.facts?.pause ?? []) as readonly string[];
           for (const kind of kinds)
-            await runtime.resumeQueue({ kind, reason: `${runId} is taken back` });
+            await runtime.resumeQueue({ kind, reason: `taken back by ${runId}` });
           return kinds.length === 0 ? "nothing was paused" : `resumed ${kinds.join(", ")}`;
         },
       },

@@ -215,7 +215,7 @@ async function cancelUnbegun({ runtime, runId }: Context, { seqs }: Rerun): Prom
   for (const seq of seqs) {
     const job = await runtime.job(seq);
     if (job?.status !== "pending" || job.attempts > 0) continue;
-    await runtime.cancelJob({ seq, reason: `${runId} is taken back` });
+    await runtime.cancelJob({ seq, reason: `taken back by ${runId}` });
     cancelled += 1;
   }
   return `${cancelled} of ${seqs.length} had not begun and are cancelled`;

@@ -72,7 +72,7 @@ export default defineRunbook({
           const job = await runtime.job(jobSeq(params.job));
           if (job?.status !== "pending" || job.attempts > 0)
             return `left as it is: job-${jobSeq(params.job)} is ${job?.status ?? "gone"}`;
-          await runtime.cancelJob({ seq: job.seq, reason: `${runId} is taken back` });
+          await runtime.cancelJob({ seq: job.seq, reason: `taken back by ${runId}` });
           return `${job.id} is cancelled`;
         },
       },

@@ -145,7 +145,7 @@ export default defineRunbook({
         run: async ({ plan, runtime, runId }) => {
           const { pause } = plan.facts as unknown as Findings;
           for (const kind of pause)
-            await runtime.resumeQueue({ kind, reason: `${runId} is taken back` });
+            await runtime.resumeQueue({ kind, reason: `taken back by ${runId}` });
           return pause.length === 0 ? "nothing to resume" : `resumed ${pause.join(", ")}`;
         },
       },

@@ -1,0 +1,243 @@
+/** The runbooks of the database server, each with the power it declares, beside sessions that stand for the programs. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/base/clock.js";
+import { loadRunbooks } from "../../src/main/runbooks.js";
+import { type Database, openDatabase } from "../../src/store/database.js";
+import { listPauses } from "../../src/store/pauses.js";
+import {
+  crashEverywhere,
+  type Given,
+  openGround,
+  type Rehearsed,
+  type RunbookGround,
+  rehearse,
+  takeBack,
+} from "../support/runbook.js";
+import { until } from "../support/until.js";
+
+let ground: RunbookGround;
+beforeAll(async () => {
+  ground = await openGround(await loadRunbooks());
+});
+afterAll(() => ground.drop());
+
+const run = (runbook: string, given: Given = {}): Promise<Rehearsed> =>
+  rehearse(ground, runbook, given);
+
+interface Program {
+  readonly pid: number;
+  /** Null: its session has ended, whoever ended it. */
+  isThere(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** A program with one session, which does nothing but what it is told first, and stays. */
+async function startProgram(name: string, first = "SELECT 1"): Promise<Program> {
+  const db = openDatabase({
+    ...{ url: ground.url, poolMax: 1, applicationName: name, ssl: false, statementTimeoutMs: 0 },
+    onIdleError: () => {},
+  });
+  const closing = new AbortController();
+  let session: Promise<unknown> = Promise.resolve();
+  const pid = await new Promise<number>((resolve) => {
+    session = db.connect(async (sql) => {
+      const { rows } = await sql.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+      resolve(rows[0]!.pid);
+      await sql.query(first).catch(() => {});
+      await systemClock.sleep(60_000, closing.signal);
+    });
+  });
+  await until(() => hasBegun(ground.db, pid, first), `${name} has begun`);
+  return {
+    pid,
+    isThere: async () => (await stateOf(ground.db, pid)) !== null,
+    close: async () => {
+      await ground.db.query("SELECT pg_cancel_backend($1)", [pid]);
+      closing.abort();
+      await session;
+      await db.close();
+    },
+  };
+}
+
+async function withPrograms<T>(
+  programs: readonly (readonly [name: string, first?: string])[],
+  work: (programs: readonly Program[]) => Promise<T>,
+): Promise<T> {
+  const started = await Promise.all(programs.map(([name, first]) => startProgram(name, first)));
+  try {
+    return await work(started);
+  } finally {
+    await Promise.all(started.map((program) => program.close()));
+  }
+}
+
+async function stateOf(db: Database, pid: number) {
+  const { rows } = await db.query<{ state: string; query: string }>(
+    "SELECT state, query FROM pg_stat_activity WHERE pid = $1 AND datname = current_database()",
+    [pid],
+  );
+  return rows[0] ?? null;
+}
+
+async function hasBegun(db: Database, pid: number, statement: string): Promise<boolean> {
+  return (await stateOf(db, pid))?.query === statement;
+}
+
+const SLEEP = "SELECT pg_sleep(600)";
+const WAITS_IDLE = "1ms";
+
+describe("diagnose-db-connections", () => {
+  test("tells who holds connections, what runs longest, and what to do", async () => {
+    await withPrograms([["algobrain-worker", SLEEP], ["psql"]], async ([slow]) => {
+      const { run: ended, changed } = await run("diagnose-db-connections");
+      expect(ended).toMatchObject({ status: "succeeded" });
+      const { text, table } = ended.output!;
+      expect(text).toMatch(
+        /^\d+ of \d+ connections are used \(\d+ %\), \d+ of them by us; our pools/,
+      );
+      expect(text).toContain(`pid ${slow!.pid} of algobrain-worker: active for`);
+      expect(text.split("\n").at(-1)).toBe("nothing here needs to be ended");
+      expect(table?.rows).toContainEqual(["algobrain-worker", "active", "1"]);
+      expect(table?.rows).toContainEqual(["psql", "idle", "1"]);
+      expect(changed).toEqual([]);
+    });
+  });
+});
+
+describe("kill-slow-query", () => {
+  test("without a pid lists what is slow, and ends nothing", async () => {
+    await withPrograms([["algobrain-worker", SLEEP]], async ([slow]) => {
+      const { run: ended } = await run("kill-slow-query", { params: { over: "1ms" } });
+      expect(ended).toMatchObject({ status: "succeeded", plan: { changes: [] } });
+      expect(ended.output?.table?.rows.map(([pid]) => pid)).toContain(String(slow!.pid));
+      expect((await stateOf(ground.db, slow!.pid))?.state).toBe("active");
+    });
+  });
+
+  test("cancels that statement and leaves its session", async () => {
+    await withPrograms([["algobrain-worker", SLEEP]], async ([slow]) => {
+      const params = { pid: slow!.pid, over: "1ms" };
+      const dry = await run("kill-slow-query", { params, dryRun: true });
+      expect(dry.run.output?.text).toContain(`would cancel the statement of pid ${slow!.pid}`);
+      expect((await stateOf(ground.db, slow!.pid))?.state).toBe("active");
+      const { run: ended } = await run("kill-slow-query", { params });
+      expect(ended).toMatchObject({
+        status: "succeeded",
+        outcome: `the statement of pid ${slow!.pid} is gone`,
+      });
+      expect(await stateOf(ground.db, slow!.pid)).toMatchObject({ state: "idle" });
+    });
+  });
+
+  test.each([
+    ["of another program", "psql"],
+    ["of a run of a runbook", "algobrain-run-17"],
+    ["of a backup", "algobrain-backup"],
+  ])("never ends a statement %s", async (_what, name) => {
+    await withPrograms([[name, SLEEP]], async ([other]) => {
+      const { run: ended } = await run("kill-slow-query", {
+        params: { pid: other!.pid, over: "1ms" },
+      });
+      expect(ended.status).toBe("failed");
+      expect((await stateOf(ground.db, other!.pid))?.state).toBe("active");
+    });
+  });
+
+  test("comes to the same wherever its executor dies", async () => {
+    const open: Program[] = [];
+    const points = await crashEverywhere(ground, "kill-slow-query", async () => {
+      const slow = await startProgram("algobrain-worker", SLEEP);
+      open.push(slow);
+      return {
+        params: { pid: slow.pid, over: "1ms" },
+        effects: async () => ((await stateOf(ground.db, slow.pid))?.state === "idle" ? 1 : 0),
+      };
+    });
+    await Promise.all(open.map((program) => program.close()));
+    expect(points.map(({ ended }) => ended)).toEqual(Array(4).fill("succeeded"));
+  });
+});
+
+describe("kill-idle-connections", () => {
+  test("ends ours that do nothing, and no other", async () => {
+    await withPrograms(
+      [["algobrain-api"], ["algobrain-listener"], ["psql"], ["algobrain-worker", SLEEP]],
+      async ([idle, ...others]) => {
+        const params = { idle: WAITS_IDLE };
+        const dry = await run("kill-idle-connections", { params, dryRun: true });
+        expect(dry.run.output?.text).toMatch(/^1 sessions of ours are idle for over 1ms/);
+        expect(await idle!.isThere()).toBe(true);
+        const { run: ended } = await run("kill-idle-connections", { params });
+        expect(ended).toMatchObject({
+          status: "succeeded",
+          output: { text: "1 idle sessions were ended" },
+        });
+        expect(await idle!.isThere()).toBe(false);
+        expect(await Promise.all(others.map((it) => it.isThere()))).toEqual([true, true, true]);
+      },
+    );
+  });
+
+  test("says that there is none", async () => {
+    const { run: ended, changed } = await run("kill-idle-connections", { params: { idle: "1h" } });
+    expect(ended).toMatchObject({
+      status: "failed",
+      outcome: expect.stringContaining("no session of ours is idle for over 1h"),
+    });
+    expect(changed).toEqual([]);
+  });
+
+  test("comes to the same wherever its executor dies", async () => {
+    const open: Program[] = [];
+    const points = await crashEverywhere(ground, "kill-idle-connections", async () => {
+      const idle = await startProgram("algobrain-api");
+      open.push(idle);
+      return {
+        params: { idle: WAITS_IDLE },
+        effects: async () => ((await idle.isThere()) ? 0 : 1),
+      };
+    });
+    await Promise.all(open.map((program) => program.close()));
+    expect(points.map(({ ended }) => ended)).toEqual(Array(4).fill("succeeded"));
+  });
+});
+
+describe("relieve-db-pool", () => {
+  const paused = async () => (await listPauses(ground.db)).map(({ kind }) => kind).sort();
+  const params = { idle: WAITS_IDLE };
+
+  test("ends what is idle, pauses what can wait, and gives the pauses back", async () => {
+    await withPrograms([["algobrain-api"], ["psql"]], async ([idle, other]) => {
+      const dry = await run("relieve-db-pool", { params, dryRun: true });
+      expect(dry.run.output?.text).toContain("would pause export for 15 minutes");
+      expect(dry.changed).toEqual([]);
+      const { run: ended, changed } = await run("relieve-db-pool", { params });
+      expect(ended).toMatchObject({ status: "succeeded", verified: true });
+      expect(ended.output?.text).toContain("end idle sessions: 1 of 1 sessions were ended");
+      expect(changed).toEqual(["control.queue_pause"]);
+      expect([await idle!.isThere(), await other!.isThere()]).toEqual([false, true]);
+      expect(await paused()).toEqual(["backfill", "export", "maintenance"]);
+      const { run: undo } = await takeBack(ground, ended);
+      expect(undo).toMatchObject({ status: "succeeded" });
+      expect(undo.plan?.text).toContain("a session that was ended is opened again");
+      expect(await paused()).toEqual([]);
+    });
+  });
+
+  test("with lower=false pauses nothing", async () => {
+    const { run: ended, changed } = await run("relieve-db-pool", {
+      params: { ...params, lower: false },
+    });
+    expect(ended.status).toBe("succeeded");
+    expect(changed).toEqual([]);
+  });
+
+  test("comes to the same wherever its executor dies", async () => {
+    const points = await crashEverywhere(ground, "relieve-db-pool", async () => {
+      await ground.db.query("DELETE FROM control.queue_pause");
+      return { params, effects: async () => (await paused()).length / 3 };
+    });
+    expect(points.map(({ ended }) => ended)).toEqual(Array(13).fill("succeeded"));
+  });
+});
