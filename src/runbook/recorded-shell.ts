@@ -79,7 +79,9 @@ async function runRecorded(
     },
   });
   transcript.endedBy = result.endedBy;
-  if (group !== null) await recorder.processEnded(group, result.endedBy);
+  // What is not known to have ended stays on record as running, so that it is looked for.
+  if (group !== null && result.confirmedEmpty !== false)
+    await recorder.processEnded(group, result.endedBy);
   transcript.add(describeEnding(result));
   return result;
 }
@@ -92,9 +94,19 @@ function textsIn(value: Json): string[] {
 }
 
 function describeEnding(result: ShellResult): string {
-  if (result.endedBy === "timeout") return `(ended by its deadline after ${result.durationMs} ms)`;
-  if (result.endedBy === "abort") return `(ended because the run was stopped)`;
-  const how = result.signal === null ? `exit ${result.exitCode}` : `ended by ${result.signal}`;
-  const dropped = result.droppedBytes > 0 ? `, ${result.droppedBytes} bytes not kept` : "";
-  return `(${how} after ${result.durationMs} ms${dropped})`;
+  const { droppedBytes, strays = 0, confirmedEmpty } = result;
+  const facts = [
+    howItEnded(result),
+    ...(droppedBytes > 0 ? [`${droppedBytes} bytes not kept`] : []),
+    ...(strays > 0 ? [`${strays} that had left its group were ended`] : []),
+    ...(confirmedEmpty === false ? ["NOT known to have ended: look for it"] : []),
+  ];
+  return `(${facts.join(", ")})`;
+}
+
+function howItEnded({ endedBy, exitCode, signal, durationMs }: ShellResult): string {
+  if (endedBy === "timeout") return `ended by its deadline after ${durationMs} ms`;
+  if (endedBy === "abort") return "ended because the run was stopped";
+  const how = signal === null ? `exit ${exitCode}` : `ended by ${signal}`;
+  return `${how} after ${durationMs} ms`;
 }

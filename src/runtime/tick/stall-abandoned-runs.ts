@@ -2,6 +2,8 @@
 import { MINUTE_MS } from "../../base/duration.js";
 import type { Database } from "../../store/database.js";
 import { stallAbandonedRuns } from "../../store/run-endings.js";
+import { tellRun } from "../../store/run-telling.js";
+import { readRun } from "../../store/runs.js";
 import type { RuntimeNotify, RuntimeWord } from "../runtime-word.js";
 import type { Tick } from "../ticker.js";
 
@@ -16,7 +18,11 @@ export function stallAbandonedRunsTick(deps: {
     everyMs: EVERY_MS,
     run: () =>
       deps.db.transaction(async (tx) => {
-        for (const id of await stallAbandonedRuns(tx)) await deps.notify(tx, wordOfStalled(id));
+        for (const id of await stallAbandonedRuns(tx)) {
+          await deps.notify(tx, wordOfStalled(id));
+          const run = await readRun(tx, id);
+          if (run) await tellRun(tx, run);
+        }
       }),
   };
 }

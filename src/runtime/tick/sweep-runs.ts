@@ -4,6 +4,8 @@
  */
 import type { Database } from "../../store/database.js";
 import { sweepRuns } from "../../store/run-leases.js";
+import { tellRun } from "../../store/run-telling.js";
+import { readRun } from "../../store/runs.js";
 import type { RuntimeNotify, RuntimeWord } from "../runtime-word.js";
 import type { Tick } from "../ticker.js";
 
@@ -19,8 +21,12 @@ export function sweepRunsTick(deps: {
     everyMs: EVERY_MS,
     run: () =>
       deps.db.transaction(async (tx) => {
-        for (const { id, outcome } of await sweepRuns(tx))
-          if (outcome === "stalled") await deps.notify(tx, wordOfStalled(id));
+        for (const { id, outcome } of await sweepRuns(tx)) {
+          if (outcome !== "stalled") continue;
+          await deps.notify(tx, wordOfStalled(id));
+          const run = await readRun(tx, id);
+          if (run) await tellRun(tx, run);
+        }
       }),
   };
 }
