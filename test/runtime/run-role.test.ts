@@ -20,6 +20,14 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
+/** As another user of the server. */
+function open(user: string, password: string): Database {
+  const url = new URL(world.url);
+  url.username = user;
+  url.password = password;
+  return openDatabase({ url: url.href, poolMax: 2, ssl: false, applicationName: "someone" });
+}
+
 describe("the role of a run", () => {
   test("is gone with its run, and so is its access", async () => {
     const name = await world.withPower(["jobs:read"], async ({ power }) => {
@@ -99,10 +107,7 @@ describe("the role of a run", () => {
     );
     expect(rows).toEqual([{ minutes: 11 }]);
     await world.db.query(`ALTER ROLE ${opened.power.role} VALID UNTIL '2020-01-01'`);
-    const url = new URL(world.url);
-    url.username = String(opened.power.role);
-    url.password = opened.secrets[0]!;
-    const late = openDatabase({ url: url.href, poolMax: 1, ssl: false, applicationName: "test" });
+    const late = open(String(opened.power.role), opened.secrets[0]!);
     await expect(late.query("SELECT 1")).rejects.toThrow(/password authentication failed/);
     await late.close();
     await opened.close();
@@ -180,37 +185,61 @@ describe("a database user that is no superuser, and may create roles", () => {
       UNION ALL SELECT 'FUNCTION ' || p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'control'::regnamespace
       UNION ALL SELECT 'SCHEMA control' UNION ALL SELECT 'SCHEMA public'`;
 
-  test("gives runs their roles all the same, as on a server that somebody else keeps", async () => {
+  const withOwner = async (work: (db: Database) => Promise<void>) => {
     await world.db.query(`CREATE ROLE ${owner} LOGIN CREATEROLE PASSWORD 'owner-password';
+      GRANT pg_signal_backend TO ${owner};
       DO $$ DECLARE it record; BEGIN ${OURS}
       LOOP EXECUTE format('ALTER %s OWNER TO ${owner}', it.name); END LOOP; END $$`);
-    const url = new URL(world.url);
-    url.username = owner;
-    url.password = "owner-password";
-    const db = openDatabase({
-      url: url.toString(),
-      poolMax: 2,
-      ssl: false,
-      applicationName: "test",
-    });
-    const seq = await world.failedJob();
+    const db = open(owner, "owner-password");
     try {
-      const run = await world.startedRun();
-      const opened = await openPower(world.deps({ db }), run, declare(["jobs:read", "jobs:retry"]));
-      await retryJob(heldBy(opened.db, run), { seq, actor: "ann", reason: "asked" });
-      await expect(opened.db.query("SELECT * FROM control.policy_bundle")).rejects.toMatchObject(
-        REFUSED,
-      );
-      await opened.close();
-      expect(await world.roleExists(opened.power.role)).toBe(false);
-      expect(await world.statusOf(seq)).toBe("pending");
-      expect(await verifyAudit(world.db)).toMatchObject({ ok: true });
+      await work(db);
     } finally {
       await db.close();
       await world.db.query(
         `REASSIGN OWNED BY ${owner} TO CURRENT_USER; DROP OWNED BY ${owner}; DROP ROLE ${owner}`,
       );
     }
+  };
+
+  test("gives runs their roles all the same, as on a server that somebody else keeps", async () => {
+    const seq = await world.failedJob();
+    await withOwner(async (db) => {
+      const run = await world.startedRun();
+      const declared = declare(["jobs:read", "jobs:retry"]);
+      const opened = await openPower(world.deps({ db }), run, declared);
+      await retryJob(heldBy(opened.db, run), { seq, actor: "ann", reason: "asked" });
+      const attempt = opened.db.query("SELECT * FROM control.policy_bundle");
+      await expect(attempt).rejects.toMatchObject(REFUSED);
+      await opened.close();
+      expect(await world.roleExists(opened.power.role)).toBe(false);
+      expect(await world.statusOf(seq)).toBe("pending");
+      expect(await verifyAudit(world.db)).toMatchObject({ ok: true });
+    });
+  });
+
+  test("ends no session that it cannot see into: it may be anybody's", async () => {
+    const other = `other_${process.pid}`;
+    await world.db.query(`CREATE ROLE ${other} LOGIN PASSWORD 'other-password'`);
+    const others = open(other, "other-password");
+    await withOwner(async (db) => {
+      const opened = await openPower(
+        world.deps({ db }),
+        await world.startedRun(),
+        declare(["sessions:end"]),
+      );
+      await others.connect(async (session) => {
+        const { rows } = await session.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+        const { rows: said } = await opened.db.query(
+          "SELECT control.end_session($1, now(), NULL, 'terminate') AS word",
+          [rows[0]!.pid],
+        );
+        expect(said).toEqual([{ word: "protected" }]);
+        expect((await session.query("SELECT 1")).rowCount).toBe(1);
+      });
+      await opened.close();
+    });
+    await others.close();
+    await world.db.query(`DROP ROLE ${other}`);
   });
 });
 
@@ -242,15 +271,7 @@ describe("a server that gives us no roles", () => {
     const user = `plain_${process.pid}`;
     await world.db.query(`CREATE ROLE ${user} LOGIN PASSWORD 'plain-password'; GRANT USAGE ON SCHEMA control TO ${user};
       GRANT SELECT ON control.migration TO ${user}`);
-    const url = new URL(world.url);
-    url.username = user;
-    url.password = "plain-password";
-    const db = openDatabase({
-      url: url.toString(),
-      poolMax: 1,
-      ssl: false,
-      applicationName: "test",
-    });
+    const db = open(user, "plain-password");
     try {
       await work(db);
     } finally {
