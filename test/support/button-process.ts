@@ -13,7 +13,7 @@ import { createRunbookHandler } from "../../src/runtime/handler/runbook.js";
 import { createWorker } from "../../src/runtime/worker.js";
 import { openDatabase } from "../../src/store/database.js";
 import { makePolicy } from "./make-policy.js";
-import { makeHandlerDeps, makeRegistry, makeRunbook, makeShell } from "./runbook-world.js";
+import { ACCESS, makeHandlerDeps, makeRegistry, makeRunbook, makeShell } from "./runbook-world.js";
 
 const BUTTON_FILE = "TEST_BUTTON_FILE";
 
@@ -46,7 +46,7 @@ export function buttonEnvironment(url: string, file: string): Record<string, str
 
 async function work(url: string): Promise<void> {
   const db = openDatabase({ url, poolMax: 5, applicationName: "test-button", ssl: false });
-  const policy = () => makePolicy();
+  const policy = () => makePolicy({ access: ACCESS });
   const handler = createRunbookHandler({
     ...{ db, policy, clock: systemClock, registry: buttonRunbooks() },
     ...{ shell: makeShell(), incidents: null },
