@@ -12,7 +12,14 @@ import { readRun } from "../../src/store/runs.js";
 import { clearStopRow, setStopRow } from "../../src/store/stop-switch.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { makePerson } from "../support/make-policy.js";
-import { ACCESS, makeRegistry, makeRunbook, queueRun } from "../support/runbook-world.js";
+import {
+  ACCESS,
+  makeIncidents,
+  makeRegistry,
+  makeRunbook,
+  queueRun,
+  workOn,
+} from "../support/runbook-world.js";
 
 const registry = makeRegistry(makeRunbook("fix"));
 const access: Access = {
@@ -34,10 +41,18 @@ afterAll(() => lent.drop());
 
 let made = 0;
 /** A run of ann's that waits for people, as its executor leaves it. */
-async function park(rule: Partial<ApprovalRule> = {}, author: string | null = null) {
+async function park(
+  rule: Partial<ApprovalRule> = {},
+  author: string | null = null,
+  origin: { readonly incidentId?: string } = {},
+) {
   made += 1;
   const actor = { name: "ann", role: "operator", door: "slack", person: "ann" } as const;
-  const id = await queueRun(db, registry, "fix", { actor, params: { note: `n${made}` } });
+  const id = await queueRun(db, registry, "fix", {
+    actor,
+    params: { note: `n${made}` },
+    ...origin,
+  });
   const run = (await readRun(db, id))!;
   const asked = await db.transaction(async (tx) => {
     await tx.query(
@@ -101,6 +116,20 @@ test("a no ends it, and a last job tells people", async () => {
   expect(run).toMatchObject({ status: "cancelled", outcome: "denied by bob: freeze" });
   expect(await openJobs(id)).toEqual([run!.jobSeq]);
   expect(await vote(id, "cleo")).toMatchObject({ accepted: false, reason: "over" });
+});
+
+test("of a no the incident is told by the run's last job, which does nothing else", async () => {
+  const { id } = await park({}, null, { incidentId: "Q1" });
+  await vote(id, "bob", { decision: "deny", reason: "freeze" });
+  const incidents = makeIncidents();
+  const answer = await workOn({ db, registry, incidents }, id);
+  expect(answer).toMatchObject({ status: "cancelled" });
+  expect(incidents.notes.map(({ text }) => text).join()).toContain("denied by bob: freeze");
+  const { rows } = await db.query(
+    "SELECT FROM control.run_step JOIN control.run ON run.seq = run_step.run_seq WHERE run.id = $1",
+    [id],
+  );
+  expect(rows).toEqual([]);
 });
 
 test("a no after time-out, a yes after a no, and a vote on what was cancelled come too late", async () => {
