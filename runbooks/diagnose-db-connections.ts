@@ -1,7 +1,6 @@
 /** Who uses the connections of the database, and for what (RB-18, HB-op-31, HB-sql-13). */
 import { formatAge, MINUTE_MS } from "../src/base/duration.js";
-import type { MessageTable } from "../src/message/message.js";
-import { defineRunbook, type ReadContext, Type } from "../src/runbook/define.js";
+import { type Answer, defineRunbook, type ReadContext, Type } from "../src/runbook/define.js";
 
 type Session = Awaited<ReturnType<ReadContext<object>["database"]["sessions"]>>[number];
 
@@ -58,7 +57,7 @@ function inWords(session: Session): string {
   return `pid ${pid} of ${application === "" ? "an unnamed program" : application}: ${state ?? "?"} for ${age}${waits}: ${statement.replaceAll(/\s+/g, " ").slice(0, STATEMENT_SHOWN)}`;
 }
 
-function byUse(sessions: readonly Session[]): MessageTable {
+function byUse(sessions: readonly Session[]): NonNullable<Answer["table"]> {
   const counts = new Map<string, number>();
   for (const { application, state } of sessions) {
     const key = JSON.stringify([application, state ?? "?"]);

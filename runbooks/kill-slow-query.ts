@@ -1,9 +1,9 @@
 /** Ends one statement that takes too long: asked first, then its session (RB-21, HB-op-33, X-35). */
 import { formatAge, MINUTE_MS, parseDuration } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
-import type { MessageTable } from "../src/message/message.js";
 import {
   type ActContext,
+  type Answer,
   DurationText,
   defineRunbook,
   type ReadContext,
@@ -136,7 +136,7 @@ async function endIfTheSame(context: Planned): Promise<string> {
   return context.database.endSession({ session: wanted(context), how: "terminate" });
 }
 
-async function list({ params, database }: Planned): Promise<{ text: string; table: MessageTable }> {
+async function list({ params, database }: Planned): Promise<Answer> {
   const overMs = parseDuration(params.over) ?? 0;
   const slow = (await database.sessions()).filter(
     ({ ours, statementMs }) => ours && (statementMs ?? 0) > overMs,
