@@ -3,8 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.js";
 import type { Danger } from "../../src/policy/policy.js";
 import { CAPABILITIES, type Capability } from "../../src/runbook/power.js";
+import { forceBreakerOpen, resetBreakers } from "../../src/runtime/breaker-orders.js";
 import { openPower } from "../../src/runtime/executor/power.js";
 import type { RunbookHandlerDeps } from "../../src/runtime/handler/runbook.js";
+import { leaveSafeMode } from "../../src/runtime/leave-safe-mode.js";
+import { createRuntimeNotify } from "../../src/runtime/notify.js";
 import { appendAudit, verifyAudit } from "../../src/store/audit.js";
 import { grantStatements } from "../../src/store/capability-grants.js";
 import type { Database } from "../../src/store/database.js";
@@ -13,6 +16,8 @@ import { listPauses, pauseQueue } from "../../src/store/pauses.js";
 import { heldBy } from "../../src/store/run-leases.js";
 import { createRuntimeReader, createRuntimeWriter } from "../../src/store/runbook-runtime.js";
 import { readRun } from "../../src/store/runs.js";
+import { enterSafeMode } from "../../src/store/safe-mode.js";
+import { makePolicy } from "../support/make-policy.js";
 import { createPowerWorld, declare, type PowerWorld, REFUSED } from "../support/power-world.js";
 import { makeRegistry, makeRunbook, queueRun, workOn } from "../support/runbook-world.js";
 
@@ -182,6 +187,33 @@ describe("what the ports do is within what their capability grants", () => {
       },
     ],
   ];
+
+  const notify = createRuntimeNotify({ policy: makePolicy, now: () => systemClock.now() });
+  const system = { notify, emit: () => {}, clock: systemClock };
+  writes.push(
+    [
+      "safe-mode:exit",
+      async (db) => {
+        await enterSafeMode(world.db, { reason: "test", by: "ann" });
+        const left = await leaveSafeMode(
+          { ...system, db },
+          { by: "ann", reason: "test", force: false },
+        );
+        expect(left).toEqual({ outcome: "left" });
+        expect(await enterSafeMode(db, { reason: "taken back", by: "ann" })).toBe(true);
+        await leaveSafeMode({ ...system, db }, { by: "ann", reason: "test", force: true });
+      },
+    ],
+    [
+      "breakers:reset",
+      async (db) => {
+        const order = { dependency: "slack", by: "ann" };
+        await forceBreakerOpen({ ...system, db }, { ...order, durationMs: HOUR_MS });
+        const reset = { ...order, reason: "test", gate: true };
+        expect(await resetBreakers({ ...system, db }, reset)).toEqual(["slack"]);
+      },
+    ],
+  );
 
   test.each(writes)("%s: every write, under the run's fence", async (capability, write) => {
     const seq = await world.failedJob();

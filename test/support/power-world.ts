@@ -68,7 +68,7 @@ export async function createPowerWorld(): Promise<PowerWorld> {
     },
     failedJob: async () => {
       const { rows } = await db.query<{ seq: number }>(
-        "INSERT INTO public.jobs (job_type, status, error) VALUES ('index', 'failed', 'broken') RETURNING seq",
+        "INSERT INTO public.jobs (job_type, status, error, completed_at) VALUES ('index', 'failed', 'broken', now()) RETURNING seq",
       );
       return rows[0]!.seq;
     },
