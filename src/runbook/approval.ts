@@ -20,8 +20,6 @@ export interface ApprovalRequest {
   readonly team: string | null;
   /** The person; for an automatic run the automation. */
   readonly requester: string;
-  /** Of the runbook's last change, for automatic runs: one who may agree, but not alone. Null: not known, or asked by a person. */
-  readonly author: string | null;
   readonly expiresAt: Date;
   /** Null: still open. */
   readonly outcome: string | null;
@@ -191,7 +189,7 @@ export function votesThatStand(
 }
 
 function countApprovals(request: ApprovalRequest, people: readonly string[]): VoteVerdict {
-  const { runId, needed, author } = request;
+  const { runId, needed } = request;
   const votes = people.length;
   const missing = needed - votes;
   if (missing > 0)
@@ -199,14 +197,6 @@ function countApprovals(request: ApprovalRequest, people: readonly string[]): Vo
       accepted: true,
       reason: "counted",
       sentence: `${votes} of ${needed} agree to ${runId}: ${missing} more ${missing === 1 ? "person is" : "people are"} needed`,
-      votes,
-    };
-  // Whoever wrote the change would otherwise be the only one who ever looked at it.
-  if (author !== null && people.every((name) => name === author))
-    return {
-      accepted: true,
-      reason: "counted",
-      sentence: `${author} wrote the last change of this runbook: ${runId} needs one more person`,
       votes,
     };
   return {

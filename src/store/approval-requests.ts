@@ -26,10 +26,9 @@ export async function openApproval(
   asked: {
     readonly rule: ApprovalRule;
     readonly boundHash: string;
-    readonly author?: string | null;
   },
 ): Promise<AskedApproval> {
-  const { rule, boundHash, author = null } = asked;
+  const { rule, boundHash } = asked;
   const { needed, role, team } = rule;
   const nonce = randomBytes(16).toString("base64url");
   const { rows } = await tx.query<{ expiresAt: Date; earlierHash: string | null }>(
@@ -40,15 +39,7 @@ export async function openApproval(
        needed = excluded.needed, approvers = excluded.approvers, asked_at = now(), expires_at = excluded.expires_at,
        outcome = NULL, ended_at = NULL
      RETURNING expires_at AS "expiresAt", (SELECT bound_hash FROM earlier) AS "earlierHash"`,
-    [
-      run.seq,
-      boundHash,
-      nonce,
-      needed,
-      { role, team, author },
-      run.person ?? run.actor,
-      rule.withinMs,
-    ],
+    [run.seq, boundHash, nonce, needed, { role, team }, run.person ?? run.actor, rule.withinMs],
   );
   const { expiresAt, earlierHash } = rows[0]!;
   const facts = { bound_hash: boundHash, needed, role, team, expires_at: expiresAt.toISOString() };
@@ -78,7 +69,7 @@ export interface KeptApproval extends ApprovalRequest {
 
 const SELECT_APPROVAL = `
   SELECT run.id AS "runId", ask.bound_hash AS "boundHash", ask.nonce, ask.needed,
-    ask.approvers ->> 'role' AS role, ask.approvers ->> 'team' AS team, ask.approvers ->> 'author' AS author,
+    ask.approvers ->> 'role' AS role, ask.approvers ->> 'team' AS team,
     ask.requester, ask.expires_at AS "expiresAt",
     coalesce(ask.outcome, CASE WHEN run.status <> 'queued' OR run.waiting_for IS NULL THEN run.status END) AS outcome,
     coalesce((SELECT json_agg(json_build_object('person', vote.person, 'decision', vote.decision) ORDER BY vote.at)

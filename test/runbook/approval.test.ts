@@ -26,7 +26,6 @@ const request = (more: Partial<ApprovalRequest> = {}): ApprovalRequest => ({
   role: "operator",
   team: null,
   requester: "ann",
-  author: null,
   expiresAt: new Date(NOW.getTime() + 60_000),
   outcome: null,
   ...more,
@@ -82,15 +81,6 @@ test.each<Case>([
   ["an incident has no vote", {}, [], { door: "pagerduty" }, "door-not-allowed"],
   ["GitHub has no vote", {}, [], { door: "github" }, "door-not-allowed"],
   ["the API has one", {}, [], { door: "api" }, "approved"],
-  ["who wrote the runbook is not alone enough", { author: "bob" }, [], {}, "counted"],
-  [
-    "who wrote it and one more are",
-    { author: "bob" },
-    [yes("bob")],
-    { person: person("cleo") },
-    "approved",
-  ],
-  ["another than who wrote it is enough", { author: "cleo" }, [], {}, "approved"],
 ])("%s", (_claim, asked, votes, cast, reason) => {
   const verdict = judgeVote(request(asked), votes, vote(cast), NOW);
   expect(verdict.reason).toBe(reason);
