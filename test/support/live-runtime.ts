@@ -126,7 +126,7 @@ async function open(options: LiveOptions, opened: Close[]) {
   };
 }
 
-/** Two general ones and the internal one: while they start they take the machine from everybody else. */
+/** Two general ones, the internal one and the executor: while they start they take the machine from everybody else. */
 async function untilWorkersAreUp(url: string): Promise<void> {
   await until(
     async () => {
@@ -134,9 +134,9 @@ async function untilWorkersAreUp(url: string): Promise<void> {
         signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
       });
       const { services } = (await reply.json()) as { services: { workers: number } };
-      return services.workers === 3;
+      return services.workers === 4;
     },
-    "three worker processes are alive",
+    "four worker processes are alive",
     60_000,
   );
 }
