@@ -7,9 +7,8 @@ import type { api } from "@pagerduty/pdjs";
 import type { Delivered, Delivery, Notifier } from "../alert/port.js";
 import { Fault, fault } from "../base/fault.js";
 import { isJsonObject, type JsonObject } from "../base/json.js";
-import { notBuilt } from "../base/not-built.js";
 import { toPlain } from "../message/plain.js";
-import type { Incidents } from "../runbook/port.js";
+import type { IncidentAlert, Incidents } from "../runbook/port.js";
 import { CREDENTIAL_RETRY_MS, faultOfFailure, faultOfStatus, sendHttp } from "./http.js";
 
 const SYSTEM = "PAGERDUTY";
@@ -103,8 +102,17 @@ export interface PagerDutyRestOptions {
 export function createPagerDutyIncidents(options: PagerDutyRestOptions): Incidents {
   let author: string | undefined = options.from;
   return {
-    alerts: () => notBuilt("alerts"),
-    status: () => notBuilt("status"),
+    alerts: async (incidentId, signal) => {
+      const path = `/incidents/${encodeURIComponent(incidentId)}/alerts?limit=${ALERTS_MAX}`;
+      const { alerts } = await rest(options, "get", path, signal);
+      return (Array.isArray(alerts) ? alerts : []).filter(isJsonObject).map(toAlert);
+    },
+    status: async (incidentId, signal) => {
+      const path = `/incidents/${encodeURIComponent(incidentId)}`;
+      const { incident } = await rest(options, "get", path, signal);
+      const status = isJsonObject(incident) ? incident.status : undefined;
+      return STATUSES.find((one) => one === status) ?? "unknown";
+    },
     addNote: async (incidentId, text, marker, signal) => {
       const path = `/incidents/${encodeURIComponent(incidentId)}/notes`;
       const written = contentsOf(await rest(options, "get", path, signal));
@@ -114,6 +122,20 @@ export function createPagerDutyIncidents(options: PagerDutyRestOptions): Inciden
       const content = text.includes(marker) ? text : `${text}\n\n${marker}`;
       await rest(options, "post", path, signal, { From: author }, { note: { content } });
     },
+  };
+}
+
+const STATUSES = ["triggered", "acknowledged", "resolved"] as const;
+/** More of them are one trouble, and need not be told apart. */
+const ALERTS_MAX = 25;
+
+/** Its custom details stand in `body.details`, as an object or, from some senders, as text. */
+function toAlert({ summary, severity, body }: JsonObject): IncidentAlert {
+  const details = isJsonObject(body) ? body.details : undefined;
+  return {
+    summary: typeof summary === "string" ? summary : "",
+    severity: typeof severity === "string" ? severity : null,
+    details: isJsonObject(details) ? details : {},
   };
 }
 

@@ -1,43 +1,83 @@
 /** An incident was triggered: find the automation that is meant for it, and ask for its runbook under its guards. */
 import type { Automation } from "../policy/policy.js";
-import { isMeantFor } from "../runbook/automation.js";
+import { type CauseValues, isMeantFor, isOwnWord } from "../runbook/automation.js";
 import { operatorChannel } from "../runbook/operator-channel.js";
 import type { Sql } from "../store/database.js";
-import { isIncidentResolved } from "../store/inbound.js";
+import { findEarlierEvent, isIncidentResolved, lockIncident } from "../store/inbound.js";
 import { type AutomationOutcome, submitAutomation } from "../store/submit-automation.js";
 import { type InboundEvent, type Settled, settleOnce } from "./inbound-event.js";
+import { alertValues, incidentValues, needsAlerts } from "./incident-values.js";
 import { ACTED_ON, type PagerDutyEventBody } from "./pagerduty-event.js";
 
 const ACTOR = "service:pagerduty";
+/** An event that waited longer, such as in the journal, may be about what is long over: PagerDuty is asked. */
+const STALE_MS = 60_000;
 
 export async function handlePagerDutyEvent(event: InboundEvent): Promise<void> {
   const { inbound } = event;
-  const settled = await settleOnce(event, (tx) => decide(tx, event));
+  // Before the transaction: nobody holds a lock while PagerDuty thinks.
+  const facts = inbound.status === "received" ? await lookUp(event) : NO_FACTS;
+  const settled = await settleOnce(event, (tx) => decide(tx, event, facts));
   // A run tells of itself; that none was started, people at the incident must learn, too.
   if (settled.status !== "refused") return;
   const { incidentId } = inbound.body as PagerDutyEventBody;
-  const note = `No runbook was started by automation: ${settled.outcome}. A person is needed.`;
   await event.incidents?.addNote(
     incidentId,
-    note,
+    heldNote(event, settled.outcome),
     `inbound-${inbound.id}:held`,
     event.context.signal,
   );
 }
 
-async function decide(tx: Sql, event: InboundEvent): Promise<Settled> {
+/** For the person who takes over: nothing was changed, why, and what to type. */
+function heldNote(event: InboundEvent, outcome: string): string {
+  const automation = automationFor(event);
+  const next = automation === null ? [] : [`Next: /algobrain ${automation.runbook} --dry-run`];
+  return [
+    `No runbook was started by automation: ${outcome}. A person is needed.`,
+    "State: nothing was changed, and no target is held.",
+    ...next,
+  ].join("\n");
+}
+
+/** What PagerDuty alone knows. */
+interface Facts {
+  readonly values: CauseValues;
+  readonly isOver: boolean;
+}
+
+const NO_FACTS: Facts = { values: {}, isOver: false };
+
+/** A PagerDuty that does not answer delays the event (its job comes again); it does not start it half known. */
+async function lookUp(event: InboundEvent): Promise<Facts> {
+  const { incidents, inbound, context } = event;
+  const automation = automationFor(event);
+  if (incidents === null || automation === null) return NO_FACTS;
+  const { incidentId } = inbound.body as PagerDutyEventBody;
+  const isStale = context.now().getTime() - inbound.receivedAt.getTime() > STALE_MS;
+  const status = isStale ? await incidents.status(incidentId, context.signal) : "unknown";
+  const alerts = needsAlerts(automation) ? await incidents.alerts(incidentId, context.signal) : [];
+  return { values: alertValues(alerts), isOver: status === "resolved" };
+}
+
+function automationFor({ inbound, policy }: InboundEvent): Automation | null {
+  const incident = inbound.body as PagerDutyEventBody;
+  if (inbound.eventType !== ACTED_ON || incident.incidentId === "") return null;
+  return policy().automation.find((it) => isMeantFor(it, { on: "incident", ...incident })) ?? null;
+}
+
+async function decide(tx: Sql, event: InboundEvent, facts: Facts): Promise<Settled> {
   const { registry, inbound, context } = event;
   const policy = event.policy();
   const incident = inbound.body as PagerDutyEventBody;
   if (inbound.eventType !== ACTED_ON || incident.incidentId === "")
     return { status: "ignored", outcome: `${inbound.eventType} starts nothing` };
-  const automation = policy.automation.find((it) =>
-    isMeantFor(it, { on: "incident", ...incident }),
-  );
+  const automation = automationFor(event);
   if (!automation)
     return { status: "ignored", outcome: "no automation is meant for this incident" };
-  if (await isIncidentResolved(tx, incident.incidentId))
-    return { status: "ignored", outcome: "the incident was resolved before its trigger came" };
+  await lockIncident(tx, incident.incidentId);
+  const over = await whyOver(tx, inbound.id, incident, facts);
+  if (over !== null) return { status: "ignored", outcome: over };
   const outcome = await submitAutomation(tx, {
     registry,
     policy,
@@ -46,10 +86,27 @@ async function decide(tx: Sql, event: InboundEvent): Promise<Settled> {
     actor: { name: ACTOR, role: policy.access.serviceRoles.pagerduty, door: "pagerduty" },
     now: context.now(),
     incidentId: incident.incidentId,
+    causeKey: `incident:${incident.incidentId}`,
     inboundId: inbound.id,
+    values: { ...facts.values, ...incidentValues(incident) },
+    byOurselves: isOwnWord(incident.incidentKey),
     chat: operatorChannel(policy.routes),
   });
   return settledAs(automation, outcome);
+}
+
+async function whyOver(
+  tx: Sql,
+  inboundId: number,
+  { incidentId, eventId }: PagerDutyEventBody,
+  { isOver }: Facts,
+): Promise<string | null> {
+  const earlier =
+    eventId === null ? null : await findEarlierEvent(tx, inboundId, { eventId, incidentId });
+  if (earlier !== null) return `the same event came before, as inbound event ${earlier}`;
+  if (await isIncidentResolved(tx, incidentId))
+    return "the incident was resolved before its trigger came";
+  return isOver ? "the incident was resolved before we came to it" : null;
 }
 
 function settledAs(automation: Automation, outcome: AutomationOutcome): Settled {

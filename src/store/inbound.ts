@@ -81,6 +81,31 @@ export async function readInbound(sql: Sql, id: number): Promise<Inbound | null>
   return rows[0] ?? null;
 }
 
+/** Held to the end of the transaction: two events about one incident are judged one after the other. */
+export async function lockIncident(tx: Sql, incidentId: string): Promise<void> {
+  await tx.query("SELECT pg_advisory_xact_lock(hashtextextended('incident:' || $1, 0))", [
+    incidentId,
+  ]);
+}
+
+/**
+ * The older row of the same event of PagerDuty: two subscriptions deliver it under two delivery ids. Null: this
+ * is the first. The oldest is the one that counts, in whatever order they are judged.
+ */
+export async function findEarlierEvent(
+  tx: Sql,
+  id: number,
+  { eventId, incidentId }: { readonly eventId: string; readonly incidentId: string },
+): Promise<number | null> {
+  const { rows } = await tx.query<{ id: number }>(
+    `SELECT id FROM control.inbound
+     WHERE source = 'pagerduty' AND body->>'eventId' = $2 AND body->>'incidentId' = $3 AND id < $1
+     ORDER BY id LIMIT 1`,
+    [id, eventId, incidentId],
+  );
+  return rows[0]?.id ?? null;
+}
+
 /** Whether PagerDuty said that the incident is resolved: its trigger may still be on the way. */
 export async function isIncidentResolved(sql: Sql, incidentId: string): Promise<boolean> {
   const { rows } = await sql.query(

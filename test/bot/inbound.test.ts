@@ -1,8 +1,10 @@
 /** From a kept event to a run or a refusal: who asked, may they, is the automation within its guards. */
 import { describe, expect, test } from "vitest";
+import { fault } from "../../src/base/fault.js";
 import type { JsonObject } from "../../src/base/json.js";
 import { createInboundHandler } from "../../src/bot/inbound.js";
 import type { Automation, PolicySet } from "../../src/policy/policy.js";
+import type { IncidentAlert } from "../../src/runbook/port.js";
 import type { Database } from "../../src/store/database.js";
 import { type NewInbound, recordInbound } from "../../src/store/inbound.js";
 import { listRuns } from "../../src/store/runs.js";
@@ -45,13 +47,15 @@ function open(db: Database, policy: Partial<PolicySet> = {}, gitopsRepo: string 
   return { chat, incidents, handle, receive };
 }
 
+const from = (name: string) => `\${${name}}`;
+
 let deliveries = 0;
 const incident = (incidentId: string, more: JsonObject = {}): NewInbound => ({
   source: "pagerduty",
   deliveryId: `webhook-${++deliveries}`,
   eventType: "incident.triggered",
   body: {
-    eventId: "e",
+    eventId: `event-${deliveries}`,
     incidentId,
     title: "Queue depth high",
     incidentKey: "k",
@@ -119,6 +123,87 @@ describe("an incident", () => {
       expect(incidents.notes).toEqual([]);
     }));
 
+  test("of which the same event comes twice, by two subscriptions, counts the first alone, whoever is judged first", () =>
+    withDatabase(async (db) => {
+      const { handle } = open(db);
+      const keep = () =>
+        db.transaction((tx) => recordInbound(tx, incident("Q1", { eventId: "01SAME" })));
+      const [first, second] = [await keep(), await keep()];
+      expect(await handle(second.id)).toEqual({
+        status: "ignored",
+        outcome: `the same event came before, as inbound event ${first.id}`,
+      });
+      expect(await handle(first.id)).toMatchObject({ status: "handled" });
+      expect(await listRuns(db, 9)).toHaveLength(1);
+    }));
+
+  test("says to the runbook's parameters what it is about, and the details of its alerts that all agree on", () =>
+    withDatabase(async (db) => {
+      const of = (note: string) => [{ ...AUTOMATION, params: { note } }];
+      const told = async (note: string, id: string, alerts: readonly IncidentAlert[]) => {
+        const { receive, incidents } = open(db, { automation: of(note) });
+        const asked: string[] = [];
+        incidents.alerts = async (incidentId) => {
+          asked.push(incidentId);
+          return alerts;
+        };
+        const { result } = await receive(incident(id));
+        await db.query("UPDATE control.run SET status = 'succeeded', ended_at = now()");
+        const [run] = await listRuns(db, 1);
+        return { result, asked, note: run?.incidentId === id ? run.params.note : null };
+      };
+      const alert = (kind: string): IncidentAlert => ({
+        ...{ summary: "Queue depth high", severity: "error" },
+        details: { severity: "sev2", labels: { kind } },
+      });
+      expect(await told(from("incident.id"), "Q1", [])).toMatchObject({ note: "Q1", asked: [] });
+      expect(
+        await told(from("alert.labels.kind"), "Q2", [alert("index"), alert("index")]),
+      ).toMatchObject({
+        ...{ note: "index", asked: ["Q2"] },
+      });
+      for (const alerts of [[], [alert("index"), alert("score")], [alert("a\u0000b")]])
+        expect(await told(from("alert.labels.kind"), `Q3${alerts.length}`, alerts)).toMatchObject({
+          note: null,
+          result: { outcome: expect.stringContaining(`note: ${from("alert.labels.kind")}`) },
+        });
+    }));
+
+  test("that is a word of our own about a run starts nothing", () =>
+    withDatabase(async (db) => {
+      const { receive } = open(db);
+      const { result } = await receive(incident("Q1", { incidentKey: "algobrain/run-7/undo" }));
+      expect(result).toMatchObject({ status: "refused" });
+      expect(await listRuns(db, 9)).toEqual([]);
+    }));
+
+  test("that waited is asked about at PagerDuty, and one that is over starts nothing", () =>
+    withDatabase(async (db) => {
+      const { handle, incidents } = open(db);
+      incidents.status = async () => "resolved";
+      const { id } = await db.transaction((tx) => recordInbound(tx, incident("Q1")));
+      await db.query("UPDATE control.inbound SET received_at = now() - interval '2 minutes'");
+      expect(await handle(id)).toMatchObject({
+        ...{ status: "ignored", outcome: "the incident was resolved before we came to it" },
+      });
+    }));
+
+  test("whose alerts cannot be fetched waits, and starts nothing half known", () =>
+    withDatabase(async (db) => {
+      const params = { note: from("alert.labels.kind") };
+      const { receive, incidents, handle } = open(db, { automation: [{ ...AUTOMATION, params }] });
+      incidents.alerts = async () => {
+        throw fault.transient("PAGERDUTY_FAILED", "it answered 500");
+      };
+      await expect(receive(incident("Q1"))).rejects.toMatchObject({ code: "PAGERDUTY_FAILED" });
+      expect(await listRuns(db, 9)).toEqual([]);
+      incidents.alerts = async () => [
+        { summary: "", severity: null, details: { labels: { kind: "index" } } },
+      ];
+      const { rows } = await db.query<{ id: number }>("SELECT id FROM control.inbound");
+      expect(await handle(rows[0]!.id)).toMatchObject({ status: "handled" });
+    }));
+
   test("in a storm does not start a run each: the rest join the first, and are told when it has ended", () =>
     withDatabase(async (db) => {
       const { receive, incidents } = open(db);
@@ -143,7 +228,9 @@ describe("an incident", () => {
       expect(result).toMatchObject({
         outcome: expect.stringContaining("the next run may follow after 1m"),
       });
-      expect(incidents.notes[0]?.text).toMatch(/^No runbook was started.* A person is needed\.$/);
+      expect(incidents.notes[0]?.text).toMatch(
+        /^No runbook was started.* A person is needed\.\nState: nothing was changed.*\nNext: \/algobrain fix-it --dry-run$/,
+      );
       await end("61 s");
       expect((await receive(incident("Q3"))).result).toMatchObject({ status: "handled" });
     }));

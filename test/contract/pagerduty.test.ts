@@ -123,6 +123,54 @@ describe("events", () => {
   });
 });
 
+describe("what only PagerDuty knows of an incident", () => {
+  test("its alerts carry the details that its webhook does not", async () => {
+    const id = await openIncident();
+    expect(await incidents().alerts(id, never())).toMatchObject([
+      { summary: TITLE, severity: "error", details: { rule: "queue-depth-high", value: 1523 } },
+    ]);
+  });
+
+  test("an alert in another form says nothing, and harms nothing", async () => {
+    const id = await openIncident();
+    const body = { alerts: [null, 7, { body: { details: "text" } }, { summary: 3 }] };
+    standIn.misbehave({ kind: "answer", answer: { status: 200, body } });
+    expect(await incidents().alerts(id, never())).toEqual([
+      { summary: "", severity: null, details: {} },
+      { summary: "", severity: null, details: {} },
+    ]);
+  });
+
+  test("whether it is over", async () => {
+    const id = await openIncident();
+    expect(await incidents().status(id, never())).toBe("triggered");
+    await resolve();
+    expect(await incidents().status(id, never())).toBe("resolved");
+    const body = { incident: { status: "merged some day" } };
+    standIn.misbehave({ kind: "answer", answer: { status: 200, body } });
+    expect(await incidents().status(id, never())).toBe("unknown");
+  });
+
+  test("an id from outside stays one part of the path", async () => {
+    expect(await faultOf(incidents().status("../users/me", never()))).toMatchObject({
+      kind: "data",
+    });
+    expect(standIn.asked).toEqual(["GET /incidents/..%2Fusers%2Fme"]);
+  });
+
+  test("nothing of ours acknowledges, resolves or re-opens: we read, and write notes", async () => {
+    const id = await openIncident();
+    const client = incidents();
+    await client.alerts(id, never());
+    await client.status(id, never());
+    await client.addNote(id, "done", "run-1", never());
+    expect(new Set(standIn.asked.filter((it) => !it.startsWith("GET ")))).toEqual(
+      new Set([`POST /incidents/${id}/notes`]),
+    );
+    expect(standIn.incidents()[0]?.status).toBe("triggered");
+  });
+});
+
 describe("notes on incidents, by the real client library", () => {
   const notes = () => standIn.incidents()[0]!.notes.map(({ content }) => content);
 

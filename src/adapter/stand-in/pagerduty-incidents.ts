@@ -20,6 +20,8 @@ export interface StandInIncident {
   readonly triggers: number;
   readonly status: "triggered" | "resolved";
   readonly notes: readonly StandInNote[];
+  /** `custom_details` of its first event. */
+  readonly details: Thing;
 }
 
 export type IncidentChange = "incident.triggered" | "incident.resolved" | "incident.annotated";
@@ -41,7 +43,7 @@ export class StandInIncidents {
     return this.#byId.get(id);
   }
 
-  trigger(event: { key: string; title: string; severity: string; at: Date }): void {
+  trigger(event: { key: string; title: string; severity: string; at: Date; details: Thing }): void {
     const open = this.#openOne(event.key);
     if (open) {
       this.#put({ ...open, triggers: open.triggers + 1 });
@@ -58,6 +60,7 @@ export class StandInIncidents {
       triggers: 1,
       status: "triggered",
       notes: [],
+      details: event.details,
     };
     this.#put(incident);
     this.#changed(incident, "incident.triggered");
@@ -123,6 +126,19 @@ function payloadErrors(payload: unknown): string[] {
 
 function isTextUpTo(value: unknown, max: number): boolean {
   return typeof value === "string" && value.length > 0 && value.length <= max;
+}
+
+/** The one alert of an incident, as REST shows it: webhooks carry none. */
+export function alertObject(incident: StandInIncident): Thing {
+  return {
+    id: `A${incident.id}`,
+    type: "alert",
+    summary: incident.title,
+    severity: incident.severity,
+    status: incident.status,
+    alert_key: incident.incidentKey,
+    body: { type: "alert_body", details: incident.details },
+  };
 }
 
 /** An incident as REST and webhooks show it: the fields that are always there. */

@@ -12,6 +12,7 @@ import {
   startLoopback,
 } from "./loopback.js";
 import {
+  alertObject,
   eventErrors,
   type IncidentChange,
   incidentObject,
@@ -36,6 +37,8 @@ export interface StandInPagerDuty {
   readonly url: string;
   /** Oldest first. */
   incidents(): readonly StandInIncident[];
+  /** `GET /incidents/Q1`: what was asked of REST, in order. */
+  readonly asked: readonly string[];
   /** Every event that was taken, as it came. */
   readonly events: readonly Readonly<Record<string, unknown>>[];
   readonly deliveries: readonly WebhookDelivery[];
@@ -55,20 +58,22 @@ export async function startStandInPagerDuty(
   options: StandInPagerDutyOptions,
 ): Promise<StandInPagerDuty> {
   const events: Readonly<Record<string, unknown>>[] = [];
+  const asked: string[] = [];
   const webhooks = new StandInWebhooks(options.webhook ?? null, options.retryEveryMs ?? 200);
   let url = "";
   const incidents = new StandInIncidents((incident, change) =>
     webhooks.send(incident.id, change, webhookBody(incident, change, url)),
   );
-  const loopback = await startLoopback((request) =>
-    request.path === "/v2/enqueue"
-      ? enqueue(request, options, incidents, events)
-      : rest(request, options, incidents, url),
-  );
+  const loopback = await startLoopback((request) => {
+    if (request.path === "/v2/enqueue") return enqueue(request, options, incidents, events);
+    asked.push(`${request.method} ${request.path}`);
+    return rest(request, options, incidents, url);
+  });
   url = loopback.url;
   return {
     url,
     incidents: () => incidents.list(),
+    asked,
     events,
     get deliveries() {
       return webhooks.deliveries;
@@ -112,11 +117,16 @@ function apply(event: Readonly<Record<string, unknown>>, incidents: StandInIncid
   const key = String(event.dedup_key);
   if (event.event_action === "resolve") incidents.resolve(key);
   if (event.event_action !== "trigger") return;
-  const { summary, severity } = event.payload as { summary: string; severity: string };
-  incidents.trigger({ key, title: summary, severity, at: systemClock.now() });
+  const { summary, severity, custom_details } = event.payload as {
+    summary: string;
+    severity: string;
+    custom_details?: Readonly<Record<string, unknown>>;
+  };
+  const at = systemClock.now();
+  incidents.trigger({ key, title: summary, severity, at, details: custom_details ?? {} });
 }
 
-const INCIDENT_PATH = /^\/incidents\/([^/]+)(\/notes)?$/;
+const INCIDENT_PATH = /^\/incidents\/([^/]+)(\/notes|\/alerts)?$/;
 
 function rest(
   request: LoopbackRequest,
@@ -134,6 +144,7 @@ function rest(
   if (match?.[2] === undefined) {
     return { status: 200, body: { incident: incidentObject(incident, url) } };
   }
+  if (match[2] === "/alerts") return { status: 200, body: { alerts: [alertObject(incident)] } };
   if (request.method === "GET") return { status: 200, body: { notes: incident.notes } };
   return annotate(request, incident, incidents);
 }
