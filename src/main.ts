@@ -17,6 +17,7 @@ import {
   openPool,
   ticksOfEveryProcess,
 } from "./main/foundation.js";
+import { OUTAGE_SESSIONS, outlivingTicks } from "./main/outliving.js";
 import { beginPolicy, openPolicyOrigin, type PolicyOrigin, readPublished } from "./main/policy.js";
 import { startWorkerProcess } from "./main/worker-process.js";
 import { startWorkers } from "./main/workers.js";
@@ -108,10 +109,15 @@ async function open(
   return { foundation, url, database };
 }
 
-/** A worker process opens one more session each for its heartbeat and its listener, and the whole must not exceed HB-env-02. */
+/**
+ * A worker process opens one more session each for its heartbeat and its listener, any other one more to see whether
+ * the database is away; and the whole must not exceed HB-env-02.
+ */
 function poolMax({ config, lane }: RuntimeOptions, policy: PolicySet): number {
   const size = config.overrides.poolSize ?? policy.infrastructure.database.poolSize;
-  return lane === null ? size : size - HEARTBEAT_CONNECTIONS - LISTENER_CONNECTIONS;
+  return lane === null
+    ? size - OUTAGE_SESSIONS
+    : size - HEARTBEAT_CONNECTIONS - LISTENER_CONNECTIONS;
 }
 
 async function openServer(options: RuntimeOptions, log: Logger, opened: Close[]) {
@@ -187,10 +193,13 @@ async function openParts(
 ): Promise<string | null> {
   const { role } = options;
   const watching = new AbortController();
-  const watched = runTicks(ticksOfEveryProcess(foundation), foundation, watching.signal);
+  const outliving = outlivingTicks(foundation);
+  const ticks = [...ticksOfEveryProcess(foundation), ...outliving.ticks];
+  const watched = runTicks(ticks, foundation, watching.signal);
   opened.push(async () => {
     watching.abort();
     await watched;
+    await outliving.close();
     await leaveFollowers(foundation);
   });
   if (role === "all" || role === "worker" || role === "executor") {

@@ -9,18 +9,22 @@ import { Fault, fault } from "../base/fault.js";
 import type { BundleSource, BundleTarget } from "../review/port.js";
 import { type AwsCall, callAws, statusOf } from "./aws-faults.js";
 
-export interface S3BundlesOptions {
-  readonly bucket: string;
-  readonly key: string;
+/** How S3 is reached. */
+export interface S3Access {
   /** Null: where the SDK finds one (AWS_REGION, a profile). */
   readonly region: string | null;
   /** Null: AWS's own. Another one is asked with the bucket in the path, as S3's stand-ins want it. */
   readonly endpointUrl: string | null;
+  /** By default those that the SDK finds: environment, profile, role. */
+  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+}
+
+export interface S3BundlesOptions extends S3Access {
+  readonly bucket: string;
+  readonly key: string;
   /** Of a larger object one byte more is read than this, so that the reader sees that it is too large. */
   readonly bytesMax: number;
   readonly timeoutMs?: number;
-  /** By default those that the SDK finds: environment, profile, role. */
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
 }
 
 const TIMEOUT_MS = 10_000;
@@ -43,7 +47,8 @@ function nameOf({ bucket, key }: Pick<S3BundlesOptions, "bucket" | "key">): stri
   return `s3://${bucket}/${key}`;
 }
 
-function once<T>(make: () => Promise<T>): () => Promise<T> {
+/** The same over all calls; made at the first. */
+export function once<T>(make: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | null = null;
   return () => {
     made ??= make();
@@ -51,7 +56,7 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-async function openClient(options: S3BundlesOptions): Promise<S3Client> {
+export async function openClient(options: S3Access): Promise<S3Client> {
   const { S3Client } = await import("@aws-sdk/client-s3");
   const { region, endpointUrl, credentials } = options;
   return new S3Client({

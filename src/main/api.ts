@@ -69,6 +69,7 @@ export async function startApi(
     proposeChange,
     runbooks: await loadRunbooks(),
     stop: foundation.stop,
+    journal: foundation.journal,
     commit: foundation.commit,
     overrides: overridesOf(foundation, proposeChange),
     doors: (app) => botRoutes(app, doors),
@@ -161,6 +162,7 @@ async function doorsOf(foundation: Foundation): Promise<DoorDeps> {
     pagerdutySecrets: config.pagerduty.webhookSecrets,
     policy: foundation.policy,
     stop: foundation.stop,
+    journal: foundation.journal,
   };
 }
 

@@ -6,6 +6,7 @@ import { createOrchestrator } from "../runtime/orchestrator.js";
 import { probationTick } from "../runtime/probation.js";
 import { policySource } from "../runtime/sample/policy.js";
 import { adoptPolicyTick } from "../runtime/tick/adopt-policy.js";
+import { anchorAuditTick } from "../runtime/tick/anchor-audit.js";
 import { beatStep } from "../runtime/tick/beat.js";
 import { checkProtectionTick } from "../runtime/tick/check-protection.js";
 import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
@@ -19,6 +20,7 @@ import { stallAbandonedRunsTick } from "../runtime/tick/stall-abandoned-runs.js"
 import { sweepRunsTick } from "../runtime/tick/sweep-runs.js";
 import { tellFollowersTick } from "../runtime/tick/tell-followers.js";
 import { runTicks, type Tick } from "../runtime/ticker.js";
+import { anchorAtTheEnd, anchoringOf } from "./anchoring.js";
 import type { Caching } from "./caching.js";
 import type { Foundation } from "./foundation.js";
 import type { PolicyOrigin } from "./policy.js";
@@ -64,6 +66,7 @@ export async function startControl(
       adopting,
       probationTick(foundation),
       endOverridesTick(foundation),
+      anchorAuditTick(anchoringOf(foundation)),
       ...hostTicks(foundation),
     ],
   });
@@ -74,6 +77,7 @@ export async function startControl(
     stop: async () => {
       caring.abort();
       await Promise.all([cared, orchestrator.stop()]);
+      await anchorAtTheEnd(foundation);
     },
   };
 }

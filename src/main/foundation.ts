@@ -7,11 +7,14 @@ import { errorMessage } from "../base/fault.js";
 import { createLogger, type Logger } from "../base/log.js";
 import { createRedact, type Redact } from "../base/redact.js";
 import type { PolicySet } from "../policy/policy.js";
+import type { Journal } from "../runbook/journal.js";
 import type { StopSwitchPort } from "../runbook/stop.js";
 import type { Config } from "../runtime/config.js";
 import { createEmit, type Emit } from "../runtime/events.js";
 import { FailedTicks } from "../runtime/failed-ticks.js";
 import { JobTally } from "../runtime/job-tally.js";
+import { FileJournal } from "../runtime/journal.js";
+import { type JournalFiles, openJournalFiles } from "../runtime/journal-files.js";
 import { createMetrics, type Metrics, type PolicyFigures } from "../runtime/metrics.js";
 import { createRuntimeNotify } from "../runtime/notify.js";
 import { PolicyHolder } from "../runtime/policy-holder.js";
@@ -62,6 +65,10 @@ export interface Foundation {
   readonly drift: () => readonly Drift[];
   readonly notify: RuntimeNotify;
   readonly stop: StopSwitchPort;
+  /** Of this process: what comes in while the database is away. */
+  readonly journal: Journal;
+  /** Where all processes of this home keep theirs. */
+  readonly journalFiles: JournalFiles;
   /** Of the repository of the runbooks; null: not known. */
   readonly commit: string | null;
 }
@@ -126,6 +133,7 @@ export function layFoundation(parts: {
   const emit = createEmit(log, metrics.observeEvent, tally.observe, failedTicks.observe);
   const holder = `${hostname()}:${process.pid}:${randomBytes(2).toString("hex")}`;
   const load = () => readPublished(db);
+  const journalFiles = openJournalFiles(config.journalDir ?? join(config.home, "journal"));
   const urlSecrets = [decodeURIComponent(new URL(parts.databaseUrl).password)];
   return {
     ...{ config, db, log, role, databaseUrl: parts.databaseUrl },
@@ -145,6 +153,8 @@ export function layFoundation(parts: {
     drift: () => policyHolder.drift(),
     notify: createRuntimeNotify({ policy, now: () => clock.now() }),
     stop: createStopSwitch({ db, file: config.stopFile ?? join(config.home, "STOP"), clock, log }),
+    journal: new FileJournal({ files: journalFiles, clock, log, pid: process.pid }),
+    journalFiles,
     commit: parts.commit,
   };
 }

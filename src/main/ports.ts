@@ -63,6 +63,11 @@ export function createIncidents(foundation: Foundation): Incidents | null {
   return incidents && guardIncidents(incidents, guard);
 }
 
+/** Those that ask no board in the database first: for the page that the database itself is away. */
+export function createDirectNotifiers({ config }: Foundation): Ports["notifiers"] {
+  return new Map(reachOutside(config).notifiers.map((notifier) => [notifier.kind, notifier]));
+}
+
 /** Null: changes cannot be proposed here. */
 export function createChangeProposer(foundation: Foundation): ProposeChange | null {
   const host = createGitHost(foundation);

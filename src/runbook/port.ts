@@ -319,19 +319,42 @@ export interface ConnectionCount {
 export interface BackupView {
   readonly id: string;
   readonly takenAt: Date;
-  readonly method: string;
+  readonly method: "pg_dump" | "tables";
   readonly bytes: number;
-  readonly verified: boolean;
-  readonly tables: number;
+  /** By table, `public.jobs`; null: a file of pg_dump does not tell. */
+  readonly rows: Readonly<Record<string, number>> | null;
+}
+
+export interface BackupRoom {
+  readonly folder: string;
+  readonly databaseBytes: number;
+  readonly freeBytes: number;
+}
+
+/** A database that `restoreInto` made. */
+export interface RestoredView {
+  readonly database: string;
+  readonly backup: string;
+  /** False: it is being filled, or whoever filled it died. */
+  readonly isComplete: boolean;
 }
 
 export interface DatabaseReader {
   sessions(): Promise<readonly SessionView[]>;
   connections(): Promise<ConnectionCount>;
-  /** Newest first. */
+  /** Those that are finished, newest first. */
   backups(): Promise<readonly BackupView[]>;
-  /** Rows of the tables that matter; null: of this database. */
-  counts(database: string | null): Promise<Readonly<Record<string, number>>>;
+  backupRoom(): Promise<BackupRoom>;
+  /** What of it is not as it was written, in words; none: all its checksums fit. */
+  checkBackup(id: string): Promise<readonly string[]>;
+  /** Rows of the tables that matter, by name. */
+  counts(): Promise<Readonly<Record<string, number>>>;
+  restored(): Promise<readonly RestoredView[]>;
+  /** The same counts in such a database, and what of its data cannot be true. */
+  lookInto(database: string): Promise<{
+    readonly rows: Readonly<Record<string, number>>;
+    readonly broken: readonly string[];
+  }>;
 }
 
 /** `changed`: another session has that number, or it does something else by now. `protected`: not one that may be ended. */
@@ -342,24 +365,22 @@ export interface DatabaseWriter {
     readonly session: Pick<SessionView, "pid" | "startedAt" | "queryAt">;
     readonly how: "cancel" | "terminate";
   }): Promise<EndedSession>;
+  /** Throws a refused fault `BACKUP_REFUSED` for what cannot be backed up so; half a backup does not stay. */
   backup(request: {
-    readonly mode: "full" | "schema" | "table";
-    readonly table?: string | undefined;
+    /** What its id ends with, e.g. `run-17`. */
+    readonly suffix: string;
+    readonly only: "schema" | { readonly table: string } | undefined;
     readonly signal: AbortSignal;
-  }): Promise<{
-    readonly id: string;
-    readonly method: string;
-    readonly sha256: string;
-    readonly tables: number;
-  }>;
-  removeBackup(id: string): Promise<void>;
-  /** Into a new database; never over one that is there. */
+  }): Promise<{ readonly id: string; readonly method: string; readonly restoreWith: string }>;
+  /** False when it was not there. */
+  removeBackup(id: string): Promise<boolean>;
+  /** Into a new database (`algobrain_restore_…`); never into one that is there. What fails on the way does not stay. */
   restoreInto(request: {
     readonly backup: string;
     readonly database: string;
     readonly signal: AbortSignal;
-  }): Promise<{ readonly tables: number; readonly rows: number }>;
-  /** Only what `restoreInto` made (`algobrain_restore_…`), and only while nobody is connected. */
+  }): Promise<void>;
+  /** Only what `restoreInto` made, and only while nobody is connected: false when somebody is. */
   dropRestored(database: string): Promise<boolean>;
 }
 
@@ -422,11 +443,12 @@ export interface Writers {
   readonly system: SystemWriter;
 }
 
-/** A place outside the database where heads of the audit chain are kept (X-68). */
+/** A place outside the database where heads of the audit chain are kept (X-68): the name of each says all. */
 export interface AnchorPlace {
   /** `file:…` or `s3://…`. */
   readonly place: string;
+  /** Never replaces what is there, and keeps it from being replaced as well as the place can. */
   put(name: string, text: string, signal: AbortSignal): Promise<"stored" | "exists">;
+  /** Names of all that ever was put, also of what somebody has hidden since. */
   list(signal: AbortSignal): Promise<readonly string[]>;
-  read(name: string, signal: AbortSignal): Promise<string>;
 }

@@ -71,7 +71,8 @@ export async function listAudit(
   return rows;
 }
 
-interface Link {
+/** An entry's place in the chain. */
+export interface AuditLink {
   readonly seq: number;
   readonly hash: Buffer;
 }
@@ -80,17 +81,25 @@ interface Link {
  * Recomputes the chain from the oldest kept entry to the head. A changed, inserted or missing entry
  * breaks it at its number; a cut-off end breaks it at the first missing number.
  */
-export async function verifyAudit(sql: Sql): Promise<AuditVerdict> {
-  const head = await readHead(sql);
-  const verdict = await verifyFrom(sql, head);
+export async function verifyAudit(
+  sql: Sql,
+  /** Only what follows it; null: all that is kept. */
+  after: AuditLink | null = null,
+): Promise<AuditVerdict> {
+  const head = await readAuditHead(sql);
+  const verdict = await verifyFrom(sql, head, after && after.seq >= head.keptFrom ? after : null);
   // Retention may have taken the oldest meanwhile: that is no break, and the rest is looked at anew.
-  const hasMoved = !verdict.ok && (await readHead(sql)).keptFrom !== head.keptFrom;
-  return hasMoved ? verifyAudit(sql) : verdict;
+  const hasMoved = !verdict.ok && (await readAuditHead(sql)).keptFrom !== head.keptFrom;
+  return hasMoved ? verifyAudit(sql, after) : verdict;
 }
 
-async function verifyFrom(sql: Sql, head: Head): Promise<AuditVerdict> {
+async function verifyFrom(
+  sql: Sql,
+  head: AuditHead,
+  after: AuditLink | null,
+): Promise<AuditVerdict> {
   let entries = 0;
-  let last: Link | null = null;
+  let last: AuditLink | null = after;
   for (;;) {
     const batch = await verifyBatch(sql, last, head.keptFrom);
     entries += batch.entries;
@@ -105,12 +114,13 @@ async function verifyFrom(sql: Sql, head: Head): Promise<AuditVerdict> {
   return { ok: fits, entries, brokenAt: fits ? null : reached };
 }
 
-interface Head extends Link {
+export interface AuditHead extends AuditLink {
+  /** The oldest entry that retention has left. */
   readonly keptFrom: number;
 }
 
-async function readHead(sql: Sql): Promise<Head> {
-  const { rows } = await sql.query<Head>(
+export async function readAuditHead(sql: Sql): Promise<AuditHead> {
+  const { rows } = await sql.query<AuditHead>(
     `SELECT seq, hash, kept_from AS "keptFrom" FROM control.audit_head`,
   );
   return rows[0]!;
@@ -135,9 +145,9 @@ FROM linked`;
 
 async function verifyBatch(
   sql: Sql,
-  after: Link | null,
+  after: AuditLink | null,
   keptFrom: number,
-): Promise<{ entries: number; brokenAt: number | null; last: Link | null }> {
+): Promise<{ entries: number; brokenAt: number | null; last: AuditLink | null }> {
   const { rows } = await sql.query<{
     entries: number;
     brokenAt: number | null;

@@ -14,3 +14,11 @@ export async function readServer(sql: Sql): Promise<DatabaseServer> {
   );
   return rows[0]!;
 }
+
+/** False after a fail-over that left us at a standby, or where the whole database was made read-only. */
+export async function isWritable(sql: Sql): Promise<boolean> {
+  const { rows } = await sql.query<{ isReadOnly: boolean }>(
+    `SELECT current_setting('transaction_read_only') = 'on' AS "isReadOnly"`,
+  );
+  return !rows[0]!.isReadOnly;
+}

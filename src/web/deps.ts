@@ -7,6 +7,7 @@ import type { Cache } from "../job/port.js";
 import type { Refusal } from "../policy/envelope-types.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { ProposeChange } from "../review/change-request.js";
+import type { Journal } from "../runbook/journal.js";
 import type { RunbookRegistry } from "../runbook/registry.js";
 import type { StopSwitchPort } from "../runbook/stop.js";
 import type { Database } from "../store/database.js";
@@ -149,6 +150,8 @@ export interface WebDeps {
   /** The runbooks that may be asked for. */
   readonly runbooks: RunbookRegistry;
   readonly stop: StopSwitchPort;
+  /** Keeps deliveries while the database is away; null or absent: their sender hears that nothing was kept. */
+  readonly journal?: Journal | null | undefined;
   /** Of the repository of the runbooks; null: not known. */
   readonly commit: string | null;
   /** Registers the signed doors of the bot room; their routes are in the access table. */

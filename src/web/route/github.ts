@@ -1,12 +1,20 @@
 /**
  * The GitHub door (EP-29): the signature over the raw bytes first, then everything else. What is
- * authentic is answered 202, also when there is nothing to do; 401 is for forgeries.
+ * authentic is answered 202, also when there is nothing to do, or when only this machine could keep it;
+ * 401 is for forgeries.
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { isJsonObject, type JsonObject } from "../../base/json.js";
 import { equalBytes, hexDigest, hmacSha256 } from "../../base/secret.js";
+import type { KindRegistry } from "../../job/kinds.js";
 import { changeEnded } from "../../store/config-changes.js";
-import { type GithubDelivery, recordGithubDelivery } from "../../store/github-deliveries.js";
+import type { Sql } from "../../store/database.js";
+import {
+  type DeliveryOutcome,
+  type GithubDelivery,
+  recordGithubDelivery,
+} from "../../store/github-deliveries.js";
+import { keepOrJournal } from "../../store/keep-or-journal.js";
 import { parseJsonBody } from "../body.js";
 import type { WebDeps } from "../deps.js";
 import { HttpProblem } from "../problem.js";
@@ -35,22 +43,47 @@ export function githubRoutes(app: FastifyInstance, deps: WebDeps): void {
       const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       requireSignature(request, bytes, deps);
       const delivery = readDelivery(request, bytes);
-      const ingest = delivery.eventType !== "ping" && deps.registry.get("ingest") !== undefined;
-      const outcome = await deps.db.transaction(async (tx) => {
-        const ended = endedPullRequest(delivery);
-        if (ended !== null) await changeEnded(tx, ended.url, ended.status);
-        return recordGithubDelivery(tx, delivery, { ingest });
-      });
+      const outcome = await keep(deps, delivery);
       deps.log.info("delivery.received", {
         request_id: request.id,
         source: "github",
         delivery_id: delivery.deliveryId,
         event_type: delivery.eventType,
-        outcome: outcome.outcome,
+        outcome,
       });
-      return reply.code(202).send({ delivery_id: delivery.deliveryId, outcome: outcome.outcome });
+      return reply.code(202).send({ delivery_id: delivery.deliveryId, outcome });
     },
   );
+}
+
+/** GitHub waits 10 s, and never tries again by itself. */
+const RECORD_MS = 5_000;
+
+type Outcome = DeliveryOutcome["outcome"] | "journalled";
+
+async function keep(deps: WebDeps, delivery: GithubDelivery): Promise<Outcome> {
+  const event = { source: "github", ...delivery } as const;
+  const kept = await keepOrJournal(deps, event, RECORD_MS, (tx) =>
+    keepGithubDelivery(tx, delivery, deps.registry),
+  );
+  if (kept.place === "database") return kept.value;
+  if (kept.place === "journal") return "journalled";
+  throw new HttpProblem(
+    "database-unavailable",
+    "The delivery could not be kept: redeliver it from the settings of the webhook.",
+  );
+}
+
+/** The delivery as a row, and what it sets off. `kinds`: who ingests, if anybody. */
+export async function keepGithubDelivery(
+  tx: Sql,
+  delivery: GithubDelivery,
+  kinds: Pick<KindRegistry, "get">,
+): Promise<DeliveryOutcome["outcome"]> {
+  const ended = endedPullRequest(delivery);
+  if (ended !== null) await changeEnded(tx, ended.url, ended.status);
+  const ingest = delivery.eventType !== "ping" && kinds.get("ingest") !== undefined;
+  return (await recordGithubDelivery(tx, delivery, { ingest })).outcome;
 }
 
 /** One that people have merged or closed: it may be a change that was asked for here. */
