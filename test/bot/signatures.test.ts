@@ -1,7 +1,25 @@
-/** The published vector of Slack, one with letters of other alphabets for PagerDuty, and each with one thing wrong. */
+/** The published vectors of Slack and GitHub, two of PagerDuty's form, and each with one thing wrong: every byte in turn. */
 import { describe, expect, test } from "vitest";
 import { verifyPagerDutySignature } from "../../src/bot/pagerduty-signature.js";
 import { verifySlackSignature } from "../../src/bot/slack-signature.js";
+import { isSignedBy } from "../../src/web/route/github.js";
+
+/** The same bytes with one bit of one of them turned, for each of them. */
+function* withOneByteChanged(body: Buffer): Generator<Buffer> {
+  for (const at of body.keys()) {
+    const changed = Buffer.from(body);
+    changed[at] = changed[at]! ^ 1;
+    yield changed;
+  }
+}
+
+/** The same signature with one digit changed, for each of them; its prefix stays. */
+function* withOneDigitChanged(signature: string): Generator<string> {
+  for (let at = signature.indexOf("=") + 1; at < signature.length; at++) {
+    const other = signature[at] === "0" ? "1" : "0";
+    yield `${signature.slice(0, at)}${other}${signature.slice(at + 1)}`;
+  }
+}
 
 describe("Slack", () => {
   const vector = {
@@ -39,6 +57,47 @@ describe("Slack", () => {
   ])("%s", (_claim, change, verdict) => {
     expect(verifySlackSignature({ ...vector, ...change })).toBe(verdict);
   });
+
+  test("any one byte of the body or digit of the signature changed does not fit", () => {
+    const verdicts = [
+      ...[...withOneByteChanged(vector.body)].map((body) => ({ body })),
+      ...[...withOneDigitChanged(vector.signature)].map((signature) => ({ signature })),
+    ].map((change) => verifySlackSignature({ ...vector, ...change }));
+    expect(verdicts).toHaveLength(vector.body.length + 64);
+    expect(new Set(verdicts)).toEqual(new Set(["mismatch"]));
+  });
+});
+
+describe("GitHub", () => {
+  const secret = "It's a Secret to Everybody";
+  const body = Buffer.from("Hello, World!");
+  const signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+
+  // No time is signed: a stale delivery and one of the future are told by their delivery id alone.
+  test.each<[string, unknown, boolean]>([
+    ["the published vector fits", signature, true],
+    ["no header", undefined, false],
+    ["an empty header", "", false],
+    ["the header twice", [signature, signature], false],
+    ["joined with another", `${signature}, ${signature}`, false],
+    ["the old version", signature.replace("sha256", "sha1"), false],
+    ["another version", signature.replace("sha256", "sha512"), false],
+    ["an upper-case version", signature.replace("sha256", "SHA256"), false],
+    ["without a version", signature.replace("sha256=", ""), false],
+    ["upper-case hex", `sha256=${signature.slice(7).toUpperCase()}`, false],
+    ["cut off", signature.slice(0, -1), false],
+    ["one digit too many", `${signature}0`, false],
+    ["with a blank", ` ${signature}`, false],
+  ])("%s", (_claim, header, isAuthentic) => {
+    expect(isSignedBy(secret, body, header)).toBe(isAuthentic);
+  });
+
+  test("any one byte of the body or digit of the signature changed does not fit", () => {
+    for (const changed of withOneByteChanged(body))
+      expect(isSignedBy(secret, changed, signature)).toBe(false);
+    for (const changed of withOneDigitChanged(signature))
+      expect(isSignedBy(secret, body, changed)).toBe(false);
+  });
 });
 
 describe("PagerDuty", () => {
@@ -60,6 +119,10 @@ describe("PagerDuty", () => {
     ["upper-case hex", NEW.toUpperCase().replace("V1", "v1"), "malformed"],
     ["no header", undefined, "missing"],
     ["an empty header", " ", "missing"],
+    ["another version, upper case", NEW.replace("v1", "V1"), "malformed"],
+    ["without a version", NEW.replace("v1=", ""), "malformed"],
+    ["cut off", NEW.slice(0, -1), "malformed"],
+    ["one digit too many", `${NEW}0`, "malformed"],
     ["a fitting one behind too many others", `${`${OLD},`.repeat(8)}${NEW}`, "mismatch"],
   ])("%s", (_claim, header, verdict) => {
     expect(verify(header)).toBe(verdict);
@@ -69,7 +132,11 @@ describe("PagerDuty", () => {
     expect(verify(OLD, ["new-secret", "old-secret"])).toBe("authentic");
   });
 
-  test("one byte changed does not fit", () => {
+  // No time is signed: a stale delivery and one of the future are told by their delivery id alone.
+  test("any one byte of the body or digit of the signature changed does not fit", () => {
     expect(verify(NEW, ["new-secret"], Buffer.concat([body, Buffer.from(" ")]))).toBe("mismatch");
+    for (const changed of withOneByteChanged(body))
+      expect(verify(NEW, ["new-secret"], changed)).toBe("mismatch");
+    for (const changed of withOneDigitChanged(NEW)) expect(verify(changed)).toBe("mismatch");
   });
 });
