@@ -153,10 +153,7 @@ function findRefusal(
 }
 
 /** Whether the rule that held when the run was asked for lets this person decide. */
-export function mayApprove(
-  request: Pick<ApprovalRequest, "role" | "team">,
-  person: Person,
-): boolean {
+function mayApprove(request: Pick<ApprovalRequest, "role" | "team">, person: Person): boolean {
   return (
     isAtLeast(person.role, request.role) &&
     (request.team === null || (person.teams ?? []).includes(request.team))
@@ -164,7 +161,7 @@ export function mayApprove(
 }
 
 /** `an operator of team payments`. */
-export function describeApprovers({ role, team }: Pick<ApprovalRequest, "role" | "team">): string {
+function describeApprovers({ role, team }: Pick<ApprovalRequest, "role" | "team">): string {
   const who = role === "viewer" ? `a ${role}` : `an ${role}`;
   return team === null ? `${who} or higher` : `${who} or higher of team ${team}`;
 }

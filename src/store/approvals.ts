@@ -62,8 +62,6 @@ export async function castVoteWithin(tx: Sql, ballot: Ballot): Promise<Cast> {
   const run = rows[0];
   const verdict = run ? await count(tx, run, person, ballot) : unknownRun(ballot);
   if (!verdict.accepted) await auditRefusal(tx, ballot, person, verdict);
-  // How many are still needed; what an approval or a denial comes to, the run's own job tells.
-  if (verdict.reason === "counted") await tellCounted(tx, ballot);
   return { ...verdict, person: person?.name ?? null };
 }
 
@@ -149,6 +147,8 @@ async function act(
     await releaseRun(tx, run);
   if (verdict.reason === "denied" && (await endRequest(tx, run.seq, "denied")))
     await refuseRun(tx, run, `denied by ${person.name}${why}`);
+  // How many are still needed; what an approval or a denial comes to, the run's own job tells.
+  if (verdict.reason === "counted") await tellCounted(tx, ballot);
   await appendAudit(tx, {
     actor: person.name,
     action: ballot.decision === "approve" ? "approval.given" : "approval.denied",

@@ -4,7 +4,7 @@ import { isPartOf, WHOLES } from "../runbook/target.js";
 import type { Sql } from "./database.js";
 
 /** An executor renews several times within this; a dead one's targets are free after it. */
-export const LOCK_LEASE_MS = 30_000;
+const LOCK_LEASE_MS = 30_000;
 
 export interface LockHolder {
   readonly target: string;

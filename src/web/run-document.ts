@@ -57,7 +57,7 @@ export function toRunDocument(run: Run): Static<typeof RunSchema> {
 }
 
 /** What people are asked; never the nonce, which belongs to the button. */
-export const ApprovalSchema = Type.Object({
+const ApprovalSchema = Type.Object({
   bound_hash: Type.String({ description: "of what would be done: send it with your decision" }),
   needed: Type.Integer(),
   role: Type.String({ description: "at least" }),
@@ -82,7 +82,7 @@ export function toApprovalDocument(asked: KeptApproval): Static<typeof ApprovalS
   };
 }
 
-export const StepSchema = Type.Object({
+const StepSchema = Type.Object({
   phase: Type.String(),
   ordinal: Type.Integer(),
   name: Type.String(),
@@ -96,7 +96,7 @@ export function toStepDocument(step: StepRecord): Static<typeof StepSchema> {
   return { phase, ordinal, name, status, output, error };
 }
 
-export const LineSchema = Type.Object({
+const LineSchema = Type.Object({
   line_no: Type.Integer(),
   at: Time,
   phase: Type.String(),
