@@ -11,6 +11,8 @@ import {
   type Execution,
   type ExecutionPorts,
   readOnly,
+  redactAnswer,
+  redactPlan,
   toAnswer,
 } from "./execution.js";
 import {
@@ -96,7 +98,8 @@ async function makePlan(execution: Execution): Promise<Plan> {
       const value = original
         ? planBack(execution, original.id, original.steps)
         : await runbook.plan(readOnly(limited, contextFor(limited, key, NO_PLAN, transcript)));
-      return { value, answer: { text: value.text } };
+      const shown = redactPlan(limited, value);
+      return { value: shown, answer: { text: shown.text } };
     },
   });
   await recorder.keepPlan(plan);
@@ -201,7 +204,7 @@ async function runStep(
       // A runbook that only reads is not handed anything that writes, whatever its code believes.
       const context = changes ? full : (readOnly(limited, full) as ActContext<JsonObject>);
       const said = await step.run(context);
-      const answer = typeof said === "string" ? { text: said } : said;
+      const answer = redactAnswer(limited, typeof said === "string" ? { text: said } : said);
       return { value: answer, answer };
     },
     ...(changes
@@ -223,7 +226,7 @@ async function verify(
       const context = readOnly(limited, contextFor(limited, key, plan, transcript));
       const deadline = limited.now().getTime() + rule.withinMs(limited.run.params);
       for (;;) {
-        const found = await look(() => rule.check(context));
+        const found = redactVerdict(limited, await look(() => rule.check(context)));
         const isOver = limited.now().getTime() >= deadline;
         if (found.state === "failed" || (found.state === "waiting" && isOver))
           throw new RunStopped("failed", found.text, { verified: false });
@@ -234,6 +237,10 @@ async function verify(
     },
   });
   return { outcome: verdict.text, verified: true };
+}
+
+function redactVerdict({ redact }: Execution, verdict: Verdict): Verdict {
+  return { ...verdict, text: redact(verdict.text) };
 }
 
 /** A look that could not be taken is taken again while there is time: what was done stands all the same. */

@@ -95,6 +95,23 @@ export function readOnly(
   return { ...context, ...readers, shell: { read: context.shell.read } };
 }
 
+/** As it may be kept and shown; `value` is what later steps work with, and stays. */
+export function redactAnswer({ redact }: Pick<Execution, "redact">, answer: Answer): Answer {
+  const { text, table } = answer;
+  if (!table) return { ...answer, text: redact(text) };
+  const rows = table.rows.map((row) => row.map((cell) => redact(cell)));
+  return { ...answer, text: redact(text), table: { ...table, rows } };
+}
+
+/** As it may be kept and shown; `facts` are what the steps work with, and stay. */
+export function redactPlan({ redact }: Pick<Execution, "redact">, plan: Plan): Plan {
+  return {
+    ...plan,
+    text: redact(plan.text),
+    changes: plan.changes.map((change) => redact(change)),
+  };
+}
+
 export function toAnswer(result: Json): Answer {
   return isJsonObject(result) && typeof result.text === "string"
     ? (result as unknown as Answer)

@@ -125,7 +125,7 @@ async function recordFailure<T>(
     endedBy,
   });
   if (thrown instanceof RunStopped) return thrown;
-  const hint = thrown instanceof Fault && thrown.hint ? ` (${thrown.hint})` : "";
+  const hint = thrown instanceof Fault && thrown.hint ? ` (${execution.redact(thrown.hint)})` : "";
   const where = key.phase === "act" ? `step "${key.name}" failed: ` : "";
   return new RunStopped("failed", `${where}${error}${hint}`);
 }

@@ -5,7 +5,7 @@
 import { formatDuration, MINUTE_MS } from "../base/duration.js";
 import type { Json } from "../base/json.js";
 import type { Answer, Plan, Undo } from "./define.js";
-import { contextFor, type Execution, readOnly, toAnswer } from "./execution.js";
+import { contextFor, type Execution, readOnly, redactAnswer, toAnswer } from "./execution.js";
 import { RunStopped, type StepKey, type StepRecord, type Undone } from "./run.js";
 import { findEffect, record, refuseWhenStopped } from "./step-record.js";
 import { Transcript } from "./transcript.js";
@@ -126,7 +126,7 @@ async function takeBackOne(
     run: async (transcript, limited) => {
       const context = { ...contextFor(limited, key, plan, transcript), done };
       const said = await undo.run(context);
-      const answer = typeof said === "string" ? { text: said } : said;
+      const answer = redactAnswer(limited, typeof said === "string" ? { text: said } : said);
       return { value: answer, answer };
     },
     effect: (transcript) => findEffect(execution, key, plan, undo.repeat, transcript),

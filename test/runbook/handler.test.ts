@@ -1,7 +1,8 @@
 /** The engine on a real database: order, records, and what becomes of an interrupted run. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/base/json.js";
-import type { Repeat, Runbook } from "../../src/runbook/define.js";
+import type { ReadContext, Repeat, Runbook } from "../../src/runbook/define.js";
+import type { DatabaseWriter, RuntimeWriter, SystemWriter } from "../../src/runbook/port.js";
 import { RunbookRegistry } from "../../src/runbook/registry.js";
 import { verifyAudit } from "../../src/store/audit.js";
 import type { Database } from "../../src/store/database.js";
@@ -40,6 +41,17 @@ async function endLease(db: Database, id: string): Promise<void> {
 
 const PLAN = { phase: "plan", ordinal: 0, name: "plan" } as const;
 const ACT = { phase: "act", ordinal: 0, name: "act" } as const;
+
+/** All that changes anything; a port that gains a writer must name it here. */
+const WRITES: Readonly<
+  Record<keyof RuntimeWriter | keyof DatabaseWriter | keyof SystemWriter | "run", true>
+> = {
+  ...{ retryJob: true, pauseQueue: true, resumeQueue: true, rerunFailed: true, cancelJob: true },
+  ...{ correctJob: true, prioritize: true, restorePriorities: true, endSession: true },
+  ...{ backup: true, removeBackup: true, restoreInto: true, dropRestored: true },
+  ...{ exitSafeMode: true, enterSafeMode: true, resetBreaker: true, openBreaker: true },
+  run: true,
+};
 
 describe("a run", () => {
   test("plans, acts and verifies, and every step has its record and its audit row", () =>
@@ -144,10 +156,11 @@ describe("a run", () => {
   test("hands its plan, and a runbook that only reads, nothing that writes", () =>
     onGround(async (db) => {
       const handed: Record<string, string[]> = {};
-      const keysOf = (context: { runtime: object; shell: object }) =>
-        [...Object.keys(context.runtime), ...Object.keys(context.shell)].filter((key) =>
-          ["retryJob", "pauseQueue", "resumeQueue", "run"].includes(key),
-        );
+      const keysOf = (context: ReadContext<JsonObject>) =>
+        [context.runtime, context.database, context.system, context.shell]
+          .flatMap((port) => Object.keys(port))
+          .filter((key) => key in WRITES)
+          .sort();
       const watch = (name: string, danger: Runbook["danger"]) =>
         makeRunbook(name, {
           danger,
@@ -173,7 +186,7 @@ describe("a run", () => {
         "reads plan": [],
         "reads act": [],
         "writes plan": [],
-        "writes act": ["retryJob", "pauseQueue", "resumeQueue", "run"],
+        "writes act": Object.keys(WRITES).sort(),
       });
     }));
 

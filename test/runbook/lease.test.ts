@@ -350,6 +350,12 @@ test("when all is stopped no further step begins, nothing is taken back, and the
 
 test("what a run says and prints is kept by line, redacted, and bounded", async () => {
   const { id, registry } = await ask({
+    plan: async () => ({ text: "with hunter2-hunter2", changes: ["use hunter2-hunter2"] }),
+    verify: {
+      withinMs: () => 0,
+      everyMs: 1,
+      check: async () => ({ state: "failed", text: "hunter2-hunter2 was refused" }),
+    },
     steps: [
       {
         name: "act",
@@ -357,7 +363,8 @@ test("what a run says and prints is kept by line, redacted, and bounded", async 
         run: async ({ say }) => {
           say("the key is hunter2-hunter2");
           for (let i = 0; i < 6_000; i++) say(`line ${i}`);
-          return "done";
+          const table = { columns: ["key"], rows: [["hunter2-hunter2"]] };
+          return { text: "done with hunter2-hunter2", table };
         },
       },
     ],
@@ -370,6 +377,6 @@ test("what a run says and prints is kept by line, redacted, and bounded", async 
   expect(lines.map(({ lineNo }) => lineNo)).toEqual(lines.map((_, i) => i + 1));
   expect(lines.map(({ text }) => text)).toContain("the key is [redacted]");
   expect(lines.at(-1)?.text).toMatch(/^… 1\d{3} more lines$/);
-  const kept = JSON.stringify([lines, await readSteps(db, run.seq)]);
+  const kept = JSON.stringify([run, lines, await readSteps(db, run.seq)]);
   expect(kept).not.toContain("hunter2-hunter2");
 });

@@ -8,6 +8,7 @@ import type { ExecutionPorts, Original, Recorder } from "../../runbook/execution
 import type {
   DatabaseReader,
   DatabaseWriter,
+  Readers,
   Shell,
   SystemReader,
   SystemWriter,
@@ -118,13 +119,43 @@ function reach(
   return {
     readers: {
       runtime: createRuntimeReader(db, { workerDeadAfterMs, check }),
-      ...care(db, actor),
+      ...readingHalf(care(db, actor)),
     },
     writers: {
       runtime: createRuntimeWriter(held, { actor, check, now: () => context.now() }),
       ...care(held, actor),
     },
   };
+}
+
+const DATABASE_READS: Readonly<Record<keyof DatabaseReader, true>> = {
+  sessions: true,
+  connections: true,
+  backups: true,
+  counts: true,
+  backupRoom: true,
+  checkBackup: true,
+  lookInto: true,
+  restored: true,
+};
+const SYSTEM_READS: Readonly<Record<keyof SystemReader, true>> = {
+  diagnose: true,
+  brokenInvariants: true,
+  dependencies: true,
+  probe: true,
+};
+
+/** What plans, checks and runbooks that only read are handed: what is named here, so that nothing new slips in. */
+function readingHalf({ database, system }: Care): Pick<Readers, "database" | "system"> {
+  return { database: pick(database, DATABASE_READS), system: pick(system, SYSTEM_READS) };
+}
+
+function pick<T extends object, K extends keyof T>(
+  all: T,
+  names: Readonly<Record<K, true>>,
+): Pick<T, K> {
+  const kept = Object.keys(names).map((name) => [name, all[name as K]]);
+  return Object.fromEntries(kept) as Pick<T, K>;
 }
 
 async function readOriginal(db: Database, { undoOf }: Run): Promise<Original | null> {
