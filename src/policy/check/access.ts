@@ -18,6 +18,11 @@ export function checkAccess(tree: PolicyTree): Problem[] {
   const people = entriesOf(descend(tree.get("access"), "people")).map(([, entry]) => entry.node);
   const identities = (key: string) => people.flatMap((person) => itemsOf(descend(person, key)));
   return [
+    // It is who agrees and who asked: two of one name would be one person with the rights of both.
+    ...checkUnique(
+      people.map((person) => descend(person, "name")),
+      "the name",
+    ),
     ...checkUnique(identities("slack"), "the Slack identity"),
     ...checkUnique(identities("subjects"), "the subject"),
     ...checkUnique(
