@@ -27,37 +27,52 @@ const WORK: readonly string[] = [
   "SELECT ON public.repos, public.identities, public.claims, public.scores, public.events",
 ];
 
-const CAPABILITY_GRANTS: Readonly<Record<Capability, readonly string[]>> = {
-  "jobs:read": [],
-  "jobs:retry": [
-    `UPDATE (status, attempts, error, result, completed_at, worker_id, started_at, fence, scheduled_at, unique_key)
-       ON public.jobs`,
-  ],
-  "jobs:cancel": ["UPDATE (status, error, completed_at, worker_id, fence) ON public.jobs"],
+interface Grants {
+  readonly reads?: readonly string[];
+  /** Not for dry runs, nor for runbooks that only read. */
+  readonly changes?: readonly string[];
+}
+
+const CAPABILITY_GRANTS: Readonly<Record<Capability, Grants>> = {
+  "jobs:read": {},
+  "jobs:retry": {
+    changes: [
+      `UPDATE (status, attempts, error, result, completed_at, worker_id, started_at, fence, scheduled_at, unique_key)
+         ON public.jobs`,
+    ],
+  },
+  "jobs:cancel": {
+    changes: ["UPDATE (status, error, completed_at, worker_id, fence) ON public.jobs"],
+  },
   // To take a correction back is to quarantine the job again.
-  "jobs:correct": ["UPDATE (payload, status, error, completed_at, fence) ON public.jobs"],
-  "jobs:prioritize": ["UPDATE (priority) ON public.jobs"],
-  "queues:pause": ["INSERT, UPDATE, DELETE ON control.queue_pause"],
-  "sessions:read": ["EXECUTE ON FUNCTION control.list_sessions()"],
-  "sessions:end": [
-    "EXECUTE ON FUNCTION control.end_session(integer, timestamptz, timestamptz, text)",
-  ],
-  "tables:read": [
-    ...WORK,
-    "SELECT ON control.migration, public.migrations, control.run, control.run_step, control.notice, control.inbound",
-  ],
-  "database:dump": [
-    "SELECT ON ALL TABLES IN SCHEMA public, control",
-    "SELECT ON ALL SEQUENCES IN SCHEMA public, control",
-  ],
+  "jobs:correct": {
+    changes: ["UPDATE (payload, status, error, completed_at, fence) ON public.jobs"],
+  },
+  "jobs:prioritize": { changes: ["UPDATE (priority) ON public.jobs"] },
+  "queues:pause": { changes: ["INSERT, UPDATE, DELETE ON control.queue_pause"] },
+  "sessions:read": { reads: ["EXECUTE ON FUNCTION control.list_sessions()"] },
+  "sessions:end": {
+    changes: ["EXECUTE ON FUNCTION control.end_session(integer, timestamptz, timestamptz, text)"],
+  },
+  "tables:read": {
+    reads: [
+      ...WORK,
+      "SELECT ON control.migration, public.migrations, control.run, control.run_step, control.notice, control.inbound",
+    ],
+  },
+  "database:dump": {
+    reads: [
+      "SELECT ON ALL TABLES IN SCHEMA public, control",
+      "SELECT ON ALL SEQUENCES IN SCHEMA public, control",
+    ],
+  },
   // The new database is made and filled by the executor itself; the run compares.
-  "database:restore": [...WORK, "SELECT ON control.migration, public.migrations"],
-  "safe-mode:exit": [
-    ...WORK,
-    ...TELLING,
-    "UPDATE (active, reason, entered_by, entered_at) ON control.safe_mode",
-  ],
-  "breakers:reset": [...TELLING, "INSERT, UPDATE ON control.dependency"],
+  "database:restore": { reads: [...WORK, "SELECT ON control.migration, public.migrations"] },
+  "safe-mode:exit": {
+    reads: WORK,
+    changes: [...TELLING, "UPDATE (active, reason, entered_by, entered_at) ON control.safe_mode"],
+  },
+  "breakers:reset": { changes: [...TELLING, "INSERT, UPDATE ON control.dependency"] },
 };
 
 /** A database may be closed to all but those who are named. */
@@ -68,29 +83,18 @@ const CONNECT = (role: string) =>
 const NOT_FOR_ALL = `REVOKE ALL ON FUNCTION control.list_sessions(),
   control.end_session(integer, timestamptz, timestamptz, text) FROM PUBLIC`;
 
+/** `reading`: what changes nothing of it. */
+export type Extent = "whole" | "reading";
+
 /** What gives a capability to a role. The role's name must be safe in a statement. */
-export function grantStatements(capability: Capability, role: string): string {
-  const grants = [...READING, ...CAPABILITY_GRANTS[capability]].map(
-    (it) => `GRANT ${it} TO ${role}`,
-  );
+export function grantStatements(capability: Capability, extent: Extent, role: string): string {
+  const { reads = [], changes = [] } = CAPABILITY_GRANTS[capability];
+  const granted = [...READING, ...reads, ...(extent === "whole" ? changes : [])];
+  const grants = granted.map((it) => `GRANT ${it} TO ${role}`);
   // Partitions of tomorrow are not there yet.
   if (capability === "database:dump")
     grants.push(
       `ALTER DEFAULT PRIVILEGES IN SCHEMA public, control GRANT SELECT ON TABLES TO ${role}`,
     );
   return [...grants, CONNECT(role), NOT_FOR_ALL].join(";\n");
-}
-
-const ONLY_READING: readonly Capability[] = [
-  "jobs:read",
-  "sessions:read",
-  "tables:read",
-  "database:dump",
-  "database:restore",
-];
-
-/** Those of them that change nothing, and what every run may read: for dry runs and runbooks that only read. */
-export function readingOf(capabilities: readonly Capability[]): readonly Capability[] {
-  const reading = capabilities.filter((capability) => ONLY_READING.includes(capability));
-  return capabilities.length > 0 && reading.length === 0 ? ["jobs:read"] : reading;
 }

@@ -9,7 +9,7 @@ import { assert } from "../base/assert.js";
 import { errorMessage } from "../base/fault.js";
 import type { RunRef } from "../runbook/port.js";
 import type { Capability } from "../runbook/power.js";
-import { grantStatements } from "./capability-grants.js";
+import { type Extent, grantStatements } from "./capability-grants.js";
 import type { Database, Sql } from "./database.js";
 import { scramVerifier } from "./scram-verifier.js";
 
@@ -28,6 +28,7 @@ export interface RunRole {
 export interface RunRoleRequest extends RunRef {
   /** At least one. */
   readonly capabilities: readonly Capability[];
+  readonly extent: Extent;
   /** Milliseconds after which nobody can log in with it any more, even if it is never dropped. */
   readonly lifeMs: number;
 }
@@ -40,7 +41,7 @@ export async function createRunRole(
   assert(request.capabilities.length > 0, "a run without capabilities needs no role");
   const ground = await readGround(db, request.lifeMs);
   if (!ground.mayCreate) return null;
-  const memberOf = await ensureCapabilities(db, ground, request.capabilities);
+  const memberOf = await ensureCapabilities(db, ground, request);
   const role = {
     name: asIdentifier(`algobrain_${ground.oid}_run_${request.seq}_${request.fence}`),
     password: randomBytes(24).toString("base64url"),
@@ -96,16 +97,16 @@ async function readGround(sql: Sql, lifeMs: number): Promise<Ground> {
 async function ensureCapabilities(
   db: Database,
   ground: Ground,
-  capabilities: readonly Capability[],
+  { capabilities, extent }: Pick<RunRoleRequest, "capabilities" | "extent">,
 ): Promise<string[]> {
-  const wanted = new Map([...new Set(capabilities)].map((it) => [capabilityRole(ground, it), it]));
+  const wanted = new Map(capabilities.map((it) => [capabilityRole(ground, it, extent), it]));
   if ((await missingOf(db, wanted)).length > 0)
     await db.transaction(async (tx) => {
       // Two grants at once on one table are an error of the server ("tuple concurrently updated").
       await tx.query("SELECT pg_advisory_xact_lock(hashtextextended('algobrain capabilities', 0))");
       for (const [name, capability] of await missingOf(tx, wanted)) {
         await tx.query(`CREATE ROLE ${name} NOLOGIN`);
-        await tx.query(grantStatements(capability, name));
+        await tx.query(grantStatements(capability, extent, name));
       }
     });
   return [...wanted.keys()];
@@ -124,8 +125,9 @@ async function missingOf(
 }
 
 /** Only who made a role may make others members of it: another database user makes its own. */
-function capabilityRole({ oid, schema, user }: Ground, capability: Capability): string {
-  const granted = `${schema}\n${user}\n${grantStatements(capability, "role")}`;
+function capabilityRole(ground: Ground, capability: Capability, extent: Extent): string {
+  const { oid, schema, user } = ground;
+  const granted = `${schema}\n${user}\n${grantStatements(capability, extent, "role")}`;
   const digest = createHash("sha256").update(granted).digest("hex").slice(0, 8);
   return asIdentifier(`algobrain_${oid}_cap_${capability.replaceAll(/[:-]/g, "_")}_${digest}`);
 }

@@ -11,12 +11,14 @@ import { createRuntimeNotify } from "../../src/runtime/notify.js";
 import { appendAudit, verifyAudit } from "../../src/store/audit.js";
 import { grantStatements } from "../../src/store/capability-grants.js";
 import type { Database } from "../../src/store/database.js";
+import { listDependencies } from "../../src/store/dependencies.js";
+import { findBrokenInvariants } from "../../src/store/invariants.js";
 import { retryJob } from "../../src/store/job-actions.js";
 import { listPauses, pauseQueue } from "../../src/store/pauses.js";
 import { heldBy } from "../../src/store/run-leases.js";
 import { createRuntimeReader, createRuntimeWriter } from "../../src/store/runbook-runtime.js";
 import { readRun } from "../../src/store/runs.js";
-import { enterSafeMode } from "../../src/store/safe-mode.js";
+import { enterSafeMode, readSafeMode } from "../../src/store/safe-mode.js";
 import { makePolicy } from "../support/make-policy.js";
 import { createPowerWorld, declare, type PowerWorld, REFUSED } from "../support/power-world.js";
 import { makeRegistry, makeRunbook, queueRun, workOn } from "../support/runbook-world.js";
@@ -94,7 +96,7 @@ describe("what a runbook declares is what it may", () => {
       await pauseQueue(db, { kind: "export", reason: "test", by: "ann", expiresAt: null });
     });
     expect(await listPauses(world.db)).toMatchObject([{ kind: "export" }]);
-    expect(grantStatements("database:dump", "one")).toContain("ALTER DEFAULT PRIVILEGES");
+    expect(grantStatements("database:dump", "whole", "one")).toContain("ALTER DEFAULT PRIVILEGES");
   });
 
   test("a runbook that declares nothing gets nothing, and is told what to write", async () => {
@@ -119,11 +121,30 @@ describe("what a runbook declares is what it may", () => {
     try {
       expect((await opened.db.query("SELECT FROM public.jobs")).rowCount).toBeGreaterThan(0);
       const attempt = opened.db.query("DELETE FROM control.queue_pause");
-      await expect(attempt).rejects.toMatchObject(REFUSED);
+      await expect(attempt).rejects.toMatchObject({
+        ...REFUSED,
+        hint: expect.stringContaining("only what reads"),
+      });
     } finally {
       await opened.close();
     }
   });
+});
+
+test("a dry run sees what the run itself would look at first", async () => {
+  const run = await world.startedRun({ dryRun: true });
+  const declared = declare(["safe-mode:exit", "breakers:reset", "sessions:read"]);
+  const { db, close } = await openPower(world.deps(), run, declared);
+  try {
+    expect(await findBrokenInvariants(db)).toEqual([]);
+    expect(await listDependencies(db)).toEqual(await listDependencies(world.db));
+    expect(await readSafeMode(db)).toMatchObject({ active: false });
+    expect((await db.query("SELECT FROM control.list_sessions()")).rowCount).toBeGreaterThan(0);
+    const enter = enterSafeMode(db, { reason: "test", by: "ann" });
+    await expect(enter).rejects.toMatchObject(REFUSED);
+  } finally {
+    await close();
+  }
 });
 
 describe("what the ports do is within what their capability grants", () => {

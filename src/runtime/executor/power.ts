@@ -10,7 +10,7 @@ import type { Logger } from "../../base/log.js";
 import type { Runbook } from "../../runbook/define.js";
 import type { Capability, RunPower } from "../../runbook/power.js";
 import type { Run } from "../../runbook/run.js";
-import { readingOf } from "../../store/capability-grants.js";
+import type { Extent } from "../../store/capability-grants.js";
 import { type Database, openDatabase } from "../../store/database.js";
 import { createRunRole, dropRunRole, type RunRole } from "../../store/run-role.js";
 
@@ -55,14 +55,16 @@ export async function openPower(
   run: Run,
   runbook: Declared,
 ): Promise<OpenedPower> {
-  const capabilities = capabilitiesOf(run, runbook);
+  const capabilities = runbook.touches.database;
   if (capabilities.length === 0) return powerless(runbook);
+  // A dry run and a runbook that only reads get nothing that changes, whatever is declared.
+  const extent = run.dryRun || runbook.danger === "R" ? "reading" : "whole";
   const role = await createRunRole(deps.db, {
-    ...{ seq: run.seq, fence: run.fence, capabilities },
+    ...{ seq: run.seq, fence: run.fence, capabilities, extent },
     lifeMs: lifeOf(deps, run),
   });
   if (!role) return asOurselves(deps, run, runbook);
-  const opened = asRole(deps, run, runbook, capabilities, role);
+  const opened = asRole(deps, run, { runbook: runbook.name, capabilities, extent }, role);
   try {
     await admit(opened.db, role.name);
     return opened;
@@ -105,23 +107,12 @@ function isNotLetIn({ details, message }: Fault): boolean {
   );
 }
 
-/** A dry run and a runbook that only reads get nothing that changes, whatever is declared. */
-function capabilitiesOf(run: Run, { danger, touches }: Declared): readonly Capability[] {
-  return run.dryRun || danger === "R" ? readingOf(touches.database) : touches.database;
-}
-
 function lifeOf({ clock }: PowerDeps, { deadlineAt }: Run): number {
   const leftMs = deadlineAt === null ? 0 : deadlineAt.getTime() - clock.now().getTime();
   return Math.max(0, leftMs) + LIFE_AFTER_DEADLINE_MS;
 }
 
-function asRole(
-  deps: PowerDeps,
-  run: Run,
-  runbook: Declared,
-  capabilities: readonly Capability[],
-  role: RunRole,
-): OpenedPower {
+function asRole(deps: PowerDeps, run: Run, bounds: Bounds, role: RunRole): OpenedPower {
   const url = new URL(deps.directUrl);
   url.username = role.name;
   url.password = role.password;
@@ -131,7 +122,7 @@ function asRole(
     onIdleError: (error) => deps.log.warn("database.connection-lost", { error: error.message }),
   });
   return {
-    db: inWords(pool, runbook, capabilities),
+    db: inWords(pool, bounds),
     power: { role: role.name, enforced: true },
     secrets: [role.password],
     close: async () => {
@@ -190,13 +181,19 @@ function powerless({ name }: Declared): OpenedPower {
   };
 }
 
+interface Bounds {
+  readonly runbook: string;
+  readonly capabilities: readonly Capability[];
+  readonly extent: Extent;
+}
+
 /** The server's refusal, in words that say what to do. */
-function inWords(db: Database, runbook: Declared, capabilities: readonly Capability[]): Database {
+function inWords(db: Database, bounds: Bounds): Database {
   const say = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work;
     } catch (error) {
-      throw explain(error, runbook, capabilities);
+      throw explain(error, bounds);
     }
   };
   return {
@@ -207,11 +204,19 @@ function inWords(db: Database, runbook: Declared, capabilities: readonly Capabil
   };
 }
 
-function explain(error: unknown, { name }: Declared, capabilities: readonly Capability[]): unknown {
+function explain(error: unknown, { runbook, capabilities, extent }: Bounds): unknown {
   if (!(error instanceof Fault) || error.details.sqlstate !== INSUFFICIENT_PRIVILEGE) return error;
-  return fault.refused("POWER_EXCEEDED", `${name} reached further than it may: ${error.message}`, {
-    cause: error,
-    hint: `it may ${capabilities.join(", ")}: what else it needs must be named in its \`touches\` and reviewed`,
-    details: { sqlstate: INSUFFICIENT_PRIVILEGE },
-  });
+  const may = `it may ${capabilities.join(", ")}`;
+  const hint =
+    extent === "whole"
+      ? `${may}: what else it needs must be named in its \`touches\` and reviewed`
+      : `${may}, and of that only what reads: a dry run and a runbook of danger R change nothing`;
+  return fault.refused(
+    "POWER_EXCEEDED",
+    `${runbook} reached further than it may: ${error.message}`,
+    {
+      ...{ cause: error, hint },
+      details: { sqlstate: INSUFFICIENT_PRIVILEGE },
+    },
+  );
 }
