@@ -15,8 +15,8 @@ const ALWAYS = {
 } as const;
 
 const INTERNAL: Readonly<Record<string, KindRules>> = {
-  // A run has its own deadline, and its job outlasts it.
-  runbook: { ...ALWAYS, timeoutMs: HOUR_MS, attemptsMax: 5 },
+  // A run has its own deadline, and its job outlasts it, with what it takes back.
+  runbook: { ...ALWAYS, timeoutMs: 4 * HOUR_MS, attemptsMax: 5 },
   // A receiver that is away burns no attempt (docs/decisions/0008-an-absent-receiver-burns-no-attempt.md): these are for our own failures.
   notice: { ...ALWAYS, timeoutMs: MINUTE_MS / 2, attemptsMax: 50 },
   inbound: { ...ALWAYS, timeoutMs: MINUTE_MS, attemptsMax: 10 },

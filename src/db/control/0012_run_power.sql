@@ -22,7 +22,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     (extract(epoch FROM clock_timestamp() - a.state_change) * 1000)::bigint,
     CASE WHEN a.state = 'active' THEN (extract(epoch FROM clock_timestamp() - a.query_start) * 1000)::bigint END,
     (extract(epoch FROM clock_timestamp() - a.xact_start) * 1000)::bigint,
-    a.wait_event_type || '/' || a.wait_event, left(a.query, 500), a.application_name LIKE 'algobrain-%'
+    a.wait_event_type || '/' || a.wait_event, left(a.query, 500), coalesce(a.application_name LIKE 'algobrain-%', false)
   FROM pg_stat_activity a WHERE a.datname = current_database() AND a.backend_type = 'client backend' AND a.pid <> pg_backend_pid()
 $$;
 -- 'gone', 'ended', 'changed' (another backend has that pid, or it does something else by now), 'protected'.
