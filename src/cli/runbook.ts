@@ -15,6 +15,7 @@ import { followRun } from "./follow-run.js";
 import { nobodyWorks } from "./liveness.js";
 import { withDatabase } from "./settings.js";
 import { formatTable } from "./table.js";
+import { trustVerb } from "./trust.js";
 
 const DANGERS: Readonly<Record<Runbook["danger"], string>> = {
   R: "only reads",
@@ -75,6 +76,7 @@ export const runbookCommand = commandOfVerbs("runbook", {
   list: listVerb,
   show: showVerb,
   run: runVerb,
+  trust: trustVerb,
 });
 
 function facts({ name, title, danger, aliases }: Runbook) {

@@ -26,6 +26,7 @@ export const trustVerb: Verb = {
         `unknown runbook "${name?.slice(0, 60)}" (${registry.hintFor(name ?? "") ?? "see: algobrain runbook list"})`,
       );
     return withDatabase(io, async (db) => {
+      const { set: policy } = await readPublished(db);
       if (values.reset) {
         if (!named || !values.reason) throw new UsageError("--reset needs NAME and --reason");
         const { contentHash, runbook } = named;
@@ -33,7 +34,6 @@ export const trustVerb: Verb = {
         const { reason } = values;
         await db.transaction((tx) => resetTrust(tx, { ...reset, reason }));
       }
-      const { set: policy } = await readPublished(db);
       const views: TrustView[] = [];
       for (const entry of named ? [named] : registry.list())
         views.push(await viewTrust(db, entry, policy));
