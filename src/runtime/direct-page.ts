@@ -81,8 +81,8 @@ class DirectPager {
   /** Names of receivers that this process told. */
   #told = new Set<string>();
   #found = "";
-  /** Since when the present trouble was told; of a process before us after a restart. */
-  #toldSince: string | null = null;
+  /** Whoever has made the note of this trouble speaks where nobody folds what is said twice. */
+  #isSpeaker = false;
   #isNoteRead = false;
 
   constructor(deps: DirectPageDeps) {
@@ -97,7 +97,7 @@ class DirectPager {
     this.#state = state;
     if (say === "trigger")
       await this.#page({ found: this.#found, since: state.awaySince! }, signal);
-    if (say === "resolve" && this.#toldSince !== null) await this.#resolve(signal);
+    if (say === "resolve" && (this.#isSpeaker || this.#told.size > 0)) await this.#resolve(signal);
   }
 
   async #isAway(): Promise<boolean> {
@@ -113,13 +113,15 @@ class DirectPager {
 
   async #page(trouble: Trouble, signal: AbortSignal): Promise<void> {
     const { log, journal } = this.#deps;
+    this.#isSpeaker ||= await this.#claimNote(trouble);
     for (const receiver of this.#receivers()) {
-      if (this.#told.has(receiver.name) || !(await this.#maySpeak(receiver, trouble))) continue;
+      const maySpeak = receiver.kind === "pagerduty" || this.#isSpeaker;
+      if (!maySpeak || this.#told.has(receiver.name)) continue;
       const message = messageOf(trouble, this.#deps.clock.now());
       const reference = await this.#deliver(receiver, "trigger", message, signal);
       if (reference === null) continue;
       this.#told.add(receiver.name);
-      await this.#writeNote(trouble.since.toISOString());
+      await this.#writeNote(trouble);
       const { dedupKey } = this.#names();
       const key = `page/${dedupKey}/${trouble.since.toISOString()}/${receiver.name}`;
       const entry = { kind: "page", severity: "sev1", key, dedupKey, reference } as const;
@@ -142,8 +144,8 @@ class DirectPager {
     const known = new Set(told.map(({ name }) => name));
     this.#told = new Set([...this.#told].filter((name) => known.has(name)));
     if (this.#told.size > 0) return;
-    this.#toldSince = null;
-    await rm(this.#deps.noteFile, { force: true });
+    if (this.#isSpeaker) await rm(this.#deps.noteFile, { force: true });
+    this.#isSpeaker = false;
   }
 
   #receivers(): Receiver[] {
@@ -178,12 +180,10 @@ class DirectPager {
     }
   }
 
-  /** PagerDuty folds what several say. Anywhere else the process speaks that has made the note. */
-  async #maySpeak(receiver: Receiver, { since }: Trouble): Promise<boolean> {
-    if (receiver.kind === "pagerduty" || this.#toldSince !== null) return true;
+  /** False: another process of this home has made it. */
+  async #claimNote(trouble: Trouble): Promise<boolean> {
     try {
-      await writeFile(this.#deps.noteFile, noteOf(since.toISOString(), []), { flag: "wx" });
-      this.#toldSince = since.toISOString();
+      await writeFile(this.#deps.noteFile, noteOf(trouble, []), { flag: "wx" });
       return true;
     } catch (error) {
       // A home that cannot be written to must not keep anybody silent.
@@ -195,35 +195,32 @@ class DirectPager {
   async #readNote(): Promise<void> {
     if (this.#isNoteRead) return;
     this.#isNoteRead = true;
-    const note = await readNote(this.#deps.noteFile);
-    if (note === null) return;
-    this.#toldSince = note.since;
-    this.#told = new Set(note.told);
+    const told = await readNote(this.#deps.noteFile);
+    if (told === null) return;
+    this.#isSpeaker = true;
+    this.#told = new Set(told);
   }
 
-  async #writeNote(since: string): Promise<void> {
-    this.#toldSince ??= since;
+  async #writeNote(trouble: Trouble): Promise<void> {
+    if (!this.#isSpeaker) return;
     try {
-      await writeFile(this.#deps.noteFile, noteOf(this.#toldSince, [...this.#told]));
+      await writeFile(this.#deps.noteFile, noteOf(trouble, [...this.#told]));
     } catch (thrown) {
       this.#deps.log.warn("page.unnoted", { error: errorMessage(thrown) });
     }
   }
 }
 
-function noteOf(since: string, told: readonly string[]): string {
-  return `${JSON.stringify({ since, told })}\n`;
+function noteOf({ since }: Trouble, told: readonly string[]): string {
+  return `${JSON.stringify({ since: since.toISOString(), told })}\n`;
 }
 
-/** Null: there is none, or it cannot be understood; then people are told once more. */
-async function readNote(
-  path: string,
-): Promise<{ readonly since: string; readonly told: readonly string[] } | null> {
+/** Names of who was told. Null: there is no note, or it cannot be understood; then people are told once more. */
+async function readNote(path: string): Promise<readonly string[] | null> {
   try {
     const note: unknown = JSON.parse(await readFile(path, "utf8"));
-    if (!isJsonObject(note) || typeof note.since !== "string" || !Array.isArray(note.told))
-      return null;
-    return { since: note.since, told: note.told.filter((name) => typeof name === "string") };
+    if (!isJsonObject(note) || !Array.isArray(note.told)) return null;
+    return note.told.filter((name) => typeof name === "string");
   } catch {
     // Not there, or torn by a power cut: PagerDuty folds what is said twice.
     return null;
