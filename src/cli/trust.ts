@@ -1,7 +1,9 @@
 /** `runbook trust`: how far automation may go with a runbook, and the word of a person who has looked. */
 import { readPublished } from "../main/policy.js";
 import { loadRunbooks } from "../main/runbooks.js";
+import type { RegisteredRunbook } from "../runbook/registry.js";
 import { pinOf } from "../runbook/run.js";
+import type { Database } from "../store/database.js";
 import { resetTrust } from "../store/promotions.js";
 import { type TrustView, viewTrust } from "../store/trust-list.js";
 import { parseCommandLine, UsageError } from "./arguments.js";
@@ -25,15 +27,11 @@ export const trustVerb: Verb = {
       throw new UsageError(
         `unknown runbook "${name?.slice(0, 60)}" (${registry.hintFor(name ?? "") ?? "see: algobrain runbook list"})`,
       );
+    const { reason, reset } = values;
+    if (reset && (!named || !reason)) throw new UsageError("--reset needs NAME and --reason");
     return withDatabase(io, async (db) => {
       const { set: policy } = await readPublished(db);
-      if (values.reset) {
-        if (!named || !values.reason) throw new UsageError("--reset needs NAME and --reason");
-        const { contentHash, runbook } = named;
-        const reset = { runbook: runbook.name, pin: pinOf(contentHash), by: io.actor };
-        const { reason } = values;
-        await db.transaction((tx) => resetTrust(tx, { ...reset, reason }));
-      }
+      if (named && reset && reason) await giveBack(db, named, { by: io.actor, reason });
       const views: TrustView[] = [];
       for (const entry of named ? [named] : registry.list())
         views.push(await viewTrust(db, entry, policy));
@@ -43,6 +41,15 @@ export const trustVerb: Verb = {
     });
   },
 };
+
+function giveBack(
+  db: Database,
+  { runbook, contentHash }: RegisteredRunbook,
+  word: { readonly by: string; readonly reason: string },
+): Promise<void> {
+  const reset = { ...word, runbook: runbook.name, pin: pinOf(contentHash) };
+  return db.transaction((tx) => resetTrust(tx, reset));
+}
 
 const LEVELS: Readonly<Record<TrustView["level"], string>> = {
   manual: "a person starts it",

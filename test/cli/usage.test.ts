@@ -5,7 +5,7 @@ import { policyCommand } from "../../src/cli/policy.js";
 import { cli } from "./support.js";
 
 const USAGES = {
-  serve: "serve [--role all|api|orchestrator|worker] [--kinds index,score] [--port 3001]",
+  serve: "serve [--role all|api|orchestrator|worker|executor] [--kinds index,score] [--port 3001]",
   gameday: "gameday [--json] [--logs FILE]",
   list: `jobs list ${PAGE_USAGE} [--json]`,
   show: "jobs show ID [--json]",
@@ -15,6 +15,7 @@ const USAGES = {
   retryAll: `jobs retry-all ${FILTER_USAGE} --reason TEXT [--confirm TOKEN]`,
   cancelAll: `jobs cancel-all ${FILTER_USAGE} --reason TEXT [--confirm TOKEN]`,
   run: "runbook run NAME [VALUE…] [--PARAMETER VALUE…] [--dry-run]",
+  trust: 'runbook trust [NAME] [--reset --reason "…"] [--json]',
   rollback: "db rollback NAME",
   migrate: "db migrate [--dry-run]",
   restore: "db restore PATH --into URL|embedded",
@@ -37,12 +38,12 @@ const CASES: readonly (readonly [string, string | RegExp, readonly string[]])[] 
   ["serve now", 'serve: unexpected "now"', [USAGES.serve]],
   [
     "serve --role boss",
-    'serve: --role: found "boss", expected all, api, orchestrator, worker',
+    'serve: --role: found "boss", expected all, api, orchestrator, worker, executor',
     [USAGES.serve],
   ],
   [
     "serve --role workr",
-    'expected all, api, orchestrator, worker (did you mean "worker"?)',
+    'expected all, api, orchestrator, worker, executor (did you mean "worker"?)',
     [USAGES.serve],
   ],
   ["serve --port x", '--port: found "x", expected a whole number from 0 to 65535', [USAGES.serve]],
@@ -88,9 +89,11 @@ const CASES: readonly (readonly [string, string | RegExp, readonly string[]])[] 
   [
     "runbook",
     "runbook: expected one of list, show, run",
-    ["runbook list [--json]", "runbook show NAME [--json]", USAGES.run],
+    ["runbook list [--json]", "runbook show NAME [--json]", USAGES.run, USAGES.trust],
   ],
   ["runbook run", "runbook: NAME is missing", [USAGES.run]],
+  ["runbook trust drain --reset", 'unknown runbook "drain"', [USAGES.trust]],
+  ["runbook trust pause-queue --reset", "--reset needs NAME and --reason", [USAGES.trust]],
   ["runbook run reun-job", 'unknown runbook "reun-job" (did you mean "rerun-job"?)', [USAGES.run]],
   ["runbook show frobnicate", "(see: algobrain runbook list)", ["runbook show NAME [--json]"]],
   [
