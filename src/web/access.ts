@@ -74,6 +74,7 @@ export const ACCESS: Readonly<Record<string, RouteAccess>> = {
   "GET /api/alerts/history": read("viewer"),
   "GET /api/v1/runs": read("viewer"),
   "GET /api/v1/runs/:id": read("viewer"),
+  "GET /api/v1/runs/:id/stream": read("viewer"),
   // Whether this runbook may be run by this caller, the access policy says: see store/submit-run.ts.
   "POST /api/v1/runs": rescue("operator"),
   "POST /api/v1/runs/:id/approve": rescue("operator"),

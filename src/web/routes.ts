@@ -18,6 +18,7 @@ import { policyOverrideRoutes } from "./route/policy-overrides.js";
 import { promotionRoutes } from "./route/promotions.js";
 import { queueRoutes } from "./route/queues.js";
 import { runActionRoutes } from "./route/run-actions.js";
+import { runStreamRoutes } from "./route/run-stream.js";
 import { runRoutes } from "./route/runs.js";
 import { safeModeRoutes } from "./route/safe-mode.js";
 import { statusRoutes } from "./route/status.js";
@@ -38,6 +39,7 @@ const API: readonly Register[] = [
   alertRoutes,
   runRoutes,
   runActionRoutes,
+  runStreamRoutes,
   lockRoutes,
   stopRoutes,
   promotionRoutes,
