@@ -14,6 +14,7 @@ import { type CommandIo, commandOfVerbs, EXIT_OK, type Verb } from "./command.js
 import { followRun } from "./follow-run.js";
 import { nobodyWorks } from "./liveness.js";
 import { withDatabase } from "./settings.js";
+import { locksVerb, resumeVerb, stopVerb } from "./stop.js";
 import { formatTable } from "./table.js";
 import { trustVerb } from "./trust.js";
 
@@ -76,6 +77,9 @@ export const runbookCommand = commandOfVerbs("runbook", {
   list: listVerb,
   show: showVerb,
   run: runVerb,
+  stop: stopVerb,
+  resume: resumeVerb,
+  locks: locksVerb,
   trust: trustVerb,
 });
 
