@@ -60,6 +60,24 @@ export async function createRunRole(
   return role;
 }
 
+/**
+ * One transaction of our own session with the rights of the role: for a server that has no session left to give.
+ * The statements could take the rights back (`RESET ROLE`), so they must be our own.
+ */
+export function actAsRunRole<T>(
+  db: Database,
+  name: string,
+  work: (tx: Sql) => Promise<T>,
+): Promise<T> {
+  const role = asIdentifier(name);
+  return db.transaction(async (tx) => {
+    // Who made a role may give it away, and so take it.
+    await tx.query(`GRANT ${role} TO CURRENT_USER`);
+    await tx.query(`SET LOCAL ROLE ${role}`);
+    return work(tx);
+  });
+}
+
 /** What is still connected has no rights from then on. */
 export async function dropRunRole(sql: Sql, name: string): Promise<void> {
   await sql.query(`DROP ROLE IF EXISTS ${asIdentifier(name)}`);

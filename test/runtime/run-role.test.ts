@@ -9,7 +9,7 @@ import { verifyAudit } from "../../src/store/audit.js";
 import { type Database, openDatabase } from "../../src/store/database.js";
 import { retryJob } from "../../src/store/job-actions.js";
 import { heldBy } from "../../src/store/run-leases.js";
-import { mayCreateRunRoles, sweepRunRoles } from "../../src/store/run-role.js";
+import { actAsRunRole, mayCreateRunRoles, sweepRunRoles } from "../../src/store/run-role.js";
 import { NEEDS_PGBOUNCER, pgbouncerProgram, throughPgbouncer } from "../support/pgbouncer.js";
 import { createPowerWorld, declare, type PowerWorld, REFUSED } from "../support/power-world.js";
 import { until } from "../support/until.js";
@@ -210,8 +210,14 @@ describe("a database user that is no superuser, and may create roles", () => {
       await retryJob(heldBy(opened.db, run), { seq, actor: "ann", reason: "asked" });
       const attempt = opened.db.query("SELECT * FROM control.policy_bundle");
       await expect(attempt).rejects.toMatchObject(REFUSED);
+      // As on a full server.
+      const role = String(opened.power.role);
+      const borrowed = await actAsRunRole(db, role, (tx) =>
+        tx.query("SELECT current_user AS me, session_user AS whose"),
+      );
+      expect(borrowed.rows).toEqual([{ me: role, whose: owner }]);
       await opened.close();
-      expect(await world.roleExists(opened.power.role)).toBe(false);
+      expect(await world.roleExists(role)).toBe(false);
       expect(await world.statusOf(seq)).toBe("pending");
       expect(await verifyAudit(world.db)).toMatchObject({ ok: true });
     });
@@ -240,6 +246,41 @@ describe("a database user that is no superuser, and may create roles", () => {
     });
     await others.close();
     await world.db.query(`DROP ROLE ${other}`);
+  });
+});
+
+describe("a server that has no session left", () => {
+  test("lends a run one of the executor's, with the rights of the run and no others", async () => {
+    const name = new URL(world.url).pathname.slice(1);
+    const limit = (to: number) => world.db.query(`ALTER DATABASE ${name} CONNECTION LIMIT ${to}`);
+    const seq = await world.failedJob();
+    const lines: string[] = [];
+    const log = createLogger({
+      ...{ level: "info", clock: systemClock, redact: (text) => text },
+      write: (line) => lines.push(line),
+    });
+    // Its user may do everything, and is let in all the same.
+    await limit(0);
+    try {
+      const run = await world.startedRun();
+      const declared = declare(["jobs:retry"]);
+      const { db, power, close } = await openPower(world.deps({ log }), run, declared);
+      expect((await db.query("SELECT current_user AS me")).rows).toEqual([{ me: power.role }]);
+      const held = heldBy(db, run);
+      expect(await retryJob(held, { seq, actor: "ann", reason: "asked" })).toMatchObject({
+        outcome: "retried",
+      });
+      for (const beyond of ["SELECT * FROM control.policy_bundle", "DELETE FROM public.audit_log"])
+        await expect(db.query(beyond)).rejects.toMatchObject(REFUSED);
+      await close();
+      expect(await world.roleExists(power.role)).toBe(false);
+    } finally {
+      await limit(-1);
+    }
+    expect(lines.filter((line) => line.includes("run.session-borrowed"))).toHaveLength(1);
+    expect((await world.db.query("SELECT current_user <> session_user AS other")).rows).toEqual([
+      { other: false },
+    ]);
   });
 });
 

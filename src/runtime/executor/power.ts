@@ -6,23 +6,17 @@
 import type { Clock } from "../../base/clock.js";
 import { MINUTE_MS } from "../../base/duration.js";
 import { errorMessage, Fault, fault } from "../../base/fault.js";
-import type { Logger } from "../../base/log.js";
 import type { Runbook } from "../../runbook/define.js";
 import type { Capability, RunPower } from "../../runbook/power.js";
 import type { Run } from "../../runbook/run.js";
 import type { Extent } from "../../store/capability-grants.js";
-import { type Database, openDatabase } from "../../store/database.js";
+import type { Database } from "../../store/database.js";
 import { createRunRole, dropRunRole, type RunRole } from "../../store/run-role.js";
+import { openRoleSessions, type RoleSessionsDeps } from "./role-sessions.js";
 
-export interface PowerDeps {
-  /** The executor's own. */
-  readonly db: Database;
-  /** Past a pooler, which knows its own users alone. */
-  readonly directUrl: string;
-  readonly ssl: boolean;
+export interface PowerDeps extends RoleSessionsDeps {
   /** Only where it is `local` may a run act with the executor's own rights, when the server gives us no roles. */
   readonly environment: string;
-  readonly log: Logger;
   readonly clock: Clock;
 }
 
@@ -38,8 +32,6 @@ export interface OpenedPower {
 
 type Declared = Pick<Runbook, "name" | "danger" | "touches">;
 
-/** One less than the role may have: one that is closing still counts. */
-const POOL_MAX = 2;
 /** After the run's deadline: undo has one of its own (ten minutes at most), and the end is written. */
 const LIFE_AFTER_DEADLINE_MS = 11 * MINUTE_MS;
 /** A step that was left behind may hold a session for longer; its rights end with the role. */
@@ -113,21 +105,14 @@ function lifeOf({ clock }: PowerDeps, { deadlineAt }: Run): number {
 }
 
 function asRole(deps: PowerDeps, run: Run, bounds: Bounds, role: RunRole): OpenedPower {
-  const url = new URL(deps.directUrl);
-  url.username = role.name;
-  url.password = role.password;
-  const pool = openDatabase({
-    ...{ url: url.toString(), poolMax: POOL_MAX, ssl: deps.ssl },
-    applicationName: `algobrain-${run.id}`,
-    onIdleError: (error) => deps.log.warn("database.connection-lost", { error: error.message }),
-  });
+  const sessions = openRoleSessions(deps, run.id, role);
   return {
-    db: inWords(pool, bounds),
+    db: inWords(sessions, bounds),
     power: { role: role.name, enforced: true },
     secrets: [role.password],
     close: async () => {
       try {
-        await within(deps.clock, CLOSE_MS, pool.close());
+        await within(deps.clock, CLOSE_MS, sessions.close());
         await dropRunRole(deps.db, role.name);
       } catch (error) {
         deps.log.warn("run.role-left", { run_id: run.id, error: errorMessage(error) });
