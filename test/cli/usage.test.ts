@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { FILTER_USAGE, PAGE_USAGE } from "../../src/cli/job-filter.js";
 import { policyCommand } from "../../src/cli/policy.js";
+import { runbookCommand } from "../../src/cli/runbook.js";
 import { cli } from "./support.js";
 
 const USAGES = {
@@ -30,6 +31,7 @@ const USAGES = {
 const JOBS_FORMS = Object.values(USAGES).slice(2, 9);
 /** They grow with every round: what is meant is that all of them are shown. */
 const POLICY_USAGES = policyCommand.forms.map(({ usage }) => usage);
+const RUNBOOK_USAGES = runbookCommand.forms.map(({ usage }) => usage);
 const STATUSES = "pending, running, completed, failed, quarantined, cancelled";
 const TYPES = /types are index, identity, score, ingest,/;
 
@@ -86,11 +88,7 @@ const CASES: readonly (readonly [string, string | RegExp, readonly string[]])[] 
   ["jobs add runbook", "to start a runbook: algobrain runbook run NAME", [USAGES.add]],
   ["jobs add score [1]", "payload: found [1], expected a JSON object such as", [USAGES.add]],
   ["jobs add score {", "payload: found {, expected a JSON object such as", [USAGES.add]],
-  [
-    "runbook",
-    "runbook: expected one of list, show, run",
-    ["runbook list [--json]", "runbook show NAME [--json]", USAGES.run, USAGES.trust],
-  ],
+  ["runbook", "runbook: expected one of list, show, run", RUNBOOK_USAGES],
   ["runbook run", "runbook: NAME is missing", [USAGES.run]],
   ["runbook trust drain --reset", 'unknown runbook "drain"', [USAGES.trust]],
   ["runbook trust pause-queue --reset", "--reset needs NAME and --reason", [USAGES.trust]],
