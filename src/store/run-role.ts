@@ -1,6 +1,6 @@
 /**
  * A login role for each run, member of the roles that hold its capabilities, dropped when the run ends
- * (docs/decisions/0035-a-login-role-a-run.md). Capability roles are made once and never changed: their name
+ * (docs/decisions/0040-a-login-role-a-run.md). Capability roles are made once and never changed: their name
  * carries a digest of what they grant and of the schema they grant it on, so that two versions of this
  * software side by side never fight over one role, and no two processes ever grant on one table at once.
  */
