@@ -47,7 +47,13 @@ export function createSlack(options: SlackOptions): Slack {
       await caller(signal, "chat.update", { ...at, ...toSlack(message) });
     },
     ephemeral: async ({ channel, user }, message, signal) => {
-      await caller(signal, "chat.postEphemeral", { channel, user, ...toSlack(message) });
+      try {
+        await caller(signal, "chat.postEphemeral", { channel, user, ...toSlack(message) });
+      } catch (thrown) {
+        if (!isElsewhere(thrown)) throw thrown;
+        // Commands may be typed where the app is not: then the person is told in their own conversation with it.
+        await caller(signal, "chat.postMessage", { channel: user, ...toSlack(message) });
+      }
     },
     find: find.find,
   };
@@ -55,6 +61,12 @@ export function createSlack(options: SlackOptions): Slack {
     chat,
     notifier: { kind: "slack", deliver: (delivery, signal) => deliver(chat, delivery, signal) },
   };
+}
+
+const ELSEWHERE = new Set(["channel_not_found", "not_in_channel", "user_not_in_channel"]);
+
+function isElsewhere(thrown: unknown): boolean {
+  return thrown instanceof Fault && ELSEWHERE.has(String(thrown.details.error));
 }
 
 /** With the key as metadata that people do not see, so that the post is found when the answer to it was lost. */

@@ -1,5 +1,11 @@
 /** What people are told about a run: the one living message with its buttons, and the notes on an incident. */
-import type { Message, MessageAction, MessageField, MessageTone } from "../message/message.js";
+import type {
+  Message,
+  MessageAction,
+  MessageField,
+  MessageTable,
+  MessageTone,
+} from "../message/message.js";
 import type { Role } from "../policy/policy.js";
 import type { Runbook } from "./define.js";
 import { isFinal, type Run, type RunEnding, type RunStatus, type StepRecord } from "./run.js";
@@ -124,10 +130,17 @@ export function endingMessage(run: Run, ending: RunEnding, runbook: Runbook | nu
     title: `${run.id} ${ending.status}: ${describeCall(run)}`,
     ...(text && text !== ending.outcome ? { text: cut(text) } : {}),
     fields,
-    ...(ending.output?.table ? { table: ending.output.table } : {}),
+    ...(ending.output?.table ? { table: firstRows(ending.output.table) } : {}),
     ...(isUndoable ? { actions: [button(run, "undo", "Undo", runNonce(run))] } : {}),
     footer: footerOf(run),
   };
+}
+
+/** No message shows more; the run's row has all. */
+const ROWS_MAX = 100;
+
+function firstRows({ columns, rows }: MessageTable): MessageTable {
+  return { columns, rows: rows.slice(0, ROWS_MAX) };
 }
 
 const UNDONE = {

@@ -56,7 +56,7 @@ export const CLAIM_LEASE_MS = 15_000;
 const EDIT_EVERY_MS = 2_500;
 /** Slack takes about one message a second in a channel, and about 50 edits a minute from an app. */
 const CHANNEL_EVERY_MS = 1_000;
-const SHOWN_PER_10_S = 8;
+const EDITS_PER_10_S = 8;
 /** Not seen so often in a row, `CLAIM_LEASE_MS` apart: it was not posted. */
 const ABSENCES = 2;
 
@@ -98,7 +98,7 @@ export async function claimPost(sql: Sql): Promise<ClaimedPost | null> {
        FROM control.chat_post AS post
        LEFT JOIN control.chat_post AS main
          ON post.purpose LIKE 'thread:%' AND main.run_seq = post.run_seq AND main.purpose = 'main'
-       WHERE post.due_at <= clock_timestamp()
+       WHERE post.due_at <= clock_timestamp() AND (post.state <> 'pending' OR post.created_at > now() - interval '1 day')
          AND (post.state IN ('pending', 'posting') OR (post.state = 'posted' AND post.shown_version < post.body_version))
          AND (post.purpose NOT LIKE 'thread:%' OR main.ts IS NOT NULL)
          AND (post.state <> 'pending' OR post.ephemeral_user IS NOT NULL OR NOT EXISTS (
@@ -120,7 +120,7 @@ export async function claimPost(sql: Sql): Promise<ClaimedPost | null> {
        post.posting_since AS "postingSince",
        (SELECT run.chat FROM control.run WHERE post.purpose = 'main' AND run.seq = post.run_seq
           AND run.chat ->> 'ts' IS NOT NULL) AS elsewhere`,
-    [CLAIM_LEASE_MS, CHANNEL_EVERY_MS, SHOWN_PER_10_S],
+    [CLAIM_LEASE_MS, CHANNEL_EVERY_MS, EDITS_PER_10_S],
     "claim-chat-post",
   );
   return rows[0] ?? null;
@@ -135,7 +135,7 @@ export async function markPosted(
   await sql.query(
     `WITH posted AS (
        UPDATE control.chat_post SET state = 'posted', channel = $2, ts = $3, posted_at = clock_timestamp(),
-         shown_at = clock_timestamp(), last_error = NULL, absences = 0, due_at = clock_timestamp() + $4 * interval '1 ms'
+         last_error = NULL, absences = 0, due_at = clock_timestamp() + $4 * interval '1 ms'
        WHERE id = $1 AND state <> 'posted' RETURNING run_seq, purpose)
      UPDATE control.run SET chat = jsonb_build_object('channel', $2::text, 'ts', $3::text)
      FROM posted WHERE posted.purpose = 'main' AND run.seq = posted.run_seq`,

@@ -42,6 +42,60 @@ describe("the real client against the stand-in", () => {
   });
 });
 
+describe("what one person is told", () => {
+  test("is seen by them alone, in the channel", async () => {
+    await slack.chat.ephemeral({ channel: "#ops", user: "UANN" }, MESSAGE, never());
+    expect(standIn.messages).toMatchObject([{ channel: "#ops", onlyFor: "UANN" }]);
+  });
+
+  test("where the app is not, comes in their own conversation with it", async () => {
+    const error = { status: 200, body: { ok: false, error: "not_in_channel" } };
+    standIn.misbehave({ kind: "answer", answer: error });
+    const open = createSlack({ token: TOKEN, apiUrl: standIn.url });
+    const asked = open.chat.ephemeral({ channel: "#ops", user: "#ops" }, MESSAGE, never());
+    await asked;
+    expect(standIn.messages).toHaveLength(1);
+    expect(standIn.messages[0]?.onlyFor).toBeUndefined();
+  });
+});
+
+describe("a post whose answer was lost", () => {
+  const since = new Date("2023-11-14T00:00:00Z");
+  const find = (key: string, from: Slack = slack) =>
+    from.chat.find({ channel: "C0OPS" }, key, since, never());
+
+  test("is found by its key over pages, and one that was not made is absent", async () => {
+    await standIn.close();
+    standIn = await startStandInSlack({ token: TOKEN });
+    slack = createSlack({ token: TOKEN, apiUrl: standIn.url });
+    const first = await slack.chat.post(
+      { channel: "C0OPS", key: "run-1:main@1" },
+      MESSAGE,
+      never(),
+    );
+    for (let i = 0; i < 220; i++) await slack.chat.post({ channel: "C0OPS" }, MESSAGE, never());
+    expect(await find("run-1:main@1")).toEqual(first);
+    expect(await find("run-1:main@2")).toBe("absent");
+  });
+
+  test("in a thread is looked for there", async () => {
+    const key = "run-1:thread:1@1";
+    const main = await slack.chat.post("#ops", MESSAGE, never());
+    await slack.chat.post({ channel: "#ops", threadTs: main.ts, key }, MESSAGE, never());
+    const there = { channel: "#ops", threadTs: main.ts };
+    expect(await slack.chat.find(there, key, since, never())).toMatchObject({ channel: "#ops" });
+    expect(await slack.chat.find({ channel: "#ops" }, key, since, never())).toBe("absent");
+  });
+
+  test("where the app may not read, nobody can tell", async () => {
+    await standIn.close();
+    standIn = await startStandInSlack({ token: TOKEN, mayRead: false });
+    expect(await find("any", createSlack({ token: TOKEN, apiUrl: standIn.url }))).toBe(
+      "cannot-tell",
+    );
+  });
+});
+
 describe("what goes wrong has a kind", () => {
   const post = () => slack.chat.post("#ops", MESSAGE, never());
 

@@ -181,13 +181,13 @@ describe("the bars", () => {
     const acks = await Promise.all(await storm(150));
     expect(acks.map(({ status }) => status)).toEqual(Array(150).fill(200));
     const tookMs = acks.map((ack) => ack.tookMs).sort((a, b) => a - b);
-    // On a machine that does nothing else: 200 ms, by bench/proof/slack-load.mjs.
-    expect(tookMs[Math.ceil(tookMs.length * 0.99) - 1]).toBeLessThan(ACK_MS);
+    // Slack's own limit. Ours of 200 ms is for a machine that does nothing else: bench/proof/slack-load.mjs.
+    expect(tookMs[Math.ceil(tookMs.length * 0.99) - 1]).toBeLessThan(3_000);
     await until(async () => (await receivedCommands()).open === 0, "all are settled", 30_000);
     expect((await receivedCommands()).all - before.all).toBe(100);
     expect(await runsOf("inspect-job")).toHaveLength(20);
     await type("resume export");
-    await until(async () => (await runsAtWork()) === 0, "the five ended", 30_000);
+    await until(async () => (await openRuns()) === 0, "every run ended", 30_000);
   }, 90_000);
 });
 
@@ -226,6 +226,9 @@ async function failedJob(): Promise<string> {
 
 const runsAtWork = async () =>
   (await runsOf("rerun-job")).filter(({ status }) => status === "running").length;
+
+const openRuns = async () =>
+  (await listRuns(live.db, 200)).filter(({ endedAt }) => endedAt === null).length;
 
 async function receivedCommands(): Promise<{ all: number; open: number }> {
   const { rows } = await live.db.query<{ all: number; open: number }>(
