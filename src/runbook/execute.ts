@@ -3,18 +3,16 @@
  * and its result after; a finished step is never run again, and one whose effect is unknown is called so.
  * Knows no database, no clock.
  */
-import { Fault } from "../base/fault.js";
-import type { JsonObject } from "../base/json.js";
-import type { ActContext, Answer, Plan, Runbook, Step, Verdict } from "./define.js";
+import { act } from "./act.js";
+import type { Plan, Runbook } from "./define.js";
 import {
   contextFor,
   type Execution,
   type ExecutionPorts,
   readOnly,
-  redactAnswer,
   redactPlan,
-  toAnswer,
 } from "./execution.js";
+import { settleInterrupted } from "./interrupted.js";
 import {
   type Run,
   type RunEnding,
@@ -24,9 +22,9 @@ import {
   type StepRecord,
   type Undone,
 } from "./run.js";
-import { findEffect, record, refuseWhenStopped } from "./step-record.js";
-import { Transcript } from "./transcript.js";
+import { record, unknownEffect } from "./step-record.js";
 import { listUndos, takeBack } from "./undo.js";
+import { verify } from "./verify.js";
 
 /** Aborted with a `RunStopped` when the run has to end, with anything else when we have to let go of it. */
 export interface RunSignals {
@@ -131,129 +129,6 @@ function endDryRun(plan: Plan): RunEnding {
   };
 }
 
-async function act(execution: Execution, plan: Plan): Promise<void> {
-  for (const [ordinal, step] of execution.runbook.steps.entries()) {
-    execution.signal.throwIfAborted();
-    const key: StepKey = { phase: "act", ordinal, name: step.name };
-    const answer =
-      (await takeFinished(execution, plan, key, step)) ??
-      (await runStep(execution, plan, key, step));
-    execution.answers.push({ name: step.name, answer });
-  }
-}
-
-/** The answer of a step that an earlier executor began, when it need not be run again. */
-async function takeFinished(
-  execution: Execution,
-  plan: Plan,
-  key: StepKey,
-  step: Step<"V", JsonObject>,
-): Promise<Answer | null> {
-  const earlier = execution.before.find(
-    (it) => it.phase === key.phase && it.ordinal === key.ordinal,
-  );
-  if (!earlier) return null;
-  if (earlier.status === "succeeded") return toAnswer(earlier.result);
-  if (earlier.status === "running") return judgeInterrupted(execution, plan, key, step, earlier);
-  if (earlier.status === "failed")
-    throw new RunStopped("failed", `step "${step.name}" failed: ${earlier.error ?? ""}`);
-  throw new RunStopped("stalled", unknownEffect(step.name));
-}
-
-function unknownEffect(name: string): string {
-  return `step "${name}" was interrupted and it is unknown whether it took effect: look before you repeat it`;
-}
-
-/** Intent without result: the process died in between, and nobody can tell from the record what took effect. */
-async function judgeInterrupted(
-  execution: Execution,
-  plan: Plan,
-  key: StepKey,
-  step: Step<"V", JsonObject>,
-  earlier: StepRecord,
-): Promise<Answer | null> {
-  if (step.repeat === "safe") return null;
-  const transcript = new Transcript(execution.redact);
-  const context = readOnly(execution, contextFor(execution, key, plan, transcript));
-  const effect = step.repeat === "never" ? "unknown" : await step.repeat.check(context);
-  if (effect === "not-done") return null;
-  const output = [earlier.output, transcript.text].filter(Boolean).join("\n");
-  if (effect === "done") {
-    const answer = { text: "it had taken effect before the interruption" };
-    await execution.recorder.finish(key, { status: "succeeded", output, result: answer });
-    return answer;
-  }
-  const error = "interrupted: whether it took effect is unknown";
-  await execution.recorder.finish(key, { status: "indeterminate", output, error });
-  throw new RunStopped("stalled", unknownEffect(step.name));
-}
-
-async function runStep(
-  execution: Execution,
-  plan: Plan,
-  key: StepKey,
-  step: Step<"V", JsonObject>,
-): Promise<Answer> {
-  const changes = execution.runbook.danger !== "R";
-  // What only looks is what people need most while nothing may move.
-  if (changes) await refuseWhenStopped(execution);
-  return record<Answer>(execution, key, {
-    timeoutMs: step.timeoutMs,
-    run: async (transcript, limited) => {
-      const full = contextFor(limited, key, plan, transcript);
-      // A runbook that only reads is not handed anything that writes, whatever its code believes.
-      const context = changes ? full : (readOnly(limited, full) as ActContext<JsonObject>);
-      const said = await step.run(context);
-      const answer = redactAnswer(limited, typeof said === "string" ? { text: said } : said);
-      return { value: answer, answer };
-    },
-    ...(changes
-      ? { effect: (transcript) => findEffect(execution, key, plan, step.repeat, transcript) }
-      : {}),
-  });
-}
-
-/** The sentence that says why the run succeeded. */
-async function verify(
-  execution: Execution,
-  plan: Plan,
-): Promise<Pick<RunEnding, "outcome" | "verified">> {
-  const rule = execution.runbook.verify;
-  if (!rule) return { outcome: execution.answers.at(-1)?.answer.text.split("\n")[0] || "done" };
-  const key: StepKey = { phase: "verify", ordinal: 0, name: "verify" };
-  const verdict = await record<Verdict>(execution, key, {
-    run: async (transcript, limited) => {
-      const context = readOnly(limited, contextFor(limited, key, plan, transcript));
-      const deadline = limited.now().getTime() + rule.withinMs(limited.run.params);
-      for (;;) {
-        const found = redactVerdict(limited, await look(() => rule.check(context)));
-        const isOver = limited.now().getTime() >= deadline;
-        if (found.state === "failed" || (found.state === "waiting" && isOver))
-          throw new RunStopped("failed", found.text, { verified: false });
-        if (found.state === "passed") return { value: found, answer: { text: found.text } };
-        await limited.sleep(rule.everyMs, limited.signal);
-        limited.signal.throwIfAborted();
-      }
-    },
-  });
-  return { outcome: verdict.text, verified: true };
-}
-
-function redactVerdict({ redact }: Execution, verdict: Verdict): Verdict {
-  return { ...verdict, text: redact(verdict.text) };
-}
-
-/** A look that could not be taken is taken again while there is time: what was done stands all the same. */
-async function look(check: () => Promise<Verdict>): Promise<Verdict> {
-  try {
-    return await check();
-  } catch (thrown) {
-    if (thrown instanceof Fault && thrown.kind === "transient")
-      return { state: "waiting", text: `it could not be verified: ${thrown.message}` };
-    throw thrown;
-  }
-}
-
 /** A run that has to end before its end: with what it did taken back, where that is its runbook's way. */
 async function endStopped(
   execution: Execution,
@@ -262,18 +137,20 @@ async function endStopped(
 ): Promise<RunEnding> {
   const { run, runbook, recorder } = execution;
   const { status, verified } = stopped;
-  const ending = { status, outcome: stopped.message, output: outputOf(execution), verified };
+  const unknown = await settleInterrupted(execution, plan);
+  const sentence = [stopped.message, ...unknown.map(unknownEffect)].join("; ");
+  const ending = { status, outcome: sentence, output: outputOf(execution), verified };
   if (execution.original) return { ...ending, undone: await halfway(execution) };
   const isStuck = status === "stalled" || execution.letGo.aborted;
   if (run.dryRun || isStuck || runbook.undoOnFailure === "asked") return ending;
   try {
     const steps = await recorder.steps();
     const { undone, text } = await takeBack(execution, plan, steps);
-    const outcome = [stopped.message, text].filter(Boolean).join("; ");
+    const outcome = [sentence, text].filter(Boolean).join("; ");
     return { ...ending, outcome, undone, status: undone === "failed" ? "failed" : status };
   } catch (thrown) {
     if (!(thrown instanceof RunStopped)) throw thrown;
-    return { ...ending, status: thrown.status, outcome: `${stopped.message}; ${thrown.message}` };
+    return { ...ending, status: thrown.status, outcome: `${sentence}; ${thrown.message}` };
   }
 }
 

@@ -153,8 +153,11 @@ async function recordInterruption<T>(
   const status = effect === "unknown" ? "indeterminate" : "failed";
   await execution.recorder.finish(key, { status, ...common, error });
   if (effect !== "unknown") return stopped;
-  const unknown = `step "${key.name}" was interrupted, and whether it took effect is unknown`;
-  return new RunStopped(stopped.status, `${error}; ${unknown}`);
+  return new RunStopped(stopped.status, `${error}; ${unknownEffect(key.name)}`);
+}
+
+export function unknownEffect(name: string): string {
+  return `step "${name}" was interrupted, and whether it took effect is unknown`;
 }
 
 /** Asked before each step that may change anything, and before each that takes one back. */

@@ -5,10 +5,10 @@
 import { formatDuration, MINUTE_MS } from "../base/duration.js";
 import type { Json } from "../base/json.js";
 import type { Answer, Plan, Undo } from "./define.js";
-import { contextFor, type Execution, readOnly, redactAnswer, toAnswer } from "./execution.js";
+import { contextFor, type Execution, redactAnswer, toAnswer } from "./execution.js";
+import { judgeInterrupted } from "./interrupted.js";
 import { RunStopped, type StepKey, type StepRecord, type Undone } from "./run.js";
-import { findEffect, record, refuseWhenStopped } from "./step-record.js";
-import { Transcript } from "./transcript.js";
+import { findEffect, record, refuseWhenStopped, unknownEffect } from "./step-record.js";
 
 type AnyUndo = Undo<Execution["run"]["params"]>;
 
@@ -120,7 +120,11 @@ async function takeBackOne(
   if (earlier?.status === "succeeded") return;
   if (earlier && earlier.status !== "running")
     throw new RunStopped("failed", `"${key.name}" had ${earlier.status}: ${earlier.error ?? ""}`);
-  if (earlier && (await isDone(execution, plan, key, undo))) return;
+  if (earlier) {
+    const effect = await judgeInterrupted(execution, key, plan, undo.repeat, earlier);
+    if (effect === "done") return;
+    if (effect === "unknown") throw new RunStopped("failed", unknownEffect(key.name));
+  }
   await refuseWhenStopped(execution);
   await record<Answer>(execution, key, {
     run: async (transcript, limited) => {
@@ -131,34 +135,6 @@ async function takeBackOne(
     },
     effect: (transcript) => findEffect(execution, key, plan, undo.repeat, transcript),
   });
-}
-
-/** Whether it had taken effect before the process died that began it. */
-async function isDone(
-  execution: Execution,
-  plan: Plan,
-  key: StepKey,
-  { repeat }: AnyUndo,
-): Promise<boolean> {
-  if (repeat === "safe") return false;
-  const transcript = new Transcript(execution.redact);
-  const effect =
-    repeat === "never"
-      ? "unknown"
-      : await repeat.check(readOnly(execution, contextFor(execution, key, plan, transcript)));
-  if (effect === "not-done") return false;
-  const output = transcript.text;
-  if (effect === "done") {
-    const result = { text: "it had taken effect before the interruption" };
-    await execution.recorder.finish(key, { status: "succeeded", output, result });
-    return true;
-  }
-  const error = "interrupted: whether it took effect is unknown";
-  await execution.recorder.finish(key, { status: "indeterminate", output, error });
-  throw new RunStopped(
-    "failed",
-    `"${key.name}" was interrupted: whether it took effect is unknown`,
-  );
 }
 
 function conclude(

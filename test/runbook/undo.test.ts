@@ -164,6 +164,7 @@ describe("a run that did not work out", () => {
 async function dieAfter(
   runbook: Runbook,
   last: (step: string, what: "begin" | "finish") => boolean,
+  meanwhile: (id: string) => Promise<void> = async () => {},
 ) {
   const registry = makeRegistry(runbook);
   const id = await queueRun(db, registry, runbook.name);
@@ -189,6 +190,7 @@ async function dieAfter(
   };
   await expect(workOn({ db, registry, other: { wrapRecorder } }, id)).rejects.toThrow("gone");
   expect(isDead).toBe(true);
+  await meanwhile(id);
   await workOn({ db, registry }, id);
   const ended = (await readRun(db, id))!;
   return { run: ended, steps: await readSteps(db, ended.seq) };
@@ -274,6 +276,30 @@ test("a cancelled run takes back what was done, under the executor that did it",
     outcome: "cancelled by ann: wrong lamp; taken back: undo one",
   });
 });
+
+test.each([
+  ["not-done", "failed", ['undo one: {"was":"before one"}']],
+  ["done", "succeeded", ["undo two: undefined", 'undo one: {"was":"before one"}']],
+  ["unknown", "indeterminate", ['undo one: {"was":"before one"}']],
+] as const)(
+  "a run that is cancelled after its executor died asks first what the interrupted step came to: %s",
+  async (effect, status, undone) => {
+    const { did, step, make } = makeWorld(`cancelled-${effect}`);
+    const asked = { ...step("two"), repeat: { check: async () => effect } };
+    const { run: ended, steps } = await dieAfter(
+      make(step("one"), asked),
+      (name, what) => name === "two" && what === "begin",
+      async (id) => {
+        const cancel = { id, actor: "ann", reason: "wrong lamp" };
+        expect(await db.transaction((tx) => cancelRun(tx, cancel))).toBe("asked");
+      },
+    );
+    expect(did.slice(1)).toEqual(undone);
+    expect(ended).toMatchObject({ status: "cancelled", undone: "complete" });
+    expect(ended.outcome?.includes("unknown")).toBe(effect === "unknown");
+    expect(steps.find(({ name }) => name === "two")?.status).toBe(status);
+  },
+);
 
 describe("a person's undo of a run that has ended", () => {
   test("takes back only what the run did not take back itself before all was stopped", async () => {

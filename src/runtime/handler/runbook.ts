@@ -18,28 +18,24 @@ import {
   RunParked,
   type StepRecord,
 } from "../../runbook/run.js";
-import type { Database } from "../../store/database.js";
-import { finishRun } from "../../store/run-endings.js";
-import { letGoRun, startRun } from "../../store/run-leases.js";
+import { letGoRun } from "../../store/run-leases.js";
 import { readSteps } from "../../store/run-steps.js";
 import { readRun } from "../../store/runs.js";
 import { describeHolder, type LockHolder } from "../../store/target-locks.js";
-import type { AfterRun } from "../after-run.js";
-import type { RuntimeNotify, RuntimeWord } from "../runtime-word.js";
+import { type EndRunDeps, endRun, finishHeld, notBegun } from "./end-run.js";
 import { createGate, type GateDeps, isAgreed, judgeRight, notAllowed } from "./run-gate.js";
 import { openRunPorts, type RunPortsDeps } from "./run-ports.js";
 import { superviseRun } from "./run-supervision.js";
 import { RunTeller } from "./run-teller.js";
 import { takeRun } from "./take-run.js";
 
-export interface RunbookHandlerDeps extends RunPortsDeps, Pick<GateDeps, "approvalsMin"> {
+export interface RunbookHandlerDeps
+  extends RunPortsDeps,
+    EndRunDeps,
+    Pick<GateDeps, "approvalsMin"> {
   readonly registry: RunbookRegistry;
   /** Null when not configured: the run goes on, and its row tells what happened. */
   readonly incidents: Incidents | null;
-  /** What could not be taken back wakes a person. */
-  readonly notify: RuntimeNotify;
-  /** In the transaction that ends a run: what its end says of its runbook. */
-  readonly afterRun: AfterRun;
   /** Ends what an executor that died left of this run, before its interrupted step is judged. */
   readonly reap: (runSeq: number) => Promise<unknown>;
 }
@@ -84,13 +80,13 @@ async function work(
   }
   const before = await readSteps(deps.db, asked.seq);
   const unfit = findUnfit(deps, asked, before);
-  if (unfit) return end(deps, context, asked, unfit);
+  if (unfit) return endRun(deps, context, asked, unfit);
   const { runbook } = deps.registry.find(asked.runbook)!;
   // What has begun to act is not left half done because a right was taken away: a person cancels it.
   const hasActed = actedIn(before);
   const right = await judgeRight(deps, asked, runbook);
   if (right.decision === "deny" && !hasActed)
-    return end(deps, context, asked, {
+    return endRun(deps, context, asked, {
       status: "cancelled",
       outcome: notAllowed(right),
       output: null,
@@ -145,13 +141,6 @@ interface Work {
   readonly hasActed: boolean;
 }
 
-/** Of a run that does not get to work, or not again. */
-function notBegun(outcome: string, hasActed: boolean): RunEnding {
-  if (!hasActed) return { status: "failed", outcome: `${outcome}: nothing was done`, output: null };
-  const stalled = `${outcome}, and steps had been taken: look before you ask again`;
-  return { status: "stalled", outcome: stalled, output: null };
-}
-
 /** Ends the run when it has waited as long as it may take, otherwise comes back later. */
 async function waitForTargets(
   deps: RunbookHandlerDeps,
@@ -161,7 +150,7 @@ async function waitForTargets(
   teller: RunTeller,
 ): Promise<Run> {
   const held = describeHolder(holder);
-  const giveUp = (outcome: string) => end(deps, context, run, notBegun(outcome, hasActed));
+  const giveUp = (outcome: string) => endRun(deps, context, run, notBegun(outcome, hasActed));
   if (runbook.whenLocked === "refuse")
     return giveUp(`${held} (cancel ${holder.runId} ends that one)`);
   // The time that people took to agree is not time it waited for a target.
@@ -196,7 +185,7 @@ async function carryOut(
       const ending = await executeRun(run, runbook, opened.ports, supervision.signals);
       // Whoever watches the run sees its last line before its end.
       await opened.closeLines();
-      return await finish(deps, context, run, ending);
+      return await finishHeld(deps, context, run, ending);
     } finally {
       await opened.close();
     }
@@ -204,50 +193,10 @@ async function carryOut(
     // It may not have what it declares to touch: this executor has begun nothing of it.
     if (!(thrown instanceof Fault) || thrown.kind !== "refused") throw thrown;
     const outcome = [thrown.message, thrown.hint].filter(Boolean).join(": ");
-    return finish(deps, context, run, notBegun(outcome, hasActed));
+    return finishHeld(deps, context, run, notBegun(outcome, hasActed));
   } finally {
     await supervision.stop();
   }
-}
-
-async function finish(
-  { db, notify, afterRun }: RunbookHandlerDeps,
-  context: JobContext,
-  run: Run,
-  ending: RunEnding,
-): Promise<Run> {
-  await db.transaction(async (tx) => {
-    if (!(await finishRun(tx, run, ending))) return;
-    if (ending.undone === "failed") await notify(tx, wordOfFailedUndo(run, ending));
-    await afterRun(tx, run);
-  });
-  const ended = await readRun(db, run.id);
-  // Somebody else holds it: what they make of it is theirs to tell.
-  if (!ended || !isFinal(ended.status))
-    throw fault.waiting("RUN_LOST", `${run.id} was taken by another executor`);
-  context.log.info("run.ended", {
-    run_id: run.id,
-    runbook: run.runbook,
-    status: ended.status,
-    outcome: ended.outcome,
-  });
-  return ended;
-}
-
-/** It is neither as it was nor as it was meant to be, and nothing will repair it by itself. */
-function wordOfFailedUndo(run: Run, { outcome }: RunEnding): RuntimeWord {
-  return {
-    audience: "critical",
-    severity: "sev2",
-    key: `${run.id}/undo`,
-    place: run.id,
-    message: {
-      tone: "bad",
-      title: `${run.id} (${run.runbook}) could not take back what it did`,
-      text: outcome,
-    },
-    details: { run_id: run.id, runbook: run.runbook, params: run.params },
-  };
 }
 
 /** Another goes on at once; where that cannot be said, when the lease has ended. */
@@ -257,24 +206,6 @@ async function letGo({ db }: RunbookHandlerDeps, context: JobContext, run: Run):
   } catch (thrown) {
     context.log.warn("run.let-go-failed", { run_id: run.id, error: errorMessage(thrown) });
   }
-}
-
-/** Ends a run that never got to work. */
-async function end(
-  deps: RunbookHandlerDeps,
-  context: JobContext,
-  run: Run,
-  ending: RunEnding,
-): Promise<Run> {
-  const taken = await deps.db.transaction((tx) => startRun(tx, run.id));
-  if (taken) return finish(deps, context, taken, ending);
-  return readEnded(deps.db, run.id);
-}
-
-async function readEnded(db: Database, id: string): Promise<Run> {
-  const run = await readRun(db, id);
-  if (run && isFinal(run.status)) return run;
-  throw fault.waiting("RUN_HELD", `${id} is at work in another executor`);
 }
 
 function endingOf(run: Run): RunEnding {
