@@ -60,10 +60,13 @@ export async function submitRun(db: Database, submission: RunSubmission): Promis
 }
 
 /** The same inside the caller's transaction. */
-export async function submitRunWithin(tx: Sql, submission: RunSubmission): Promise<Submitted> {
-  const checked = checkRequest(submission.registry, submission);
-  if (!checked.ok) return refuse(tx, submission, checked.code, checked.problems.join("; "));
+export async function submitRunWithin(tx: Sql, asked: RunSubmission): Promise<Submitted> {
+  const checked = checkRequest(asked.registry, asked);
+  if (!checked.ok) return refuse(tx, asked, checked.code, checked.problems.join("; "));
   const { runbook } = checked.entry;
+  // Whoever types `--drill` alone practises: it must not be the real thing.
+  const dryRun = asked.dryRun || (asked.isDrill === true && runbook.danger !== "R");
+  const submission = { ...asked, dryRun };
   const stopped = await readStopFor(tx, submission, runbook);
   const verdict = authorize({ ...submission, runbook, stopped });
   // Whether people agree is asked when there is a plan to agree to.

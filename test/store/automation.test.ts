@@ -289,6 +289,15 @@ describe("trust", () => {
     expect(actions).toContain("runbook.demoted");
   });
 
+  test("is earned by drills that change nothing, whoever forgets to say so", async () => {
+    const { access } = policyOf(EAGER);
+    const drill = { registry, access, actor: ANN, runbook: "drain", params: {}, isDrill: true };
+    const drilled = await submitRun(lent.db, { ...drill, dryRun: false });
+    expect(drilled).toMatchObject({ run: { dryRun: true, isDrill: true } });
+    await end("run-1", "succeeded");
+    expect(await view()).toMatchObject({ reason: "0 verified runs on 0 days, 1 drill" });
+  });
+
   test("is earned by drills and by verified runs on several days, and starts again with another content", async () => {
     const untrusted = { ...EAGER, trust: null };
     expect(await ask(untrusted)).toMatchObject({
