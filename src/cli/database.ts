@@ -123,7 +123,7 @@ const restoreVerb: Verb = {
       throw new UsageError(`--into is missing: name the empty database, or "${EMBEDDED}"`);
     if (path.endsWith(".dump"))
       throw fault.refused("RESTORE_REFUSED", `${path} was made by pg_dump`, {
-        hint: `pg_restore --dbname=EMPTY_DATABASE ${path}`,
+        hint: `pg_restore --no-acl --dbname=EMPTY_DATABASE ${path}`,
       });
     await restoreInto(readTarget(values.into), path, io);
     return EXIT_OK;

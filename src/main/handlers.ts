@@ -30,6 +30,8 @@ export function createHandlers(
   const care = {
     backupsDir: join(config.home, "backups"),
     directUrl: foundation.directUrl,
+    ...{ ssl: config.database.ssl, environment: config.environment, shell: ports.shell },
+    now: () => clock.now(),
     poolSize: () => config.overrides.poolSize ?? policy().infrastructure.database.poolSize,
   };
   const ways = createSystemWays(foundation);

@@ -21,6 +21,10 @@ export interface BackupRequest {
   /** In which the backup is made; made when missing. */
   readonly folder: string;
   readonly environment: string;
+  /** After the time in its name, e.g. `run-17`. */
+  readonly suffix?: string | undefined;
+  /** Default: everything. The schema alone needs pg_dump: tables are made by our migrations. */
+  readonly only?: "schema" | { readonly table: string } | undefined;
   readonly now: Date;
   readonly signal: AbortSignal;
 }
@@ -46,10 +50,15 @@ export async function backupDatabase(request: BackupRequest): Promise<Backup> {
   }
   await mkdir(request.folder, { recursive: true, mode: 0o700 });
   const stamp = request.now.toISOString().replaceAll(/[-:]|\.\d+/g, "");
-  const path = join(request.folder, `algobrain-${request.environment}-${stamp}`);
+  const suffix = request.suffix === undefined ? "" : `-${request.suffix}`;
+  const path = join(request.folder, `algobrain-${request.environment}-${stamp}${suffix}`);
   if (await hasFittingPgDump(request)) return byPgDump(request, `${path}.dump`);
+  if (request.only === "schema")
+    throw fault.refused("BACKUP_REFUSED", "the schema alone is not backed up without pg_dump", {
+      hint: "install the pg_dump of the server's version, or back up everything",
+    });
   try {
-    await dumpTables(request.db, path, request.now);
+    await dumpTables(request.db, path, request.now, request.only?.table);
   } catch (error) {
     await rm(path, { recursive: true, force: true });
     throw error;
@@ -73,7 +82,7 @@ async function hasFittingPgDump({ db, shell, signal }: BackupRequest): Promise<b
 async function byPgDump(request: BackupRequest, path: string): Promise<Backup> {
   const { shell, url, ssl, signal } = request;
   const result = await shell.run(
-    ["pg_dump", "--format=custom", "--no-password", `--file=${path}`],
+    ["pg_dump", "--format=custom", "--no-password", ...narrowed(request.only), `--file=${path}`],
     { signal, timeoutMs: DUMP_TIMEOUT_MS, env: connectionEnvironment(url, ssl) },
   );
   if (result.exitCode !== 0 || !existsSync(path)) {
@@ -84,10 +93,20 @@ async function byPgDump(request: BackupRequest, path: string): Promise<Backup> {
     );
   }
   await writeFile(`${path}.sha256`, `${await sha256OfFile(path)}  ${basename(path)}\n`);
-  return { path, method: "pg_dump", restoreWith: `pg_restore --dbname=EMPTY_DATABASE ${path}` };
+  return {
+    path,
+    method: "pg_dump",
+    restoreWith: `pg_restore --no-acl --dbname=EMPTY_DATABASE ${path}`,
+  };
 }
 
-function connectionEnvironment(url: string, ssl: boolean): Record<string, string> {
+function narrowed(only: BackupRequest["only"]): string[] {
+  if (only === undefined) return [];
+  return only === "schema" ? ["--schema-only"] : [`--table=${only.table}`];
+}
+
+/** For PostgreSQL's own programs: what would stand in their arguments is seen by everyone on the machine (X-31). */
+export function connectionEnvironment(url: string, ssl: boolean): Record<string, string> {
   const { hostname, port, username, password, pathname } = new URL(url);
   return {
     PGHOST: hostname,

@@ -1,31 +1,89 @@
 /** What runbooks may know and do of the database server itself: sessions, backups, restores. */
-import { notBuilt } from "../base/not-built.js";
+import { basename } from "node:path";
 import type { DatabaseReader, DatabaseWriter } from "../runbook/port.js";
-import type { Database } from "./database.js";
+import { backupDatabase } from "./backup.js";
+import { checkBackup, freeBytes, listBackups, removeBackup } from "./backup-folder.js";
+import { type Database, openDatabase, type Sql } from "./database.js";
+import {
+  countRows,
+  dropRestored,
+  listRestored,
+  lookInto,
+  type RestoreOptions,
+  restoreInto,
+} from "./restored-database.js";
 import { createSessionReader, createSessionWriter } from "./session-care.js";
 
-export interface DatabaseCareOptions {
-  /** Where backups are kept. */
-  readonly backupsDir: string;
-  /** Past any pooler, with the rights of the program: for dumps and restores. */
-  readonly directUrl: string;
+/** `directUrl`: past any pooler, with the rights of the program, for dumps and restores. */
+export interface DatabaseCareOptions extends RestoreOptions {
+  readonly environment: string;
   readonly poolSize: () => number;
+  now(): Date;
 }
 
 export function createDatabaseReader(db: Database, options: DatabaseCareOptions): DatabaseReader {
+  const { backupsDir: folder } = options;
   return {
     ...createSessionReader(db, options),
-    backups: () => notBuilt("backups"),
-    counts: () => notBuilt("counts"),
+    backups: () => listBackups(folder),
+    backupRoom: async () => ({
+      folder,
+      databaseBytes: await sizeOf(db),
+      freeBytes: await freeBytes(folder),
+    }),
+    checkBackup: (id) => checkBackup(folder, id),
+    counts: () => countRows(db),
+    restored: () => listRestored(db),
+    lookInto: (database) => lookInto(options, database),
   };
 }
 
-export function createDatabaseWriter(db: Database, _options: DatabaseCareOptions): DatabaseWriter {
+/** What it does outside of the database's transactions begins only while the run is held, which `db` makes sure of. */
+export function createDatabaseWriter(db: Database, options: DatabaseCareOptions): DatabaseWriter {
+  const { backupsDir: folder } = options;
   return {
     ...createSessionWriter(db),
-    backup: () => notBuilt("backup"),
-    removeBackup: () => notBuilt("removeBackup"),
-    restoreInto: () => notBuilt("restoreInto"),
-    dropRestored: () => notBuilt("dropRestored"),
+    backup: async (request) => {
+      await makeSure(db);
+      return backup(options, request);
+    },
+    removeBackup: async (id) => {
+      await makeSure(db);
+      return removeBackup(folder, id);
+    },
+    restoreInto: async (request) => {
+      await makeSure(db);
+      await restoreInto(options, request);
+    },
+    dropRestored: async (database) => {
+      await makeSure(db);
+      return dropRestored(options, database);
+    },
   };
+}
+
+const makeSure = (db: Sql) => db.query("SELECT 1");
+
+async function sizeOf(sql: Sql): Promise<number> {
+  const { rows } = await sql.query<{ bytes: number }>(
+    "SELECT pg_database_size(current_database())::float8 AS bytes",
+  );
+  return rows[0]!.bytes;
+}
+
+async function backup(
+  options: DatabaseCareOptions,
+  { suffix, only, signal }: Parameters<DatabaseWriter["backup"]>[0],
+) {
+  const { directUrl: url, ssl, shell, backupsDir: folder, environment } = options;
+  const db = openDatabase({ url, ssl, poolMax: 1, applicationName: "algobrain-backup" });
+  try {
+    const made = await backupDatabase({
+      ...{ db, url, ssl, shell, folder, environment, suffix, only, signal },
+      now: options.now(),
+    });
+    return { id: basename(made.path), method: made.method, restoreWith: made.restoreWith };
+  } finally {
+    await db.close();
+  }
 }

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fault } from "../base/fault.js";
 import type { Database, Sql } from "./database.js";
 
 export interface DumpedTable {
@@ -34,15 +35,20 @@ export interface DumpManifest {
 export const MANIFEST_NAME = "manifest.json";
 const FETCH_ROWS = 1_000;
 
-/** Writes the dump into a new folder that only its owner may read. */
-export async function dumpTables(db: Database, folder: string, now: Date): Promise<DumpManifest> {
+/** Writes the dump into a new folder that only its owner may read. `only`: one table, as `schema.name`. */
+export async function dumpTables(
+  db: Database,
+  folder: string,
+  now: Date,
+  only?: string,
+): Promise<DumpManifest> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   return db.connect(async (session) => {
     await session.query("SET statement_timeout = 0");
     // One snapshot for all tables: a job is in the dump as it was beside its history.
     await session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     const tables: DumpedTable[] = [];
-    for (const table of await listTables(session))
+    for (const table of await listTables(session, only))
       tables.push(await dumpTable(session, folder, table));
     const { rows: version } = await session.query<{ server_version: string }>(
       "SHOW server_version",
@@ -71,7 +77,7 @@ interface Table {
   readonly columns: readonly string[];
 }
 
-async function listTables(sql: Sql): Promise<Table[]> {
+async function listTables(sql: Sql, only: string | undefined): Promise<Table[]> {
   const { rows } = await sql.query<Table>(
     `SELECT c.table_schema AS schema, c.table_name AS name,
        array_agg(c.column_name::text ORDER BY c.ordinal_position) AS columns
@@ -79,8 +85,14 @@ async function listTables(sql: Sql): Promise<Table[]> {
      WHERE c.table_schema IN ('public', 'control') AND t.table_type = 'BASE TABLE' AND c.is_generated = 'NEVER'
        -- The rows of a partition are its table's: the restored database may have other days.
        AND NOT (SELECT relispartition FROM pg_class WHERE oid = format('%I.%I', c.table_schema, c.table_name)::regclass)
+       AND coalesce(c.table_schema || '.' || c.table_name = $1, true)
      GROUP BY 1, 2 ORDER BY 1, 2`,
+    [only ?? null],
   );
+  if (only !== undefined && rows.length === 0)
+    throw fault.refused("BACKUP_REFUSED", `there is no table ${only}`, {
+      hint: "name it with its schema, such as public.jobs",
+    });
   return rows;
 }
 

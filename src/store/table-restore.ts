@@ -25,7 +25,10 @@ export async function restoreTables(
   await migrate(db, files);
   await db.transaction(async (tx) => {
     await tx.query("SET LOCAL statement_timeout = 0");
-    for (const table of manifest.tables) await restoreTable(tx, folder, table);
+    const tables = await inOrder(tx, manifest.tables);
+    // What the migrations put there; all at once, since one may refer to another.
+    await tx.query(`TRUNCATE ${tables.map(nameOf).join(", ")} CASCADE`);
+    for (const table of tables) await restoreTable(tx, folder, table);
     for (const { name, value, called } of manifest.sequences) {
       await tx.query("SELECT setval($1::regclass, $2, $3)", [name, value, called]);
     }
@@ -33,7 +36,8 @@ export async function restoreTables(
   return manifest;
 }
 
-async function readManifest(folder: string): Promise<DumpManifest> {
+/** Throws a Fault `RESTORE_REFUSED` where there is none of this format. */
+export async function readManifest(folder: string): Promise<DumpManifest> {
   const file = join(folder, MANIFEST_NAME);
   try {
     const manifest = JSON.parse(await readFile(file, "utf8")) as DumpManifest;
@@ -44,7 +48,8 @@ async function readManifest(folder: string): Promise<DumpManifest> {
   throw refused(`${file} is not a manifest of format 1`);
 }
 
-async function checkSum(folder: string, table: DumpedTable): Promise<void> {
+/** Throws a Fault `RESTORE_REFUSED` when the file is not as it was written. */
+export async function checkSum(folder: string, table: DumpedTable): Promise<void> {
   if ((await sha256OfFile(join(folder, table.file))) !== table.sha256) {
     throw refused(`${table.file} is not as it was written: its SHA-256 does not fit the manifest`);
   }
@@ -68,12 +73,30 @@ async function checkEmpty(db: Database): Promise<void> {
   if (rows[0]) throw refused(`the database is not empty: it has ${rows[0].name}`);
 }
 
+const nameOf = ({ schema, name }: Pick<DumpedTable, "schema" | "name">) =>
+  `${quote(schema)}.${quote(name)}`;
+
+/** Those that others refer to come before them. */
+async function inOrder(tx: Sql, tables: readonly DumpedTable[]): Promise<DumpedTable[]> {
+  const { rows } = await tx.query<{ child: string; parent: string }>(
+    `SELECT format('%I.%I', cn.nspname, c.relname) AS child, format('%I.%I', pn.nspname, p.relname) AS parent
+     FROM pg_constraint JOIN pg_class c ON c.oid = conrelid JOIN pg_namespace cn ON cn.oid = c.relnamespace
+       JOIN pg_class p ON p.oid = confrelid JOIN pg_namespace pn ON pn.oid = p.relnamespace
+     WHERE contype = 'f' AND conrelid <> confrelid`,
+  );
+  const depthOf = (name: string): number =>
+    rows
+      .filter(({ child }) => child === name)
+      .reduce((depth, { parent }) => Math.max(depth, 1 + depthOf(parent)), 0);
+  const depth = (table: DumpedTable) => depthOf(`${table.schema}.${table.name}`);
+  return [...tables].sort((a, b) => depth(a) - depth(b));
+}
+
 async function restoreTable(tx: Sql, folder: string, table: DumpedTable): Promise<void> {
-  const name = `${quote(table.schema)}.${quote(table.name)}`;
+  const name = nameOf(table);
   const columns = table.columns.map(quote).join(", ");
   // The rows carry their own numbers, times and audit: no trigger may add to them.
   await tx.query(`ALTER TABLE ${name} DISABLE TRIGGER USER`);
-  await tx.query(`TRUNCATE ${name}`);
   for await (const lines of readBatches(join(folder, table.file))) {
     await tx.query(
       `INSERT INTO ${name} (${columns}) OVERRIDING SYSTEM VALUE

@@ -1,11 +1,19 @@
 /** The runbooks of the database server, each with the power it declares, beside sessions that stand for the programs. */
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.js";
+import type { JsonObject } from "../../src/base/json.js";
 import { loadRunbooks } from "../../src/main/runbooks.js";
+import type { Run } from "../../src/runbook/run.js";
 import { type Database, openDatabase } from "../../src/store/database.js";
+import { createDatabaseReader, createDatabaseWriter } from "../../src/store/database-care.js";
 import { listPauses } from "../../src/store/pauses.js";
 import {
   crashEverywhere,
+  expectedShell,
   type Given,
   openGround,
   type Rehearsed,
@@ -16,10 +24,15 @@ import {
 import { until } from "../support/until.js";
 
 let ground: RunbookGround;
+let folder: string;
 beforeAll(async () => {
-  ground = await openGround(await loadRunbooks());
+  folder = await mkdtemp(join(tmpdir(), "algobrain-backups-"));
+  ground = await openGround(await loadRunbooks(), { backupsDir: join(folder, "backups") });
 });
-afterAll(() => ground.drop());
+afterAll(async () => {
+  await ground.drop();
+  await rm(folder, { recursive: true, force: true });
+});
 
 const run = (runbook: string, given: Given = {}): Promise<Rehearsed> =>
   rehearse(ground, runbook, given);
@@ -236,8 +249,187 @@ describe("relieve-db-pool", () => {
   test("comes to the same wherever its executor dies", async () => {
     const points = await crashEverywhere(ground, "relieve-db-pool", async () => {
       await ground.db.query("DELETE FROM control.queue_pause");
-      return { params, effects: async () => (await paused()).length / 3 };
+      return {
+        params,
+        steps: ["end idle sessions", "let work that can wait do so"],
+        effects: async () => (await paused()).length / 3,
+      };
     });
-    expect(points.map(({ ended }) => ended)).toEqual(Array(13).fill("succeeded"));
+    expect(points.map(({ ended }) => ended)).toEqual(Array(6).fill("succeeded"));
+  });
+});
+
+const backupsIn = async () => (await readdir(join(folder, "backups")).catch(() => [])).sort();
+
+async function backUp(params: JsonObject = {}): Promise<{ id: string; run: Run }> {
+  const { run: made } = await run("backup-database", { params });
+  expect(made).toMatchObject({ status: "succeeded", verified: true });
+  const id = (await backupsIn()).find((name) => name.endsWith(`-${made.id}`));
+  return { id: id!, run: made };
+}
+
+describe("backup-database", () => {
+  test("backs up everything, reads it back, and is taken back alone", async () => {
+    const dry = await run("backup-database", { dryRun: true });
+    expect(dry.run.output?.text).toMatch(
+      /the database takes \d+ MiB; .*\nwould back up everything$/,
+    );
+    expect(await backupsIn()).toEqual([]);
+    const [first, second] = [await backUp(), await backUp()];
+    expect(first.run.outcome).toMatch(/-run-\d+ fits its checksums, \d+ rows of \d+ tables$/);
+    expect(second.run.output?.text).toContain(
+      "was made by tables; to restore it: algobrain db restore",
+    );
+    const { run: undo } = await takeBack(ground, second.run);
+    expect(undo).toMatchObject({ status: "succeeded" });
+    expect(await backupsIn()).toEqual([first.id]);
+  });
+
+  test("backs up one table, and says so when there is none of that name", async () => {
+    const { id } = await backUp({ mode: "table", table: "public.jobs" });
+    const manifest = JSON.parse(
+      await readFile(join(folder, "backups", id, "manifest.json"), "utf8"),
+    );
+    expect(manifest.tables.map(({ name }: { name: string }) => name)).toEqual(["jobs"]);
+    for (const [params, words] of [
+      [{ mode: "table", table: "public.jibs" }, /there is no table public.jibs/],
+      [{ mode: "table" }, /mode=table and a table go together/],
+      [{ mode: "schema" }, /not backed up without pg_dump/],
+    ] as const) {
+      const before = await backupsIn();
+      const { run: ended } = await run("backup-database", { params });
+      expect(ended).toMatchObject({ status: "failed", outcome: expect.stringMatching(words) });
+      expect(await backupsIn()).toEqual(before);
+    }
+  });
+
+  test("is not made where there is no room for it", async () => {
+    const none = { ...ground, care: { ...ground.care, backupsDir: "/proc/self/backups" } };
+    const { run: ended } = await rehearse(none, "backup-database");
+    expect(ended).toMatchObject({ status: "failed" });
+    expect(ended.outcome).toMatch(/has 0 MiB left, and the database takes/);
+  });
+
+  test("has failed when it cannot be read back as it was written", async () => {
+    const { id } = await backUp({ mode: "table", table: "public.jobs" });
+    await writeFile(join(folder, "backups", id, "public.jobs.ndjson"), "{}");
+    const { run: ended } = await run("restore-database", { params: { backup: id } });
+    expect(ended).toMatchObject({
+      status: "failed",
+      outcome: expect.stringContaining("public.jobs.ndjson is not as it was written"),
+    });
+    await rm(join(folder, "backups", id), { recursive: true });
+  });
+
+  test("makes one, wherever its executor dies", async () => {
+    const points = await crashEverywhere(ground, "backup-database", async () => {
+      const before = (await backupsIn()).length;
+      return {
+        params: { mode: "table", table: "public.workers" },
+        effects: async () => (await backupsIn()).length - before,
+      };
+    });
+    expect(points.map(({ ended }) => ended)).toEqual(Array(4).fill("succeeded"));
+  });
+});
+
+describe("restore-database", () => {
+  const restored = async () =>
+    (
+      await ground.db.query<{ name: string }>(
+        "SELECT datname AS name FROM pg_database WHERE datname LIKE 'algobrain_restore_%'",
+      )
+    ).rows.map(({ name }) => name);
+
+  test("without a backup lists them, and changes nothing", async () => {
+    const { id } = await backUp();
+    const { run: ended, changed } = await run("restore-database");
+    expect(ended).toMatchObject({ status: "succeeded", outcome: "listed, nothing was restored" });
+    expect(ended.output?.table?.rows.map(([backup]) => backup)).toContain(id);
+    expect([changed, await restored()]).toEqual([[], []]);
+  });
+
+  test("fills a new database, compares it with ours, and drops it when taken back", async () => {
+    await ground.db.query("INSERT INTO repos (id, name) VALUES ('r1', 'kept')");
+    const { id } = await backUp();
+    await ground.db.query("INSERT INTO repos (id, name) VALUES ('r2', 'later')");
+    const params = { backup: id };
+    const dry = await run("restore-database", { params, dryRun: true });
+    expect(dry.run.output?.text).toContain("would make a new database and fill it from the backup");
+    const { run: ended, changed } = await run("restore-database", { params });
+    expect(ended.outcome).toMatch(/^algobrain_restore_run_\d+ has \d+ rows in the tables that matter, and nothing in it/);
+    expect(ended).toMatchObject({ status: "succeeded", verified: true });
+    const [database] = await restored();
+    expect(database).toBe(`algobrain_restore_${ended.id.replace("-", "_")}`);
+    expect(ended.output?.table?.rows).toContainEqual(["public.repos", "2", "1"]);
+    expect(ended.output?.text).toContain(
+      `set DATABASE_URL to the same server with the database ${database}`,
+    );
+    expect(changed).toEqual([]);
+    const { run: undo } = await takeBack(ground, ended);
+    expect(undo).toMatchObject({ status: "succeeded" });
+    expect(await restored()).toEqual([]);
+  });
+
+  test.each([
+    ["that is not there", "algobrain-test-20260101T000000Z", /there is no finished backup/],
+    ["that would leave the folder", "..", /there is no finished backup \.\./],
+  ])("refuses a backup %s", async (_what, backup, words) => {
+    const { run: ended } = await run("restore-database", { params: { backup } });
+    expect(ended).toMatchObject({ status: "failed", outcome: expect.stringMatching(words) });
+    expect(await restored()).toEqual([]);
+  });
+
+  test("makes one database, wherever its executor dies", async () => {
+    const { id } = await backUp({ mode: "table", table: "public.workers" });
+    const points = await crashEverywhere(ground, "restore-database", async () => {
+      for (const name of await restored()) await ground.db.query(`DROP DATABASE ${name}`);
+      return {
+        params: { backup: id },
+        steps: ["restore into a new database"],
+        effects: async () => (await restored()).length,
+      };
+    });
+    for (const name of await restored()) await ground.db.query(`DROP DATABASE ${name}`);
+    expect(points.map(({ ended }) => ended)).toEqual(Array(3).fill("succeeded"));
+  });
+
+  test("gives a file of pg_dump to pg_restore, without rights and with no password among its arguments", async () => {
+    const id = "algobrain-test-20260101T000000Z.dump";
+    await mkdir(join(folder, "backups"), { recursive: true });
+    const path = join(folder, "backups", id);
+    await writeFile(path, "dump");
+    await writeFile(
+      `${path}.sha256`,
+      `${createHash("sha256").update("dump").digest("hex")}  ${id}\n`,
+    );
+    const database = "algobrain_restore_by_hand";
+    const argv = [
+      "pg_restore",
+      "--exit-on-error",
+      "--no-acl",
+      "--no-owner",
+      `--dbname=${database}`,
+      path,
+    ];
+    const shell = expectedShell([{ argv }, { argv, exitCode: 1 }]);
+    const options = {
+      ...{ backupsDir: join(folder, "backups"), directUrl: ground.url, ssl: false, shell },
+      ...{ environment: "test", poolSize: () => 10, now: () => systemClock.now() },
+    };
+    const writer = createDatabaseWriter(ground.db, options);
+    const request = { backup: id, database, signal: new AbortController().signal };
+    await writer.restoreInto(request);
+    expect(await createDatabaseReader(ground.db, options).restored()).toEqual([
+      { database, backup: id, isComplete: true },
+    ]);
+    await expect(writer.restoreInto(request)).rejects.toMatchObject({ code: "RESTORE_REFUSED" });
+    expect(await writer.dropRestored(database)).toBe(true);
+    await expect(writer.restoreInto(request)).rejects.toMatchObject({ code: "RESTORE_FAILED" });
+    expect([await restored(), shell.unmet()]).toEqual([[], []]);
+    await expect(writer.dropRestored("postgres")).rejects.toMatchObject({
+      code: "RESTORE_REFUSED",
+    });
+    await rm(path);
   });
 });

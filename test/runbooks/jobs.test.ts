@@ -257,6 +257,7 @@ describe("rerun-failed-jobs", () => {
       const seqs = await addJobs(2, failed);
       return {
         params: { kind: "score" },
+        steps: ["run the first ones again", "run the rest again"],
         effects: () => auditCount("job.retried", `job-${seqs[1]}`),
       };
     });
@@ -264,7 +265,7 @@ describe("rerun-failed-jobs", () => {
     expect(told).toContain("effect of run the first ones again: stalled");
     expect(told).toContain("intent of run the first ones again: succeeded");
     expect(told).toContain("intent of run the rest again: stalled");
-    expect(told).toHaveLength(10);
+    expect(told).toHaveLength(6);
   });
 });
 

@@ -64,7 +64,10 @@ function other(env: Record<string, string> = {}) {
     emit: () => {},
     notify: createRuntimeNotify({ policy, now: () => systemClock.now() }),
   });
-  const options = { backupsDir: "/tmp", directUrl: "", poolSize: () => 10 };
+  const options = {
+    ...{ backupsDir: "/tmp", directUrl: "", ssl: false, environment: "test", shell: makeShell() },
+    ...{ poolSize: () => 10, now: () => systemClock.now() },
+  };
   return {
     care: (sql: Database, actor: string) => ({
       database: { ...createDatabaseReader(sql, options), ...createDatabaseWriter(sql, options) },

@@ -30,6 +30,13 @@ async function fill(db: Database): Promise<void> {
      SELECT 'push', jsonb_build_object('n', n), '2026-01-01T00:00:00.123456Z' FROM generate_series(1, 1200) n`,
   );
   await db.query("INSERT INTO workers (id, kinds) VALUES ('index-worker-9', '{index,score}')");
+  // One refers to the other, and comes before it in the alphabet.
+  await db.query(
+    `WITH run AS (INSERT INTO control.run (runbook, actor, role, door, content_hash)
+       VALUES ('look', 'ann', 'operator', 'cli', 'hash') RETURNING seq)
+     INSERT INTO control.approval_request (run_seq, bound_hash, nonce, needed, approvers, requester, expires_at)
+     SELECT seq, 'hash', 'nonce', 1, '{}', 'ann', now() FROM run`,
+  );
   await db.query("INSERT INTO scores (repo_id, score) VALUES ('r1', 12345678901234567890.5)");
 }
 
@@ -46,6 +53,7 @@ const contents = async (db: Database) => ({
   jobs: await listJobs(db, { limit: 10 }),
   events: (await db.query("SELECT *, occurred_at::text AS exact FROM events ORDER BY id")).rows,
   workers: (await db.query("SELECT * FROM workers")).rows,
+  asked: (await db.query("SELECT * FROM control.approval_request")).rows,
   scores: (await db.query("SELECT *, score::text AS exact FROM scores")).rows,
   audit: (await db.query("SELECT *, hash::text AS exact FROM audit_log ORDER BY seq")).rows,
   migrations: (await db.query("SELECT * FROM migrations ORDER BY id")).rows,

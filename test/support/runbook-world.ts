@@ -15,7 +15,11 @@ import {
   type RunbookHandlerDeps,
 } from "../../src/runtime/handler/runbook.js";
 import type { Database } from "../../src/store/database.js";
-import { createDatabaseReader, createDatabaseWriter } from "../../src/store/database-care.js";
+import {
+  createDatabaseReader,
+  createDatabaseWriter,
+  type DatabaseCareOptions,
+} from "../../src/store/database-care.js";
 import { type RunSubmission, type Submitted, submitRun } from "../../src/store/submit-run.js";
 import {
   createSystemReader,
@@ -167,8 +171,12 @@ const NO_WAYS: SystemLooks & SystemOrders = {
 };
 
 /** What the handler of runs stands on besides its database: everything in its place, nothing stopped or bounded. */
-export function makeHandlerDeps(db: Database) {
-  const options = { backupsDir: tmpdir(), directUrl: "", poolSize: () => 10 };
+export function makeHandlerDeps(db: Database, care: Partial<DatabaseCareOptions> = {}) {
+  const options: DatabaseCareOptions = {
+    ...{ backupsDir: tmpdir(), directUrl: "", ssl: false, environment: "test" },
+    ...{ poolSize: () => 10, now: () => systemClock.now(), shell: makeShell() },
+    ...care,
+  };
   const kinds = createRegistry();
   return {
     care: (sql: Database, actor: string) => ({

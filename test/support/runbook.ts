@@ -24,6 +24,7 @@ import {
   type RunbookHandlerDeps,
 } from "../../src/runtime/handler/runbook.js";
 import type { Database } from "../../src/store/database.js";
+import type { DatabaseCareOptions } from "../../src/store/database-care.js";
 import { sweepRunRoles } from "../../src/store/run-role.js";
 import { readSteps } from "../../src/store/run-steps.js";
 import { undoRun } from "../../src/store/run-undo.js";
@@ -38,10 +39,15 @@ export interface RunbookGround {
   readonly db: Database;
   readonly url: string;
   readonly registry: RunbookRegistry;
+  /** Of backups and restores: a folder of the test's own, and the programs that are there. */
+  readonly care: Partial<DatabaseCareOptions>;
   drop(): Promise<void>;
 }
 
-export async function openGround(registry: RunbookRegistry): Promise<RunbookGround> {
+export async function openGround(
+  registry: RunbookRegistry,
+  care: Partial<DatabaseCareOptions> = {},
+): Promise<RunbookGround> {
   const { db, url, drop } = await createTestDatabase();
   const end = async () => {
     await db.query(
@@ -50,7 +56,7 @@ export async function openGround(registry: RunbookRegistry): Promise<RunbookGrou
     await sweepRunRoles(db);
     await drop();
   };
-  return { db, url, registry, drop: end };
+  return { db, url, registry, care: { directUrl: url, ...care }, drop: end };
 }
 
 export interface Given {
@@ -122,7 +128,7 @@ async function execute(ground: RunbookGround, id: string, given: Given): Promise
   const { db, url, registry } = ground;
   const clock = fastClock();
   const handler = createRunbookHandler({
-    ...makeHandlerDeps(db),
+    ...makeHandlerDeps(db, ground.care),
     ...{ db, registry, clock, incidents: null, shell: given.shell ?? expectedShell([]) },
     policy: () => makePolicy({ access: ANYONE }),
     // Not `local`: a server that gave us no roles would fail the test.
@@ -177,6 +183,8 @@ export interface CrashPoint {
 export interface CrashScene extends Given {
   /** What the run is to do once, counted afterwards. */
   effects(): Promise<number>;
+  /** Dies in these steps alone; default: in all. */
+  readonly steps?: readonly string[];
   /** For the undo: an ended run that is taken back. */
   readonly original?: Run;
 }
@@ -221,7 +229,7 @@ async function crashAt(
         return asked.run.id;
       })
     : await ask(ground, runbook, scene);
-  const deadly = dyingAt(at);
+  const deadly = dyingAt(at, scene.steps);
   const other = { ...scene.other, wrapRecorder: deadly.wrap };
   try {
     await execute(ground, id, { ...scene, other });
@@ -239,11 +247,12 @@ async function crashAt(
 }
 
 /** A recorder that writes until that moment, and nothing after it. What plans and looks changes nothing. */
-function dyingAt(at: number) {
+function dyingAt(at: number, steps: readonly string[] | undefined) {
   let moment = 0;
   let died: Pick<CrashPoint, "after" | "phase" | "step"> | null = null;
   const pass = (after: Moment, step: StepKey): void => {
     if (step.phase === "plan" || (step.phase === "verify" && after !== "intent")) return;
+    if (steps && !steps.includes(step.name)) return;
     moment += 1;
     if (moment !== at) return;
     died = { after, phase: step.phase, step: step.name };
