@@ -45,13 +45,13 @@ export async function settleBreaker(
 async function countFailures(sql: Sql, runbook: string) {
   const { rows } = await sql.query<{ failures: number; lastRun: string | null }>(
     `WITH own AS (
-       SELECT run.id, run.status, run.ended_at FROM control.run AS run
+       SELECT run.id, run.status, run.ended_at, run.deadline_at FROM control.run AS run
        LEFT JOIN control.automation_breaker AS breaker USING (runbook)
        WHERE run.runbook = $1 AND run.automation IS NOT NULL AND NOT run.dry_run AND run.undo_of IS NULL
          AND run.ended_at > coalesce(breaker.closed_at, '-infinity') AND run.status IN ('succeeded', 'failed', 'stalled')
      )
      SELECT count(*)::int AS failures, (array_agg(id ORDER BY ended_at DESC))[1] AS "lastRun"
-     FROM own WHERE status <> 'succeeded'
+     FROM own WHERE status <> 'succeeded' AND deadline_at IS NOT NULL
        AND ended_at > coalesce((SELECT max(ended_at) FROM own WHERE status = 'succeeded'), '-infinity')`,
     [runbook],
   );

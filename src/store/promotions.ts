@@ -88,8 +88,11 @@ async function readStored(sql: Sql, { runbook, pin }: TrustSubject): Promise<Sto
 }
 
 const REAL = "NOT dry_run AND NOT is_drill";
-/** What a person cancelled says nothing of the runbook. */
-const FAILED = `${REAL} AND automation IS NOT NULL AND status IN ('failed', 'stalled')`;
+/**
+ * What a person cancelled says nothing of the runbook, nor does what never began; what the version before ended,
+ * because it cannot run it, has no deadline.
+ */
+const FAILED = `${REAL} AND automation IS NOT NULL AND deadline_at IS NOT NULL AND status IN ('failed', 'stalled')`;
 
 async function readRecord(
   sql: Sql,

@@ -5,6 +5,7 @@ import { formatProblem } from "../../src/base/problem.js";
 import { loadPolicySet, loadRawSet } from "../../src/policy/bundle.js";
 import { ADOPTION_DEFAULTS, CACHE_DEFAULTS, RESPONSE_DEFAULTS } from "../../src/policy/defaults.js";
 import { loadFromRaw } from "../../src/policy/from-raw.js";
+import { findHarm } from "../../src/policy/harm.js";
 import { completeSet } from "../../src/policy/older.js";
 import type { PolicySet } from "../../src/policy/policy.js";
 import { SHIPPED } from "./shipped.js";
@@ -54,6 +55,10 @@ describe("a set of the version before", () => {
     const [was] = completeSet(asBefore(today())).automation;
     expect(was?.trust).toMatchObject({ level: "auto" });
     expect(was?.guard).toEqual(today().automation[0]?.guard);
+  });
+
+  it("is followed by the policies of today without anybody's release", () => {
+    expect(findHarm(completeSet(asBefore(today())), today())).toEqual([]);
   });
 
   it("is the only one that changes", () => {

@@ -90,7 +90,7 @@ function ask(automation: Automation = BACKLOG, more: Extra = {}) {
 async function end(id: string, status: "succeeded" | "failed", limits: object = {}): Promise<void> {
   const verified = status === "succeeded";
   await lent.db.query(
-    `UPDATE control.run SET status = $2, verified = $3, outcome = 'so it ended', started_at = now(),
+    `UPDATE control.run SET status = $2, verified = $3, outcome = 'so it ended', started_at = now(), deadline_at = now(),
        ended_at = clock_timestamp() WHERE id = $1`,
     [id, status, verified],
   );
@@ -279,10 +279,18 @@ describe("trust", () => {
     expect(await ask(EAGER)).toMatchObject({ outcome: "queued", approval: null });
   });
 
+  test("is not lost by what never began, nor by a run that the version before would not begin", async () => {
+    await ask(EAGER);
+    await lent.db.query(
+      "UPDATE control.run SET status = 'failed', started_at = now(), ended_at = clock_timestamp()",
+    );
+    expect(await ask(EAGER)).toMatchObject({ outcome: "queued", approval: null });
+  });
+
   test("is found lost when the run ended without its executor", async () => {
     await ask(EAGER);
     await lent.db.query(
-      "UPDATE control.run SET status = 'stalled', started_at = now(), ended_at = clock_timestamp()",
+      "UPDATE control.run SET status = 'stalled', started_at = now(), deadline_at = now(), ended_at = clock_timestamp()",
     );
     expect(await ask(EAGER)).toMatchObject({ approval: { needed: 1 } });
     const actions = (await listAudit(lent.db, { limit: 5 })).map(({ action }) => action);

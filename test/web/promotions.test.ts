@@ -34,8 +34,8 @@ const reset = (role: "operator" | "admin", runbook: string, payload: object = { 
 /** Three automatic runs that failed, of this content. */
 async function fail(runbook: string, contentHash: string): Promise<void> {
   await lent.db.query(
-    `INSERT INTO control.run (runbook, params, actor, role, door, dry_run, content_hash, status, automation, started_at, ended_at)
-     SELECT $1, '{}', 'service:pagerduty', 'operator', 'pagerduty', false, $2, 'failed', 'backlog', now(), now()
+    `INSERT INTO control.run (runbook, params, actor, role, door, dry_run, content_hash, status, automation, started_at, deadline_at, ended_at)
+     SELECT $1, '{}', 'service:pagerduty', 'operator', 'pagerduty', false, $2, 'failed', 'backlog', now(), now(), now()
      FROM generate_series(1, 3)`,
     [runbook, pinOf(contentHash)],
   );
