@@ -9,6 +9,7 @@ import type { Config } from "../runtime/config.js";
 import { createStopSwitch } from "../runtime/stop-file.js";
 import type { Sql } from "../store/database.js";
 import { listLocks } from "../store/target-locks.js";
+import { toLockDocument } from "../web/run-document.js";
 import { parseCommandLine, UsageError } from "./arguments.js";
 import { EXIT_FAILED, EXIT_OK, type Verb } from "./command.js";
 import { openConfig, withDatabase, withDatabaseUrl, withOpenDatabase } from "./settings.js";
@@ -70,7 +71,7 @@ export const locksVerb: Verb = {
   run: async (args, io) => {
     const { values } = parseCommandLine(args, { json: { type: "boolean" } });
     const locks = await withDatabase(io, (db) => listLocks(db));
-    if (values.json) io.out(JSON.stringify({ locks }));
+    if (values.json) io.out(JSON.stringify({ locks: locks.map(toLockDocument) }));
     else if (locks.length === 0) io.out("nothing is held");
     else
       for (const line of formatTable(

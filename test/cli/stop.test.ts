@@ -97,5 +97,5 @@ test("locks are shown with their holder and their time", async () => {
   const { said } = await call("locks", []);
   expect(said).toMatch(new RegExp(`^queue-index +${run.id} +fix +ann +\\d+s? +\\d+s$`, "m"));
   const { locks } = JSON.parse((await call("locks", ["--json"])).said);
-  expect(locks).toMatchObject([{ target: "queue-index", runId: run.id, actor: "ann" }]);
+  expect(locks).toMatchObject([{ target: "queue-index", run: run.id, actor: "ann" }]);
 });
