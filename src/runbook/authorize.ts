@@ -91,7 +91,7 @@ function findDenial(request: AuthorizeRequest, rule: AccessRule): Authorization 
   if (stopped !== null && runbook.danger !== "R" && !dryRun)
     return deny(
       "stopped",
-      `nothing that changes anything is run: ${stopped.by} stopped it all (${stopped.reason}); an admin lets it go on with /algobrain resume-runbooks or DELETE /api/v1/stop`,
+      `nothing that changes anything is run: ${stopped.by} stopped it all (${stopped.reason}); an admin lets it go on with /algobrain resume-runbooks or algobrain runbook resume`,
     );
   return null;
 }
