@@ -47,16 +47,15 @@ export async function createRunRole(
     password: randomBytes(24).toString("base64url"),
   };
   const verifier = scramVerifier(role.password, randomBytes(16));
-  await db.transaction(async (tx) => {
-    await tx.query(`DROP ROLE IF EXISTS ${role.name}`);
-    await tx.query(
-      `CREATE ROLE ${role.name} LOGIN PASSWORD '${verifier}' VALID UNTIL '${ground.until}'
-         CONNECTION LIMIT ${RUN_SESSIONS_MAX} IN ROLE ${memberOf.join(", ")};
-       ALTER ROLE ${role.name} SET statement_timeout = ${STATEMENT_TIMEOUT_MS};
-       ALTER ROLE ${role.name} SET lock_timeout = ${LOCK_TIMEOUT_MS};
-       ALTER ROLE ${role.name} SET idle_in_transaction_session_timeout = ${IDLE_TRANSACTION_MAX_MS}`,
-    );
-  });
+  // One text is one transaction.
+  await db.query(
+    `DROP ROLE IF EXISTS ${role.name};
+     CREATE ROLE ${role.name} LOGIN PASSWORD '${verifier}' VALID UNTIL '${ground.until}'
+       CONNECTION LIMIT ${RUN_SESSIONS_MAX} IN ROLE ${memberOf.join(", ")};
+     ALTER ROLE ${role.name} SET statement_timeout = ${STATEMENT_TIMEOUT_MS};
+     ALTER ROLE ${role.name} SET lock_timeout = ${LOCK_TIMEOUT_MS};
+     ALTER ROLE ${role.name} SET idle_in_transaction_session_timeout = ${IDLE_TRANSACTION_MAX_MS}`,
+  );
   return role;
 }
 
