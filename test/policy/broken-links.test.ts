@@ -276,3 +276,8 @@ describe("a flag (X-57)", () => {
     );
   });
 });
+
+it("an automation may ask for what people must agree to", () => {
+  const { files } = withEdit("policies/access.yaml", "approvals: 0", "approvals: 2");
+  expect(checkPolicies(files).map(({ message }) => message)).toEqual([]);
+});
