@@ -22,6 +22,8 @@ export default defineRunbook({
   positional: ["window", "limit"],
   timeoutMs: 30_000,
   touches: { database: ["jobs:read"] },
+  guide:
+    "Use it to see whether the platform helps itself: many retries that did not help mean a cause that stands. Look at one of its jobs with inspect-job.",
   plan: async ({ params }) => ({
     text: `read the healing log of the last ${params.window}`,
     changes: [],

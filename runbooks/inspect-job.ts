@@ -15,6 +15,8 @@ export default defineRunbook({
   positional: ["job"],
   timeoutMs: 30_000,
   touches: { database: ["jobs:read"] },
+  guide:
+    "Use it first, before anything is done to a job: it shows what healing and people did, how far the newest attempt came, and where it failed.",
   plan: async ({ params }) => ({ text: `look at job-${jobSeq(params.job)}`, changes: [] }),
   steps: [
     {

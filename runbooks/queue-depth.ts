@@ -10,6 +10,8 @@ export default defineRunbook({
   params: Type.Object({}, { additionalProperties: false }),
   timeoutMs: 30_000,
   touches: { database: ["jobs:read"] },
+  guide:
+    "Use it when work seems to stand still: what waits and for how long, what runs, and what is paused by whom.",
   plan: async () => ({ text: "count the jobs of each kind", changes: [] }),
   steps: [
     {

@@ -123,6 +123,7 @@ export default defineRunbook({
           await context.wait(2_000);
         }
       },
+      undo: { never: "it only looked" },
     },
     {
       name: "run the rest again",

@@ -103,6 +103,7 @@ export default defineRunbook({
           },
         };
       },
+      undo: { never: "it only looked" },
     },
     {
       name: "release what holds jobs back",
