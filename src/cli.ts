@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   index: async () => (await import("./cli/index-folder.js")).indexCommand,
   jobs: async () => (await import("./cli/jobs.js")).jobsCommand,
   runbook: async () => (await import("./cli/runbook.js")).runbookCommand,
+  runs: async () => (await import("./cli/runs.js")).runsCommand,
   policy: async () => (await import("./cli/policy.js")).policyCommand,
   synth: async () => (await import("./cli/synth.js")).synthCommand,
   token: async () => (await import("./cli/token.js")).tokenCommand,

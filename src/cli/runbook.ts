@@ -1,28 +1,31 @@
-/** `runbook list | show | run`: asks like every other door, then follows the run to its end. */
-import { fault } from "../base/fault.js";
-import { readPublished } from "../main/policy.js";
+/** `runbook …`: asks like every other door, then follows the run to its end. */
+import { Fault, fault } from "../base/fault.js";
+import type { JsonObject } from "../base/json.js";
 import { loadRunbooks } from "../main/runbooks.js";
 import type { PolicySet } from "../policy/policy.js";
-import { readArguments } from "../runbook/arguments.js";
+import { readArguments, type TypedArguments } from "../runbook/arguments.js";
 import type { Runbook } from "../runbook/define.js";
 import type { RegisteredRunbook, RunbookRegistry } from "../runbook/registry.js";
 import { checkRequest } from "../runbook/request.js";
+import type { Run } from "../runbook/run.js";
+import { findCommit } from "../runtime/commit.js";
+import type { Config } from "../runtime/config.js";
 import { loadDirectory, readPolicyDirectory } from "../runtime/policy-source.js";
+import type { Database } from "../store/database.js";
+import { readRun } from "../store/runs.js";
 import { submitRun } from "../store/submit-run.js";
 import { parseCommandLine, UsageError } from "./arguments.js";
 import { type CommandIo, commandOfVerbs, EXIT_OK, type Verb } from "./command.js";
 import { followRun } from "./follow-run.js";
 import { nobodyWorks } from "./liveness.js";
+import { runOffline } from "./offline-run.js";
+import { type Asker, askerOf } from "./run-asker.js";
+import { cancelVerb, undoVerb } from "./run-orders.js";
+import { DANGERS, describePlan, planDocument } from "./run-plan.js";
 import { withDatabase } from "./settings.js";
 import { locksVerb, resumeVerb, stopVerb } from "./stop.js";
 import { formatTable } from "./table.js";
 import { trustVerb } from "./trust.js";
-
-const DANGERS: Readonly<Record<Runbook["danger"], string>> = {
-  R: "only reads",
-  V: "can be undone",
-  D: "cannot be undone",
-};
 
 const listVerb: Verb = {
   usage: "runbook list [--json]",
@@ -59,17 +62,22 @@ const showVerb: Verb = {
 };
 
 const runVerb: Verb = {
-  usage: "runbook run NAME [VALUE…] [--PARAMETER VALUE…] [--dry-run]",
-  does: "run one and follow it to its end",
-  run: async ([name, ...words], io) => {
+  usage:
+    'runbook run NAME [VALUE…] [--PARAMETER VALUE…] [--reason "…"] [--dry-run] [--drill] [--json] [--offline]',
+  does: "run one and follow it to its end; --dry-run shows what people would agree to",
+  run: async ([name, ...typedWords], io) => {
     if (name === undefined || name === "") throw new UsageError("NAME is missing");
     const registry = await loadRunbooks();
     const entry = findRunbook(registry, name);
+    const [json, offline] = ["--json", "--offline"].map((word) => typedWords.includes(word));
+    const words = typedWords.filter((word) => word !== "--json" && word !== "--offline");
     const typed = readArguments(entry.runbook, words);
     if (!typed.ok) throw wrongCall(typed.problems, entry.runbook);
     const checked = checkRequest(registry, { runbook: entry.runbook.name, ...typed.value });
     if (!checked.ok) throw wrongCall(checked.problems, entry.runbook);
-    return start(registry, entry, typed.value, io);
+    if (offline) return runOffline(entry, checked.params, io);
+    const asked = { ...typed.value, json: json === true };
+    return startOrLook(registry, entry, asked, checked.params, io);
   },
 };
 
@@ -77,6 +85,8 @@ export const runbookCommand = commandOfVerbs("runbook", {
   list: listVerb,
   show: showVerb,
   run: runVerb,
+  cancel: cancelVerb,
+  undo: undoVerb,
   stop: stopVerb,
   resume: resumeVerb,
   locks: locksVerb,
@@ -140,31 +150,77 @@ function wrongCall(problems: readonly string[], runbook: Runbook): UsageError {
   return new UsageError(`${problems.join("; ")}\n${callOf(runbook)}`);
 }
 
+interface Asked extends TypedArguments {
+  readonly json: boolean;
+}
+
+/** With the database away, what only reads looks from here: that is when it is needed most. */
+async function startOrLook(
+  registry: RunbookRegistry,
+  entry: RegisteredRunbook,
+  asked: Asked,
+  params: JsonObject,
+  io: CommandIo,
+): Promise<number> {
+  let isReached = false;
+  try {
+    return await withDatabase(io, (db, config) => {
+      isReached = true;
+      return start(registry, entry, asked, { db, config, io });
+    });
+  } catch (thrown) {
+    const isAway = thrown instanceof Fault && thrown.code === "DATABASE_UNAVAILABLE";
+    if (isReached || !isAway || entry.runbook.danger !== "R") throw thrown;
+    io.err(`${thrown.message}: running offline`);
+    return runOffline(entry, params, io);
+  }
+}
+
+interface Desk {
+  readonly db: Database;
+  readonly config: Config;
+  readonly io: CommandIo;
+}
+
 async function start(
   registry: RunbookRegistry,
   { runbook }: RegisteredRunbook,
-  asked: { readonly params: Readonly<Record<string, string>>; readonly dryRun: boolean },
-  io: CommandIo,
+  { json, drill, ...asked }: Asked,
+  { db, config, io }: Desk,
 ): Promise<number> {
-  return withDatabase(io, async (db) => {
-    const { set: policy } = await readPublished(db);
-    const why = await nobodyWorks(db, "runbook");
-    if (why !== null) {
-      // Not queued: what acts must not act hours later, when nobody thinks of it any more.
-      throw fault.refused("RUNTIME_NOT_ALIVE", `nothing was asked for, because ${why}`);
-    }
-    const submitted = await submitRun(db, {
-      registry,
-      access: policy.access,
-      // Whoever holds the database holds everything in it: the role says no more than that.
-      actor: { name: io.actor, role: "admin", door: "cli" },
-      runbook: runbook.name,
-      ...asked,
-    });
-    if (submitted.outcome === "refused")
-      throw fault.refused("RUN_REFUSED", `refused: ${submitted.sentence}`);
-    const { run, outcome } = submitted;
-    io.out(outcome === "queued" ? `${run.id} queued` : `${run.id} does the same at this moment`);
-    return followRun(db, run, runbook, io);
+  const asker = await askerOf(db, io);
+  const why = await nobodyWorks(db, "runbook");
+  if (why !== null) {
+    // Not queued: what acts must not act hours later, when nobody thinks of it any more.
+    throw fault.refused("RUNTIME_NOT_ALIVE", `nothing was asked for, because ${why}`);
+  }
+  const commit = await findCommit(config.commit, io.packageRoot);
+  const submitted = await submitRun(db, {
+    ...{ registry, commit, runbook: runbook.name, isDrill: drill },
+    ...asker,
+    ...asked,
   });
+  if (submitted.outcome === "refused")
+    throw fault.refused("RUN_REFUSED", `refused: ${submitted.sentence}`);
+  const { run, outcome } = submitted;
+  if (!json)
+    io.out(outcome === "queued" ? `${run.id} queued` : `${run.id} does the same at this moment`);
+  const code = await followRun(db, run, { runbook, json }, io);
+  if (run.dryRun) await showPlan(db, run, runbook, { ...asker, json }, io);
+  return code;
+}
+
+/** A dry run that failed has no plan to show. */
+async function showPlan(
+  db: Database,
+  { id }: Run,
+  runbook: Runbook,
+  asker: Asker & { readonly json: boolean },
+  io: CommandIo,
+): Promise<void> {
+  const planned = await readRun(db, id);
+  if (!planned?.plan) return;
+  const document = planDocument(planned, runbook, asker);
+  if (asker.json) io.out(JSON.stringify({ event: "plan", data: document }));
+  else for (const line of describePlan(document, runbook)) io.out(line);
 }

@@ -106,7 +106,7 @@ describe("PagerDuty", () => {
   );
   const OLD = "v1=f9c077af755793e230d5c9515a13a45bfac9022ce564ccaa54e0836c4a3ed4e7";
   const NEW = "v1=d9b43715275f1b86cf11c0764c55be378b11ae1b12cd332f2b6996d17f115255";
-  const verify = (header: string | undefined, secrets = ["new-secret"], bytes = body) =>
+  const verify = (header: string | undefined, secrets = ["new-secret"], bytes: Buffer = body) =>
     verifyPagerDutySignature({ secrets, header, body: bytes });
 
   test.each<[string, string | undefined, string]>([

@@ -24,7 +24,7 @@ const COMMANDS = [
   "jobs add gc",
   "audit verify",
   "db migrate --dry-run",
-  "runbook run queue-depth",
+  "runbook run pause-queue index",
 ];
 
 describe.concurrent("a database that does not answer", () => {

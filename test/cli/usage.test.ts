@@ -15,7 +15,7 @@ const USAGES = {
   retry: "jobs retry ID [--reason TEXT] [--force]",
   retryAll: `jobs retry-all ${FILTER_USAGE} --reason TEXT [--confirm TOKEN]`,
   cancelAll: `jobs cancel-all ${FILTER_USAGE} --reason TEXT [--confirm TOKEN]`,
-  run: "runbook run NAME [VALUE…] [--PARAMETER VALUE…] [--dry-run]",
+  run: 'runbook run NAME [VALUE…] [--PARAMETER VALUE…] [--reason "…"] [--dry-run] [--drill] [--json] [--offline]',
   trust: 'runbook trust [NAME] [--reset --reason "…"] [--json]',
   rollback: "db rollback NAME",
   migrate: "db migrate [--dry-run]",
@@ -32,6 +32,10 @@ const JOBS_FORMS = Object.values(USAGES).slice(2, 9);
 /** They grow with every round: what is meant is that all of them are shown. */
 const POLICY_USAGES = policyCommand.forms.map(({ usage }) => usage);
 const RUNBOOK_USAGES = runbookCommand.forms.map(({ usage }) => usage);
+const AUDIT_USAGES = [
+  "audit verify [--anchors PLACE] [--json]",
+  "audit anchor [--anchors PLACE] [--json]",
+];
 const STATUSES = "pending, running, completed, failed, quarantined, cancelled";
 const TYPES = /types are index, identity, score, ingest,/;
 
@@ -152,8 +156,8 @@ const CASES: readonly (readonly [string, string | RegExp, readonly string[]])[] 
   ["db rollback", "db: NAME is missing", [USAGES.rollback]],
   ["db restore x", '--into is missing: name the empty database, or "embedded"', [USAGES.restore]],
   ["db restore x --into y", "expected a URL that starts with postgresql://", [USAGES.restore]],
-  ["audit", "audit: expected one of verify", ["audit verify [--json]"]],
-  ["audit verfy", '(did you mean "verify"?)', ["audit verify [--json]"]],
+  ["audit", "audit: expected one of verify", AUDIT_USAGES],
+  ["audit verfy", '(did you mean "verify"?)', AUDIT_USAGES],
 ];
 
 describe("asked wrongly", () => {
