@@ -20,6 +20,13 @@ function builtOf(): string[] {
 /** What is wrong → file → old text → new text, `¦` before each place → what is said there. */
 const CASES: readonly (readonly [string, string, string, string, readonly string[]])[] = [
   [
+    "two people of one name",
+    "policies/access.yaml",
+    "name: Example Operator",
+    "name: ¦Example Viewer",
+    ['found the name "Example Viewer" twice, first at policies/access.yaml:9'],
+  ],
+  [
     "a metric that no rule watches (X-29)",
     `${SYSTEM}/metrics.yaml`,
     "algobrain.workers.alive:",

@@ -264,13 +264,6 @@ const CASES: readonly (readonly [string, string, string, string, readonly string
     ['found the Slack identity "T00000000/U00000001" twice, first at policies/access.yaml:11'],
   ],
   [
-    "two people of one name",
-    "policies/access.yaml",
-    "name: Example Operator",
-    "name: ¦Example Viewer",
-    ['found the name "Example Viewer" twice, first at policies/access.yaml:9'],
-  ],
-  [
     "a rule for a runbook and a danger",
     "policies/access.yaml",
     "- danger: R",
