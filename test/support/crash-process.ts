@@ -2,11 +2,12 @@
  * An executor in a process of its own that reaches, with a run each, the five points between which a kill may fall,
  * and stays there: whoever kills it then leaves every one of them as it is at that moment.
  */
-import { appendFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createPagerDutyIncidents } from "../../src/adapter/pagerduty.js";
 import { reapProgram } from "../../src/adapter/reap.js";
 import { createShell } from "../../src/adapter/shell.js";
+import type { JsonObject } from "../../src/base/json.js";
 import { silentLogger } from "../../src/base/log.js";
 import type { RunbookRegistry } from "../../src/runbook/registry.js";
 import { reapOrphans } from "../../src/runtime/executor/reap.js";
@@ -45,7 +46,37 @@ const never = () => new Promise<never>(() => {});
 
 /** The same on both sides: a run is pinned to the digest of its runbook. `stays`: in the process that is to be killed. */
 export function crashRunbooks(folder: string, stays: boolean): RunbookRegistry {
-  return makeRegistry(...POINTS.map((point) => crashRunbook(folder, point, stays)));
+  const points = POINTS.map((point) => crashRunbook(folder, point, stays));
+  return makeRegistry(...points, manyPresses(folder));
+}
+
+/** Steps of the runbook `many-presses`. Of each third run each second one cannot tell whether it took effect. */
+export const PRESSES = 6;
+
+/** For kills at any moment: six programs, each a line in the file of the run's note, which take a moment before and after. */
+function manyPresses(folder: string) {
+  const steps = Array.from({ length: PRESSES }, (_, i) => ({ i, line: `press ${i}` }));
+  const fileOf = (params: JsonObject) => effectsFile(folder, `many-${params.note}`);
+  const runbook = makeRunbook("many-presses", {
+    steps: steps.map(({ i, line }) => ({
+      name: line,
+      repeat: {
+        check: async ({ params }) => {
+          if (i % 2 === 1 && Number(params.note) % 3 === 0) return "unknown";
+          const file = fileOf(params);
+          const isThere = existsSync(file) && readFileSync(file, "utf8").includes(`${line}\n`);
+          return isThere ? "done" : "not-done";
+        },
+      },
+      run: async ({ shell, params }) => {
+        const pause = `sleep 0.${(Number(params.note) + i) % 3}`;
+        const command = `${pause}; echo '${line}' >> '${fileOf(params)}'; ${pause}`;
+        await shell.run(["sh", "-c", command]);
+        return line;
+      },
+    })),
+  });
+  return { ...runbook, touches: { database: [], programs: ["sh"] } };
 }
 
 function crashRunbook(folder: string, point: CrashPoint, stays: boolean) {
@@ -116,5 +147,7 @@ if (given !== undefined) {
   const place = JSON.parse(given) as CrashPlace;
   const url = place.databaseUrl;
   const db = openDatabase({ url, poolMax: 10, applicationName: "test-crash", ssl: false });
-  await Promise.all(Object.values(place.runs).map((id) => workOnCrash(db, place, id, true)));
+  // One that was ended otherwise, or is still held by the executor before, must not end the others.
+  await Promise.allSettled(Object.values(place.runs).map((id) => workOnCrash(db, place, id, true)));
+  await db.close();
 }
