@@ -52,6 +52,8 @@ export interface ClaimedPost {
 
 /** A poster's call has ended long before it: after it the post is somebody else's to look after. */
 export const CLAIM_LEASE_MS = 15_000;
+/** A run's message waits so long for its first words: most runs have ended by then, and need no edit. */
+const FIRST_WORD_MS = 1_000;
 /** Between two edits of one message. */
 const EDIT_EVERY_MS = 2_500;
 /** Slack takes about one message a second in a channel, and about 50 edits a minute from an app. */
@@ -63,9 +65,10 @@ const ABSENCES = 2;
 /** One upsert: the whole text is written anew, and whoever posts next shows the newest. */
 export async function sayInChat(sql: Sql, post: NewChatPost): Promise<void> {
   await sql.query(
-    `INSERT INTO control.chat_post AS post (run_seq, purpose, key, channel, ephemeral_user, body, ts, state, posted_at)
+    `INSERT INTO control.chat_post AS post (run_seq, purpose, key, channel, ephemeral_user, body, ts, state, posted_at, due_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $7::text IS NULL THEN 'pending' ELSE 'posted' END,
-             CASE WHEN $7::text IS NOT NULL THEN clock_timestamp() END)
+             CASE WHEN $7::text IS NOT NULL THEN clock_timestamp() END,
+             clock_timestamp() + CASE $2 WHEN 'main' THEN $8 ELSE 0 END * interval '1 ms')
      ON CONFLICT (key) DO UPDATE SET body = excluded.body, body_version = post.body_version + 1
        WHERE post.body IS DISTINCT FROM excluded.body`,
     [
@@ -76,6 +79,7 @@ export async function sayInChat(sql: Sql, post: NewChatPost): Promise<void> {
       post.ephemeralUser ?? null,
       JSON.stringify(post.body, (_key, value: unknown) => storable(value)),
       post.ts ?? null,
+      FIRST_WORD_MS,
     ],
   );
 }

@@ -85,8 +85,10 @@ describe("a post", () => {
     const { id, seq } = await runInChat();
     const main = { key: `${id}:main`, purpose: "main", runSeq: seq, channel: "C1" } as const;
     await say("queued", main);
-    await say("running", main);
     await post();
+    expect(titles()).toEqual([]);
+    await say("running", main);
+    await postLater();
     expect(titles()).toEqual(["running"]);
     const [message] = standIn.messages;
     expect(await readRun(lent.db, id)).toMatchObject({ chat: { channel: "C1", ts: message?.ts } });
@@ -188,7 +190,7 @@ describe("when the outcome of a post is not known", () => {
     const main = { key: `${id}:main`, purpose: "main", runSeq: seq, channel: "C1" } as const;
     standIn.misbehave({ kind: "drop-answer" });
     await say("running", main);
-    await post();
+    await postLater();
     await postLater();
     await postLater();
     expect([await states(), titles()]).toEqual([["unknown"], ["running"]]);
