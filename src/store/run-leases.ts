@@ -88,7 +88,8 @@ export async function beatRun(
   if (!found) return { state: "lost" };
   if (found.status === "cancelled")
     return { state: "cancelled", sentence: found.outcome ?? "cancelled" };
-  if (!found.isMine || found.renewed !== targetCount) return { state: "lost" };
+  // More than it needs now: left over from an executor that had come further.
+  if (!found.isMine || found.renewed < targetCount) return { state: "lost" };
   if (found.cancelBy === null) return { state: "alive" };
   const sentence = cancelSentence(found.cancelBy, found.cancelReason ?? "");
   return { state: "cancel-asked", sentence };

@@ -115,6 +115,7 @@ describe("a run at work", () => {
     await expect(write(run)).rejects.toThrow("the stop switch is on");
     await clearStopRow(db, { by: "ann", reason: "out" });
     expect(await beatRun(db, run, 1)).toEqual({ state: "alive" });
+    expect(await beatRun(db, run, 0)).toEqual({ state: "alive" });
     await db.query("DELETE FROM control.target_lock WHERE target = $1", [target]);
     expect(await beatRun(db, run, 1)).toEqual({ state: "lost" });
   });
