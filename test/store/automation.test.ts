@@ -20,7 +20,7 @@ import { submitRun } from "../../src/store/submit-run.js";
 import { viewTrust } from "../../src/store/trust-list.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { makeAccessRule, makeAutomation, makeGuard, makePolicy } from "../support/make-policy.js";
-import { ANN, makeRegistry, makeRunbook } from "../support/runbook-world.js";
+import { ANN, makeRegistry, makeRunbook, workOn } from "../support/runbook-world.js";
 
 const drain = defineRunbook({
   name: "drain",
@@ -277,6 +277,22 @@ describe("trust", () => {
     await lent.db.transaction((tx) => resetTrust(tx, reset));
     expect(await view()).toMatchObject({ level: "auto" });
     expect(await ask(EAGER)).toMatchObject({ outcome: "queued", approval: null });
+  });
+
+  test("of one level less waits for a person with its plan in hand, and says whose", async () => {
+    const asks = { ...EAGER, trust: { level: "approve", because: "new here" } } as const;
+    const policy = policyOf(asks);
+    await ask(asks);
+    const approvalsMin = createApprovalsMin({ db: lent.db, policy: () => policy, registry });
+    const parked = await workOn(
+      { db: lent.db, registry, policy, other: { approvalsMin } },
+      "run-1",
+    );
+    expect(JSON.stringify(parked)).toContain("1 person with the role operator must agree");
+    expect(await readRun(lent.db, "run-1")).toMatchObject({
+      ...{ status: "queued", waitingFor: "approval", plan: { changes: ["drain it"] } },
+    });
+    expect(await ask(asks)).toMatchObject({ outcome: "folded", runId: "run-1" });
   });
 
   test("is not lost by what never began, nor by a run that the version before would not begin", async () => {
