@@ -65,7 +65,8 @@ describe("doctor", () => {
     const { code, report } = await examine({});
     expect({ code, ill: ill(report) }).toEqual({ code: 0, ill: [] });
     expect(report.diagnoses.map(({ what }) => what)).toEqual([
-      ...["database", "migrations", "clock", "Node.js", "git", "disk", "policies", "repository"],
+      ...["database", "migrations", "clock", "roles"],
+      ...["Node.js", "git", "disk", "policies", "repository"],
     ]);
   });
 
@@ -85,7 +86,7 @@ describe("doctor", () => {
       DATABASE_URL: "postgresql://ann:hunter2@127.0.0.1:1/none",
     });
     expect(code).toBe(1);
-    expect(ill(report)).toEqual(["database", "migrations", "clock"]);
+    expect(ill(report)).toEqual(["database", "migrations", "clock", "roles"]);
     expect(JSON.stringify(report)).not.toContain("hunter2");
   });
 

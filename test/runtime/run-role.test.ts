@@ -4,12 +4,15 @@ import { systemClock } from "../../src/base/clock.js";
 import { createLogger } from "../../src/base/log.js";
 import { createRedact } from "../../src/base/redact.js";
 import { CAPABILITIES } from "../../src/runbook/power.js";
+import { databaseExaminations } from "../../src/runtime/doctor/database.js";
+import { type Diagnosis, diagnose } from "../../src/runtime/doctor/diagnose.js";
 import { openPower } from "../../src/runtime/executor/power.js";
 import { verifyAudit } from "../../src/store/audit.js";
 import { type Database, openDatabase } from "../../src/store/database.js";
 import { retryJob } from "../../src/store/job-actions.js";
+import { readMigrationFiles } from "../../src/store/migration-files.js";
 import { heldBy } from "../../src/store/run-leases.js";
-import { actAsRunRole, mayCreateRunRoles, sweepRunRoles } from "../../src/store/run-role.js";
+import { actAsRunRole, sweepRunRoles } from "../../src/store/run-role.js";
 import { NEEDS_PGBOUNCER, pgbouncerProgram, throughPgbouncer } from "../support/pgbouncer.js";
 import { createPowerWorld, declare, type PowerWorld, REFUSED } from "../support/power-world.js";
 import { until } from "../support/until.js";
@@ -307,6 +310,14 @@ describe("a pooler in between", () => {
   );
 });
 
+/** As `algobrain doctor` tells it. */
+async function rolesOf(db: Database): Promise<Diagnosis | undefined> {
+  const files = await readMigrationFiles();
+  const parts = { db, files, clock: systemClock, isShared: true };
+  const examinations = databaseExaminations(parts);
+  return (await diagnose(examinations.filter(({ what }) => what === "roles")))[0];
+}
+
 describe("a server that gives us no roles", () => {
   const withPlainUser = async (work: (db: Database) => Promise<void>) => {
     const user = `plain_${process.pid}`;
@@ -323,10 +334,11 @@ describe("a server that gives us no roles", () => {
 
   test("a run that changes something is refused with the remedy, but for local; one that reads goes", async () => {
     await withPlainUser(async (db) => {
-      expect([await mayCreateRunRoles(world.db), await mayCreateRunRoles(db)]).toEqual([
-        true,
-        false,
-      ]);
+      expect(await rolesOf(world.db)).toMatchObject({ status: "ok" });
+      expect(await rolesOf(db)).toMatchObject({
+        status: "fail",
+        remedy: expect.stringContaining("CREATEROLE"),
+      });
       const run = await world.startedRun();
       await expect(
         openPower(world.deps({ db }), run, declare(["jobs:retry"])),

@@ -4,6 +4,7 @@ import { formatDuration } from "../../base/duration.js";
 import type { Database } from "../../store/database.js";
 import { migrate } from "../../store/migrate.js";
 import type { MigrationFiles } from "../../store/migration-files.js";
+import { mayCreateRunRoles } from "../../store/run-role.js";
 import { readServer } from "../../store/server.js";
 import { bad, doubtful, type Examination, type Finding, good } from "./diagnose.js";
 
@@ -26,6 +27,7 @@ export function databaseExaminations(parts: DatabaseParts): Examination[] {
     { what: "database", examine: examineServer, remedy },
     { what: "migrations", examine: () => examineMigrations(parts), remedy },
     { what: "clock", examine: () => examineClock(db, clock), remedy },
+    { what: "roles", examine: () => examineRoles(parts), remedy },
   ];
 }
 
@@ -38,6 +40,15 @@ async function examineMigrations({ db, files, isShared }: DatabaseParts): Promis
   return newer.length === 0
     ? good("up to date")
     : doubtful(`a newer release was here: ${newer.join(", ")}`, "update this program");
+}
+
+/** Each run is to work as a database role of its own (decision 0040). */
+async function examineRoles({ db, isShared }: DatabaseParts): Promise<Finding> {
+  if (await mayCreateRunRoles(db)) return good("each run has a database role of its own");
+  const found =
+    "the database user may not create roles: outside of `local`, runs that change something are refused";
+  const how = "run: ALTER ROLE <user of DATABASE_URL> CREATEROLE";
+  return isShared ? bad(found, how) : doubtful(found, how);
 }
 
 async function examineClock(db: Database, clock: Clock): Promise<Finding> {
