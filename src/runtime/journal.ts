@@ -72,7 +72,9 @@ export class FileJournal implements Journal {
   }
 
   pending(): number {
-    return [...this.#known.values()].reduce((sum, { keys }) => sum + keys.size, 0);
+    const others = [...this.#known].filter(([name]) => name !== this.#segment?.name);
+    const ours = this.#segment?.keys.size ?? 0;
+    return others.reduce((sum, [, { keys }]) => sum + keys.size, ours);
   }
 
   async close(): Promise<void> {

@@ -31,6 +31,11 @@ export async function settleJournalEntry(tx: Sql, key: string, outcome: string):
   await tx.query("UPDATE control.journal_entry SET outcome = $2 WHERE key = $1", [key, outcome]);
 }
 
+/** Once no file can be left that holds them: their rows of events are unique for themselves all the same. */
+export async function forgetJournalEntries(sql: Sql, before: Date): Promise<void> {
+  await sql.query("DELETE FROM control.journal_entry WHERE replayed_at < $1", [before]);
+}
+
 /** What a machine did by itself while nobody could write it down. */
 export async function recordPastDeed(
   tx: Sql,
