@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../src/base/clock.js";
 import { createInboundHandler } from "../../src/bot/inbound.js";
-import { readButton } from "../../src/bot/slack-buttons.js";
 import type { Access, PolicySet } from "../../src/policy/policy.js";
 import type { RunbookRegistry } from "../../src/runbook/registry.js";
 import type { Run } from "../../src/runbook/run.js";
@@ -323,19 +322,8 @@ describe("a button", () => {
     expect(await readRun(db, "run-1")).toMatchObject({ undone: "complete" });
   });
 
-  test.each([
-    ["approve", "run-1"],
-    ["approve", "run-1:"],
-    ["approve", "run-01:x"],
-    ["approve", "run-1:x\nrun-2:y"],
-    ["approve'--", "run-1:x"],
-    ["cancel", "run-1:x; DROP TABLE"],
-    ["run-now", "inbound-1:now() or 1=1"],
-    ["__proto__", "run-1:x"],
-    [null, null],
-  ])("that is none of ours is nothing: %j %j", async (action, value) => {
-    expect(readButton(action, value)).toBeNull();
-    const { result } = await press(action ?? "", value ?? "");
+  test("that is none of ours is kept and ignored", async () => {
+    const { result } = await press("vote'--", "run-1:x; DROP TABLE");
     expect(result).toMatchObject({ status: "ignored" });
   });
 });
