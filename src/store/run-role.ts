@@ -6,7 +6,7 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import { assert } from "../base/assert.js";
-import { errorMessage } from "../base/fault.js";
+import { errorMessage, fault } from "../base/fault.js";
 import type { RunRef } from "../runbook/port.js";
 import type { Capability } from "../runbook/power.js";
 import { type Extent, grantStatements } from "./capability-grants.js";
@@ -75,6 +75,27 @@ export function actAsRunRole<T>(
     await tx.query(`SET LOCAL ROLE ${role}`);
     return work(tx);
   });
+}
+
+/**
+ * For what a run may have done outside its own statements, by programs or another connection: whether its role has
+ * the capability is asked of the database. Throws a refused Fault `POWER_EXCEEDED`. Nobody but runs is bounded.
+ */
+export async function requireCapability(sql: Sql, capability: Capability): Promise<void> {
+  const { rows } = await sql.query<{ may: boolean }>(
+    `SELECT current_user !~ '^algobrain_[0-9]+_run_' OR EXISTS (
+       SELECT FROM pg_auth_members m JOIN pg_roles held ON held.oid = m.roleid JOIN pg_roles me ON me.oid = m.member
+       WHERE me.rolname = current_user AND held.rolname ~ $1) AS may`,
+    [`^algobrain_[0-9]+_cap_${wordOf(capability)}_[0-9a-f]{8}$`],
+  );
+  if (rows[0]!.may) return;
+  throw fault.refused(
+    "POWER_EXCEEDED",
+    `this needs ${capability}, which the runbook does not declare`,
+    {
+      hint: `name it in its \`touches\`, and have that reviewed`,
+    },
+  );
 }
 
 /** What is still connected has no rights from then on. */
@@ -149,7 +170,11 @@ function capabilityRole(ground: Ground, capability: Capability, extent: Extent):
   const { oid, schema, user } = ground;
   const granted = `${schema}\n${user}\n${grantStatements(capability, extent, "role")}`;
   const digest = createHash("sha256").update(granted).digest("hex").slice(0, 8);
-  return asIdentifier(`algobrain_${oid}_cap_${capability.replaceAll(/[:-]/g, "_")}_${digest}`);
+  return asIdentifier(`algobrain_${oid}_cap_${wordOf(capability)}_${digest}`);
+}
+
+function wordOf(capability: Capability): string {
+  return capability.replaceAll(/[:-]/g, "_");
 }
 
 export interface SweptRoles {

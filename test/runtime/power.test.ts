@@ -16,6 +16,7 @@ import { findBrokenInvariants } from "../../src/store/invariants.js";
 import { retryJob } from "../../src/store/job-actions.js";
 import { listPauses, pauseQueue } from "../../src/store/pauses.js";
 import { heldBy } from "../../src/store/run-leases.js";
+import { requireCapability } from "../../src/store/run-role.js";
 import { createRuntimeReader, createRuntimeWriter } from "../../src/store/runbook-runtime.js";
 import { readRun } from "../../src/store/runs.js";
 import { enterSafeMode, readSafeMode } from "../../src/store/safe-mode.js";
@@ -145,6 +146,19 @@ test("a dry run sees what the run itself would look at first", async () => {
   } finally {
     await close();
   }
+});
+
+test("what is done for a run outside of its statements asks for its capability, too", async () => {
+  await world.withPower(["jobs:read", "database:restore"], async ({ db }, run) => {
+    const held = heldBy(db, run);
+    await requireCapability(held, "database:restore");
+    await expect(requireCapability(held, "database:dump")).rejects.toMatchObject({
+      kind: "refused",
+      code: "POWER_EXCEEDED",
+    });
+  });
+  // Whoever is no run is bounded elsewhere.
+  await requireCapability(world.db, "database:dump");
 });
 
 describe("what the ports do is within what their capability grants", () => {
