@@ -30,6 +30,8 @@ export default defineRunbook({
   timeoutMs: 60_000,
   targetsMax: PUBLIC_KINDS.length,
   touches: { database: ["jobs:read", "queues:pause"] },
+  // A pause through which something slips is nearer to what was asked for than none.
+  undoOnFailure: "asked",
   guide:
     "Jobs that run go on to their end, new ones are still taken in and wait. The pause ends by itself.",
   plan: async ({ params, runtime }) => {

@@ -32,6 +32,8 @@ export default defineRunbook({
   targetsMax: 1 + LOW_PRIORITY_KINDS.length,
   timeoutMs: 5 * MINUTE_MS,
   touches: { database: ["jobs:read", "sessions:read", "sessions:end", "queues:pause"] },
+  // While connections still run out, the work that it paused must not come back by itself.
+  undoOnFailure: "asked",
   guide:
     "Use it when connections run out (DATABASE_POOL_EXHAUSTED, or few are left). It restarts nothing. A larger pool or a replica is a change in Git, which it names at its end.",
   plan: async (context) => {

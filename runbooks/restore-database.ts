@@ -1,8 +1,7 @@
 /** A backup into a new database beside the living one, compared, ready to be switched to (RB-14, X-46). */
 import { formatAge, HOUR_MS, MINUTE_MS } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
-import type { MessageTable } from "../src/message/message.js";
-import { defineRunbook, type ReadContext, Type } from "../src/runbook/define.js";
+import { type Answer, defineRunbook, type ReadContext, Type } from "../src/runbook/define.js";
 
 const LISTED = 20;
 const MEBIBYTE = 1024 * 1024;
@@ -159,7 +158,7 @@ function nameFor(runId: string): string {
   return `algobrain_restore_${runId.replaceAll("-", "_")}`;
 }
 
-async function list({ database, now }: Context): Promise<{ text: string; table?: MessageTable }> {
+async function list({ database, now }: Context): Promise<Answer> {
   const backups = (await database.backups()).slice(0, LISTED);
   if (backups.length === 0) return { text: "there is no backup on this machine" };
   return {

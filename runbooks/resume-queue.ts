@@ -24,6 +24,8 @@ export default defineRunbook({
   timeoutMs: 60_000,
   targetsMax: PUBLIC_KINDS.length,
   touches: { database: ["jobs:read", "queues:pause"] },
+  // What stands still for another reason is not helped by one more pause.
+  undoOnFailure: "asked",
   guide: "See why it was paused before you resume it: the plan says who paused it, and the reason.",
   plan: async ({ params, runtime }) => {
     const pauses = await runtime.pauses();

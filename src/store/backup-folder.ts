@@ -2,7 +2,7 @@
 import { readdir, readFile, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { errorMessage, Fault, fault } from "../base/fault.js";
-import type { BackupView } from "../runbook/port.js";
+import type { BackupView } from "../runbook/database-port.js";
 import { sha256OfFile } from "./file-digest.js";
 import { MANIFEST_NAME } from "./table-dump.js";
 import { checkSum, readManifest } from "./table-restore.js";

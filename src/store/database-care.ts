@@ -1,6 +1,6 @@
 /** What runbooks may know and do of the database server itself: sessions, backups, restores. */
 import { basename } from "node:path";
-import type { DatabaseReader, DatabaseWriter } from "../runbook/port.js";
+import type { DatabaseReader, DatabaseWriter } from "../runbook/database-port.js";
 import { backupDatabase } from "./backup.js";
 import { checkBackup, freeBytes, listBackups, removeBackup } from "./backup-folder.js";
 import { type Database, openDatabase, type Sql } from "./database.js";

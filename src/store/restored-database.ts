@@ -3,7 +3,8 @@
  * so that nothing else is ever dropped. With the rights of the program: a run's role may not make a database.
  */
 import { fault } from "../base/fault.js";
-import type { RestoredView, Shell } from "../runbook/port.js";
+import type { RestoredView } from "../runbook/database-port.js";
+import type { Shell } from "../runbook/port.js";
 import { connectionEnvironment } from "./backup.js";
 import { findBackup } from "./backup-folder.js";
 import { type Database, openDatabase, type Sql } from "./database.js";

@@ -5,7 +5,7 @@ import type {
   DatabaseWriter,
   EndedSession,
   SessionView,
-} from "../runbook/port.js";
+} from "../runbook/database-port.js";
 import type { Database, Sql } from "./database.js";
 
 /** The oldest statement first. */

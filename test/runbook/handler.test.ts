@@ -1,8 +1,9 @@
 /** The engine on a real database: order, records, and what becomes of an interrupted run. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/base/json.js";
+import type { DatabaseWriter } from "../../src/runbook/database-port.js";
 import type { ReadContext, Repeat, Runbook } from "../../src/runbook/define.js";
-import type { DatabaseWriter, RuntimeWriter, SystemWriter } from "../../src/runbook/port.js";
+import type { RuntimeWriter, SystemWriter } from "../../src/runbook/port.js";
 import { RunbookRegistry } from "../../src/runbook/registry.js";
 import { verifyAudit } from "../../src/store/audit.js";
 import type { Database } from "../../src/store/database.js";

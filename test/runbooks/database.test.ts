@@ -50,14 +50,17 @@ async function startProgram(name: string, first = "SELECT 1"): Promise<Program> 
     ...{ url: ground.url, poolMax: 1, applicationName: name, ssl: false, statementTimeoutMs: 0 },
     onIdleError: () => {},
   });
-  const closing = new AbortController();
+  let close = () => {};
+  const closed = new Promise<void>((resolve) => {
+    close = resolve;
+  });
   let session: Promise<unknown> = Promise.resolve();
   const pid = await new Promise<number>((resolve) => {
     session = db.connect(async (sql) => {
       const { rows } = await sql.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
       resolve(rows[0]!.pid);
       await sql.query(first).catch(() => {});
-      await systemClock.sleep(60_000, closing.signal);
+      await closed;
     });
   });
   await until(() => hasBegun(ground.db, pid, first), `${name} has begun`);
@@ -66,7 +69,7 @@ async function startProgram(name: string, first = "SELECT 1"): Promise<Program> 
     isThere: async () => (await stateOf(ground.db, pid)) !== null,
     close: async () => {
       await ground.db.query("SELECT pg_cancel_backend($1)", [pid]);
-      closing.abort();
+      close();
       await session;
       await db.close();
     },
@@ -357,7 +360,9 @@ describe("restore-database", () => {
     const dry = await run("restore-database", { params, dryRun: true });
     expect(dry.run.output?.text).toContain("would make a new database and fill it from the backup");
     const { run: ended, changed } = await run("restore-database", { params });
-    expect(ended.outcome).toMatch(/^algobrain_restore_run_\d+ has \d+ rows in the tables that matter, and nothing in it/);
+    expect(ended.outcome).toMatch(
+      /^algobrain_restore_run_\d+ has \d+ rows in the tables that matter, and nothing in it/,
+    );
     expect(ended).toMatchObject({ status: "succeeded", verified: true });
     const [database] = await restored();
     expect(database).toBe(`algobrain_restore_${ended.id.replace("-", "_")}`);

@@ -3,16 +3,10 @@ import type { Clock } from "../../base/clock.js";
 import { createRedact, type Redact } from "../../base/redact.js";
 import type { JobContext } from "../../job/port.js";
 import type { PolicySet } from "../../policy/policy.js";
+import type { DatabaseReader, DatabaseWriter } from "../../runbook/database-port.js";
 import type { Runbook } from "../../runbook/define.js";
 import type { ExecutionPorts, Original, Recorder } from "../../runbook/execution.js";
-import type {
-  DatabaseReader,
-  DatabaseWriter,
-  Readers,
-  Shell,
-  SystemReader,
-  SystemWriter,
-} from "../../runbook/port.js";
+import type { Readers, Shell, SystemReader, SystemWriter } from "../../runbook/port.js";
 import type { Run } from "../../runbook/run.js";
 import type { StopSwitchPort } from "../../runbook/stop.js";
 import type { Database } from "../../store/database.js";
