@@ -1,5 +1,5 @@
 /** What automation did lately: read under one lock, so that of two causes in one moment the second sees the run of the first. */
-import type { PastRun } from "../runbook/guard.js";
+import type { PastRun } from "../runbook/budget.js";
 import type { Sql } from "./database.js";
 
 const COLUMNS = `run.id, run.runbook, run.automation, run.targets, run.cause_depth AS "causeDepth", run.status, run.verified,

@@ -3,15 +3,8 @@ import type { PromotionLevel } from "../policy/automation.js";
 import type { Automation, PolicySet } from "../policy/policy.js";
 import type { Actor } from "../runbook/authorize.js";
 import { type CauseValues, fillParams } from "../runbook/automation.js";
-import {
-  type Asked,
-  budgetOf,
-  depthOf,
-  type GuardReason,
-  judgeAutomation,
-  memoryOf,
-  type Standing,
-} from "../runbook/guard.js";
+import { type Asked, budgetOf, memoryOf } from "../runbook/budget.js";
+import { depthOf, type GuardReason, judgeAutomation, type Standing } from "../runbook/guard.js";
 import type { RegisteredRunbook, RunbookRegistry } from "../runbook/registry.js";
 import { checkRequest } from "../runbook/request.js";
 import { pinOf } from "../runbook/run.js";

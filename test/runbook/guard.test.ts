@@ -2,15 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AUTOMATION_DEFAULTS, GUARD_DEFAULTS } from "../../src/policy/defaults.js";
-import {
-  type Asked,
-  type Budget,
-  budgetOf,
-  depthOf,
-  judgeAutomation,
-  type PastRun,
-  type Standing,
-} from "../../src/runbook/guard.js";
+import { type Asked, type Budget, budgetOf, type PastRun } from "../../src/runbook/budget.js";
+import { depthOf, judgeAutomation, type Standing } from "../../src/runbook/guard.js";
 
 const NOW = new Date("2026-01-01T12:00:00Z");
 const MINUTE = 60_000;
