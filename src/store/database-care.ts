@@ -12,6 +12,7 @@ import {
   type RestoreOptions,
   restoreInto,
 } from "./restored-database.js";
+import { requireCapability } from "./run-role.js";
 import { createSessionReader, createSessionWriter } from "./session-care.js";
 
 /** `directUrl`: past any pooler, with the rights of the program, for dumps and restores. */
@@ -38,31 +39,32 @@ export function createDatabaseReader(db: Database, options: DatabaseCareOptions)
   };
 }
 
-/** What it does outside of the database's transactions begins only while the run is held, which `db` makes sure of. */
+/**
+ * What it does outside of the database's transactions has the rights of this program: it begins only while the run
+ * is held and has the capability, which the statement over `db` makes sure of.
+ */
 export function createDatabaseWriter(db: Database, options: DatabaseCareOptions): DatabaseWriter {
   const { backupsDir: folder } = options;
   return {
     ...createSessionWriter(db),
     backup: async (request) => {
-      await makeSure(db);
+      await requireCapability(db, "database:dump");
       return backup(options, request);
     },
     removeBackup: async (id) => {
-      await makeSure(db);
+      await requireCapability(db, "database:dump");
       return removeBackup(folder, id);
     },
     restoreInto: async (request) => {
-      await makeSure(db);
+      await requireCapability(db, "database:restore");
       await restoreInto(options, request);
     },
     dropRestored: async (database) => {
-      await makeSure(db);
+      await requireCapability(db, "database:restore");
       return dropRestored(options, database);
     },
   };
 }
-
-const makeSure = (db: Sql) => db.query("SELECT 1");
 
 async function sizeOf(sql: Sql): Promise<number> {
   const { rows } = await sql.query<{ bytes: number }>(

@@ -14,12 +14,15 @@ SELECT pid, started AS "startedAt", query_at AS "queryAt", application, state, s
   statement_ms::float8 AS "statementMs", transaction_ms::float8 AS "transactionMs", wait, statement, ours
 FROM control.list_sessions() ORDER BY statement_ms DESC NULLS LAST, state_ms DESC NULLS LAST, pid`;
 
-/** All users of the server share its connections, and some are kept for those who may do everything. */
+/**
+ * All users of the server share its connections, and some are kept for those who may do everything. Counted by
+ * database: of the sessions of others, a run's role does not even see what they are.
+ */
 const CONNECTIONS = `
 SELECT current_setting('max_connections')::int AS max,
   current_setting('superuser_reserved_connections')::int
     + coalesce(current_setting('reserved_connections', true)::int, 0) AS reserved,
-  (SELECT count(*)::int FROM pg_stat_activity WHERE backend_type = 'client backend') AS used,
+  (SELECT coalesce(sum(numbackends), 0)::int FROM pg_stat_database) AS used,
   (SELECT count(*)::int FROM control.list_sessions() WHERE ours) AS ours`;
 
 export function createSessionReader(

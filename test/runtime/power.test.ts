@@ -10,7 +10,7 @@ import { leaveSafeMode } from "../../src/runtime/leave-safe-mode.js";
 import { createRuntimeNotify } from "../../src/runtime/notify.js";
 import { appendAudit, verifyAudit } from "../../src/store/audit.js";
 import { grantStatements } from "../../src/store/capability-grants.js";
-import type { Database } from "../../src/store/database.js";
+import { type Database, openDatabase } from "../../src/store/database.js";
 import { listDependencies } from "../../src/store/dependencies.js";
 import { findBrokenInvariants } from "../../src/store/invariants.js";
 import { retryJob } from "../../src/store/job-actions.js";
@@ -20,6 +20,7 @@ import { requireCapability } from "../../src/store/run-role.js";
 import { createRuntimeReader, createRuntimeWriter } from "../../src/store/runbook-runtime.js";
 import { readRun } from "../../src/store/runs.js";
 import { enterSafeMode, readSafeMode } from "../../src/store/safe-mode.js";
+import { createSessionReader } from "../../src/store/session-care.js";
 import { makePolicy } from "../support/make-policy.js";
 import { createPowerWorld, declare, type PowerWorld, REFUSED } from "../support/power-world.js";
 import { makeRegistry, makeRunbook, queueRun, workOn } from "../support/runbook-world.js";
@@ -146,6 +147,20 @@ test("a dry run sees what the run itself would look at first", async () => {
   } finally {
     await close();
   }
+});
+
+test("a run counts the connections of the whole server, though it sees into none of them", async () => {
+  const countAs = async (sql: Database) =>
+    (await createSessionReader(sql, { poolSize: () => 10 }).connections()).used;
+  await world.withPower(["sessions:read"], async ({ db }) => {
+    const others = openDatabase({
+      ...{ url: world.url, poolMax: 3, ssl: false, applicationName: "algobrain-test" },
+    });
+    await Promise.all([1, 2, 3].map(() => others.query("SELECT pg_sleep(0.05)")));
+    // At least: other tests come and go on this server.
+    expect(await countAs(db)).toBeGreaterThan(3);
+    await others.close();
+  });
 });
 
 test("what is done for a run outside of its statements asks for its capability, too", async () => {
