@@ -1,6 +1,6 @@
 /**
  * May automation act now? Pure over the automatic runs that the store knows. Every answer has a name, which goes into
- * the audit and to people: what is over a budget is said, never passed over (reference/runbooks-chatops.md 4.4).
+ * the audit and to people: what is over a budget is said, never passed over (runbooks-chatops.md 4.4).
  */
 import { formatAge, MINUTE_MS } from "../base/duration.js";
 import type { PromotionLevel } from "../policy/automation.js";

@@ -1,6 +1,6 @@
 /**
  * How far a runbook is trusted without a person. Earned by drills and by real runs that were verified, lost by a
- * failure of a run that nobody asked for (reference/runbooks-chatops.md 4.10). Pure over its record.
+ * failure of a run that nobody asked for (runbooks-chatops.md 4.10). Pure over its record.
  */
 import {
   PROMOTION_LEVELS,

@@ -1,4 +1,4 @@
-/** Tells the incidents that joined a run what came of it (reference/runbooks-chatops.md 4.4: they inherit its outcome). */
+/** Tells the incidents that joined a run what came of it (runbooks-chatops.md 4.4: they inherit its outcome). */
 import { DAY_MS } from "../../base/duration.js";
 import { toFault } from "../../base/fault.js";
 import type { Logger } from "../../base/log.js";
