@@ -2,6 +2,11 @@
 import { didYouMean } from "../base/similar.js";
 import type { Runbook } from "./define.js";
 
+/** Words of the doors: no runbook is called so. */
+const RESERVED_WORDS: readonly string[] = [
+  ...["help", "runs", "locks", "approve", "deny", "cancel", "undo", "stop", "resume-runbooks"],
+];
+
 export interface RegisteredRunbook {
   readonly runbook: Runbook;
   /** SHA-256 of the file, in hex. A run is pinned to it. */
@@ -16,6 +21,8 @@ export class RunbookRegistry {
     for (const entry of entries) {
       this.#byName.set(entry.runbook.name, entry);
       for (const word of [entry.runbook.name, ...entry.runbook.aliases]) {
+        if (RESERVED_WORDS.includes(word) || /^run-\d+$/.test(word))
+          throw new Error(`"${word}" is a word of the doors: ${entry.runbook.name} needs another`);
         const other = this.#byWord.get(word);
         if (other)
           throw new Error(
