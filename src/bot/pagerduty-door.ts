@@ -9,6 +9,7 @@ import type { Sql } from "../store/database.js";
 import { type NewInbound, recordIgnored, recordInbound } from "../store/inbound.js";
 import { keepOrJournal } from "../store/keep-or-journal.js";
 import type { DoorDeps } from "./deps.js";
+import { leavePlaceOfStrangers } from "./door-place.js";
 import { sendDoorProblem } from "./door-problem.js";
 import { headerOf } from "./header.js";
 import { ACTED_ON, readPagerDutyEvent } from "./pagerduty-event.js";
@@ -39,6 +40,7 @@ export function pagerdutyDoor(app: FastifyInstance, deps: DoorDeps): void {
         "No v1= signature in X-PagerDuty-Signature fits the body.",
       );
     }
+    leavePlaceOfStrangers(request);
     const event = readPagerDutyEvent(body, headerOf(request, "x-webhook-id"));
     if (!event) {
       log.warn("door.unreadable", { door: "pagerduty", bytes: body.length });

@@ -14,6 +14,8 @@ export interface PagerDutyEventBody extends JsonObject {
   title: string;
   incidentKey: string | null;
   url: string | null;
+  /** ISO 8601, as PagerDuty says. */
+  occurredAt: string | null;
 }
 
 /** The event; null when the body is no event of the V3 form. */
@@ -35,6 +37,7 @@ export function readPagerDutyEvent(body: Buffer, webhookId: string | undefined):
       title: storedText(data.title) ?? "",
       incidentKey: storedText(data.incident_key, 255),
       url: storedText(data.html_url, 1_000),
+      occurredAt: storedText(event.occurred_at, 40),
     },
   };
 }

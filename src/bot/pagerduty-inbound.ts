@@ -54,10 +54,20 @@ async function lookUp(event: InboundEvent): Promise<Facts> {
   const automation = automationFor(event);
   if (incidents === null || automation === null) return NO_FACTS;
   const { incidentId } = inbound.body as PagerDutyEventBody;
-  const isStale = context.now().getTime() - inbound.receivedAt.getTime() > STALE_MS;
-  const status = isStale ? await incidents.status(incidentId, context.signal) : "unknown";
+  const status =
+    ageOf(event) > STALE_MS ? await incidents.status(incidentId, context.signal) : "unknown";
   const alerts = needsAlerts(automation) ? await incidents.alerts(incidentId, context.signal) : [];
   return { values: alertValues(alerts), isOver: status === "resolved" };
+}
+
+/** Milliseconds since it happened: when it came does not tell, of what a journal kept meanwhile. */
+function ageOf({ inbound, context }: InboundEvent): number {
+  const { occurredAt } = inbound.body as PagerDutyEventBody;
+  // Rows of earlier versions have none.
+  const occurredMs = Date.parse(occurredAt ?? "");
+  const receivedMs = inbound.receivedAt.getTime();
+  const sinceMs = Number.isNaN(occurredMs) ? receivedMs : Math.min(occurredMs, receivedMs);
+  return context.now().getTime() - sinceMs;
 }
 
 function automationFor({ inbound, policy }: InboundEvent): Automation | null {

@@ -177,16 +177,22 @@ describe("an incident", () => {
       expect(await listRuns(db, 9)).toEqual([]);
     }));
 
-  test("that waited is asked about at PagerDuty, and one that is over starts nothing", () =>
-    withDatabase(async (db) => {
-      const { handle, incidents } = open(db);
-      incidents.status = async () => "resolved";
-      const { id } = await db.transaction((tx) => recordInbound(tx, incident("Q1")));
-      await db.query("UPDATE control.inbound SET received_at = now() - interval '2 minutes'");
-      expect(await handle(id)).toMatchObject({
-        ...{ status: "ignored", outcome: "the incident was resolved before we came to it" },
-      });
-    }));
+  test.each<[string, JsonObject, string]>([
+    ["waited for a worker", {}, "2 minutes"],
+    ["waited in a journal", { occurredAt: "2020-01-01T00:00:00Z" }, "0 s"],
+  ])(
+    "that %s is asked about at PagerDuty, and one that is over starts nothing",
+    (_how, more, ago) =>
+      withDatabase(async (db) => {
+        const { handle, incidents } = open(db);
+        incidents.status = async () => "resolved";
+        const { id } = await db.transaction((tx) => recordInbound(tx, incident("Q1", more)));
+        await db.query("UPDATE control.inbound SET received_at = now() - $1::interval", [ago]);
+        expect(await handle(id)).toMatchObject({
+          ...{ status: "ignored", outcome: "the incident was resolved before we came to it" },
+        });
+      }),
+  );
 
   test("whose alerts cannot be fetched waits, and starts nothing half known", () =>
     withDatabase(async (db) => {

@@ -10,7 +10,7 @@ import type { PolicySet } from "../../src/policy/policy.js";
 import { listAudit } from "../../src/store/audit.js";
 import { listRuns } from "../../src/store/runs.js";
 import { type LiveRuntime, startLiveRuntime } from "../support/live-runtime.js";
-import { makeGuard } from "../support/make-policy.js";
+import { makeAutomation, makeGuard } from "../support/make-policy.js";
 import { until } from "../support/until.js";
 
 /** Of the one automation in these tests. */
@@ -26,8 +26,19 @@ afterAll(() => live?.close());
 function withBudget(policy: PolicySet): PolicySet {
   const [entry] = policy.automation;
   const guard = makeGuard({ perHourMax: BUDGET });
-  return { ...policy, automation: [{ ...entry!, runbook: "queue-depth", params: {}, guard }] };
+  const backlog = { ...entry!, runbook: "queue-depth", params: {}, guard };
+  const limits = { ...policy.healing.automation, globalPerHourMax: 1_000 };
+  const healing = { ...policy.healing, automation: limits };
+  return { ...policy, healing, automation: [backlog, OF_THE_LOAD] };
 }
+
+/** What comes while a run is at work, or soon after, joins it. */
+const OF_THE_LOAD = makeAutomation({
+  name: "load",
+  when: { on: "incident", titleIncludes: "LOAD", dedupKeyPrefix: null },
+  ...{ runbook: "inspect-job", params: { job: `\${incident.key}` } },
+  guard: makeGuard({ foldMs: 600_000 }),
+});
 
 /** What monitoring does: an event with our dedup key opens an incident, whose webhook comes to us. */
 async function openIncident(name: string, title = "SEV2 queue-depth-high: more than 1000 wait") {
@@ -237,3 +248,78 @@ test("a spent budget runs nothing more, says so on the incident, and asks for a 
   );
   expect(held).toMatchObject({ details: { reason: "budget-spent", incident_id: incident.id } });
 });
+
+/** Deterministic, so that a failure comes again: a small linear congruential generator. */
+function shuffled<T>(items: readonly T[], seed: number): T[] {
+  const mixed = [...items];
+  let state = seed;
+  for (let at = mixed.length - 1; at > 0; at--) {
+    state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+    const other = state % (at + 1);
+    [mixed[at], mixed[other]] = [mixed[other]!, mixed[at]!];
+  }
+  return mixed;
+}
+
+const INCIDENTS = 40;
+const LOAD = { deliveries: 400, atOnce: 16 };
+const KINDS = [
+  ...["triggered", "triggered", "acknowledged", "annotated", "escalated", "priority_updated"],
+  "reassigned",
+].map((kind) => `incident.${kind}`);
+
+/** Of each incident of the load: runs that it started, and runs of others that it joined. */
+async function coverage() {
+  const { rows } = await live.db.query<{ runs: number; joined: number; settled: boolean }>(
+    `SELECT incident, bool_and(status <> 'received') AND coalesce((SELECT bool_and(run.ended_at IS NOT NULL)
+         FROM control.run AS run WHERE run.automation = 'load'), false) AS settled,
+       (SELECT count(*)::int FROM control.run AS run WHERE run.incident_id = incident) AS runs,
+       (SELECT count(*)::int FROM control.run_follower AS one WHERE one.incident_id = incident) AS joined
+     FROM (SELECT body->>'incidentId' AS incident, status FROM control.inbound
+           WHERE delivery_id LIKE 'load-%' AND event_type = 'incident.triggered') AS kept
+     GROUP BY incident`,
+  );
+  return rows;
+}
+
+test("400 deliveries, three of ten for the second time and out of order: one run for each incident", async () => {
+  const { rows: jobs } = await live.db.query<{ id: string }>(
+    `INSERT INTO jobs (job_type, status, completed_at) SELECT 'gc', 'cancelled', now()
+     FROM generate_series(1, ${INCIDENTS}) RETURNING id`,
+  );
+  const events = jobs.flatMap(({ id }, n) => {
+    // Of two subscriptions, so the same event twice under two delivery ids.
+    const triggered = eventAbout("incident.triggered", `QLOAD${n}`);
+    return KINDS.map((kind, at) => ({
+      webhookId: `load-${n}-${at}`,
+      event: {
+        ...(kind === "incident.triggered" ? triggered : eventAbout(kind, `QLOAD${n}`)),
+        data: { id: `QLOAD${n}`, title: "LOAD of the test", incident_key: id },
+      },
+    }));
+  });
+  const again = events.slice(0, LOAD.deliveries - events.length);
+  const queue = shuffled([...events, ...again], 7);
+  expect(queue).toHaveLength(LOAD.deliveries);
+  const statuses: number[] = [];
+  const deliver = async () => {
+    for (let next = queue.pop(); next; next = queue.pop())
+      statuses.push(await post(next.event, { webhookId: next.webhookId }));
+  };
+  await Promise.all(Array.from({ length: LOAD.atOnce }, deliver));
+  expect(new Set(statuses)).toEqual(new Set([202]));
+  await until(
+    async () => (await coverage()).every(({ settled }) => settled),
+    "every incident is settled, and its run has ended",
+    60_000,
+  );
+  const covered = await coverage();
+  expect(covered).toHaveLength(INCIDENTS);
+  // A run of its own, or the one that was at work at that moment: never two, never none.
+  expect(new Set(covered.map(({ runs, joined }) => runs + joined))).toEqual(new Set([1]));
+  const { rows } = await live.db.query<{ kept: number; open: number }>(
+    `SELECT count(*)::int AS kept, count(*) FILTER (WHERE status = 'received')::int AS open
+     FROM control.inbound WHERE delivery_id LIKE 'load-%'`,
+  );
+  expect(rows).toEqual([{ kept: events.length, open: 0 }]);
+}, 90_000);
