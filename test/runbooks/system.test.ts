@@ -27,6 +27,7 @@ import {
   rehearse,
   takeBack,
 } from "../support/runbook.js";
+import { makeShell } from "../support/runbook-world.js";
 
 const KEY = "r".repeat(32);
 const TOKEN = "token-that-nobody-may-read";
