@@ -21,3 +21,6 @@ CREATE TABLE control.promotion (
   -- Runs that ended before this neither earn nor cost anything any more. Null: all count.
   counts_from timestamptz
 );
+CREATE INDEX idx_run_follower_cause ON control.run_follower (cause_key);
+-- What a runbook has earned is counted from its runs, newest first.
+CREATE INDEX idx_run_of_runbook ON control.run (runbook, ended_at DESC);
