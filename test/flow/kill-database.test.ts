@@ -1,4 +1,5 @@
 /** The database goes away under load, in three ways; the service comes back by itself. */
+import { createHmac, randomUUID } from "node:crypto";
 import { describe, expect, it, vi } from "vitest";
 import type { JsonObject } from "../../src/base/json.js";
 import type { Database } from "../../src/store/database.js";
@@ -73,6 +74,36 @@ async function expectRecovery({ db, service }: Ground, load: Load): Promise<void
   expect(lines.length, lines.join(" ")).toBeLessThan(OUTAGE_LINES_MAX);
 }
 
+const SECRET = "a-secret-of-the-webhook";
+const DELIVERIES = { env: { GITHUB_WEBHOOK_SECRET: SECRET } };
+
+/** A signed delivery, twice, as GitHub and a person who redelivers it would: its id. */
+async function deliver(url: string): Promise<string> {
+  const id = randomUUID();
+  const body = JSON.stringify({ zen: "Keep it logically awesome." });
+  const headers = {
+    "content-type": "application/json",
+    "x-github-event": "ping",
+    "x-github-delivery": id,
+    "x-hub-signature-256": `sha256=${createHmac("sha256", SECRET).update(body).digest("hex")}`,
+  };
+  for (let time = 0; time < 2; time++) {
+    const reply = await fetch(`${url}/webhooks/github`, { method: "POST", headers, body });
+    expect(reply.status).toBe(202);
+    expect(await reply.json()).toMatchObject({ delivery_id: id, outcome: "journalled" });
+  }
+  return id;
+}
+
+async function expectKeptOnce(db: Database, id: string): Promise<void> {
+  await until(async () => {
+    const rows = await ask(db, `SELECT FROM control.inbound WHERE delivery_id = '${id}'`);
+    return rows.length === 1;
+  }, "what was kept on the machine is in the database");
+  const entries = await ask<{ outcome: string }>(db, "SELECT outcome FROM control.journal_entry");
+  expect(entries).toHaveLength(1);
+}
+
 /** Stops all processes of the server where they stand; whoever asks hears nothing. */
 async function hang(ground: Ground): Promise<() => void> {
   const pids = await serverProcesses(ground);
@@ -97,7 +128,7 @@ async function serverProcesses({ home }: Ground): Promise<number[]> {
 }
 
 describe("the database under 150 running jobs", () => {
-  const ground = lendToFile(withGround);
+  const ground = lendToFile<Ground>((test) => withGround(test, DELIVERIES));
 
   it("is shut down: /health says 503, then it is started again, and no process of ours dies", async () => {
     const { home, service } = ground();
@@ -105,8 +136,10 @@ describe("the database under 150 running jobs", () => {
     await load.passed(20);
     process.kill(findServer(home)!.pid, "SIGINT");
     await until(async () => (await healthOf(service())) === 503, "the service is unhealthy");
+    const kept = await deliver(service().url);
     await expectRecovery(ground(), load);
     expect(load.logged("process.died")).toEqual([]);
+    await expectKeptOnce(ground().db, kept);
   });
 
   it("ends all its sessions again and again, and no process of ours dies", async () => {

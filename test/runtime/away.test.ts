@@ -9,8 +9,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import Fastify from "fastify";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createPagerDutyIncidents, createPagerDutyNotifier } from "../../src/adapter/pagerduty.js";
-import { createSlack } from "../../src/adapter/slack.js";
 import type { Notifier } from "../../src/alert/port.js";
 import { type Clock, systemClock } from "../../src/base/clock.js";
 import { silentLogger } from "../../src/base/log.js";
@@ -20,7 +18,6 @@ import { routes as doorRoutes } from "../../src/bot/routes.js";
 import { runOffline } from "../../src/cli/offline-run.js";
 import { loadRunbooks } from "../../src/main/runbooks.js";
 import type { PolicySet, Receiver } from "../../src/policy/policy.js";
-import type { Chat, Incidents } from "../../src/runbook/port.js";
 import { chatPosterTicks } from "../../src/runtime/chat-poster.js";
 import { directPageTick } from "../../src/runtime/direct-page.js";
 import { createNoticeHandler } from "../../src/runtime/handler/notice.js";
@@ -37,13 +34,12 @@ import { keepGithubDelivery } from "../../src/web/route/github.js";
 import { createServer } from "../../src/web/server.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { makeContext } from "../support/job-context.js";
+import { DEAD_URL, openChat, openIncidents, openNotifiers } from "../support/lost-systems.js";
 import { makeNotice } from "../support/make-notice.js";
 import { makeGuard, makePolicy } from "../support/make-policy.js";
 import { CELLS, FLOWS, type Flow, LOST, type Lost, type Outcome } from "../support/outage.js";
 import {
   ACCESS,
-  makeChat,
-  makeIncidents,
   makeLiveContext,
   makeRegistry,
   makeRunbook,
@@ -57,8 +53,6 @@ const PACKAGE_ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const never = new AbortController().signal;
 const SLACK_SECRET = "slack-signing-secret";
 const PAGERDUTY_SECRET = "pagerduty-secret";
-/** Nobody listens there. */
-const DEAD_URL = "http://127.0.0.1:1";
 const DEAD_DATABASE = "postgres://nobody@127.0.0.1:1/none";
 
 const RECEIVERS: Readonly<Record<string, Receiver>> = {
@@ -114,52 +108,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(home, { recursive: true, force: true }));
 
-/** The database as the lost system leaves it to us. */
 function databaseWithout(lost: Lost): Database {
   if (lost === "Postgres down") return dead;
   return lost === "Postgres read-only" ? readOnly : lent.db;
-}
-
-/** Base URL of an adapter whose system is away; null: it is not. */
-function wayTo(system: "Slack" | "PagerDuty", lost: Lost): string | null {
-  if (lost === "DNS") return `http://${system.toLowerCase()}.invalid`;
-  return lost === system ? DEAD_URL : null;
-}
-
-function openChat(lost: Lost): Chat {
-  const url = wayTo("Slack", lost);
-  return url === null ? makeChat() : createSlack({ token: "xoxb-1", apiUrl: `${url}/api/` }).chat;
-}
-
-function openIncidents(lost: Lost): Incidents {
-  const apiUrl = wayTo("PagerDuty", lost);
-  return apiUrl === null ? makeIncidents() : createPagerDutyIncidents({ token: "t", apiUrl });
-}
-
-function openNotifiers(lost: Lost, sent: string[]): Map<Receiver["kind"], Notifier> {
-  const heard = (kind: Receiver["kind"]): Notifier => ({
-    kind,
-    deliver: async ({ action }) => {
-      sent.push(`${kind} ${action}`);
-      return { reference: `${kind}-1` };
-    },
-  });
-  const slack = wayTo("Slack", lost);
-  const eventsUrl = wayTo("PagerDuty", lost);
-  return new Map<Receiver["kind"], Notifier>([
-    [
-      "slack",
-      slack === null
-        ? heard("slack")
-        : createSlack({ token: "xoxb-1", apiUrl: `${slack}/api/` }).notifier,
-    ],
-    [
-      "pagerduty",
-      eventsUrl === null
-        ? heard("pagerduty")
-        : createPagerDutyNotifier({ routingKey: "k".repeat(32), eventsUrl }),
-    ],
-  ]);
 }
 
 const registry = makeRegistry(makeRunbook("fix-it"));
@@ -177,7 +128,6 @@ async function withJournal<T>(work: (journal: FileJournal) => Promise<T>): Promi
 const countRows = async (table: string) =>
   (await lent.db.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`)).rows[0]!.n;
 
-/** What is in the journal goes into the database that is back, once. */
 async function isCarriedOverOnce(): Promise<boolean> {
   const deps = {
     ...{ files: openJournalFiles(join(home, "journal")), db: lent.db, log: silentLogger },
