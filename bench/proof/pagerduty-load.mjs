@@ -134,8 +134,8 @@ async function main() {
     const took = await storm(`http://127.0.0.1:${port}/webhooks/pagerduty`, secret, queue, options);
     process.exitCode = report(took, await settle(db), options) ? 0 : 1;
   } finally {
-    child.kill("SIGTERM");
-    await once(child, "exit");
+    // One that has gone by itself sends no word of it any more.
+    if (child.exitCode === null && child.kill("SIGTERM")) await once(child, "exit");
     await db.close();
     await server.stop();
     if (options.keep) console.log(`kept: ${home}`);
