@@ -1,6 +1,7 @@
 /** One worker process: what `serve --role worker --lane …` runs, and what the supervisor starts. */
 
 import { reapProgram } from "../adapter/reap.js";
+import { type Close, openInOrder } from "../base/open-in-order.js";
 import type { Lane } from "../job/kinds.js";
 import { chatPosterTicks } from "../runtime/chat-poster.js";
 import { parentLink } from "../runtime/parent-link.js";
@@ -30,17 +31,29 @@ export interface WorkerProcessOptions {
 /** Milliseconds that running jobs get to end by themselves. None do in a process that must end: they run again elsewhere. */
 export const DRAIN_MS = 10_000;
 
+/** What was opened is closed whatever goes wrong with the rest: a process that ends must not stand about. */
 export async function startWorkerProcess(
   foundation: Foundation,
   options: WorkerProcessOptions,
 ): Promise<WorkerProcess> {
+  const { id, close } = await openInOrder((opened) => open(foundation, options, opened));
+  return { id, stop: close };
+}
+
+async function open(
+  foundation: Foundation,
+  options: WorkerProcessOptions,
+  opened: Close[],
+): Promise<Pick<WorkerProcess, "id">> {
   const { config } = foundation;
   const link = parentLink();
+  opened.push(async () => link.release());
   // Only work of the general lane reads or forgets what is cached.
   const caching =
     options.lane === "general"
       ? await openCaching(foundation, "worker")
       : ownMemory(foundation.clock);
+  opened.push(() => caching.close());
   const ports = createPorts(foundation, caching.cache);
   const handlers = createHandlers(foundation, ports, await loadRunbooks());
   let drainMs = DRAIN_MS;
@@ -62,25 +75,28 @@ export async function startWorkerProcess(
     parentPid: link.parentPid,
     evidenceDir: foundation.evidenceDir,
   });
-  const watching = new AbortController();
-  const ticks = [
-    ...ticksOfEveryProcess(foundation),
-    ...postingOf(foundation, ports, options.lane),
-    ...tidyingOf(foundation, options.lane),
-  ];
-  const watched = runTicks(ticks, foundation, watching.signal);
+  opened.push(
+    watch(foundation, [
+      ...ticksOfEveryProcess(foundation),
+      ...postingOf(foundation, ports, options.lane),
+      ...tidyingOf(foundation, options.lane),
+    ]),
+  );
+  opened.push(() => worker.stop(drainMs));
   const { id } = await worker.start();
   link.tellRegistered(id);
-  const stop = async () => {
-    await worker.stop(drainMs);
+  link.onGone(() => onFatal("the supervisor is gone"));
+  return { id };
+}
+
+function watch(foundation: Foundation, ticks: readonly Tick[]): Close {
+  const watching = new AbortController();
+  const watched = runTicks(ticks, foundation, watching.signal);
+  return async () => {
     watching.abort();
     await watched;
     await leaveFollowers(foundation);
-    await caching.close();
-    link.release();
   };
-  link.onGone(() => onFatal("the supervisor is gone"));
-  return { id, stop };
 }
 
 /** What a dead executor left is ended here: programs that still run, and roles of runs that are over. */

@@ -208,7 +208,8 @@ function readNow(path: string): string | null {
 function settingsOf(server: Server, port: number): string[] {
   const always = [
     ...[`port=${port}`, "listen_addresses=127.0.0.1", "unix_socket_directories="],
-    ...["max_connections=100", "shared_buffers=128MB", "jit=off", "timezone=UTC"],
+    // Five processes of ours, each with its pool, and whoever looks beside them.
+    ...["max_connections=200", "shared_buffers=128MB", "jit=off", "timezone=UTC"],
     ...["log_timezone=UTC", "log_min_messages=warning", "autovacuum_naptime=15s"],
   ];
   const careless = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
