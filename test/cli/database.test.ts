@@ -158,7 +158,10 @@ describe("db backup and db restore", () => {
 
   test.each([
     [["backup", "../x"], 'found environment "../x", expected lower-case letters, digits and -'],
-    [["restore", "x.dump", "--into", "embedded"], "pg_restore --dbname=EMPTY_DATABASE x.dump"],
+    [
+      ["restore", "x.dump", "--into", "embedded"],
+      "pg_restore --no-acl --dbname=EMPTY_DATABASE x.dump",
+    ],
     [["restore", "nowhere", "--into", "URL"], "cannot read"],
   ])("refuse %j", (args, sentence) =>
     withDatabase(async (_db, url) => {

@@ -321,12 +321,12 @@ describe("audit verify", () => {
           expect(out).toBe(`job-${n}\n`),
         );
       expect(await cli(words("audit verify"), on(url))).toEqual({
-        ...{ code: 0, out: "3 entries, the chain holds\n", err: "" },
+        ...{ code: 0, out: expect.stringMatching(/^3 entries, the chain holds\n/), err: "" },
       });
       await db.query("ALTER TABLE audit_log DISABLE TRIGGER audit_append_only");
       await db.query("UPDATE audit_log SET actor = 'somebody' WHERE seq = 2");
       expect(await cli(words("audit verify"), on(url))).toMatchObject({
-        ...{ code: 1, out: "the chain is broken at entry 2 of 3\n" },
+        ...{ code: 1, out: expect.stringMatching(/^the chain is broken at entry 2 of 3\n/) },
       });
       const json = JSON.parse((await cli(words("audit verify --json"), on(url))).out);
       expect(json).toEqual({ ok: false, entries: 3, brokenAt: 2 });

@@ -87,13 +87,18 @@ test("who must agree is said before anyone asks, and the same as JSON", async ()
 
 describe("orders about a run", () => {
   test("one that waits for people is ended, with the reason, in the asker's name", async () => {
-    const asking = type("runbook run resume-queue score --reason", "by hand");
+    const said: string[] = [];
+    const line = ["runbook", "run", "resume-queue", "score", "--reason", "by hand"];
+    const hear = (it: string) => said.push(it);
+    const asking = cli(line, { env: { DATABASE_URL: lent.url }, hear });
     const run = await until(
       async () => (await listRuns(lent.db, 1, { status: "queued" }))[0] ?? false,
       "a run is asked for",
     );
     await workOn({ db: lent.db, registry, policy }, run.id);
     expect(await readRun(lent.db, run.id)).toMatchObject({ waitingFor: "approval" });
+    const how = `  waits for approval, in Slack: /algobrain approve ${run.id}`;
+    await until(async () => said.includes(how), "the asker is told how it goes on");
     const cancelled = await type(`runbook cancel ${run.id} --reason`, "not needed any more");
     expect(cancelled).toMatchObject({
       code: 0,
@@ -101,7 +106,7 @@ describe("orders about a run", () => {
     });
     const { code, out } = await asking;
     expect(code).toBe(1);
-    expect(out).toContain(`  waits for approval, in Slack: /algobrain approve ${run.id}`);
+    expect(out).toContain(how);
     expect(await type(`runbook cancel ${run.id}`)).toMatchObject({
       code: 1,
       err: expect.stringContaining("has cancelled already"),

@@ -24,6 +24,8 @@ export interface Setting {
   readonly cwd?: string;
   /** For what is meant to take its time. */
   readonly timeoutMs?: number;
+  /** Of a command line in this process: each line as it is said. */
+  readonly hear?: (line: string) => void;
 }
 
 /** The real program in a process of its own; fails the test when it shows a stack trace. */
@@ -59,7 +61,10 @@ export async function cli(args: readonly string[], setting: Setting = {}): Promi
   const out: string[] = [];
   const err: string[] = [];
   const io: CommandIo = {
-    out: (line) => out.push(line),
+    out: (line) => {
+      out.push(line);
+      setting.hear?.(line);
+    },
     err: (line) => err.push(line),
     progress: () => {},
     env: setting.env ?? {},

@@ -175,59 +175,57 @@ describe("an executor that is killed", () => {
 });
 
 /** `CRASH_SEEDS=20 npx vitest run test/flow/crash-matrix`: so many runs at once, whose executor is killed again and again. */
-const SEEDS = Number(process.env.CRASH_SEEDS ?? "0");
+const SEEDS = Number(process.env.CRASH_SEEDS ?? "3");
 const KILLS_MAX = 40;
 
-test.runIf(SEEDS > 0)(
-  "an executor that is killed at any moment, again and again, presses nothing twice",
-  { timeout: 300_000 },
-  async () => {
-    const { db } = lent;
-    const registry = crashRunbooks(folder, false);
-    const runs: Record<string, string> = {};
-    for (let seed = 0; seed < SEEDS; seed++)
-      runs[seed] = await queueRun(db, registry, "many-presses", { params: { note: `${seed}` } });
-    const open = async () =>
-      (
-        await db.query<{ id: string }>(
-          "SELECT id FROM control.run WHERE runbook = 'many-presses' AND status IN ('queued', 'running')",
-        )
-      ).rows.map(({ id }) => id);
-    const countSteps = async () =>
-      (await db.query("SELECT FROM control.run_step WHERE phase = 'act'")).rowCount;
-    let kills = 0;
-    for (; kills < KILLS_MAX && (await open()).length > 0; kills++) {
-      const left = Object.fromEntries((await open()).map((id) => [id, id]));
-      const before = await countSteps();
-      const { executor, exited } = startExecutor({ ...place, runs: left });
-      let hasEnded = false;
-      void exited.then(() => {
-        hasEnded = true;
-      });
-      // A little further each time: between any two writes of somebody.
-      const further = 1 + ((kills * 7) % (SEEDS * 2));
-      await until(
-        async () => hasEnded || (await countSteps()) >= before + further,
-        "it has gone on",
-        60_000,
-      ).catch(() => "nothing new begins: what is left waits for its end");
-      executor.kill("SIGKILL");
-      await exited;
-      await letTimePass();
-    }
-    const ended = await Promise.all(Object.values(runs).map((id) => readRun(db, id)));
-    expect(new Set(ended.map((run) => run?.status))).toEqual(new Set(["succeeded", "stalled"]));
-    for (const [seed, run] of ended.entries()) {
-      const file = effectsFile(folder, `many-${seed}`);
-      const pressed = existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
-      expect(new Set(pressed).size, `run ${seed} pressed ${pressed}`).toBe(pressed.length);
-      if (run?.status === "succeeded") expect(pressed).toHaveLength(PRESSES);
-      const steps = await readSteps(db, run!.seq);
-      const unknown = steps.filter(({ status }) => status === "indeterminate");
-      expect(unknown, `run ${seed}`).toHaveLength(run?.status === "stalled" ? 1 : 0);
-    }
-    console.info(
-      `${SEEDS} runs, ${kills} kills, ${ended.filter((it) => it?.status === "stalled").length} stalled`,
-    );
-  },
-);
+test("an executor that is killed at any moment, again and again, presses nothing twice", {
+  timeout: 300_000,
+}, async () => {
+  const { db } = lent;
+  const registry = crashRunbooks(folder, false);
+  const runs: Record<string, string> = {};
+  for (let seed = 0; seed < SEEDS; seed++)
+    runs[seed] = await queueRun(db, registry, "many-presses", { params: { note: `${seed}` } });
+  const open = async () =>
+    (
+      await db.query<{ id: string }>(
+        "SELECT id FROM control.run WHERE runbook = 'many-presses' AND status IN ('queued', 'running')",
+      )
+    ).rows.map(({ id }) => id);
+  const countSteps = async () =>
+    (await db.query("SELECT FROM control.run_step WHERE phase = 'act'")).rowCount;
+  let kills = 0;
+  for (; kills < KILLS_MAX && (await open()).length > 0; kills++) {
+    const left = Object.fromEntries((await open()).map((id) => [id, id]));
+    const before = await countSteps();
+    const { executor, exited } = startExecutor({ ...place, runs: left });
+    let hasEnded = false;
+    void exited.then(() => {
+      hasEnded = true;
+    });
+    // A little further each time: between any two writes of somebody.
+    const further = 1 + ((kills * 7) % (SEEDS * 2));
+    await until(
+      async () => hasEnded || (await countSteps()) >= before + further,
+      "it has gone on",
+      60_000,
+    ).catch(() => "nothing new begins: what is left waits for its end");
+    executor.kill("SIGKILL");
+    await exited;
+    await letTimePass();
+  }
+  const ended = await Promise.all(Object.values(runs).map((id) => readRun(db, id)));
+  expect(new Set(ended.map((run) => run?.status))).toEqual(new Set(["succeeded", "stalled"]));
+  for (const [seed, run] of ended.entries()) {
+    const file = effectsFile(folder, `many-${seed}`);
+    const pressed = existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
+    expect(new Set(pressed).size, `run ${seed} pressed ${pressed}`).toBe(pressed.length);
+    if (run?.status === "succeeded") expect(pressed).toHaveLength(PRESSES);
+    const steps = await readSteps(db, run!.seq);
+    const unknown = steps.filter(({ status }) => status === "indeterminate");
+    expect(unknown, `run ${seed}`).toHaveLength(run?.status === "stalled" ? 1 : 0);
+  }
+  console.info(
+    `${SEEDS} runs, ${kills} kills, ${ended.filter((it) => it?.status === "stalled").length} stalled`,
+  );
+});

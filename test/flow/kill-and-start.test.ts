@@ -56,7 +56,7 @@ describe("a second service", () => {
         db,
         "SELECT pid FROM workers WHERE status = 'alive'",
       );
-      return alive.length === 3 && alive;
+      return alive.length === 4 && alive;
     }, "the workers of the first are known to be gone");
     // The embedded server goes with the last who uses it: what it knew is in the log by then.
     service().kill("SIGINT");
@@ -66,7 +66,7 @@ describe("a second service", () => {
     expect(workers.filter(({ pid }) => isAlive(pid))).toEqual([]);
     expect(service().said.filter((line) => line.startsWith("draining"))).toHaveLength(1);
     const count = (event: string) => service().logged(event).length;
-    expect(count("worker.stopped")).toBe(3);
+    expect(count("worker.stopped")).toBe(4);
     expect(count("job.failed") + count("healdec.acted") + count("job.lost")).toBe(0);
   });
 });

@@ -50,7 +50,7 @@ test.each<[string, string[], object]>([
     { params: { job: "job-7", reason: "see build=41" }, dryRun: false },
   ],
 ])("words are read: %s", (_what, words, value) => {
-  expect(readArguments(runbook, words)).toEqual({ ok: true, value });
+  expect(readArguments(runbook, words)).toMatchObject({ ok: true, value });
 });
 
 test.each<[string, string[], RegExp]>([

@@ -169,7 +169,8 @@ function vary(base: RawSet, chosen: Parts): RawSet {
   ]);
   const people = chosen.people.map(({ at, name, role, teams }) => [
     `chance-${at}`,
-    defined({ name, role, github: `chance-${at}`, teams }),
+    // Two people have two names.
+    defined({ name: `${name}${at}`, role, github: `chance-${at}`, teams }),
   ]);
   const automation = Object.entries(base.automation).map(([name, entry]) => [
     name,
