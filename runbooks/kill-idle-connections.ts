@@ -1,15 +1,19 @@
 /** Ends sessions of ours that do nothing, a few at a time (RB-22, HB-op-34, X-35). */
 import { MINUTE_MS, parseDuration } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
-import { DurationText, defineRunbook, type ReadContext, Type } from "../src/runbook/define.js";
+import {
+  DurationText,
+  defineRunbook,
+  isIdleSession,
+  type ReadContext,
+  Type,
+} from "../src/runbook/define.js";
 
 type Session = Awaited<ReturnType<ReadContext<object>["database"]["sessions"]>>[number];
 
 /** So many at once, and then a pause: their programs open new ones when they need them. */
 const BATCH = 10;
 const BETWEEN_MS = 1_000;
-/** The database ends none of these, whatever is asked: who listens and beats for its process, runbooks, backups. */
-const NEEDED = /^algobrain-(listener|heartbeat|executor|run|worker-executor|backup|migrate)/;
 
 interface Named {
   readonly pid: number;
@@ -41,7 +45,7 @@ export default defineRunbook({
     "Use it when connections run out and many are idle. A session in a transaction is never touched here, nor one of another program: see relieve-db-pool for those that stand idle in a transaction.",
   plan: async ({ params, database }) => {
     const idleMs = parseDuration(params.idle) ?? 0;
-    const idle = (await database.sessions()).filter((it) => isIdle(it, idleMs));
+    const idle = (await database.sessions()).filter((it) => isIdleSession(it, idleMs));
     if (idle.length === 0)
       throw fault.refused("NO_IDLE_SESSIONS", `no session of ours is idle for over ${params.idle}`);
     const { used } = await database.connections();
@@ -61,7 +65,7 @@ export default defineRunbook({
         const idleMs = parseDuration(params.idle) ?? 0;
         const ended: Named[] = [];
         for (let left: number = params.limit; left > 0; left -= BATCH) {
-          const idle = (await database.sessions()).filter((it) => isIdle(it, idleMs));
+          const idle = (await database.sessions()).filter((it) => isIdleSession(it, idleMs));
           if (idle.length === 0) break;
           for (const session of idle.slice(0, Math.min(BATCH, left))) {
             // One that was used between the look and the end is another to the database, and is left.
@@ -96,11 +100,6 @@ export default defineRunbook({
   },
   next: () => "/algobrain diagnose-db-connections",
 });
-
-function isIdle({ ours, state, stateMs, transactionMs, application }: Session, idleMs: number) {
-  const isFree = state === "idle" && transactionMs === null && (stateMs ?? 0) > idleMs;
-  return ours && isFree && !NEEDED.test(application);
-}
 
 function named({ pid, startedAt }: Session): Named {
   return { pid, startedAt: startedAt.toISOString() };

@@ -3,7 +3,7 @@ import { MINUTE_MS } from "../src/base/duration.js";
 import { errorMessage, fault } from "../src/base/fault.js";
 import { isJsonObject, type Json, type JsonObject } from "../src/base/json.js";
 import { type Changed, differences, mergePatch } from "../src/base/merge-patch.js";
-import { defineRunbook, JobId, jobSeq, Type } from "../src/runbook/define.js";
+import { CANCEL_UNLESS_BEGUN, defineRunbook, JobId, jobSeq, Type } from "../src/runbook/define.js";
 
 const VALUE_SHOWN = 80;
 
@@ -109,17 +109,7 @@ export default defineRunbook({
         await runtime.retryJob({ seq, reason: params.reason, force: false });
         return `job-${seq} is pending`;
       },
-      undo: {
-        name: "cancel it unless it has begun",
-        repeat: "safe",
-        run: async ({ params, runtime, runId }) => {
-          const job = await runtime.job(jobSeq(params.job));
-          if (job?.status !== "pending" || job.attempts > 0)
-            return `left as it is: job-${jobSeq(params.job)} is ${job?.status ?? "gone"}`;
-          await runtime.cancelJob({ seq: job.seq, reason: `taken back by ${runId}` });
-          return `${job.id} is cancelled`;
-        },
-      },
+      undo: CANCEL_UNLESS_BEGUN,
     },
   ],
   verify: {

@@ -1,6 +1,12 @@
 /** Gives connections back when they run out: evidence, idle transactions, idle sessions, less work (RB-20, X-12, X-58). */
 import { MINUTE_MS, parseDuration } from "../src/base/duration.js";
-import { DurationText, defineRunbook, type ReadContext, Type } from "../src/runbook/define.js";
+import {
+  DurationText,
+  defineRunbook,
+  isIdleSession,
+  type ReadContext,
+  Type,
+} from "../src/runbook/define.js";
 
 type Params = { idle: string; lower: boolean };
 type Session = Awaited<ReturnType<ReadContext<Params>["database"]["sessions"]>>[number];
@@ -10,8 +16,6 @@ const IDLE_IN_TRANSACTION_MS = MINUTE_MS;
 const LOW_PRIORITY_KINDS: readonly string[] = ["backfill", "export", "maintenance"];
 const PAUSE_MS = 15 * MINUTE_MS;
 const RATIO_GOOD = 0.8;
-/** The database ends none of these, whatever is asked: who listens and beats for its process, runbooks, backups. */
-const NEEDED = /^algobrain-(listener|heartbeat|executor|run|worker-executor|backup|migrate)/;
 
 export default defineRunbook({
   name: "relieve-db-pool",
@@ -44,7 +48,7 @@ export default defineRunbook({
       runtime.pauses(),
     ]);
     const stuck = sessions.filter(isStuck);
-    const idle = sessions.filter((it) => isIdle(it, parseDuration(params.idle) ?? 0));
+    const idle = sessions.filter((it) => isIdleSession(it, parseDuration(params.idle) ?? 0));
     const isPaused = (kind: string) => pauses.some((it) => it.kind === kind || it.kind === "all");
     const pause = params.lower ? LOW_PRIORITY_KINDS.filter((kind) => !isPaused(kind)) : [];
     return {
@@ -70,7 +74,7 @@ export default defineRunbook({
       repeat: "safe",
       run: (context) => {
         const idleMs = parseDuration(context.params.idle) ?? 0;
-        return endAll(context, (it) => isIdle(it, idleMs));
+        return endAll(context, (it) => isIdleSession(it, idleMs));
       },
       undo: { never: "a session that was ended is opened again by its own program" },
     },
@@ -125,11 +129,6 @@ export default defineRunbook({
 
 function isStuck({ ours, state, transactionMs }: Session): boolean {
   return ours && state === "idle in transaction" && (transactionMs ?? 0) > IDLE_IN_TRANSACTION_MS;
-}
-
-function isIdle({ ours, state, stateMs, transactionMs, application }: Session, idleMs: number) {
-  const isFree = state === "idle" && transactionMs === null && (stateMs ?? 0) > idleMs;
-  return ours && isFree && !NEEDED.test(application);
 }
 
 interface Ending {

@@ -1,7 +1,14 @@
 /** Runs a job again, guarded and audited, and follows it to its end (RB-27, HB-op-17, X-01). */
 import { MINUTE_MS } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
-import { defineRunbook, JobId, jobSeq, mayRerun, Type } from "../src/runbook/define.js";
+import {
+  CANCEL_UNLESS_BEGUN,
+  defineRunbook,
+  JobId,
+  jobSeq,
+  mayRerun,
+  Type,
+} from "../src/runbook/define.js";
 
 export default defineRunbook({
   name: "rerun-job",
@@ -65,17 +72,7 @@ export default defineRunbook({
         await runtime.retryJob({ seq, reason: params.reason, force: params.force });
         return `job-${seq} is pending`;
       },
-      undo: {
-        name: "cancel it unless it has begun",
-        repeat: "safe",
-        run: async ({ params, runtime, runId }) => {
-          const job = await runtime.job(jobSeq(params.job));
-          if (job?.status !== "pending" || job.attempts > 0)
-            return `left as it is: job-${jobSeq(params.job)} is ${job?.status ?? "gone"}`;
-          await runtime.cancelJob({ seq: job.seq, reason: `taken back by ${runId}` });
-          return `${job.id} is cancelled`;
-        },
-      },
+      undo: CANCEL_UNLESS_BEGUN,
     },
   ],
   verify: {

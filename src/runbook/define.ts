@@ -11,6 +11,7 @@ import { PUBLIC_KINDS } from "../job/kinds.js";
 import { mayMove } from "../job/transition.js";
 import type { MessageTable } from "../message/message.js";
 import type { Danger } from "../policy/policy.js";
+import type { SessionView } from "./database-port.js";
 import type { Readers, ShellResult, Writers } from "./port.js";
 import { TOUCHES_NOTHING, type Touches } from "./power.js";
 
@@ -38,6 +39,16 @@ export function jobSeq(text: string): number {
 /** Whether a job in this status may be run again (X-01); a running one only with force. */
 export function mayRerun(status: JobStatus, force: boolean): boolean {
   return mayMove("requeue", status) || (force && mayMove("reset", status));
+}
+
+/** The database ends none of these, whatever is asked: who listens and beats for its process, runbooks, backups. */
+const NEEDED = /^algobrain-(listener|heartbeat|executor|run|worker-executor|backup|migrate)/;
+
+/** A session of ours that may be ended (X-35): for longer than `idleMs` it did nothing, and it is in no transaction. */
+export function isIdleSession(session: SessionView, idleMs: number): boolean {
+  const { ours, state, stateMs, transactionMs, application } = session;
+  const isFree = state === "idle" && transactionMs === null && (stateMs ?? 0) > idleMs;
+  return ours && isFree && !NEEDED.test(application);
 }
 
 /** What would happen, before anything does: this is what people read and, one day, approve. */
@@ -121,6 +132,19 @@ export interface Undo<P> {
   /** `done`: what the step gave as `value`. */
   run(context: ActContext<P> & { readonly done: Json | undefined }): Promise<Answer | string>;
 }
+
+/** Takes back that a job was set to pending: what has begun is left to its worker. */
+export const CANCEL_UNLESS_BEGUN: Undo<{ job: string }> = {
+  name: "cancel it unless it has begun",
+  repeat: "safe",
+  run: async ({ params, runtime, runId }) => {
+    const job = await runtime.job(jobSeq(params.job));
+    if (job?.status !== "pending" || job.attempts > 0)
+      return `left as it is: job-${jobSeq(params.job)} is ${job?.status ?? "gone"}`;
+    await runtime.cancelJob({ seq: job.seq, reason: `taken back by ${runId}` });
+    return `${job.id} is cancelled`;
+  },
+};
 
 export interface Step<D extends Danger, P> {
   /** Words that a sleepy person understands; unique in the runbook. */
