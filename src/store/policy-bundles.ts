@@ -44,6 +44,10 @@ const COLUMNS = `revision, digest, commit, schema_version AS "schemaVersion", so
   published_at AS "publishedAt", decided_at AS "decidedAt", released_by AS "releasedBy",
   release_reason AS "releaseReason", in_force AS "inForce"`;
 
+/** When what is in force came into force; before the first start, before all time. */
+export const SINCE_IN_FORCE = `coalesce(
+  (SELECT created_at FROM control.policy_revision ORDER BY revision DESC LIMIT 1), '-infinity')`;
+
 /** Who acts where no person does. */
 const RUNTIME = "orchestrator";
 
@@ -128,6 +132,19 @@ export async function listBundles(
     `SELECT ${COLUMNS} FROM control.policy_bundle
      WHERE $2::text[] IS NULL OR status = ANY ($2) ORDER BY revision DESC LIMIT $1`,
     [filter.limit, filter.statuses ?? null],
+  );
+  return rows;
+}
+
+/**
+ * Refused or rolled back since what is in force came into force, newest first. A roll-back comes into force in the
+ * moment in which the bundle fails, so the moment itself counts; the database compares, to the microsecond.
+ */
+export async function listFailedBundles(sql: Sql, limit: number): Promise<StoredBundle[]> {
+  const { rows } = await sql.query<StoredBundle>(
+    `SELECT ${COLUMNS} FROM control.policy_bundle
+     WHERE status IN ('refused', 'rolled-back') AND decided_at >= ${SINCE_IN_FORCE} ORDER BY revision DESC LIMIT $1`,
+    [limit],
   );
   return rows;
 }

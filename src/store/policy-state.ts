@@ -2,7 +2,12 @@
 import type { Refusal } from "../policy/envelope-types.js";
 import { appendAudit } from "./audit.js";
 import type { Sql } from "./database.js";
-import { listBundles, type StoredBundle } from "./policy-bundles.js";
+import {
+  listBundles,
+  listFailedBundles,
+  SINCE_IN_FORCE,
+  type StoredBundle,
+} from "./policy-bundles.js";
 import { listPolicyProcesses, type PolicyProcess } from "./policy-processes.js";
 
 /** What was found at a source and not believed. */
@@ -69,15 +74,14 @@ export async function recordRefusal(
 }
 
 export async function readPolicyState(sql: Sql): Promise<PolicyState> {
-  const inForce = await readInForce(sql);
   const open = await listBundles(sql, { limit: LIST_MAX, statuses: ["held", "waiting"] });
   return {
     published: (await listBundles(sql, { limit: 1 }))[0] ?? null,
-    inForce,
+    inForce: await readInForce(sql),
     held: open.filter(({ status }) => status === "held"),
     waiting: open.filter(({ status }) => status === "waiting"),
-    failed: await readFailed(sql, inForce?.since ?? null),
-    refused: await readRefusals(sql, inForce?.since ?? null),
+    failed: await listFailedBundles(sql, LIST_MAX),
+    refused: await readRefusals(sql),
     processes: await listPolicyProcesses(sql),
   };
 }
@@ -91,17 +95,11 @@ async function readInForce(sql: Sql): Promise<PolicyRevisionInForce | null> {
   return rows[0] ?? null;
 }
 
-/** A roll-back comes into force in the moment in which the bundle fails, so the moment itself counts. */
-async function readFailed(sql: Sql, since: Date | null): Promise<StoredBundle[]> {
-  const failed = await listBundles(sql, { limit: LIST_MAX, statuses: ["refused", "rolled-back"] });
-  return failed.filter(({ decidedAt }) => since === null || (decidedAt ?? since) >= since);
-}
-
-async function readRefusals(sql: Sql, since: Date | null): Promise<PolicyRefusal[]> {
+async function readRefusals(sql: Sql): Promise<PolicyRefusal[]> {
   const { rows } = await sql.query<PolicyRefusal>(
     `SELECT at, source, refusal, sentence, revision, digest FROM control.policy_refusal
-     WHERE $1::timestamptz IS NULL OR at >= $1 ORDER BY at DESC, id DESC LIMIT ${LIST_MAX}`,
-    [since],
+     WHERE at >= ${SINCE_IN_FORCE} ORDER BY at DESC, id DESC LIMIT $1`,
+    [LIST_MAX],
   );
   return rows;
 }

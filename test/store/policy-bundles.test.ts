@@ -224,6 +224,31 @@ describe("the state of the policy", () => {
       });
     }));
 
+  test("a bundle refused a microsecond before has failed before, not since", () =>
+    withDatabase(async (db) => {
+      await publish(db, 1);
+      await move(db, 1, "published", "refused");
+      await db.transaction((tx) =>
+        recordRefusal(tx, {
+          ...{ source: "s3://b/k", tag: "1", refusal: "signature-invalid", sentence: "changed" },
+          ...{ revision: 1, digest: null },
+        }),
+      );
+      await publishPolicy(db, { digest: "files", bundle: {}, source: "policies" });
+      const decided = async (micros: number) => {
+        const at = `(SELECT created_at FROM control.policy_revision) + interval '${micros} microseconds'`;
+        await db.query(`UPDATE control.policy_bundle SET decided_at = ${at}`);
+        await db.query(`UPDATE control.policy_refusal SET at = ${at}`);
+        const { failed, refused } = await readPolicyState(db);
+        return [failed.length, refused.length];
+      };
+      expect([await decided(-1), await decided(0), await decided(1)]).toEqual([
+        [0, 0],
+        [1, 1],
+        [1, 1],
+      ]);
+    }));
+
   test("tells published, in force, held, waiting and failed apart", () =>
     withDatabase(async (db) => {
       await publish(db, 1);
