@@ -1,6 +1,6 @@
 /** Slack's Web API: messages in, faults out. The only file that knows `@slack/web-api`. */
 import type { WebAPIPlatformError, WebClient } from "@slack/web-api";
-import type { Delivered, Delivery, Notifier } from "../alert/port.js";
+import type { Notifier } from "../alert/port.js";
 import { errorMessage, Fault, fault } from "../base/fault.js";
 import { toSlack } from "../message/slack-blocks.js";
 import type { Chat, ChatTarget } from "../runbook/port.js";
@@ -12,6 +12,7 @@ import {
   sendHttp,
 } from "./http.js";
 import { createPostFinder, POST_EVENT, type SlackCaller } from "./slack-find.js";
+import { createSlackNotifier } from "./slack-notify.js";
 
 export interface SlackOptions {
   /** Bot token, `xoxb-…`. */
@@ -57,10 +58,7 @@ export function createSlack(options: SlackOptions): Slack {
     },
     find: find.find,
   };
-  return {
-    chat,
-    notifier: { kind: "slack", deliver: (delivery, signal) => deliver(chat, delivery, signal) },
-  };
+  return { chat, notifier: createSlackNotifier(chat) };
 }
 
 const ELSEWHERE = new Set(["channel_not_found", "not_in_channel", "user_not_in_channel"]);
@@ -84,15 +82,6 @@ function textOf(value: unknown, otherwise: string): string {
 
 /** A link in a job's error text must not be fetched by Slack. */
 const QUIET_LINKS = { unfurl_links: false, unfurl_media: false } as const;
-
-async function deliver(chat: Chat, delivery: Delivery, signal: AbortSignal): Promise<Delivered> {
-  const { receiver } = delivery;
-  if (receiver.kind !== "slack") {
-    throw fault.data("SLACK_WRONG_RECEIVER", `receiver "${receiver.name}" is no Slack channel`);
-  }
-  const { channel, ts } = await chat.post(receiver.channel, delivery.message, signal);
-  return { reference: `${channel}/${ts}` };
-}
 
 async function call(
   options: SlackOptions,

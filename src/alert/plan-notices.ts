@@ -12,7 +12,7 @@ import {
 import type { Delivery } from "./port.js";
 import { type InstanceState, levelIndex, type Told } from "./state.js";
 
-export interface PlannedNotice extends Omit<Delivery, "receiver"> {
+export interface PlannedNotice extends Omit<Delivery, "receiver" | "noticeId" | "alerts"> {
   /** Name in routes.yaml. */
   readonly receiver: string;
   readonly reason: SpokenReason;

@@ -5,6 +5,7 @@ import { createAlertAutomation } from "../runtime/alert-automation.js";
 import { createOrchestrator } from "../runtime/orchestrator.js";
 import { probationTick } from "../runtime/probation.js";
 import { policySource } from "../runtime/sample/policy.js";
+import { createSpeak } from "../runtime/speak.js";
 import { adoptPolicyTick } from "../runtime/tick/adopt-policy.js";
 import { anchorAuditTick } from "../runtime/tick/anchor-audit.js";
 import { beatStep } from "../runtime/tick/beat.js";
@@ -59,6 +60,7 @@ export async function startControl(
       collectSamplesTick({ db, log, sources, everyMs: samplesEveryMs }),
       createEvaluateAlertsTick({
         ...foundation,
+        speak: createSpeak(),
         onTransitions: createAlertAutomation({ ...foundation, registry }),
       }),
       stallAbandonedRunsTick(foundation),

@@ -116,3 +116,36 @@ export interface KeptKey {
   /** Ed25519 (RFC 8032) over the bytes as they are. */
   sign(bytes: Buffer, signal: AbortSignal): Promise<Buffer>;
 }
+
+/** Where a backtest reads what was measured: another database, our API, a Prometheus server. */
+export interface HistorySource {
+  /** As people know it. */
+  readonly name: string;
+  /** Throws a Fault of the kind that the answer means. Series without any sample are left out. */
+  load(wanted: WantedHistory, signal: AbortSignal): Promise<readonly HistorySeries[]>;
+}
+
+export interface WantedHistory {
+  readonly metrics: readonly {
+    /** Dotted, as in metrics.yaml. */
+    readonly name: string;
+    /** What Prometheus calls it, and by what its values there must be multiplied to be in our unit. */
+    readonly prometheusName: string;
+    readonly factor: number;
+    readonly labels: readonly string[];
+  }[];
+  /** Excluded. */
+  readonly from: Date;
+  /** Included. */
+  readonly to: Date;
+  /** Milliseconds between two samples. */
+  readonly stepMs: number;
+}
+
+export interface HistorySeries {
+  readonly metric: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Milliseconds since the epoch, ascending. */
+  readonly times: Float64Array;
+  readonly values: Float64Array;
+}

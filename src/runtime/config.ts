@@ -76,6 +76,10 @@ export interface Config {
     readonly apiUrl: string | null;
     readonly eventsUrl: string | null;
   };
+  /** Null: no mail is sent. */
+  readonly mail: { readonly url: string; readonly from: string } | null;
+  /** Of the Datadog agent; used only with `DATADOG_API_KEY`. */
+  readonly dogstatsd: { readonly host: string; readonly port: number };
   readonly aws: { readonly endpointUrl: string | null };
   /** Stops every runbook while it is there; null: `STOP` in the home. */
   readonly stopFile: string | null;
@@ -134,6 +138,11 @@ export function readConfig(env: Env): ReadConfig {
     oidc: readOidc(reader),
     slack: readSlack(reader),
     pagerduty: readPagerDuty(reader),
+    mail: readMail(reader),
+    dogstatsd: {
+      host: reader.text("DD_AGENT_HOST") ?? "127.0.0.1",
+      port: reader.integer("DD_DOGSTATSD_PORT", { min: 1, max: 65_535 }) ?? 8_125,
+    },
     aws: { endpointUrl: readBaseUrl(reader, "AWS_ENDPOINT_URL") },
     stopFile: reader.text("ALGOBRAIN_STOP_FILE"),
     journalDir: reader.text("ALGOBRAIN_JOURNAL"),
@@ -234,6 +243,17 @@ function readPagerDuty(reader: EnvReader): Config["pagerduty"] {
   };
 }
 
+/** One without the other could send nothing (X-37). */
+function readMail(reader: EnvReader): Config["mail"] {
+  const url = reader.url("SMTP_URL", ["smtp:", "smtps:"]);
+  const from = reader.text("SMTP_FROM");
+  if (url !== null && from !== null) return { url: url.href, from };
+  if (url === null && from === null) return null;
+  const [has, lacks] = url === null ? ["SMTP_FROM", "SMTP_URL"] : ["SMTP_URL", "SMTP_FROM"];
+  reader.problem(["SMTP_URL", "SMTP_FROM"], `${has} is set and ${lacks} is not: set both, or none`);
+  return null;
+}
+
 /** Without a slash at its end, so that paths may be appended. */
 function readBaseUrl(reader: EnvReader, name: string): string | null {
   return reader.url(name, HTTP_URL)?.href.replace(/\/+$/, "") ?? null;
@@ -260,7 +280,8 @@ export function concurrencyName(kind: string): string {
 }
 
 function secretsOf(config: Config): string[] {
-  const urls = [config.database.url, config.database.replicaUrl, config.redis?.url ?? null];
+  const { database, redis, mail } = config;
+  const urls = [database.url, database.replicaUrl, redis?.url ?? null, mail?.url ?? null];
   return [
     ...urls.map((url) => (url === null ? "" : decodeURIComponent(new URL(url).password))),
     config.redis?.password,

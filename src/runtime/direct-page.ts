@@ -169,7 +169,8 @@ class DirectPager {
     const notifier = notifiers.get(receiver.kind);
     if (!notifier) return null;
     const details = { rule: RULE, host: hostname() };
-    const delivery = { receiver, action, severity: "sev1", message, details } as const;
+    const unkept = { noticeId: null, alerts: 1 };
+    const delivery = { receiver, action, severity: "sev1", message, details, ...unkept } as const;
     try {
       const { reference } = await notifier.deliver({ ...delivery, ...this.#names() }, signal);
       log.warn("page.sent", { receiver: receiver.name, action });

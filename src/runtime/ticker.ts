@@ -6,6 +6,8 @@ import type { Emit } from "./events.js";
 export interface Tick {
   readonly name: string;
   readonly everyMs: number;
+  /** Runs at multiples of `everyMs` since the epoch: what several processes measure then stands on one grid. */
+  readonly aligned?: boolean | undefined;
   /** The signal aborts on shutdown and when leadership is lost. */
   run(now: Date, signal: AbortSignal): Promise<void>;
 }
@@ -28,10 +30,15 @@ async function repeat(tick: Tick, deps: TickerDeps, signal: AbortSignal): Promis
   while (!signal.aborted) {
     const startedMs = deps.clock.now().getTime();
     await runOnce(tick, deps, signal);
-    // From start to start, so that a tick's own time does not stretch its interval.
-    const tookMs = deps.clock.now().getTime() - startedMs;
-    await deps.clock.sleep(Math.max(tick.everyMs - tookMs, 0), signal);
+    await deps.clock.sleep(untilNext(tick, startedMs, deps.clock.now().getTime()), signal);
   }
+}
+
+/** From start to start, so that a tick's own time does not stretch its interval. Milliseconds. */
+function untilNext({ everyMs, aligned = false }: Tick, startedMs: number, nowMs: number): number {
+  // A moment that passed meanwhile is not caught up with.
+  if (aligned) return everyMs - (nowMs % everyMs);
+  return Math.max(everyMs - (nowMs - startedMs), 0);
 }
 
 /** True when it succeeded. A failed tick is told and tried again at its next time. */

@@ -8,7 +8,7 @@ import type { Sql } from "./database.js";
 import { enqueueJob } from "./jobs.js";
 
 /** What a receiver will be given, and why. */
-export interface NewNotice extends Omit<Delivery, "receiver"> {
+export interface NewNotice extends Omit<Delivery, "receiver" | "noticeId" | "alerts"> {
   /** Name in routes.yaml: what stands behind it is looked up when it is sent. */
   readonly receiver: string;
   /** Why we speak, by name. */

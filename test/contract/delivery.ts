@@ -8,12 +8,21 @@ export const SLACK_RECEIVER: Receiver = {
   kind: "slack",
   channel: "#ops",
   perMinuteMax: 20,
+  triesMax: null,
+  sendResolved: true,
 };
-export const PAGER: Receiver = { name: "pagerduty", kind: "pagerduty", perMinuteMax: 20 };
+export const PAGER: Receiver = {
+  name: "pagerduty",
+  kind: "pagerduty",
+  perMinuteMax: 20,
+  triesMax: null,
+  sendResolved: true,
+};
 
 export function makeDelivery(overrides: Partial<Delivery> = {}): Delivery {
   return {
     receiver: PAGER,
+    ...{ noticeId: 7, alerts: 1 },
     dedupKey: "algobrain/queue-depth-high/all",
     action: "trigger",
     severity: "sev2",

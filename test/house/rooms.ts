@@ -55,6 +55,16 @@ interface Owned {
 /** One owner each, so that leaving a library stays the edit of one file or room. */
 const OWNERS: readonly Owned[] = [
   { library: /^pg(-|\/|$)/, owner: /^src\/store\//, instead: "call a function of src/store" },
+  {
+    library: /^nodemailer$/,
+    owner: /^src\/adapter\/email\.ts$/,
+    instead: "take the Notifier port",
+  },
+  {
+    library: /^(node:)?dgram$/,
+    owner: /^src\/adapter\/(stand-in\/)?(dogstatsd|statsd)\.ts$/,
+    instead: "take the MetricsSink port",
+  },
   { library: /^zx(\/|$)/, owner: /^src\/adapter\/shell\.ts$/, instead: "take the Shell port" },
   {
     library: /^@slack\//,

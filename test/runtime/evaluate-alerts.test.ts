@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { Transition } from "../../src/alert/state.js";
 import { silentLogger } from "../../src/base/log.js";
 import type { AlertRule, PolicySet } from "../../src/policy/policy.js";
+import { createSpeak } from "../../src/runtime/speak.js";
 import {
   createEvaluateAlertsTick,
   EVALUATOR_LEASE,
@@ -42,7 +43,8 @@ beforeEach(() => {
 });
 
 function tickOf(db: Database, overrides: Partial<EvaluateAlertsDeps> = {}) {
-  const deps = { db, policy: () => policy, log: silentLogger, holder: "a", ...overrides };
+  const base = { db, policy: () => policy, log: silentLogger, holder: "a", speak: createSpeak() };
+  const deps = { ...base, ...overrides };
   return createEvaluateAlertsTick(deps);
 }
 

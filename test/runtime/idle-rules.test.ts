@@ -13,6 +13,7 @@ import { policySource } from "../../src/runtime/sample/policy.js";
 import { schedulesSource } from "../../src/runtime/sample/schedules.js";
 import { tableHealthSource } from "../../src/runtime/sample/table-health.js";
 import { tallySource } from "../../src/runtime/sample/tally.js";
+import { createSpeak } from "../../src/runtime/speak.js";
 import { beatStep } from "../../src/runtime/tick/beat.js";
 import { collectSamplesTick } from "../../src/runtime/tick/collect-samples.js";
 import { createEvaluateAlertsTick } from "../../src/runtime/tick/evaluate-alerts.js";
@@ -73,7 +74,8 @@ async function watch(db: Database, isPolicyRefused = false): Promise<string[]> {
   const { signal } = new AbortController();
   const sources = sourcesOf(db, isPolicyRefused);
   const collect = collectSamplesTick({ db, log: silentLogger, sources });
-  const deps = { db, policy: () => policy, log: silentLogger, holder: "test" };
+  const speak = createSpeak();
+  const deps = { db, policy: () => policy, log: silentLogger, holder: "test", speak };
   const evaluate = createEvaluateAlertsTick(deps);
   const beat = beatStep(db);
   for (let tick = 0; tick < TICKS; tick++) {

@@ -53,6 +53,7 @@ function testDelivery(
 ): Delivery {
   return {
     receiver,
+    ...{ noticeId: null, alerts: 1 },
     dedupKey: `${system}/test/${jobId}`,
     action: "trigger",
     severity: payload.severity ?? "sev4",

@@ -95,6 +95,7 @@ const HINTS: Readonly<Record<Receiver["kind"], string>> = {
   slack: "set SLACK_BOT_TOKEN",
   pagerduty: "set PAGERDUTY_ROUTING_KEY",
   webhook: "this process has no webhook notifier",
+  email: "set SMTP_URL and SMTP_FROM",
 };
 
 /** Throws a waiting Fault until it is this notice's turn. */
@@ -173,8 +174,9 @@ async function afterFailure(
 }
 
 function toDelivery(notice: Notice, receiver: Receiver): Delivery {
-  const { dedupKey, action, severity, source, message, details } = notice;
-  return { receiver, dedupKey, action, severity, source, message, details };
+  const { id: noticeId, dedupKey, action, severity, source, message, details } = notice;
+  const said = { dedupKey, action, severity, source, message, details };
+  return { receiver, noticeId, alerts: 1, ...said };
 }
 
 function fieldsOf(notice: Notice) {

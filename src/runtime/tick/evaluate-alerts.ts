@@ -2,9 +2,8 @@
  * Judges the rules that are due: samples and former states in, new states, events and notices out, in one
  * transaction. Any process may run it; a lease of its own lets one at a time (design 8.7).
  */
-import { stepRule } from "../../alert/evaluate.js";
-import { type PlannedNotice, planNotices } from "../../alert/plan-notices.js";
-import { endRemovedRule } from "../../alert/removed-rule.js";
+import { type Step, stepRule } from "../../alert/evaluate.js";
+import { endRemovedRule, type RemovedRule } from "../../alert/removed-rule.js";
 import type { Series } from "../../alert/series.js";
 import { readSignal, sampleNeeds } from "../../alert/signal.js";
 import type { RuleState, Transition } from "../../alert/state.js";
@@ -13,9 +12,8 @@ import type { AlertRule, PolicySet } from "../../policy/policy.js";
 import { appendAlertEvents, loadAlertStates, saveAlertStates } from "../../store/alerts.js";
 import type { Database, Sql } from "../../store/database.js";
 import { keepLease, takeLease } from "../../store/lease.js";
-import { enqueueNotice, isNoticeTold } from "../../store/notices.js";
 import { readLatest, readWindows } from "../../store/samples.js";
-import { ONCE_PER_MS } from "../notify.js";
+import type { Speak, Spoken } from "../speak.js";
 import type { Tick } from "../ticker.js";
 
 export interface EvaluateAlertsDeps {
@@ -24,6 +22,7 @@ export interface EvaluateAlertsDeps {
   readonly log: Logger;
   /** This process, e.g. `host:pid:random`. */
   readonly holder: string;
+  readonly speak: Speak;
   /** For automation on alerts: in the transaction that records the transitions, so neither is without the other. */
   readonly onTransitions?: (
     tx: Sql,
@@ -91,8 +90,8 @@ function leaseMs(rules: readonly AlertRule[]): number {
 }
 
 interface Judged {
-  readonly transitions: Transition[];
-  readonly notices: PlannedNotice[];
+  readonly transitions: readonly Transition[];
+  readonly notices: Spoken["notices"];
 }
 
 async function judge(
@@ -104,32 +103,31 @@ async function judge(
   const former = await loadAlertStates(tx);
   const due = policy.alerts.filter((rule) => lastTick(former.get(rule.name)) < tickOf(rule, now));
   const samples = await readSamples(tx, due, now);
-  const states = new Map<string, RuleState>();
-  const done: Judged = { transitions: [], notices: [] };
-  for (const [name, state] of former) {
-    if (policy.alerts.some((rule) => rule.name === name)) continue;
-    const ended = endRemovedRule({ name, state, system: policy.system, now });
-    done.transitions.push(...ended.transitions);
-    done.notices.push(...ended.notices);
-    states.set(name, {});
-  }
+  const removed = removedRules(former, policy, now);
+  const transitions = removed.flatMap((one) => endRemovedRule(one).transitions);
+  const judged = new Map<string, RuleState>();
   for (const rule of due) {
-    const state = former.get(rule.name) ?? {};
-    states.set(rule.name, judgeRule({ rule, state, samples, policy, now }, done));
+    const step = judgeRule(rule, former.get(rule.name) ?? {}, samples, { policy, now });
+    transitions.push(...step.transitions);
+    judged.set(rule.name, step.state);
   }
-  await saveAlertStates(tx, states, now);
-  await appendAlertEvents(tx, done.transitions);
-  for (const notice of done.notices) await tellOnce(tx, notice, now);
-  if (done.transitions.length > 0) await deps.onTransitions?.(tx, done.transitions, now);
-  return done;
+  const spoken = await deps.speak(tx, { policy, states: judged, transitions, removed, now });
+  const gone = removed.map(({ name }): [string, RuleState] => [name, {}]);
+  await saveAlertStates(tx, new Map([...spoken.states, ...gone]), now);
+  await appendAlertEvents(tx, transitions);
+  if (transitions.length > 0) await deps.onTransitions?.(tx, transitions, now);
+  return { transitions, notices: spoken.notices };
 }
 
-/** Safe mode and what the watchdog sees are said at once, under the key of their rule: then the rule need not. */
-async function tellOnce(tx: Sql, notice: PlannedNotice, now: Date): Promise<void> {
-  const since = new Date(now.getTime() - ONCE_PER_MS);
-  const isFirstOrLast = notice.reason === "first-notification" || notice.reason === "resolved";
-  if (isFirstOrLast && (await isNoticeTold(tx, notice, since))) return;
-  await enqueueNotice(tx, notice);
+function removedRules(
+  former: ReadonlyMap<string, RuleState>,
+  { alerts, system }: PolicySet,
+  now: Date,
+): RemovedRule[] {
+  const inForce = new Set(alerts.map(({ name }) => name));
+  return [...former]
+    .filter(([name]) => !inForce.has(name))
+    .map(([name, state]) => ({ name, state, system, now }));
 }
 
 /** Milliseconds; -1 when the rule has no state yet. */
@@ -161,28 +159,16 @@ async function readSamples(tx: Sql, rules: readonly AlertRule[], now: Date): Pro
 }
 
 function judgeRule(
-  input: {
-    readonly rule: AlertRule;
-    readonly state: RuleState;
-    readonly samples: Samples;
-    readonly policy: PolicySet;
-    readonly now: Date;
-  },
-  done: Judged,
-): RuleState {
-  const { rule, samples, policy } = input;
-  const tick = tickOf(rule, input.now);
-  const now = new Date(tick);
+  rule: AlertRule,
+  state: RuleState,
+  samples: Samples,
+  { policy, now }: { readonly policy: PolicySet; readonly now: Date },
+): Step {
+  const tick = tickOf(rule, now);
+  const at = new Date(tick);
   const series = rule.signal.form === "age" ? (samples.latest.get(tick) ?? []) : samples.windows;
-  const readings = readSignal({ rule, series, metrics: policy.metrics, now });
-  const step = stepRule({ rule, state: input.state, readings, now });
-  done.transitions.push(...step.transitions);
-  const told = Object.entries(step.state).map(([instance, state]) => {
-    const plan = planNotices({ rule, instance, state, policy, now });
-    done.notices.push(...plan.notices);
-    return [instance, plan.state] as const;
-  });
-  return Object.fromEntries(told);
+  const readings = readSignal({ rule, series, metrics: policy.metrics, now: at });
+  return stepRule({ rule, state, readings, now: at });
 }
 
 function tell(log: Logger, done: Judged): void {
