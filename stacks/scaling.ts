@@ -6,7 +6,8 @@ import {
 } from "#aws/appautoscaling-policy";
 import { AppautoscalingTarget } from "#aws/appautoscaling-target";
 import type { TerraformStack } from "#cdk";
-import type { PolicySet, ScalingTarget } from "../src/policy/policy.js";
+import type { PolicySet } from "../src/policy/policy.js";
+import type { ScalingTarget } from "../src/policy/services.js";
 import type { ServiceName } from "./names.js";
 
 export interface ScalingOptions {

@@ -3,9 +3,9 @@ import { formatDuration } from "../base/duration.js";
 import type { JsonObject } from "../base/json.js";
 import type { Message, MessageField, MessageTone } from "../message/message.js";
 import type { AlertLevel, AlertRule, PolicySet, Severity, Unit } from "../policy/policy.js";
+import { selectorsOf } from "../policy/selectors.js";
 import { WHOLE } from "./instance.js";
 import type { DecidedReason } from "./notice.js";
-import { selectorsOf } from "./signal.js";
 import type { InstanceState } from "./state.js";
 
 /** The part of the policies that a message speaks of. */
@@ -97,6 +97,7 @@ function unitOf({ rule, policy }: AlertNews): Unit {
   const { signal } = rule;
   if (signal.form === "ratio" || signal.form === "div") return "ratio";
   if (signal.form === "age") return "s";
+  if (signal.form === "burn") return "count";
   if (signal.form === "agg" && signal.fn === "count") return "count";
   return policy.metrics[selectorsOf(signal)[0]!.metric]?.unit ?? "count";
 }

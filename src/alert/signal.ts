@@ -5,6 +5,7 @@
 import { unreachable } from "../base/assert.js";
 import { MINUTE_MS } from "../base/duration.js";
 import type { Aggregate, AlertRule, Metric, Selector, Signal } from "../policy/policy.js";
+import { selectorsOf } from "../policy/selectors.js";
 import { instanceKey, instanceLabels, type Labels } from "./instance.js";
 import {
   aggregate,
@@ -49,17 +50,6 @@ function lookbackMs(rule: AlertRule): number {
   return Math.max(BRIDGED_TICKS * rule.everyMs, LOOKBACK_MIN_MS);
 }
 
-export function selectorsOf(signal: Signal): Selector[] {
-  switch (signal.form) {
-    case "ratio":
-      return [signal.num, signal.all];
-    case "div":
-      return [signal.num, signal.den];
-    default:
-      return [signal.of];
-  }
-}
-
 /** What must be read from the store before `readSignal` can judge the rule. */
 export function sampleNeeds(rule: AlertRule): SampleNeed[] {
   return selectorsOf(rule.signal).map(({ metric }) => ({ metric, spanMs: spanOf(rule) }));
@@ -68,7 +58,12 @@ export function sampleNeeds(rule: AlertRule): SampleNeed[] {
 function spanOf(rule: AlertRule): number | null {
   const { signal } = rule;
   if (signal.form === "age") return null;
-  return ("overMs" in signal ? signal.overMs : 0) + lookbackMs(rule);
+  return windowMs(signal) + lookbackMs(rule);
+}
+
+function windowMs(signal: Signal): number {
+  if (signal.form === "burn") return signal.longMs;
+  return "overMs" in signal ? signal.overMs : 0;
 }
 
 /** One reading for each instance that has series; a rule without `by` always has exactly one. */
@@ -114,7 +109,7 @@ function numberFor(input: SignalInput, first: Series[], second: Series[]): numbe
     case "increase":
       return growth(rule, first, { from: t - signal.overMs, to: t }, signal.form);
     case "ratio":
-      return share(input, signal, first, second);
+      return share(input, signal, signal.num, first, second);
     case "div": {
       const den = overWindow(input, signal, signal.den, second);
       const num = overWindow(input, signal, signal.num, first);
@@ -122,6 +117,8 @@ function numberFor(input: SignalInput, first: Series[], second: Series[]): numbe
     }
     case "age":
       return age(input, signal.of, first);
+    case "burn":
+      return burnRate(input, signal, first, second);
     default:
       return unreachable(signal);
   }
@@ -178,17 +175,31 @@ function growth(
   return aggregate(rule.combine, values);
 }
 
+/** The smaller of both windows, in multiples of the budget 1 − slo. Only the long one must hold `minAll`. */
+function burnRate(
+  input: SignalInput,
+  signal: Extract<Signal, { form: "burn" }>,
+  failed: readonly Series[],
+  total: readonly Series[],
+): number | null {
+  const { bad, all, slo, longMs, shortMs, minAll } = signal;
+  const long = share(input, { all, overMs: longMs, minAll }, bad, failed, total);
+  const short = share(input, { all, overMs: shortMs, minAll: 1 }, bad, failed, total);
+  return long === null || short === null ? null : Math.min(long, short) / (1 - slo);
+}
+
 /** 0/0 is no data, not 0 and not 100 %; too few to judge is no data as well (X-51). */
 function share(
   input: SignalInput,
-  signal: Extract<Signal, { form: "ratio" }>,
+  signal: { readonly all: Selector; readonly overMs: number; readonly minAll: number },
+  part: Selector,
   num: readonly Series[],
   all: readonly Series[],
 ): number | null {
   const denominator = volume(input, signal, signal.all, all);
   if (denominator === null || denominator <= 0 || denominator < signal.minAll) return null;
   // A class that never occurred has no series yet: none of them, out of many.
-  return (volume(input, signal, signal.num, num) ?? 0) / denominator;
+  return (volume(input, signal, part, num) ?? 0) / denominator;
 }
 
 /** How many happened in the window, over all series: growth of counters, sum of counts. */

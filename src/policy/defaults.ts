@@ -1,7 +1,14 @@
-/** What holds where routes.yaml, cache.yaml, adoption.yaml, automation.yaml and healing.yaml say nothing. */
-import { HOUR_MS, MINUTE_MS } from "../base/duration.js";
+/** What holds where routes.yaml, cache.yaml, adoption.yaml, monitoring.yaml, automation.yaml and healing.yaml say nothing. */
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../base/duration.js";
 import type { AutomationGuard, AutomationLimits } from "./automation.js";
-import type { AdoptionLimits, CacheLifetimes, Response, Severity } from "./policy.js";
+import type {
+  AdoptionLimits,
+  CacheLifetimes,
+  Monitoring,
+  Receiver,
+  Response,
+  Severity,
+} from "./policy.js";
 
 /** */
 export const RESPONSE_DEFAULTS: Readonly<Record<Severity, Response>> = {
@@ -44,5 +51,28 @@ export const AUTOMATION_DEFAULTS: AutomationLimits = {
     toApprove: { drills: 2, verified: 3 },
     toAuto: { drills: 3, verified: 10, days: 3 },
     demoteAfter: 1,
+  },
+};
+
+/** AM-cfg-05: a webhook is tried three times and spoken to every five seconds; all others for a day. */
+export const RECEIVER_DEFAULTS: Readonly<
+  Record<Receiver["kind"], Pick<Receiver, "perMinuteMax" | "triesMax">>
+> = {
+  slack: { perMinuteMax: 20, triesMax: null },
+  pagerduty: { perMinuteMax: 20, triesMax: null },
+  webhook: { perMinuteMax: 12, triesMax: 3 },
+  email: { perMinuteMax: 20, triesMax: null },
+};
+
+export const MONITORING_DEFAULTS: Monitoring = {
+  samples: { seriesMax: 2000, perMetricMax: 500 },
+  storm: { perMinute: 50, namedMax: 10 },
+  silences: { longestMs: 30 * DAY_MS, longestPagesMs: 4 * HOUR_MS },
+  incidents: { openFor: ["sev1"], postMortemWithinMs: 48 * HOUR_MS, postMortemFor: ["sev1"] },
+  outlets: {
+    prometheus: { enabled: true },
+    datadog: { enabled: true, pagerduty: "@pagerduty-critical", slack: "@slack-ops" },
+    cloudwatch: { enabled: true },
+    grafana: { enabled: true },
   },
 };

@@ -6,19 +6,29 @@ import {
   AUTOMATION_DEFAULTS,
   CACHE_DEFAULTS,
   GUARD_DEFAULTS,
+  MONITORING_DEFAULTS,
+  RECEIVER_DEFAULTS,
   RESPONSE_DEFAULTS,
 } from "./defaults.js";
 import {
   type Access,
+  type AlertRule,
   type Automation,
   type EscalationStep,
   type PolicySet,
   RETENTION_DEFAULTS,
+  type Receiver,
 } from "./policy.js";
 import { resolveBreakers } from "./resolve-breakers.js";
 import { afterByPlace } from "./resolve-routes.js";
 
-const LATER_SECTIONS = { flags: {}, cache: CACHE_DEFAULTS, adoption: ADOPTION_DEFAULTS };
+const LATER_SECTIONS = {
+  flags: {},
+  cache: CACHE_DEFAULTS,
+  adoption: ADOPTION_DEFAULTS,
+  monitoring: MONITORING_DEFAULTS,
+  silences: [],
+};
 
 /**
  * Every section and key that `PolicySet` promises. A set of this version comes back with the same values.
@@ -29,20 +39,42 @@ export function completeSet(stored: PolicySet): PolicySet {
   return {
     ...LATER_SECTIONS,
     ...stored,
+    alerts: stored.alerts.map(completeRule),
     healing: {
       ...healing,
       automation: healing.automation ?? AUTOMATION_DEFAULTS,
-      breakers: healing.breakers ?? resolveBreakers(),
+      breakers: { ...resolveBreakers(), ...healing.breakers },
     },
     retention: { ...RETENTION_DEFAULTS, ...retention },
     routes: {
       ...routes,
+      receivers: Object.fromEntries(
+        Object.entries(routes.receivers).map(([name, receiver]) => [
+          name,
+          completeReceiver(receiver),
+        ]),
+      ),
       severities: routes.severities ?? RESPONSE_DEFAULTS,
       escalation: routes.escalation.map(completeStep),
     },
     access: completeAccess(access),
     automation: stored.automation.map(completeAutomation),
   };
+}
+
+/** Each instance was told by itself, and nothing was held back. */
+function completeRule(rule: AlertRule): AlertRule {
+  return {
+    ...rule,
+    levels: rule.levels.map((level) => ({ ...level, mOf: level.mOf ?? null })),
+    groupBy: rule.groupBy ?? null,
+    inhibitedBy: rule.inhibitedBy ?? [],
+  };
+}
+
+function completeReceiver(receiver: Receiver): Receiver {
+  const { triesMax = RECEIVER_DEFAULTS[receiver.kind].triesMax } = receiver;
+  return { ...receiver, triesMax, sendResolved: receiver.sendResolved ?? true };
 }
 
 function completeAccess(access: Access): Access {

@@ -7,6 +7,14 @@ import type { BreakerRules } from "../base/breaker.js";
 import type { HealingFaultKind, HealingStrategy } from "../base/fault.js";
 import type { JsonObject } from "../base/json.js";
 import type { AutomationGuard, AutomationLimits, PromotionLevel } from "./automation.js";
+import type {
+  Outlets,
+  SampleLimits,
+  SilenceLimits,
+  SilencePolicy,
+  StormLimits,
+} from "./monitoring.js";
+import type { Infrastructure, ServiceScaling } from "./services.js";
 
 /** One scale: sev1 critical, sev2 high, sev3 medium and "warning", sev4 low (design 8.8, X-26). */
 export const SEVERITIES = ["sev1", "sev2", "sev3", "sev4"] as const;
@@ -87,7 +95,21 @@ export type Signal =
       readonly fullWindow: boolean;
     }
   /** Seconds since the last sample, or since the timestamp it holds when the unit is `timestamp`. */
-  | { readonly form: "age"; readonly of: Selector };
+  | { readonly form: "age"; readonly of: Selector }
+  | {
+      /**
+       * How many times too fast the error budget is spent: the smaller share of `bad` in `all` over two windows, by
+       * 1 − slo. The long one says that it matters, the short one that it still goes on.
+       */
+      readonly form: "burn";
+      readonly bad: Selector;
+      readonly all: Selector;
+      /** The share that must be good, e.g. 0.999. */
+      readonly slo: number;
+      readonly longMs: number;
+      readonly shortMs: number;
+      readonly minAll: number;
+    };
 
 export interface AlertLevel {
   /** AR-…: unique over all rules. */
@@ -98,6 +120,8 @@ export interface AlertLevel {
   readonly value: number;
   /** The condition must hold this long; fires at t ≥ activeAt + for. */
   readonly forMs: number;
+  /** Instead of `for`: [m, n] of the newest n ticks must be over, n at most 60 (CloudWatch's rules). Then forMs is 0. */
+  readonly mOf: readonly [number, number] | null;
   /** Leaving needs this side of this value for this long; null: one good tick. */
   readonly recover: {
     readonly op: Comparison;
@@ -129,6 +153,14 @@ export interface AlertRule {
   } | null;
   /** After a notified resolve, a new firing is recorded at once but told only after this time. */
   readonly cooldownMs: number;
+  /** Labels whose instances are told together, of those in `by`; null: each instance is told by itself. */
+  readonly groupBy: readonly string[] | null;
+  /** While one of these fires with equal labels this one is judged and not told. */
+  readonly inhibitedBy: readonly {
+    /** Name of the rule. */
+    readonly rule: string;
+    readonly equal: readonly string[];
+  }[];
   readonly groupWaitMs: number;
   readonly groupIntervalMs: number;
   readonly repeatMs: number;
@@ -136,20 +168,20 @@ export interface AlertRule {
   readonly waitsFor?: readonly string[];
 }
 
-export type Receiver =
-  | {
-      readonly name: string;
-      readonly kind: "slack";
-      readonly channel: string;
-      readonly perMinuteMax: number;
-    }
-  | { readonly name: string; readonly kind: "pagerduty"; readonly perMinuteMax: number }
-  | {
-      readonly name: string;
-      readonly kind: "webhook";
-      readonly url: string;
-      readonly perMinuteMax: number;
-    };
+export type Receiver = {
+  readonly name: string;
+  /** More than this in a minute becomes one digest. */
+  readonly perMinuteMax: number;
+  /** Attempts at one notice before it is given up; null: for a day (webhooks 3, AM-cfg-05). */
+  readonly triesMax: number | null;
+  /** Whether the end of an alert is told here, too. */
+  readonly sendResolved: boolean;
+} & (
+  | { readonly kind: "slack"; readonly channel: string }
+  | { readonly kind: "pagerduty" }
+  | { readonly kind: "webhook"; readonly url: string }
+  | { readonly kind: "email"; readonly to: readonly string[] }
+);
 
 /** A role that is called when nobody has taken care of an incident for so long. */
 export interface EscalationStep {
@@ -261,6 +293,7 @@ export const DEPENDENCY_KINDS = [
   "pagerduty",
   "pagerduty-incidents",
   "webhook",
+  "email",
   "github",
 ] as const;
 export type DependencyKind = (typeof DEPENDENCY_KINDS)[number];
@@ -276,32 +309,6 @@ export interface Healing {
   /** By kind of dependency, every default filled. Missing in a set that an older version has published. */
   readonly breakers?: Readonly<Record<DependencyKind, BreakerRules>>;
   readonly automation: AutomationLimits;
-}
-
-export interface ScalingTarget {
-  /** Name of the scaling policy, e.g. `api-cpu-scaling`. */
-  readonly name: string;
-  readonly metric:
-    | {
-        readonly predefined:
-          | "ECSServiceAverageCPUUtilization"
-          | "ECSServiceAverageMemoryUtilization";
-      }
-    | {
-        readonly namespace: string;
-        readonly name: string;
-        readonly statistic: "Average" | "Sum" | "Maximum";
-      };
-  readonly target: number;
-  readonly scaleInCooldownS: number;
-  readonly scaleOutCooldownS: number;
-}
-
-export interface ServiceScaling {
-  readonly min: number;
-  readonly max: number;
-  readonly desired: number;
-  readonly policies: readonly ScalingTarget[];
 }
 
 export interface Retention {
@@ -343,13 +350,6 @@ export interface Schedule {
   readonly missed: "once" | "skip";
 }
 
-export interface ServiceSize {
-  readonly cpu: number;
-  readonly memoryMiB: number;
-  /** What the service must carry; only the API has one, and only where an environment says it. */
-  readonly target?: { readonly requestsPerSecond: number } | undefined;
-}
-
 /** A switch of the runtime with an end (X-57): what stays is made a policy, what does not is taken out. */
 export interface Flag {
   readonly name: string;
@@ -383,19 +383,19 @@ export interface AdoptionLimits {
   readonly retentionMargin: number;
 }
 
-export interface Infrastructure {
-  readonly region: string;
-  readonly cluster: string;
-  readonly namespace: string;
-  readonly services: Readonly<Record<"api" | "orchestrator" | "workers", ServiceSize>>;
-  readonly exportsBucket: string;
-  readonly database: {
-    readonly poolSize: number;
-    readonly connectionsMax: number;
-    readonly reserve: number;
+/** What bounds samples, storms and silences, when incidents open, and where rules are shown outside. */
+export interface Monitoring {
+  readonly samples: SampleLimits;
+  readonly storm: StormLimits;
+  readonly silences: SilenceLimits;
+  readonly incidents: {
+    /** A first page of these opens an incident. */
+    readonly openFor: readonly Severity[];
+    /** LB-slo-02. */
+    readonly postMortemWithinMs: number;
+    readonly postMortemFor: readonly Severity[];
   };
-  /** Puts WORKER_CONCURRENCY_* into the task (design 8.4). */
-  readonly pinInTask: boolean;
+  readonly outlets: Outlets;
 }
 
 export interface PolicySet {
@@ -413,6 +413,9 @@ export interface PolicySet {
   readonly flags: Readonly<Record<string, Flag>>;
   readonly cache: CacheLifetimes;
   readonly adoption: AdoptionLimits;
+  readonly monitoring: Monitoring;
+  /** By name. */
+  readonly silences: readonly SilencePolicy[];
   readonly access: Access;
   readonly automation: readonly Automation[];
   /** Runbook name → built or planned (runbooks/catalogue.yaml). */

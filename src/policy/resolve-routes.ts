@@ -1,9 +1,10 @@
 /** Who is called when, and how soon: routes.yaml with the tables of the handbook where it says nothing. */
 import { assert } from "../base/assert.js";
 import { MINUTE_MS, parseDuration } from "../base/duration.js";
-import { RESPONSE_DEFAULTS } from "./defaults.js";
+import { RECEIVER_DEFAULTS, RESPONSE_DEFAULTS } from "./defaults.js";
 import {
   type EscalationStep,
+  type Receiver,
   type Response,
   type Routes,
   SEVERITIES,
@@ -18,6 +19,22 @@ const AFTER_DEFAULT_MS = [0, 15 * MINUTE_MS, 30 * MINUTE_MS, 60 * MINUTE_MS];
 
 export function afterByPlace(at: number): number {
   return AFTER_DEFAULT_MS[Math.min(at, AFTER_DEFAULT_MS.length - 1)]!;
+}
+
+export function resolveReceivers(raw: RawRoutes["receivers"]): Record<string, Receiver> {
+  return Object.fromEntries(
+    Object.entries(raw).map(([name, receiver]) => [name, resolveReceiver(name, receiver)]),
+  );
+}
+
+function resolveReceiver(name: string, raw: RawRoutes["receivers"][string]): Receiver {
+  const { kind, channel = "", url = "", to = [], sendResolved = true } = raw;
+  const defaults = RECEIVER_DEFAULTS[kind];
+  const { perMinuteMax = defaults.perMinuteMax, triesMax = defaults.triesMax } = raw;
+  const all = { name, perMinuteMax, triesMax, sendResolved };
+  if (kind === "slack") return { ...all, kind, channel };
+  if (kind === "webhook") return { ...all, kind, url };
+  return kind === "email" ? { ...all, kind, to } : { ...all, kind };
 }
 
 export function resolveEscalation(raw: RawRoutes["escalation"]): EscalationStep[] {

@@ -11,16 +11,12 @@ import type {
   AlertRule,
   Comparison,
   Healing,
-  Infrastructure,
   Metric,
   PolicySet,
-  Receiver,
   Retention,
   Routes,
-  ScalingTarget,
   Schedule,
   Selector,
-  ServiceScaling,
   Signal,
   WorkerKind,
 } from "./policy.js";
@@ -32,8 +28,11 @@ import {
   resolveAutomationLimits,
 } from "./resolve-automation.js";
 import { resolveBreakers } from "./resolve-breakers.js";
-import { resolveEscalation, resolveSeverities } from "./resolve-routes.js";
+import { resolveMonitoring, resolveSilences } from "./resolve-monitoring.js";
+import { resolveEscalation, resolveReceivers, resolveSeverities } from "./resolve-routes.js";
 import type { RawSection, RawSet, Section } from "./schema.js";
+import { selectorsOf } from "./selectors.js";
+import type { Infrastructure, ScalingTarget, ServiceScaling } from "./services.js";
 import { type SignalUnit, thresholdNumber, unitOfSignal } from "./threshold.js";
 
 /** Grouping and repetition of rules that do not say them: Alertmanager's usual numbers. */
@@ -66,6 +65,8 @@ export function resolvePolicySet(raw: RawSet, system: string, environment: strin
     flags: resolveFlags(raw.flags),
     cache: resolveCache(raw.cache),
     adoption: resolveAdoption(raw.adoption),
+    monitoring: resolveMonitoring(raw.monitoring),
+    silences: resolveSilences(raw.silences),
     access: resolveAccess(raw.access),
     automation: sortedByName(
       Object.entries(raw.automation).map(([name, entry]) => resolveAutomation(name, entry)),
@@ -127,6 +128,8 @@ function resolveRule(name: string, raw: RawRule, metrics: PolicySet["metrics"]):
     levels: Object.entries(raw.levels).map(([level, value]) => resolveLevel(level, value, unit)),
     noData: signal.form === "age" ? null : { afterMs: toMs(after), ...noData },
     cooldownMs: toMs(raw.cooldown ?? COOLDOWN_DEFAULT),
+    groupBy: group.by ?? null,
+    inhibitedBy: (raw.inhibitedBy ?? []).map(({ rule, equal = [] }) => ({ rule, equal })),
     groupWaitMs: toMs(group.wait),
     groupIntervalMs: toMs(group.interval),
     repeatMs: toMs(group.repeat),
@@ -135,12 +138,7 @@ function resolveRule(name: string, raw: RawRule, metrics: PolicySet["metrics"]):
 }
 
 function metricsOf(signal: Signal): string[] {
-  const selectors = "of" in signal ? [signal.of] : partsOf(signal);
-  return [...new Set(selectors.map(({ metric }) => metric))];
-}
-
-function partsOf(signal: Extract<Signal, { num: Selector }>): Selector[] {
-  return [signal.num, signal.form === "ratio" ? signal.all : signal.den];
+  return [...new Set(selectorsOf(signal).map(({ metric }) => metric))];
 }
 
 function resolveSignal(raw: RawRule["signal"]): Signal {
@@ -163,6 +161,7 @@ function resolveSignal(raw: RawRule["signal"]): Signal {
       minAll,
     };
   }
+  if (raw.burn) return resolveBurn(raw.burn);
   assert(raw.div, "a signal passed the checks and has no form");
   const { num, den, fn, over, fullWindow } = raw.div;
   return {
@@ -175,6 +174,18 @@ function resolveSignal(raw: RawRule["signal"]): Signal {
   };
 }
 
+function resolveBurn(raw: NonNullable<RawRule["signal"]["burn"]>): Signal {
+  const { bad, all, long, short, ...numbers } = raw;
+  return {
+    form: "burn",
+    bad: resolveSelector(bad),
+    all: resolveSelector(all),
+    longMs: toMs(long),
+    shortMs: toMs(short),
+    ...numbers,
+  };
+}
+
 function resolveSelector({ metric, where = {} }: RawSelector): Selector {
   return { metric, where };
 }
@@ -182,6 +193,7 @@ function resolveSelector({ metric, where = {} }: RawSelector): Selector {
 function unitOf(raw: RawRule["signal"], metrics: PolicySet["metrics"]): SignalUnit {
   const [form] = Object.keys(raw) as [Signal["form"]];
   if (raw.div) return raw.div.unit ?? "ratio";
+  if (raw.burn) return "number";
   const metric = raw.ratio
     ? raw.ratio.num
     : (raw.last ?? raw.agg ?? raw.rate ?? raw.increase ?? raw.age);
@@ -205,7 +217,8 @@ function resolveLevel(name: string, raw: RawRule["levels"][string], unit: Signal
     severity: raw.severity,
     op: raw.op,
     value: toNumber(raw.value, unit),
-    forMs: toMs(raw.for),
+    forMs: raw.for === undefined ? 0 : toMs(raw.for),
+    mOf: raw.mOf === undefined ? null : [raw.mOf[0]!, raw.mOf[1]!],
     recover: recover
       ? { op: HEALTHY_SIDE[raw.op], value: toNumber(recover.value, unit), forMs: toMs(recover.for) }
       : null,
@@ -291,18 +304,11 @@ function resolveInfrastructure({
 
 function resolveRoutes(raw: Raw<"routes">): Routes {
   return {
-    receivers: mapValues(raw.receivers, resolveReceiver),
+    receivers: resolveReceivers(raw.receivers),
     escalation: resolveEscalation(raw.escalation),
     severities: resolveSeverities(raw.severities),
     runtimeReceivers: raw.runtimeReceivers,
   };
-}
-
-function resolveReceiver(name: string, raw: Raw<"routes">["receivers"][string]): Receiver {
-  const { kind, channel = "", url = "", perMinuteMax } = raw;
-  if (kind === "slack") return { name, kind, channel, perMinuteMax };
-  if (kind === "webhook") return { name, kind, url, perMinuteMax };
-  return { name, kind, perMinuteMax };
 }
 
 function resolveAccess(raw: Raw<"access">): Access {

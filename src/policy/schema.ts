@@ -6,6 +6,7 @@ import type { Static } from "typebox";
 import { AdoptionFile, CacheFile, FlagsFile } from "./schema/adoption.js";
 import { AlertsFile, MetricsFile } from "./schema/alert.js";
 import { InfrastructureFile, ScalingFile } from "./schema/cloud.js";
+import { MonitoringFile, SilencesFile } from "./schema/monitoring.js";
 import { AccessFile, AutomationFile, CatalogueFile, RoutesFile } from "./schema/people.js";
 import { HealingFile, RetentionFile, SchedulesFile, WorkersFile } from "./schema/runtime.js";
 
@@ -26,6 +27,8 @@ export const SECTION_SCHEMAS = {
   flags: FlagsFile,
   cache: CacheFile,
   adoption: AdoptionFile,
+  monitoring: MonitoringFile,
+  silences: SilencesFile,
 } as const;
 export type Section = keyof typeof SECTION_SCHEMAS;
 export const SECTIONS = Object.keys(SECTION_SCHEMAS) as readonly Section[];
@@ -37,6 +40,8 @@ export const OPTIONAL_SECTIONS = [
   "flags",
   "cache",
   "adoption",
+  "monitoring",
+  "silences",
 ] as const satisfies readonly Section[];
 type OptionalSection = (typeof OPTIONAL_SECTIONS)[number];
 

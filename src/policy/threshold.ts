@@ -10,7 +10,7 @@ type Form = Signal["form"];
 export function unitOfSignal(form: Form, unit: SignalUnit, fn?: Aggregate): SignalUnit {
   if (form === "age") return "s";
   if (form === "ratio") return "ratio";
-  if (form === "rate") return "number";
+  if (form === "rate" || form === "burn") return "number";
   if (form === "agg" && fn === "count") return "count";
   return unit;
 }

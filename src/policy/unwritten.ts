@@ -12,6 +12,8 @@ import {
   AUTOMATION_DEFAULTS,
   CACHE_DEFAULTS,
   GUARD_DEFAULTS,
+  MONITORING_DEFAULTS,
+  RECEIVER_DEFAULTS,
   RESPONSE_DEFAULTS,
 } from "./defaults.js";
 import { RETENTION_DEFAULTS, type Response, SEVERITIES } from "./policy.js";
@@ -36,12 +38,21 @@ export function fillUnwritten(raw: RawSet): RawSet {
       ...schedule,
     })),
     infrastructure: { pinInTask: false, ...raw.infrastructure },
-    routes: { ...raw.routes, severities: { ...SEVERITY_ANSWERS, ...raw.routes.severities } },
+    routes: {
+      ...raw.routes,
+      receivers: eachOf(raw.routes.receivers, (receiver) => ({
+        ...{ ...RECEIVER_DEFAULTS[receiver.kind], sendResolved: true },
+        ...receiver,
+      })),
+      severities: { ...SEVERITY_ANSWERS, ...raw.routes.severities },
+    },
     access: fillAccess(raw.access),
     automation: eachOf(raw.automation, fillAutomation),
     flags: raw.flags ?? {},
     cache: { ...CACHE, ...raw.cache },
     adoption: { ...ADOPTION, ...raw.adoption },
+    monitoring: fillMonitoring(raw.monitoring),
+    silences: eachOf(raw.silences ?? {}, (silence) => ({ silencesPages: false, ...silence })),
     // Null stands for what cannot be written.
   } as unknown as RawSet;
 }
@@ -56,11 +67,37 @@ function fillRule(rule: Raw<"alerts">[string]): unknown {
   const { div } = rule.signal;
   return {
     ...{ every: formatDuration(EVERY_DEFAULT_MS), combine: "avg", by: [] },
-    ...{ cooldown: COOLDOWN_DEFAULT },
+    ...{ cooldown: COOLDOWN_DEFAULT, inhibitedBy: [] },
     ...(rule.signal.age === undefined && { noData: NO_DATA_DEFAULT }),
     ...rule,
+    levels: eachOf(rule.levels, (level) => ({ mOf: null, ...level })),
     ...(div && { signal: { div: { unit: "ratio", ...div } } }),
-    group: { ...GROUP_DEFAULT, ...rule.group },
+    group: { by: rule.by ?? [], ...GROUP_DEFAULT, ...rule.group },
+  };
+}
+
+function fillMonitoring(raw: Raw<"monitoring"> = {}): unknown {
+  const { samples, storm, silences, incidents, outlets } = MONITORING_DEFAULTS;
+  return {
+    samples: { ...samples, ...raw.samples },
+    storm: { ...storm, ...raw.storm },
+    silences: {
+      longest: formatDuration(silences.longestMs),
+      longestPages: formatDuration(silences.longestPagesMs),
+      ...raw.silences,
+    },
+    incidents: {
+      openFor: incidents.openFor,
+      postMortemWithin: formatDuration(incidents.postMortemWithinMs),
+      postMortemFor: incidents.postMortemFor,
+      ...raw.incidents,
+    },
+    outlets: {
+      prometheus: { ...outlets.prometheus, ...raw.outlets?.prometheus },
+      datadog: { ...outlets.datadog, ...raw.outlets?.datadog },
+      cloudwatch: { ...outlets.cloudwatch, ...raw.outlets?.cloudwatch },
+      grafana: { ...outlets.grafana, ...raw.outlets?.grafana },
+    },
   };
 }
 

@@ -3,6 +3,7 @@ import { formatDuration } from "../base/duration.js";
 import type { Json } from "../base/json.js";
 import { isFields } from "./layout.js";
 import type { AlertRule, PolicySet, Selector, Signal } from "./policy.js";
+import { selectorsOf } from "./selectors.js";
 import { type SignalUnit, unitOfSignal } from "./threshold.js";
 
 /** Longer texts are cut: a diff shows that they changed, the pull request shows how. */
@@ -51,7 +52,7 @@ function bytes(value: number): string {
 /** The unit in which the thresholds of a rule are compared; `number` when its metric is not known. */
 export function unitOfRule({ signal }: AlertRule, metrics: PolicySet["metrics"]): SignalUnit {
   if (signal.form === "div") return "number";
-  const { metric } = signal.form === "ratio" ? signal.num : signal.of;
+  const { metric } = selectorsOf(signal)[0]!;
   const unit = metrics[metric]?.unit ?? "number";
   return unitOfSignal(signal.form, unit, signal.form === "agg" ? signal.fn : undefined);
 }
@@ -78,6 +79,8 @@ export function signal(of: Signal): string {
       return `${selector(of.num)} / ${selector(of.all)} over ${duration(of.overMs)}`;
     case "div":
       return `${of.fn} of ${selector(of.num)} / ${selector(of.den)} over ${duration(of.overMs)}`;
+    case "burn":
+      return `burn of ${percent(of.slo)} by ${selector(of.bad)} / ${selector(of.all)} over ${duration(of.longMs)} and ${duration(of.shortMs)}`;
   }
 }
 

@@ -14,8 +14,21 @@ const METRICS = {
 function policyOf(...alerts: AlertRule[]) {
   const policy = makePolicy({ metrics: METRICS, alerts });
   const receivers = {
-    ops: { name: "ops", kind: "slack", channel: "#ops", perMinuteMax: 20 },
-    pagerduty: { name: "pagerduty", kind: "pagerduty", perMinuteMax: 20 },
+    ops: {
+      name: "ops",
+      kind: "slack",
+      channel: "#ops",
+      perMinuteMax: 20,
+      triesMax: null,
+      sendResolved: true,
+    },
+    pagerduty: {
+      name: "pagerduty",
+      kind: "pagerduty",
+      perMinuteMax: 20,
+      triesMax: null,
+      sendResolved: true,
+    },
   } as const;
   return { ...policy, routes: { ...policy.routes, receivers } };
 }

@@ -17,6 +17,8 @@ const receiver = (path = "/alerts"): Receiver => ({
   kind: "webhook",
   url: `${standIn.url}${path}`,
   perMinuteMax: 12,
+  triesMax: null,
+  sendResolved: true,
 });
 const deliver = () => notifier.deliver(makeDelivery({ receiver: receiver() }), never());
 

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { PUBLIC_KINDS } from "../../src/job/kinds.js";
 import { loadPolicySet } from "../../src/policy/bundle.js";
 import type { AlertLevel, AlertRule, PolicySet, Severity } from "../../src/policy/policy.js";
+import { selectorsOf } from "../../src/policy/selectors.js";
 import {
   ALERT_TABLE,
   ERROR_RATE_TARGETS,
@@ -36,7 +37,7 @@ function levelsOf(policy: PolicySet): ReadonlyMap<string, Found> {
 }
 
 function metricOf({ signal }: AlertRule): string {
-  return ("of" in signal ? signal.of : signal.num).metric;
+  return selectorsOf(signal)[0]!.metric;
 }
 
 /** "avg 5 min" is a window that must be full, anything else is held (design 8.8); both may be said of one level. */

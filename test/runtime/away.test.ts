@@ -56,8 +56,21 @@ const PAGERDUTY_SECRET = "pagerduty-secret";
 const DEAD_DATABASE = "postgres://nobody@127.0.0.1:1/none";
 
 const RECEIVERS: Readonly<Record<string, Receiver>> = {
-  ops: { name: "ops", kind: "slack", channel: "#ops", perMinuteMax: 60 },
-  pagerduty: { name: "pagerduty", kind: "pagerduty", perMinuteMax: 60 },
+  ops: {
+    name: "ops",
+    kind: "slack",
+    channel: "#ops",
+    perMinuteMax: 60,
+    triesMax: null,
+    sendResolved: true,
+  },
+  pagerduty: {
+    name: "pagerduty",
+    kind: "pagerduty",
+    perMinuteMax: 60,
+    triesMax: null,
+    sendResolved: true,
+  },
 };
 const BASE = makePolicy();
 const POLICY: PolicySet = makePolicy({

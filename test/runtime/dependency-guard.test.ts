@@ -109,7 +109,14 @@ function startProcess(): Process {
 }
 
 const hook = (name = "hook"): Receiver => ({
-  ...{ name, kind: "webhook", url: webhook.url, perMinuteMax: 12 },
+  ...{
+    name,
+    kind: "webhook",
+    url: webhook.url,
+    perMinuteMax: 12,
+    triesMax: null,
+    sendResolved: true,
+  },
 });
 const toSlack = (process: Process, severity: Delivery["severity"] = "sev2") =>
   process.slack.deliver(makeDelivery({ receiver: SLACK_RECEIVER, severity }), never());

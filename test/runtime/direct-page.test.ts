@@ -68,8 +68,21 @@ function openPager(): Tick {
   const policy = makePolicy();
   const { routes } = policy;
   const receivers = {
-    pager: { name: "pager", kind: "pagerduty", perMinuteMax: 60 },
-    oncall: { name: "oncall", kind: "slack", channel: "C1", perMinuteMax: 60 },
+    pager: {
+      name: "pager",
+      kind: "pagerduty",
+      perMinuteMax: 60,
+      triesMax: null,
+      sendResolved: true,
+    },
+    oncall: {
+      name: "oncall",
+      kind: "slack",
+      channel: "C1",
+      perMinuteMax: 60,
+      triesMax: null,
+      sendResolved: true,
+    },
   } as unknown as typeof routes.receivers;
   const runtimeReceivers = { ...routes.runtimeReceivers, critical: ["pager", "oncall"] };
   return directPageTick({

@@ -16,9 +16,29 @@ import { makeNotice } from "../support/make-notice.js";
 import { makePolicy } from "../support/make-policy.js";
 
 const RECEIVERS: Readonly<Record<string, Receiver>> = {
-  ops: { name: "ops", kind: "slack", channel: "#ops", perMinuteMax: 3 },
-  pagerduty: { name: "pagerduty", kind: "pagerduty", perMinuteMax: 20 },
-  hook: { name: "hook", kind: "webhook", url: "http://127.0.0.1:1/", perMinuteMax: 12 },
+  ops: {
+    name: "ops",
+    kind: "slack",
+    channel: "#ops",
+    perMinuteMax: 3,
+    triesMax: null,
+    sendResolved: true,
+  },
+  pagerduty: {
+    name: "pagerduty",
+    kind: "pagerduty",
+    perMinuteMax: 20,
+    triesMax: null,
+    sendResolved: true,
+  },
+  hook: {
+    name: "hook",
+    kind: "webhook",
+    url: "http://127.0.0.1:1/",
+    perMinuteMax: 12,
+    triesMax: null,
+    sendResolved: true,
+  },
 };
 const POLICY: PolicySet = makePolicy({
   routes: {

@@ -178,7 +178,14 @@ function withPeople(policy: PolicySet, webhookUrl: string): PolicySet {
     ...{ name, role, github: null, subjects: [], teams: [] },
     slack: [`${TEAM}/U${name.toUpperCase()}`],
   }));
-  const hook = { name: "hook", kind: "webhook", url: webhookUrl, perMinuteMax: 60 } as const;
+  const hook = {
+    name: "hook",
+    kind: "webhook",
+    url: webhookUrl,
+    perMinuteMax: 60,
+    triesMax: null,
+    sendResolved: true,
+  } as const;
   const { routes, access } = policy;
   return {
     ...policy,

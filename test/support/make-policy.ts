@@ -5,6 +5,7 @@ import {
   ADOPTION_DEFAULTS,
   AUTOMATION_DEFAULTS,
   CACHE_DEFAULTS,
+  MONITORING_DEFAULTS,
   RESPONSE_DEFAULTS,
 } from "../../src/policy/defaults.js";
 import type {
@@ -15,9 +16,10 @@ import type {
   Metric,
   Person,
   PolicySet,
-  ServiceScaling,
+  Receiver,
   WorkerKind,
 } from "../../src/policy/policy.js";
+import type { ServiceScaling } from "../../src/policy/services.js";
 
 const MINUTE_MS = 60_000;
 
@@ -41,6 +43,7 @@ export function makeLevel(overrides: Partial<AlertLevel> = {}): AlertLevel {
     op: ">",
     value: 1000,
     forMs: 0,
+    mOf: null,
     recover: null,
     notify: ["ops"],
     runbook: null,
@@ -65,6 +68,8 @@ export function makeRule(overrides: Partial<AlertRule> = {}): AlertRule {
     levels: [makeLevel()],
     noData: { afterMs: 2 * MINUTE_MS, then: "hold" },
     cooldownMs: 30 * MINUTE_MS,
+    groupBy: null,
+    inhibitedBy: [],
     groupWaitMs: 30_000,
     groupIntervalMs: 5 * MINUTE_MS,
     repeatMs: 240 * MINUTE_MS,
@@ -202,6 +207,21 @@ export function makePerson(name: string, overrides: Partial<Person> = {}): Perso
   return { name, role: "operator", slack: [], github: null, subjects: [], teams: [], ...overrides };
 }
 
+type OfKind =
+  | { readonly kind: "slack"; readonly channel: string }
+  | { readonly kind: "pagerduty" }
+  | { readonly kind: "webhook"; readonly url: string }
+  | { readonly kind: "email"; readonly to: readonly string[] };
+
+/** Twenty a minute, tried for a day, told of ends. */
+export function makeReceiver(
+  name: string,
+  of: OfKind,
+  overrides: Partial<Pick<Receiver, "perMinuteMax" | "triesMax" | "sendResolved">> = {},
+): Receiver {
+  return { name, perMinuteMax: 20, triesMax: null, sendResolved: true, ...overrides, ...of };
+}
+
 /** The handbook's production environment, thinned to two worker kinds and four rules. */
 export function makePolicy(overrides: Partial<PolicySet> = {}): PolicySet {
   return {
@@ -253,8 +273,8 @@ export function makePolicy(overrides: Partial<PolicySet> = {}): PolicySet {
     },
     routes: {
       receivers: {
-        ops: { name: "ops", kind: "slack", channel: "#ops", perMinuteMax: 20 },
-        oncall: { name: "oncall", kind: "pagerduty", perMinuteMax: 20 },
+        ops: makeReceiver("ops", { kind: "slack", channel: "#ops" }),
+        oncall: makeReceiver("oncall", { kind: "pagerduty" }),
       },
       escalation: [{ role: "on-call", afterMs: 0 }],
       severities: RESPONSE_DEFAULTS,
@@ -263,6 +283,8 @@ export function makePolicy(overrides: Partial<PolicySet> = {}): PolicySet {
     flags: {},
     cache: CACHE_DEFAULTS,
     adoption: ADOPTION_DEFAULTS,
+    monitoring: MONITORING_DEFAULTS,
+    silences: [],
     access: {
       people: [],
       groups: {},

@@ -17,7 +17,7 @@ import type {
   Selector,
   Signal,
 } from "../../policy/policy.js";
-import { selectorsOf } from "../signal.js";
+import { selectorsOf } from "../../policy/selectors.js";
 
 /** How often the runtime publishes; no alarm can look closer. */
 const RESOLUTION_S = 60;
@@ -106,6 +106,8 @@ export function cloudWatchAlarm(
   const refusal = whyNot(rule, context);
   if (refusal !== null) return { ok: false, reason: refusal };
   const { signal } = rule;
+  if (signal.form === "burn")
+    return { ok: false, reason: "an alarm has one window, and a burn rate needs two" };
   const alarm =
     signal.form === "age"
       ? deadManAlarm(signal.of, level, context)
@@ -203,7 +205,7 @@ function deadManAlarm(
 }
 
 function queryOf(
-  signal: Exclude<Signal, { form: "age" }>,
+  signal: Exclude<Signal, { form: "age" | "burn" }>,
   context: CloudWatchContext,
 ): CloudWatchQuery {
   const read = (of: Selector, statistic: string, overMs: number): CloudWatchStatistic => ({

@@ -65,7 +65,7 @@ function readSignal(rule: Node, metrics: Node | undefined): SignalView | undefin
   if (forms.length !== 1 || !entry || !name) return undefined;
   const form = name as Form;
   const body = entry.node;
-  const parts = { ratio: ["num", "all"], div: ["num", "den"] }[name];
+  const parts = { ratio: ["num", "all"], div: ["num", "den"], burn: ["bad", "all"] }[name];
   const selectors = parts ? parts.flatMap((part) => descend(body, part) ?? []) : [body];
   const unit = textOf(descend(metrics, textOf(descend(selectors[0], "metric")) ?? "", "unit"));
   const own = form === "div" ? (textOf(descend(body, "unit")) ?? "ratio") : unit;
@@ -113,7 +113,7 @@ function unknownLabel(place: Node["place"], label: string, known: readonly strin
   );
 }
 
-const COUNTER_FORMS: readonly Form[] = ["rate", "increase", "ratio"];
+const COUNTER_FORMS: readonly Form[] = ["rate", "increase", "ratio", "burn"];
 
 function checkCounters(
   { form, selectors, unit }: SignalView,

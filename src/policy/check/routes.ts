@@ -18,9 +18,10 @@ const RECEIVER_KEYS: Readonly<Record<string, string | null>> = {
   slack: "channel",
   webhook: "url",
   pagerduty: null,
+  email: "to",
 };
 
-const OWN_KEYS: readonly string[] = ["channel", "url"];
+const OWN_KEYS: readonly string[] = ["channel", "url", "to"];
 
 export function checkRoutes(tree: PolicyTree): Problem[] {
   const routes = tree.get("routes");

@@ -201,6 +201,9 @@ const PATTERN_WORDS: Readonly<Record<string, string>> = {
   [PATTERNS.role]: "a role of lower-case letters and dashes, such as tech-lead",
   [PATTERNS.group]: "the name of a group",
   [PATTERNS.date]: "a day such as 2026-12-31",
+  [PATTERNS.moment]: "a moment in UTC such as 2026-12-01T02:00:00Z",
+  [PATTERNS.email]: "an address such as ops@example.com",
+  [PATTERNS.handle]: "a handle such as @slack-ops",
   [PATTERNS.respondWithin]: "a duration such as 15m, or nextBusinessDay",
 };
 

@@ -105,14 +105,14 @@ function subjectOf({ rule, level }: Placed): string {
 }
 
 function minAllOf({ signal }: AlertRule): number {
-  return signal.form === "ratio" ? signal.minAll : 0;
+  return "minAll" in signal ? signal.minAll : 0;
 }
 
 /** A fraction of a whole, 0 to 1. */
 function isShare({ metrics }: PolicySet, { signal, levels }: AlertRule): boolean {
   if (signal.form === "ratio") return true;
   if (signal.form === "div") return levels.every(({ value }) => value >= 0 && value <= 1);
-  return metrics[signal.of.metric]?.unit === "ratio";
+  return signal.form !== "burn" && metrics[signal.of.metric]?.unit === "ratio";
 }
 
 /** Twice as far away or, of a share, beyond half of what is left. */

@@ -111,6 +111,23 @@ const Signal = Type.Object(
         description: "Time since the last sample, or since the time it holds.",
       }),
     ),
+    burn: Type.Optional(
+      Type.Object(
+        {
+          bad: SelectorOnly,
+          all: SelectorOnly,
+          slo: Type.Number({
+            exclusiveMinimum: 0,
+            exclusiveMaximum: 1,
+            description: "The share that must be good, such as 0.999.",
+          }),
+          long: Duration("The window that says that it matters."),
+          short: Duration("The window that says that it still goes on; at most half of `long`."),
+          minAll: Whole(1, 1_000_000_000, "Fewer than this in the long window is no data."),
+        },
+        { ...closed, description: "How many times too fast the error budget is spent." },
+      ),
+    ),
   },
   { ...closed, minProperties: 1, maxProperties: 1, description: "Exactly one form." },
 );
@@ -129,7 +146,14 @@ const Level = Type.Object(
     }),
     op: Type.Enum([">", ">=", "<", "<="]),
     value: Threshold,
-    for: Duration("The condition must hold this long; 0s fires at once."),
+    for: Type.Optional(Duration("The condition must hold this long; 0s fires at once.")),
+    mOf: Type.Optional(
+      Type.Array(Whole(1, 60, "Ticks."), {
+        minItems: 2,
+        maxItems: 2,
+        description: "Instead of `for`: [m, n] of the newest n ticks must be over.",
+      }),
+    ),
     recover: Type.Optional(
       Type.Object(
         { value: Threshold, for: Duration("The recovery must hold this long.") },
@@ -188,11 +212,39 @@ export const AlertsFile = byName(
       group: Type.Optional(
         Type.Object(
           {
+            by: Type.Optional(
+              Type.Array(Type.String(), {
+                uniqueItems: true,
+                description:
+                  "Labels of the rule's `by` whose instances are told together. Default: all of them.",
+              }),
+            ),
             wait: Type.Optional(Duration("Before the first word. Default 30s.")),
             interval: Type.Optional(Duration("Between words on the same group. Default 5m.")),
             repeat: Type.Optional(Duration("Says it again while it fires. Default 4h.")),
           },
           closed,
+        ),
+      ),
+      inhibitedBy: Type.Optional(
+        Type.Array(
+          Type.Object(
+            {
+              rule: Type.String({ description: "A rule of alerts/*.yaml." }),
+              equal: Type.Optional(
+                Type.Array(Type.String(), {
+                  uniqueItems: true,
+                  description: "Labels that must be the same in both. Default none.",
+                }),
+              ),
+            },
+            closed,
+          ),
+          {
+            minItems: 1,
+            uniqueItems: true,
+            description: "While one of these fires, this one is judged and not told.",
+          },
         ),
       ),
     },

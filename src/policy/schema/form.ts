@@ -22,6 +22,9 @@ export const PATTERNS = {
   role: "^[a-z]+(?:-[a-z]+)*$",
   group: "^[A-Za-z0-9][A-Za-z0-9 ._:/@-]{0,127}$",
   date: "^\\d{4}-\\d{2}-\\d{2}$",
+  moment: "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(?::\\d{2})?Z$",
+  email: "^[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\\.)+[A-Za-z]{2,24}$",
+  handle: "^@[A-Za-z0-9][A-Za-z0-9_-]{0,79}$",
   respondWithin: "^(?:(?:\\d+(?:ms|[smhdw]))+|nextBusinessDay)$",
 } as const;
 

@@ -40,12 +40,38 @@ export const RoutesFile = Type.Object(
     receivers: byName(
       Type.Object(
         {
-          kind: Type.Enum(["slack", "pagerduty", "webhook"]),
+          kind: Type.Enum(["slack", "pagerduty", "webhook", "email"]),
           channel: Type.Optional(
             Type.String({ pattern: PATTERNS.channel, description: "Only slack." }),
           ),
           url: Type.Optional(Type.String({ pattern: PATTERNS.url, description: "Only webhook." })),
-          perMinuteMax: Whole(1, 600, "More than this in a minute becomes one digest."),
+          to: Type.Optional(
+            Type.Array(Type.String({ pattern: PATTERNS.email }), {
+              minItems: 1,
+              maxItems: 20,
+              uniqueItems: true,
+              description: "Only email.",
+            }),
+          ),
+          perMinuteMax: Type.Optional(
+            Whole(
+              1,
+              600,
+              "More than this in a minute becomes one digest. Default: 12 for a webhook, else 20.",
+            ),
+          ),
+          triesMax: Type.Optional(
+            Whole(
+              1,
+              50,
+              "Attempts before a notice is given up. Default: 3 for a webhook, else for a day.",
+            ),
+          ),
+          sendResolved: Type.Optional(
+            Type.Boolean({
+              description: "Whether the end of an alert is told here. Default true.",
+            }),
+          ),
         },
         closed,
       ),

@@ -81,6 +81,7 @@ const Breakers = Type.Object(
           pagerduty: Type.Optional(SomeOfBreaker),
           "pagerduty-incidents": Type.Optional(SomeOfBreaker),
           webhook: Type.Optional(SomeOfBreaker),
+          email: Type.Optional(SomeOfBreaker),
           github: Type.Optional(SomeOfBreaker),
         } satisfies Record<DependencyKind, unknown>,
         { ...closed, description: "What differs for one of them." },

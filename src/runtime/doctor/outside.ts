@@ -11,8 +11,14 @@ export function judgeReceivers(config: Config, { routes }: Pick<PolicySet, "rout
     slack: config.slack.botToken !== null,
     pagerduty: config.pagerduty.routingKey !== null,
     webhook: true,
+    email: config.mail !== null,
   };
-  const variables = { slack: "SLACK_BOT_TOKEN", pagerduty: "PAGERDUTY_ROUTING_KEY", webhook: "" };
+  const variables = {
+    slack: "SLACK_BOT_TOKEN",
+    pagerduty: "PAGERDUTY_ROUTING_KEY",
+    webhook: "",
+    email: "SMTP_URL and SMTP_FROM",
+  };
   const receivers = Object.values(routes.receivers);
   const mute = receivers.filter(({ kind }) => !isConfigured[kind]);
   if (mute.length === 0) return good("valid, and every receiver can be told");

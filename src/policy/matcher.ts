@@ -1,0 +1,50 @@
+/**
+ * Matchers of silences as Alertmanager 0.25 writes them: `rule="queue-depth-high"`, `worker_type=~"index|score"`
+ * (github.com/prometheus/alertmanager/pkg/labels, ParseMatcher). A name, one of four operators, a value with or
+ * without quotes.
+ */
+
+export interface Matcher {
+  readonly name: string;
+  readonly value: string;
+  /** An anchored regular expression. */
+  readonly isRegex: boolean;
+  /** False for `!=` and `!~`. */
+  readonly isEqual: boolean;
+}
+
+export type ReadMatcher =
+  | { readonly ok: true; readonly value: Matcher }
+  /** What was found and what was expected. */
+  | { readonly ok: false; readonly reason: string };
+
+const FORM = /^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!=|!~|=)\s*([\s\S]*?)\s*$/;
+
+export function readMatcher(text: string): ReadMatcher {
+  const [, name, operator, written] = FORM.exec(text) ?? [];
+  if (name === undefined || operator === undefined || written === undefined)
+    return {
+      ok: false,
+      reason: 'expected a label, one of = != =~ !~ and a value: rule="api-down"',
+    };
+  const value = written.startsWith('"') ? unquote(written) : bare(written);
+  if (value === null)
+    return {
+      ok: false,
+      reason: 'expected a value within double quotes, " and \\ inside it as \\" and \\\\',
+    };
+  const isRegex = operator.endsWith("~");
+  return { ok: true, value: { name, value, isRegex, isEqual: operator.startsWith("=") } };
+}
+
+const ESCAPED: Readonly<Record<string, string>> = { '"': '"', "\\": "\\", n: "\n" };
+
+/** Null when a quote or a backslash stands alone. */
+function unquote(written: string): string | null {
+  if (!/^"(?:[^"\\]|\\["\\n])*"$/.test(written)) return null;
+  return written.slice(1, -1).replace(/\\(.)/g, (_, one: string) => ESCAPED[one]!);
+}
+
+function bare(written: string): string | null {
+  return written.includes('"') ? null : written;
+}
