@@ -29,6 +29,11 @@ export interface Delivered {
 export interface Notifier {
   readonly kind: Receiver["kind"];
   deliver(delivery: Delivery, signal: AbortSignal): Promise<Delivered>;
+  /**
+   * Looks for a delivery whose answer was lost. Only where saying it twice is no harmless thing and one can look;
+   * null: it is not there, or one cannot tell.
+   */
+  find?(delivery: Delivery, since: Date, signal: AbortSignal): Promise<Delivered | null>;
 }
 
 /** Where what we measure goes besides our own store. Fire and forget: a lost datagram delays nobody. */

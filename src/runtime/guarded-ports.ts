@@ -1,5 +1,5 @@
 /** The ports to systems outside with the guard before each call. What is null stays null. */
-import type { Notifier } from "../alert/port.js";
+import type { Delivery, Notifier } from "../alert/port.js";
 import type { Receiver } from "../policy/policy.js";
 import type { GitHost } from "../review/port.js";
 import type { Chat, Incidents } from "../runbook/port.js";
@@ -7,13 +7,20 @@ import type { DependencyGuard, OutsideCall } from "./dependency-guard.js";
 
 export function guardNotifier(notifier: Notifier, guard: DependencyGuard): Notifier {
   const { kind } = notifier;
+  const guarded = <T>(
+    { receiver, severity }: Delivery,
+    signal: AbortSignal,
+    work: () => Promise<T>,
+  ) => guard({ dependency: dependencyOf(receiver), urgent: severity === "sev1", signal }, work);
+  const find: Notifier["find"] =
+    notifier.find &&
+    ((delivery, since, signal) =>
+      guarded(delivery, signal, async () => notifier.find?.(delivery, since, signal) ?? null));
   return {
     kind,
-    deliver: (delivery, signal) => {
-      const urgent = delivery.severity === "sev1";
-      const dependency = dependencyOf(delivery.receiver);
-      return guard({ dependency, urgent, signal }, () => notifier.deliver(delivery, signal));
-    },
+    deliver: (delivery, signal) =>
+      guarded(delivery, signal, () => notifier.deliver(delivery, signal)),
+    ...(find && { find }),
   };
 }
 

@@ -31,3 +31,30 @@ CREATE TABLE control.sign_of_life (name text PRIMARY KEY, at timestamptz NOT NUL
 -- When rules of one interval were last judged, in the transaction that stored the outcome.
 CREATE TABLE control.alert_clock (every_ms integer PRIMARY KEY, tick_at timestamptz NOT NULL) WITH (fillfactor = 50);
 ALTER TABLE control.alert_state SET (fillfactor = 70);
+
+-- Makes the series that are new, one writer at a time, and answers with the label sets that it refused (policy monitoring.samples).
+CREATE FUNCTION control.admit_series(new_metrics text[], new_labels jsonb[], series_max integer, per_metric_max integer)
+RETURNS TABLE (refused_metric text, refused_labels jsonb, refused_for text) LANGUAGE plpgsql AS $$
+BEGIN
+  -- The next statement sees what was committed while this one waited: so the count holds.
+  PERFORM pg_advisory_xact_lock(hashtext('control.series'));
+  RETURN QUERY
+  WITH wanted AS (
+    SELECT DISTINCT g.metric, g.labels FROM unnest(new_metrics, new_labels) AS g (metric, labels)
+    WHERE NOT EXISTS (SELECT FROM control.series s WHERE s.metric = g.metric AND s.labels = g.labels)
+  ), of_metric AS (
+    SELECT w.metric, w.labels, row_number() OVER (PARTITION BY w.metric ORDER BY w.labels)
+      + (SELECT count(*) FROM control.series s WHERE s.metric = w.metric) AS place
+    FROM wanted w
+  ), of_all AS (
+    SELECT m.metric, m.labels, row_number() OVER (ORDER BY m.metric, m.labels)
+      + (SELECT count(*) FROM control.series) AS place
+    FROM of_metric m WHERE m.place <= per_metric_max
+  ), made AS (
+    INSERT INTO control.series (metric, labels) SELECT a.metric, a.labels FROM of_all a WHERE a.place <= series_max
+    -- The version before makes series without asking.
+    ON CONFLICT DO NOTHING
+  )
+  SELECT m.metric, m.labels, 'per-metric-max' FROM of_metric m WHERE m.place > per_metric_max
+  UNION ALL SELECT a.metric, a.labels, 'series-max' FROM of_all a WHERE a.place > series_max;
+END $$;

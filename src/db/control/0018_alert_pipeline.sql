@@ -26,7 +26,7 @@ CREATE TABLE control.receiver_lane (
   receiver text NOT NULL, lane text NOT NULL CHECK (lane IN ('normal', 'critical')),
   tokens double precision NOT NULL, refilled_at timestamptz NOT NULL,
   storm_since timestamptz, calm_since timestamptz,           -- storm_since null: no storm
-  digest_open_since timestamptz,                             -- the first entry that no digest carries yet
+  digest_at timestamptz,                                     -- of the newest digest that is not over yet; the next a minute later at the earliest
   PRIMARY KEY (receiver, lane)
 ) WITH (fillfactor = 50);
 -- Said in no message of its own: each stands in exactly one digest.
@@ -43,7 +43,6 @@ CREATE INDEX idx_digest_entry_notice ON control.digest_entry (notice_id) WHERE n
 ALTER TABLE control.notice
   ADD COLUMN group_key text,                                 -- null: a word of the runtime, or of the version before
   ADD COLUMN alerts    integer NOT NULL DEFAULT 1,
-  ADD COLUMN tries_max integer,                              -- null: for a day; webhooks 3 (AM-cfg-05)
   ADD COLUMN sending_at timestamptz;                         -- set before the call, cleared by its answer: Slack looks before it posts again
 CREATE INDEX idx_notice_pending_lane ON control.notice (receiver, severity, id) WHERE status = 'pending';
 ALTER TABLE control.alert_event ADD COLUMN labels jsonb, ADD COLUMN reason text;
