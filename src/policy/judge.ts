@@ -3,6 +3,7 @@ import type { Json } from "../base/json.js";
 import type { Change, Operation } from "./change.js";
 import { ALERT_ROWS } from "./judge/alert.js";
 import { CLOUD_ROWS } from "./judge/cloud.js";
+import { WATCHING_ROWS } from "./judge/monitoring.js";
 import { PEOPLE_ROWS } from "./judge/people.js";
 import type { Rows, Seen, Sets, Verdict } from "./judge/row.js";
 import { RETENTION_NAMES, RUNTIME_ROWS } from "./judge/runtime.js";
@@ -11,7 +12,13 @@ import type { PolicySet } from "./policy.js";
 import { value } from "./words.js";
 
 /** By pattern; what has no row is neutral, or new, or gone. */
-const ROWS: Rows = { ...ALERT_ROWS, ...RUNTIME_ROWS, ...CLOUD_ROWS, ...PEOPLE_ROWS };
+const ROWS: Rows = {
+  ...ALERT_ROWS,
+  ...RUNTIME_ROWS,
+  ...CLOUD_ROWS,
+  ...PEOPLE_ROWS,
+  ...WATCHING_ROWS,
+};
 
 export function judge(operation: Operation, sets: Sets): Change {
   const { at } = operation;

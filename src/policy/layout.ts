@@ -3,6 +3,7 @@
  * thing although they are made of parts. Every path step into such a list is the name of an entry, never a number.
  */
 import { canonicalJson } from "../base/json.js";
+import type { SilencePolicy } from "./monitoring.js";
 import type {
   AccessRule,
   AlertLevel,
@@ -52,6 +53,12 @@ const NAMED: Readonly<Record<string, Named>> = {
     sorted: false,
     tracesOf: ({ name: _, ...rest }: Automation) => [canonicalJson(rest)],
   },
+  silences: {
+    nameOf: (silence: SilencePolicy) => silence.name,
+    nameKey: "name",
+    sorted: true,
+    tracesOf: ({ name: _, ...rest }: SilencePolicy) => [canonicalJson(rest)],
+  },
   "access.people": {
     nameOf: (person: Person) => person.name,
     nameKey: "name",
@@ -94,6 +101,7 @@ const WHOLE: ReadonlySet<string> = new Set([
   "alerts.*.signal.num",
   "alerts.*.signal.all",
   "alerts.*.signal.den",
+  "alerts.*.signal.bad",
   "workers.*.rateLimit",
   "scaling.*.policies.*.metric",
   "schedules.*.payload",
@@ -124,6 +132,7 @@ const NAME_PARENTS: Readonly<Record<string, string>> = {
   automation: "automation",
   runbooks: "runbook",
   flags: "flag",
+  silences: "silence",
 };
 
 /** What an entry below this pattern is called; undefined where the next step is a key of ours. */

@@ -3,6 +3,7 @@
  * (github.com/prometheus/alertmanager/pkg/labels, ParseMatcher). A name, one of four operators, a value with or
  * without quotes.
  */
+import { readPattern } from "./safe-pattern.js";
 
 export interface Matcher {
   readonly name: string;
@@ -47,4 +48,28 @@ function unquote(written: string): string | null {
 
 function bare(written: string): string | null {
   return written.includes('"') ? null : written;
+}
+
+/** Whether all of them match. A label that is not there is the empty text. An unsafe pattern matches nothing. */
+export function matchesAll(
+  matchers: readonly Matcher[],
+  labels: Readonly<Record<string, string>>,
+): boolean {
+  return matchers.every((matcher) => isMatch(matcher, labels[matcher.name] ?? ""));
+}
+
+/** Longer texts are no label that anybody writes a pattern for. */
+const TEXT_MAX = 1000;
+
+function isMatch({ value, isRegex, isEqual }: Matcher, text: string): boolean {
+  if (!isRegex) return (text === value) === isEqual;
+  const pattern = readPattern(value);
+  return pattern.ok && text.length <= TEXT_MAX && pattern.value.test(text) === isEqual;
+}
+
+/** As people write it; `readMatcher` reads it back. */
+export function printMatcher({ name, value, isRegex, isEqual }: Matcher): string {
+  const operator = isRegex ? (isEqual ? "=~" : "!~") : isEqual ? "=" : "!=";
+  const written = value.replace(/["\\]/g, "\\$&").replaceAll("\n", "\\n");
+  return `${name}${operator}"${written}"`;
 }

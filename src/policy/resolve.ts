@@ -128,13 +128,18 @@ function resolveRule(name: string, raw: RawRule, metrics: PolicySet["metrics"]):
     levels: Object.entries(raw.levels).map(([level, value]) => resolveLevel(level, value, unit)),
     noData: signal.form === "age" ? null : { afterMs: toMs(after), ...noData },
     cooldownMs: toMs(raw.cooldown ?? COOLDOWN_DEFAULT),
-    groupBy: group.by ?? null,
+    groupBy: groupOf(group.by, raw.by),
     inhibitedBy: (raw.inhibitedBy ?? []).map(({ rule, equal = [] }) => ({ rule, equal })),
     groupWaitMs: toMs(group.wait),
     groupIntervalMs: toMs(group.interval),
     repeatMs: toMs(group.repeat),
     ...(waitsFor.length > 0 && { waitsFor }),
   };
+}
+
+/** All labels of the rule mean what nothing means: each instance by itself. */
+function groupOf(wanted: readonly string[] | undefined, by: readonly string[] = []) {
+  return wanted === undefined || by.every((label) => wanted.includes(label)) ? null : wanted;
 }
 
 function metricsOf(signal: Signal): string[] {

@@ -67,10 +67,10 @@ function fillRule(rule: Raw<"alerts">[string]): unknown {
   const { div } = rule.signal;
   return {
     ...{ every: formatDuration(EVERY_DEFAULT_MS), combine: "avg", by: [] },
-    ...{ cooldown: COOLDOWN_DEFAULT, inhibitedBy: [] },
+    ...{ cooldown: COOLDOWN_DEFAULT },
     ...(rule.signal.age === undefined && { noData: NO_DATA_DEFAULT }),
     ...rule,
-    levels: eachOf(rule.levels, (level) => ({ mOf: null, ...level })),
+    inhibitedBy: (rule.inhibitedBy ?? []).map((parent) => ({ equal: [], ...parent })),
     ...(div && { signal: { div: { unit: "ratio", ...div } } }),
     group: { by: rule.by ?? [], ...GROUP_DEFAULT, ...rule.group },
   };

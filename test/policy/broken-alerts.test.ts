@@ -63,7 +63,7 @@ const CASES: readonly (readonly [string, string, readonly string[]])[] = [
     "an unknown key",
     edit("value:", "treshold: 1\n      value:"),
     [
-      'new:10:7: unknown key "treshold" (known keys: id, severity, op, value, for, recover, notify, runbook)',
+      'new:10:7: unknown key "treshold" (known keys: id, severity, op, value, for, mOf, recover, notify, runbook)',
     ],
   ],
   [
@@ -77,7 +77,9 @@ const CASES: readonly (readonly [string, string, readonly string[]])[] = [
   [
     "a missing key",
     edit("      for: 5m\n", ""),
-    ['new:6:5: missing key "for", expected a duration such as 90s, 5m or 1h30m'],
+    [
+      'new:6:5: missing key "for", expected a duration such as 90s, 5m or 1h30m (0s fires at once; mOf: [3, 5] counts ticks instead)',
+    ],
   ],
   [
     "a duration in words",
@@ -134,13 +136,15 @@ const CASES: readonly (readonly [string, string, readonly string[]])[] = [
       "last: { metric: algobrain.api.latency_p95_ms }\n    age: { metric: algobrain.orchestrator.heartbeat }",
     ),
     [
-      "new:3:3: found last and age, expected exactly one of last, agg, rate, increase, ratio, div, age",
+      "new:3:3: found last and age, expected exactly one of last, agg, rate, increase, ratio, div, age, burn",
     ],
   ],
   [
     "no form of signal",
     signal("{}"),
-    ["new:3:3: found nothing, expected exactly one of last, agg, rate, increase, ratio, div, age"],
+    [
+      "new:3:3: found nothing, expected exactly one of last, agg, rate, increase, ratio, div, age, burn",
+    ],
   ],
   [
     "an unknown form of signal",

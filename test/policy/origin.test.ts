@@ -88,6 +88,8 @@ const UNSAID = [
   ],
   ...["alerts.noData", "alerts.levels.recover", "alerts.levels.runbook", "catalogue.startedBy"],
   ...["infrastructure.services.api.target", "routes.receivers.channel", "routes.receivers.url"],
+  // Either of both, and an address is what mail alone has.
+  ...["alerts.levels.for", "alerts.levels.mOf", "routes.receivers.to"],
   ...["metrics.cloudwatch", "metrics.planned", "metrics.unwatched"],
 ];
 /** One of several forms, labels that narrow, and dependencies for which the common numbers hold. */
@@ -96,7 +98,7 @@ const CHOICES =
 
 /** Everything left out that may be left out. */
 function bare(raw: RawSet): RawSet {
-  const { flags: _, cache: __, adoption: ___, ...rest } = raw;
+  const { flags: _, cache: __, adoption: ___, monitoring: _m, silences: _s, ...rest } = raw;
   const { breakers: ____, enabled: _____, ...healing } = rest.healing;
   const { severities: ______, ...routes } = rest.routes;
   return { ...rest, healing, routes } as RawSet;

@@ -13,10 +13,13 @@ import {
   problemAt,
   textOf,
 } from "../tree.js";
+import { checkBurn } from "./burn.js";
+import { BUCKET_LABEL, checkHistogram, isHistogram } from "./histograms.js";
 import { checkLevels } from "./levels.js";
 import { checkName, checkUnique } from "./name.js";
 import { perNode } from "./per-node.js";
 import { show } from "./shape.js";
+import { checkTicks } from "./ticks.js";
 
 /** Of rules that do not say it: the tick of the evaluator. */
 export const EVERY_DEFAULT_MS = 15_000;
@@ -48,6 +51,7 @@ const checkRule = perNode((rule, metrics) => {
   const signal = viewSignal(rule, metrics);
   return [
     ...(signal ? checkSignal(rule, signal, metrics) : []),
+    ...entriesOf(descend(rule, "levels")).flatMap(([, entry]) => checkTicks(entry)),
     ...checkLevels(levelsOfRule(rule), signal?.unit),
   ];
 });
@@ -82,6 +86,8 @@ function checkSignal(rule: Node, signal: SignalView, metrics: Node | undefined):
   return [
     ...signal.selectors.flatMap((selector) => checkSelector(selector, metrics)),
     ...checkCounters(signal, metrics),
+    ...checkHistogram(signal, metrics),
+    ...(signal.form === "burn" ? checkBurn(signal.body, levelsOfRule(rule)) : []),
     ...checkInstances(rule, signal, metrics),
     ...checkTimes(rule, signal),
   ];
@@ -133,9 +139,11 @@ function checkCounters(
 
 /** A label that makes no instance is combined away, and how must be said: sum and average differ (X-28). */
 function checkInstances(rule: Node, signal: SignalView, metrics: Node | undefined): Problem[] {
-  const lists = signal.selectors.flatMap(
-    (selector) => labelsOf(descend(selector, "metric"), metrics) ?? [],
-  );
+  const lists = signal.selectors.flatMap((selector) => {
+    const metric = descend(selector, "metric");
+    const labels = labelsOf(metric, metrics) ?? [];
+    return isHistogram(metric, metrics) ? labels.filter((one) => one !== BUCKET_LABEL) : labels;
+  });
   const by = itemsOf(descend(rule, "by"));
   if (signal.selectors.some((selector) => !labelsOf(descend(selector, "metric"), metrics)))
     return [];
@@ -169,7 +177,8 @@ function checkTimes(rule: Node, signal: SignalView): Problem[] {
   const problems: Problem[] = [];
   if (every && everyMs < 1000)
     problems.push(problemAt(every.place, `found ${show(every)}, expected at least 1s`));
-  for (const node of [descend(signal.body, "over"), descend(noData, "after")]) {
+  const windows = ["over", "long", "short"].map((name) => descend(signal.body, name));
+  for (const node of [...windows, descend(noData, "after")]) {
     const ms = durationOf(node);
     if (node && ms !== undefined && ms < everyMs)
       problems.push(

@@ -8,17 +8,21 @@ import { checkAutomation } from "./automation.js";
 import { checkBands } from "./bands.js";
 import { checkEscalation } from "./escalation.js";
 import { checkFlags } from "./flags.js";
+import { checkBuckets } from "./histograms.js";
+import { checkInhibitors } from "./inhibitors.js";
 import { checkLimits } from "./limits.js";
+import { checkMonitoring } from "./monitoring.js";
 import { checkNotify } from "./notify.js";
 import { checkRoutes } from "./routes.js";
 import { checkCatalogue, checkOrphans } from "./runbooks.js";
 import { checkScaling, checkTasksAlert } from "./scaling.js";
 import { checkSchedules } from "./schedules.js";
+import { checkEnded, checkSilences } from "./silences.js";
 import { checkWatched } from "./watched.js";
 
 /** What no policy file says. */
 export interface Facts {
-  /** `2026-11-22`, in UTC; null: flags do not end. */
+  /** `2026-11-22`, in UTC; null: flags and silences do not end. */
   readonly today: string | null;
   /** Names of the runbooks' files without their ending; null: nobody has looked. */
   readonly runbookFiles: readonly string[] | null;
@@ -34,6 +38,10 @@ interface Check {
 /** Without these a set means nothing, or something impossible. */
 const SOUND: readonly Check[] = [
   { reads: ["alerts", "metrics"], find: checkAlerts },
+  { reads: ["metrics"], find: checkBuckets },
+  { reads: ["alerts"], find: checkInhibitors },
+  { reads: ["monitoring"], find: checkMonitoring },
+  { reads: ["silences", "monitoring", "access", "alerts"], find: checkSilences },
   { reads: ["alerts", "routes", "catalogue"], find: checkNotify },
   { reads: ["routes"], find: checkRoutes },
   { reads: ["catalogue"], find: checkCatalogue },
@@ -65,6 +73,7 @@ const REVIEW: readonly Check[] = [
     reads: ["flags", "routes", "access"],
     find: (tree, { today }) => checkFlags(tree, today),
   },
+  { reads: ["silences"], find: (tree, { today }) => checkEnded(tree, today) },
 ];
 
 /** Empty for a set that a runtime can work with. */

@@ -8,7 +8,16 @@ import {
   type Signal,
 } from "../policy.js";
 import type { SignalUnit } from "../threshold.js";
-import { duration, plain, selector, signal, threshold, unitOfRule, value } from "../words.js";
+import {
+  duration,
+  percent,
+  plain,
+  selector,
+  signal,
+  threshold,
+  unitOfRule,
+  value,
+} from "../words.js";
 import {
   amount,
   entry,
@@ -108,9 +117,40 @@ const judgeNoData: Judge = ({ before, after }) =>
     "judged in another way",
   ]);
 
+/** Null: time is what counts, and `for` says how much. */
+const judgeTicks: Judge = ({ before, after }) => {
+  const [was, is] = [before, after] as unknown as [AlertLevel["mOf"], AlertLevel["mOf"]];
+  const words = `must hold ${was ? ticks(was) : "in time"} → ${is ? ticks(is) : "in time"}`;
+  if (!was || !is) return verdict(words, ["looser", "fires in another way"]);
+  return verdict(words, is[0] >= was[0] && is[1] <= was[1] ? LATER : pickSooner(was, is));
+};
+
+function pickSooner(was: readonly [number, number], is: readonly [number, number]): Meaning {
+  return is[0] <= was[0] && is[1] >= was[1] ? SOONER : ["looser", "fires in another way"];
+}
+
+function ticks([m, n]: readonly [number, number]): string {
+  return `${m} of ${n} ticks`;
+}
+
+const WITHHELD = members({
+  lost: ["stricter", "no longer held back by"],
+  gained: ["looser", "not told while it fires:"],
+});
+
+const judgeInhibitors: Judge = (seen) => {
+  const show = (json: Json | undefined) =>
+    ((json ?? []) as unknown as AlertRule["inhibitedBy"]).map(({ rule, equal }) =>
+      equal.length === 0 ? rule : `${rule} (same ${equal.join(", ")})`,
+    );
+  return WITHHELD({ ...seen, before: show(seen.before), after: show(seen.after) });
+};
+
 /** `sev2 at > 1000 for 5m, told: ops`. */
-function levelWords({ severity, op, value, forMs, notify }: AlertLevel, unit: SignalUnit): string {
-  const held = forMs === 0 ? "" : ` for ${duration(forMs)}`;
+function levelWords(level: AlertLevel, unit: SignalUnit): string {
+  const { severity, op, value, forMs, mOf, notify } = level;
+  const lasting = forMs === 0 ? "" : ` for ${duration(forMs)}`;
+  const held = mOf ? ` in ${ticks(mOf)}` : lasting;
   return `${severity} at ${op} ${threshold(value, unit)}${held}, told: ${notify.join(", ")}`;
 }
 
@@ -175,6 +215,10 @@ export const ALERT_ROWS: Rows = {
   "alerts.*.signal.num": judgeSelector,
   "alerts.*.signal.all": judgeSelector,
   "alerts.*.signal.den": judgeSelector,
+  "alerts.*.signal.bad": judgeSelector,
+  "alerts.*.signal.slo": amount("objective", percent, { more: SOONER, less: LATER }),
+  "alerts.*.signal.longMs": amount("long window", duration, { more: LATER, less: SOONER }),
+  "alerts.*.signal.shortMs": amount("short window", duration, { more: LATER, less: SOONER }),
   "alerts.*.signal.fn": exchange("aggregate", OTHERWISE),
   "alerts.*.signal.overMs": amount("window", duration, { more: LATER, less: SOONER }),
   "alerts.*.signal.minAll": amount("judged from", plain, {
@@ -195,6 +239,8 @@ export const ALERT_ROWS: Rows = {
     more: ["looser", "told again later"],
     less: ["stricter", "told again sooner"],
   }),
+  "alerts.*.groupBy": exchange("told together by"),
+  "alerts.*.inhibitedBy": judgeInhibitors,
   "alerts.*.groupWaitMs": amount("first word after", duration, {
     more: ["looser", "told later"],
     less: ["stricter", "told sooner"],
@@ -217,6 +263,7 @@ export const ALERT_ROWS: Rows = {
   "alerts.*.levels.*.op": judgeOp,
   "alerts.*.levels.*.value": judgeValue,
   "alerts.*.levels.*.forMs": amount("must hold", duration, { more: LATER, less: SOONER }),
+  "alerts.*.levels.*.mOf": judgeTicks,
   "alerts.*.levels.*.recover": judgeRecover,
   "alerts.*.levels.*.recover.op": exchange("recovers", ["neutral", ""]),
   "alerts.*.levels.*.recover.value": judgeRecoverValue,

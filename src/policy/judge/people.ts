@@ -13,6 +13,7 @@ import {
   members,
   type Rows,
   ranked,
+  toggle,
   verdict,
 } from "./row.js";
 
@@ -50,6 +51,19 @@ const ROUTE_ROWS: Rows = {
   "routes.receivers.*.kind": judgeReceiverKind,
   "routes.receivers.*.channel": exchange("channel", ELSEWHERE),
   "routes.receivers.*.url": exchange("address", ELSEWHERE),
+  "routes.receivers.*.to": members({
+    lost: ["looser", "no longer told:"],
+    gained: ["stricter", "now also told:"],
+  }),
+  "routes.receivers.*.triesMax": amount("tried", plain, {
+    more: ["stricter", "given up later"],
+    less: ["looser", "given up sooner"],
+    absent: "for a day",
+  }),
+  "routes.receivers.*.sendResolved": toggle("ends are told:", {
+    on: ["stricter", "people learn that it is over"],
+    off: ["looser", "nobody learns that it is over"],
+  }),
   "routes.receivers.*.perMinuteMax": amount("told one by one up to, in a minute", plain, {
     more: ["stricter", "digests begin later"],
     less: ["looser", "digests begin sooner"],

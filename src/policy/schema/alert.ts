@@ -117,8 +117,8 @@ const Signal = Type.Object(
           bad: SelectorOnly,
           all: SelectorOnly,
           slo: Type.Number({
-            exclusiveMinimum: 0,
-            exclusiveMaximum: 1,
+            minimum: 0.5,
+            maximum: 0.99999,
             description: "The share that must be good, such as 0.999.",
           }),
           long: Duration("The window that says that it matters."),
@@ -149,8 +149,6 @@ const Level = Type.Object(
     for: Type.Optional(Duration("The condition must hold this long; 0s fires at once.")),
     mOf: Type.Optional(
       Type.Array(Whole(1, 60, "Ticks."), {
-        minItems: 2,
-        maxItems: 2,
         description: "Instead of `for`: [m, n] of the newest n ticks must be over.",
       }),
     ),

@@ -48,7 +48,6 @@ export const RoutesFile = Type.Object(
           to: Type.Optional(
             Type.Array(Type.String({ pattern: PATTERNS.email }), {
               minItems: 1,
-              maxItems: 20,
               uniqueItems: true,
               description: "Only email.",
             }),

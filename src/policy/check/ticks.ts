@@ -1,0 +1,51 @@
+/** How long a level must hold: a time or a number of ticks, and never both. */
+import type { Problem } from "../../base/problem.js";
+import {
+  descend,
+  type Entry,
+  itemsOf,
+  type Node,
+  numberOf,
+  type Place,
+  problemAt,
+} from "../tree.js";
+import { show } from "./shape.js";
+
+export function checkTicks({ key, node: level }: Entry): Problem[] {
+  if (level.kind !== "map") return [];
+  const [time, ticks] = [descend(level, "for"), level.entries.get("mOf")];
+  if (!ticks) return time ? [] : [nothingSaid(key)];
+  const both = time
+    ? [problemAt(ticks.key, "found for and mOf, expected either of them", "leave one of them out")]
+    : [];
+  return [...both, ...checkRecover(level), ...checkCounts(ticks.node)];
+}
+
+function nothingSaid(key: Place): Problem {
+  return problemAt(
+    key,
+    'missing key "for", expected a duration such as 90s, 5m or 1h30m',
+    "0s fires at once; mOf: [3, 5] counts ticks instead",
+  );
+}
+
+/** It ends when fewer than m of the newest n are over: there is no other time to say. */
+function checkRecover(level: Node): Problem[] {
+  const recover = level.kind === "map" ? level.entries.get("recover") : undefined;
+  return recover
+    ? [problemAt(recover.key, "found recover with mOf, which ends with fewer than m ticks over")]
+    : [];
+}
+
+function checkCounts(node: Node): Problem[] {
+  const [first, second] = itemsOf(node);
+  const [m, n] = [numberOf(first), numberOf(second)];
+  if (!first || !second || m === undefined || n === undefined || m <= n) return [];
+  return [
+    problemAt(
+      first.place,
+      `found ${show(first)} of ${show(second)} ticks, expected at most ${show(second)}`,
+      `write [${n}, ${m}]`,
+    ),
+  ];
+}
