@@ -1,5 +1,7 @@
 /** Samples of a window in four numbers a series, for people who look at them (EP-23). */
+import type { Series } from "../alert/series.js";
 import type { Sql } from "./database.js";
+import { readWindows } from "./samples.js";
 
 export interface SeriesSummary {
   readonly metric: string;
@@ -18,18 +20,18 @@ export async function summarizeSamples(
   metrics: readonly string[],
   window: { readonly from: Date; readonly to: Date },
 ): Promise<SeriesSummary[]> {
-  const { rows } = await sql.query<SeriesSummary>(
-    `SELECT s.metric, s.labels, newest.value AS last, newest.at, p.min, p.max, p.avg
-     FROM control.series s
-     CROSS JOIN LATERAL (
-       SELECT value, at FROM control.sample
-       WHERE series_id = s.id AND at > $2 AND at <= $3 ORDER BY at DESC LIMIT 1) AS newest
-     CROSS JOIN LATERAL (
-       SELECT min(value), max(value), avg(value) FROM control.sample
-       WHERE series_id = s.id AND at > $2 AND at <= $3) AS p
-     WHERE s.metric = ANY ($1)
-     ORDER BY s.metric, s.labels`,
-    [metrics, window.from, window.to],
-  );
-  return rows;
+  const wanted = metrics.map((metric) => ({ metric, from: window.from }));
+  return (await readWindows(sql, wanted, window.to)).map(summaryOf);
+}
+
+function summaryOf({ metric, labels, points }: Series): SeriesSummary {
+  const last = points.at(-1)!;
+  let [min, max, sum] = [last.value, last.value, 0];
+  for (const { value } of points) {
+    min = Math.min(min, value);
+    max = Math.max(max, value);
+    sum += value;
+  }
+  const avg = sum / points.length;
+  return { metric, labels, last: last.value, at: new Date(last.at), min, max, avg };
 }

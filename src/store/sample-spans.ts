@@ -1,0 +1,132 @@
+/** The samples of a span, from all three places where they may lie. What lies in two of them is taken from the newest. */
+import { mergeSamples, type Samples } from "../alert/chunk.js";
+import type { Sql } from "./database.js";
+import { type ChunkRow, decodeChunks, readChunks } from "./sample-chunks.js";
+
+/** A series, and the moment from which it is wanted (excluded). */
+export interface SeriesSpan {
+  readonly id: number;
+  readonly from: Date;
+}
+
+/** A statement returns no more than the months of this many series: tens of megabytes, well within its time. */
+const SERIES_A_STATEMENT = 60;
+
+/** In (from, to], by series; those without any sample are not in it. */
+export async function readSpans(
+  sql: Sql,
+  spans: readonly SeriesSpan[],
+  to: Date,
+): Promise<Map<number, Samples>> {
+  const found = new Map<number, Samples>();
+  if (spans.length === 0) return found;
+  const newest = await readRows(sql, ROUND_ROWS, spans, to);
+  const former = await readRows(sql, FORMER_ROWS, spans, to);
+  for (let i = 0; i < spans.length; i += SERIES_A_STATEMENT) {
+    const page = spans.slice(i, i + SERIES_A_STATEMENT);
+    const chunks = await readChunksOf(sql, page, to);
+    for (const { id, from } of page) {
+      const kept = assemble(chunks.get(id) ?? [], newest.get(id) ?? NONE);
+      const old = former.get(id);
+      const samples = cut(old ? mergeSamples(old, kept) : kept, from, to);
+      if (samples.times.length > 0) found.set(id, samples);
+    }
+  }
+  return found;
+}
+
+const NONE: Samples = { times: new Float64Array(0), values: new Float64Array(0) };
+
+async function readChunksOf(
+  sql: Sql,
+  page: readonly SeriesSpan[],
+  to: Date,
+): Promise<Map<number, ChunkRow[]>> {
+  const ids = page.map(({ id }) => id);
+  const from = new Date(Math.min(...page.map((span) => span.from.getTime())));
+  const bySeries = new Map<number, ChunkRow[]>();
+  for (const row of await readChunks(sql, ids, from, to)) {
+    const rows = bySeries.get(row.seriesId);
+    if (rows) rows.push(row);
+    else bySeries.set(row.seriesId, [row]);
+  }
+  return bySeries;
+}
+
+/** The rounds mostly come after the chunks: then a month is written once, and not copied. */
+function assemble(chunks: readonly ChunkRow[], rounds: Samples): Samples {
+  if (chunks.length === 0) return rounds;
+  const { times, values, length } = decodeChunks(chunks, rounds.times.length);
+  const isAfter = rounds.times.length === 0 || times[length - 1]! < rounds.times[0]!;
+  if (!isAfter) {
+    const folded = { times: times.subarray(0, length), values: values.subarray(0, length) };
+    return mergeSamples(folded, rounds);
+  }
+  times.set(rounds.times, length);
+  values.set(rounds.values, length);
+  return { times, values };
+}
+
+function cut({ times, values }: Samples, from: Date, to: Date): Samples {
+  const first = firstAfter(times, from.getTime());
+  const last = firstAfter(times, to.getTime());
+  return { times: times.subarray(first, last), values: values.subarray(first, last) };
+}
+
+/** The first place whose time is later than `ms`. */
+function firstAfter(times: Float64Array, ms: number): number {
+  let [low, high] = [0, times.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (times[middle]! <= ms) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+const WANTED = "wanted AS (SELECT * FROM unnest($1::int[], $2::timestamptz[]) AS w (id, since))";
+const ROUND_ROWS = `
+  WITH ${WANTED}, picked AS (
+    SELECT u.id, r.slot AS at, u.value FROM control.sample_round r
+    CROSS JOIN LATERAL unnest(r.series_ids, r.values) AS u (id, value)
+    JOIN wanted w ON w.id = u.id AND r.slot > w.since
+    WHERE r.slot > (SELECT min(since) FROM wanted) AND r.slot <= $3
+    ORDER BY r.slot, r.source COLLATE "C"
+  )`;
+/** What a version wrote that knew only rows. */
+const FORMER_ROWS = `
+  WITH ${WANTED}, picked AS (
+    SELECT w.id, s.at, s.value FROM wanted w
+    CROSS JOIN LATERAL (
+      SELECT at, value FROM control.sample WHERE series_id = w.id AND at > w.since AND at <= $3) AS s
+    ORDER BY s.at
+  )`;
+
+interface PickedRow {
+  readonly id: number;
+  readonly times: number[];
+  readonly values: number[];
+}
+
+async function readRows(
+  sql: Sql,
+  picked: string,
+  spans: readonly SeriesSpan[],
+  to: Date,
+): Promise<Map<number, Samples>> {
+  const { rows } = await sql.query<PickedRow>(
+    `${picked} SELECT id, array_agg((extract(epoch FROM at) * 1000)::float8) AS times, array_agg(value) AS values
+     FROM picked GROUP BY id`,
+    [spans.map(({ id }) => id), spans.map(({ from }) => from.toISOString()), to],
+  );
+  return new Map(rows.map(({ id, times, values }) => [id, unique(times, values)]));
+}
+
+/** Two sources may have said something of the same moment: the last one in order of names holds. */
+function unique(times: readonly number[], values: readonly number[]): Samples {
+  const isLast = (i: number) => times[i] !== times[i + 1];
+  return {
+    times: Float64Array.from(times.filter((_, i) => isLast(i))),
+    values: Float64Array.from(values.filter((_, i) => isLast(i))),
+  };
+}
