@@ -18,7 +18,7 @@ export type Tick =
 const EQUAL_WITHIN = 1e-9;
 
 /** NaN never breaches. */
-function breaches(value: number, op: Comparison, threshold: number): boolean {
+export function breaches(value: number, op: Comparison, threshold: number): boolean {
   const slack = Math.abs(threshold) * EQUAL_WITHIN;
   switch (op) {
     case ">":
@@ -54,7 +54,7 @@ function isBreach(level: AlertLevel, tick: Exclude<Tick, { kind: "hold" }>): boo
     : tick.kind === "breach";
 }
 
-function hold(before: LevelState, lostMs: number): LevelState {
+export function hold(before: LevelState, lostMs: number): LevelState {
   const { phase, activeAt, recoveringSince } = before;
   return {
     ...before,
@@ -66,20 +66,17 @@ function hold(before: LevelState, lostMs: number): LevelState {
 function advance(level: AlertLevel, before: LevelState | null, now: number): LevelState {
   const activeAt = before?.activeAt ?? now;
   const isFiring = before?.phase === "firing" || now >= activeAt + level.forMs;
-  return {
-    phase: isFiring ? "firing" : "pending",
-    activeAt,
-    recoveringSince: null,
-    op: level.op,
-  };
+  const phase = isFiring ? "firing" : "pending";
+  const isSame = before?.phase === phase && before.recoveringSince === null;
+  return isSame ? before : { phase, activeAt, recoveringSince: null, op: level.op };
 }
 
-function fire(level: AlertLevel, now: number): LevelState {
+export function fire(level: AlertLevel, now: number): LevelState {
   return { phase: "firing", activeAt: now, recoveringSince: null, op: level.op };
 }
 
 /** Leaving is harder than entering: the recovery side must be held for its own time. */
-function recover(
+export function recover(
   level: AlertLevel,
   before: LevelState,
   tick: Exclude<Tick, { kind: "hold" }>,
@@ -88,7 +85,12 @@ function recover(
   if (level.recover === null) return null;
   const { op, value, forMs } = level.recover;
   const isRecovering = tick.kind === "value" ? breaches(tick.value, op, value) : true;
-  if (!isRecovering) return { ...before, recoveringSince: null };
+  if (!isRecovering) return recoveringFrom(before, null);
   const recoveringSince = before.recoveringSince ?? now;
-  return now >= recoveringSince + forMs ? null : { ...before, recoveringSince };
+  return now >= recoveringSince + forMs ? null : recoveringFrom(before, recoveringSince);
+}
+
+/** The same object when nothing changed: so a tick without news is seen at a glance. */
+function recoveringFrom(before: LevelState, recoveringSince: number | null): LevelState {
+  return before.recoveringSince === recoveringSince ? before : { ...before, recoveringSince };
 }

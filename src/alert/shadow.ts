@@ -3,9 +3,10 @@
  * now, once under each of the two policies. Nothing is written, nobody is told.
  */
 import type { AlertLevel, AlertRule, PolicySet } from "../policy/policy.js";
+import type { Board } from "./board.js";
+import { compileRule } from "./compile.js";
 import { stepRule } from "./evaluate.js";
-import type { Series } from "./series.js";
-import { readSignal } from "./signal.js";
+import { readValues } from "./signal.js";
 import type { RuleState } from "./state.js";
 
 export interface ShadowInput {
@@ -13,10 +14,8 @@ export interface ShadowInput {
   readonly after: PolicySet;
   /** What the evaluator remembers, by rule. */
   readonly states: ReadonlyMap<string, RuleState>;
-  /** Samples for the windows of all rules of both. */
-  readonly windows: readonly Series[];
-  /** For the `age` form: the newest sample of each series, however old. */
-  readonly latest: readonly Series[];
+  /** Samples for the windows of all rules of both; for the `age` form the newest of each series, however old. */
+  readonly board: Board;
   readonly now: Date;
 }
 
@@ -62,17 +61,13 @@ function isPager({ routes }: PolicySet, receiver: string): boolean {
 function firingLevels(
   rule: AlertRule,
   policy: PolicySet,
-  { states, windows, latest, now }: ShadowInput,
+  { states, board, now }: ShadowInput,
 ): [string, AlertLevel][] {
-  const impatient = { ...rule, levels: rule.levels.map((level) => ({ ...level, forMs: 0 })) };
-  const series = rule.signal.form === "age" ? latest : windows;
-  const readings = readSignal({ rule: impatient, series, metrics: policy.metrics, now });
-  const { state } = stepRule({
-    rule: impatient,
-    state: states.get(rule.name) ?? {},
-    readings,
-    now,
-  });
+  const levels = rule.levels.map((level) => ({ ...level, forMs: 0, mOf: null }));
+  const impatient = compileRule({ ...rule, levels }, policy.metrics);
+  const readings = readValues(impatient, board, now.getTime());
+  const former = states.get(rule.name) ?? {};
+  const { state } = stepRule({ rule: impatient, state: former, readings, now });
   return Object.entries(state).flatMap(([instance, { level }]): [string, AlertLevel][] => {
     const top = rule.levels.find(({ id }) => id === level);
     return top ? [[instance, top]] : [];

@@ -38,6 +38,12 @@ export interface InstanceState {
   readonly valueAt: number | null;
   /** By level id; a level that is not active has no entry. */
   readonly levels: Readonly<Record<string, LevelState>>;
+  /** By id of levels with `mOf`: their newest points (m-of-n.ts), newest last. */
+  readonly rings?: Readonly<Record<string, string>>;
+  /** The tick had a value. A row is written when its memory changes: restoreState moves the clocks of the ticks between. */
+  readonly seen?: boolean;
+  /** The tick had no value, and clocks stood still. Absent: they did not. */
+  readonly held?: boolean;
   /** The strictest firing level: the one that counts. */
   readonly level: string | null;
   readonly severity: Severity | null;
@@ -68,6 +74,7 @@ export const TRANSITIONS = [
 export interface Transition {
   readonly rule: string;
   readonly instance: string;
+  readonly labels: Labels;
   readonly kind: (typeof TRANSITIONS)[number];
   /** The level entered, or the one that was left. */
   readonly level: string;

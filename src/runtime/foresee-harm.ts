@@ -1,6 +1,7 @@
 /** Everything that a new policy would do, asked before it does: of the two sets, of the samples, of the rows. */
+import { boardOf } from "../alert/board.js";
+import { compileRule } from "../alert/compile.js";
 import { type NewlyFiring, shadowEvaluate } from "../alert/shadow.js";
-import { sampleNeeds } from "../alert/signal.js";
 import type { Held } from "../policy/harm/held.js";
 import { findHarm, findRowHarm } from "../policy/harm.js";
 import type { PolicySet } from "../policy/policy.js";
@@ -56,17 +57,21 @@ async function foreseeFiring(
   { before, after }: Candidate,
   now: Date,
 ): Promise<NewlyFiring[]> {
-  const needs = [...before.alerts, ...after.alerts].flatMap(sampleNeeds);
-  const windows = needs.flatMap(({ metric, spanMs }) =>
-    spanMs === null ? [] : [{ metric, from: new Date(now.getTime() - spanMs) }],
+  const rules = [before, after].flatMap(({ alerts, metrics }) =>
+    alerts.map((rule) => compileRule(rule, metrics)),
   );
-  const ages = new Set(needs.flatMap(({ metric, spanMs }) => (spanMs === null ? [metric] : [])));
-  return shadowEvaluate({
-    ...{ before, after, now },
-    states: await loadAlertStates(sql),
-    windows: await readWindows(sql, windows, now),
-    latest: await readLatest(sql, [...ages], now),
-  });
+  const windows = rules.flatMap(({ metrics, spanMs }) =>
+    spanMs === null
+      ? []
+      : metrics.map((metric) => ({ metric, from: new Date(now.getTime() - spanMs) })),
+  );
+  const ages = new Set(rules.flatMap(({ metrics, spanMs }) => (spanMs === null ? metrics : [])));
+  const samples = [
+    ...(await readWindows(sql, windows, now)),
+    ...(await readLatest(sql, [...ages], now)),
+  ];
+  const states = await loadAlertStates(sql);
+  return shadowEvaluate({ before, after, states, board: boardOf(samples), now });
 }
 
 function tooManyOf(newly: readonly NewlyFiring[], most: number): Held[] {

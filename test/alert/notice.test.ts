@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { compileRule } from "../../src/alert/compile.js";
 import { stepRule } from "../../src/alert/evaluate.js";
 import type { NoticeReason } from "../../src/alert/notice.js";
 import { type PlannedNotice, planNotices } from "../../src/alert/plan-notices.js";
@@ -59,7 +60,7 @@ function listen(
     const seconds = ((options.fromTick ?? 0) + i) * 15;
     const now = at(seconds * SECOND);
     const readings = [{ instance: "all", labels: {}, value }];
-    const step = stepRule({ rule, state, readings, now });
+    const step = stepRule({ rule: compileRule(rule, {}), state, readings, now });
     const plan = planNotices({
       rule,
       instance: "all",

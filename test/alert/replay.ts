@@ -1,7 +1,9 @@
 /** Drives the production evaluator over made-up samples, tick by tick, as the runtime would. */
+import { boardOf } from "../../src/alert/board.js";
+import { compileRule, type Metrics } from "../../src/alert/compile.js";
 import { stepRule } from "../../src/alert/evaluate.js";
 import type { Point, Series } from "../../src/alert/series.js";
-import { type Metrics, readSignal } from "../../src/alert/signal.js";
+import { readValues } from "../../src/alert/signal.js";
 import type { RuleState, Transition } from "../../src/alert/state.js";
 import type { AlertRule } from "../../src/policy/policy.js";
 
@@ -52,9 +54,11 @@ export interface Replayed {
 export function replay(input: Replay): Replayed {
   const { rule, state = {}, fromMs = 0, toMs, metrics = {} } = input;
   const ticks: Tick[] = [];
+  const board = boardOf(input.series);
+  const compiled = compileRule(rule, metrics);
   for (let ms = fromMs; ms <= toMs; ms += rule.everyMs) {
     const now = at(ms);
-    ticks.push({ now, readings: readSignal({ rule, series: input.series, metrics, now }) });
+    ticks.push({ now, readings: readValues(compiled, board, now.getTime()) });
   }
   return walk(rule, state, ticks);
 }
@@ -77,9 +81,10 @@ type Tick = Pick<Parameters<typeof stepRule>[0], "now" | "readings">;
 
 function walk(rule: AlertRule, from: RuleState, ticks: readonly Tick[]): Replayed {
   let state = from;
+  const compiled = compileRule(rule, {});
   const transitions: Transition[] = [];
   for (const tick of ticks) {
-    const step = stepRule({ rule, state, ...tick });
+    const step = stepRule({ rule: compiled, state, ...tick });
     // As a restart between any two ticks would leave it.
     state = JSON.parse(JSON.stringify(step.state)) as RuleState;
     transitions.push(...step.transitions);

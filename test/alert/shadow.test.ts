@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { boardOf } from "../../src/alert/board.js";
 import type { Series } from "../../src/alert/series.js";
 import { shadowEvaluate } from "../../src/alert/shadow.js";
 import type { RuleState } from "../../src/alert/state.js";
@@ -57,10 +58,10 @@ function shadow(
   return shadowEvaluate({
     ...{ before: policyOf(...before), after: policyOf(...after), now: NOW },
     states: rest.states ?? new Map(),
-    windows: [depth("index", 40), depth("score", 4)],
-    latest: [
+    board: boardOf([
+      ...[depth("index", 40), depth("score", 4)],
       { metric: "beat", labels: {}, points: [{ at: 0, value: NOW.getTime() / 1_000 - 50 }] },
-    ],
+    ]),
   });
 }
 

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
+import { boardOf } from "../../src/alert/board.js";
+import { compileRule, type Metrics } from "../../src/alert/compile.js";
 import type { Series } from "../../src/alert/series.js";
-import { type Metrics, readSignal } from "../../src/alert/signal.js";
+import { readValues } from "../../src/alert/signal.js";
 import type { AlertRule, Signal } from "../../src/policy/policy.js";
 import { makeMetric, makeRule } from "../support/make-policy.js";
 import { at, MINUTE, makeSeries, SECOND, START, samples } from "./replay.js";
@@ -25,7 +27,7 @@ function read(
   overrides: Partial<AlertRule> = {},
 ) {
   const rule = makeRule({ signal, ...overrides });
-  return readSignal({ rule, series, metrics: METRICS, now: at(nowMs) });
+  return readValues(compileRule(rule, METRICS), boardOf(series), at(nowMs).getTime());
 }
 
 function value(...input: Parameters<typeof read>): number | null {
@@ -132,14 +134,40 @@ describe("agg", () => {
       0.95,
     );
   });
+});
 
-  test("raw observations are pooled: a percentile is never a mean of percentiles", () => {
-    const series = [
-      makeSeries("latency", [...samples(10, 0, 30_000)], { process: "a" }),
-      makeSeries("latency", [{ at: START + 1_000, value: 900 }], { process: "b" }),
-    ];
-    const p95 = { ...agg("p95"), of: { metric: "latency", where: {} } } as Signal;
-    expect(value(p95, series, 30_000)).toBe(900);
+describe("a histogram", () => {
+  const LATENCY = { metric: "latency", where: {} };
+  const asked = (fn: string) =>
+    ({ form: "agg", fn, of: LATENCY, overMs: MINUTE, fullWindow: false }) as Signal;
+  /** One process's buckets: so many more requests at most so slow, over the minute. */
+  const buckets = (host: string, upTo: Record<string, number>) =>
+    Object.entries(upTo).map(([le, grown]) =>
+      makeSeries("latency", [...samples(7, 0, 0), ...samples(7 + grown, MINUTE, MINUTE)], {
+        host,
+        le,
+      }),
+    );
+  const BOTH = [
+    ...buckets("a", { 10: 90, 100: 90, 1000: 90, "+Inf": 90 }),
+    ...buckets("b", { 10: 0, 100: 4, 1000: 10, "+Inf": 10 }),
+  ];
+
+  test("is counted over all processes before a percentile is taken", () => {
+    expect(value(asked("p90"), BOTH, MINUTE)).toBe(10);
+    // The 95th of a hundred is the fifth of ten in the bucket of 100 to 1,000, where six lie.
+    expect(value(asked("p95"), BOTH, MINUTE)).toBeCloseTo(100 + 900 / 6, 9);
+  });
+
+  test("knows nothing beyond its last bound", () => {
+    expect(value(asked("p99"), buckets("a", { 10: 1, 100: 1, "+Inf": 10 }), MINUTE)).toBe(100);
+  });
+
+  test("without anything counted has no percentile, and counts none", () => {
+    const idle = buckets("a", { 10: 0, "+Inf": 0 });
+    expect(value(asked("p95"), idle, MINUTE)).toBeNull();
+    expect(value(asked("count"), idle, MINUTE)).toBe(0);
+    expect(value(asked("count"), BOTH, MINUTE)).toBe(100);
   });
 });
 

@@ -38,7 +38,7 @@ function policyWith(automation: Automation[], rules = [rule()]): PolicySet {
 
 const change = (overrides: Partial<Transition> = {}): Transition => ({
   ...{ rule: "depth-high", instance: "*", kind: "fired", level: "AR-06", severity: "sev3" },
-  ...{ value: 1523, at: 1_700_000_040_000 },
+  ...{ labels: {}, value: 1523, at: 1_700_000_040_000 },
   ...overrides,
 });
 

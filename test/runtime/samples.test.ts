@@ -207,6 +207,7 @@ describe("samples of the rest", () => {
       const event = {
         rule: "a",
         instance: "all",
+        labels: {},
         level: "AR-01",
         severity: "sev1",
         value: 1,

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { compileRule } from "../../src/alert/compile.js";
 import { stepRule } from "../../src/alert/evaluate.js";
 import type { RuleState, Transition } from "../../src/alert/state.js";
 import {
@@ -27,7 +28,7 @@ function stateOf(values: Record<string, number>): RuleState {
     labels: { queue },
     value,
   }));
-  return stepRule({ rule, state: {}, readings, now: NOW }).state;
+  return stepRule({ rule: compileRule(rule, {}), state: {}, readings, now: NOW }).state;
 }
 
 test("what is saved is what is loaded", () =>
@@ -88,6 +89,7 @@ test("history is newest first and never more than 200", () =>
     const event = (n: number): Transition => ({
       rule: "a",
       instance: "all",
+      labels: {},
       kind: n % 2 === 0 ? "fired" : "resolved",
       level: "C",
       severity: "sev1",

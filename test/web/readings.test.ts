@@ -55,6 +55,7 @@ async function seed(db: Database): Promise<void> {
     rule: "queue-depth-high",
     level: "AR-06",
     instance: "",
+    labels: {},
     severity: "sev2",
   } as const;
   await appendAlertEvents(db, [{ ...event, kind: "fired", value: 1200, at: NOON }]);
@@ -98,7 +99,10 @@ describe("reading over HTTP", () => {
 
   it("shows at most 200 transitions, newest first (EP-26)", () =>
     withApi(async (api) => {
-      const one = { rule: "r", level: "AR-06", instance: "", severity: "sev2", value: 1 } as const;
+      const one = {
+        ...({ rule: "r", level: "AR-06", instance: "", labels: {}, value: 1 } as const),
+        severity: "sev2" as const,
+      };
       const many = Array.from({ length: 250 }, (_, n) => ({
         ...one,
         kind: "pending" as const,

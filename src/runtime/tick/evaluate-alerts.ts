@@ -2,10 +2,11 @@
  * Judges the rules that are due: samples and former states in, new states, events and notices out, in one
  * transaction. Any process may run it; a lease of its own lets one at a time (design 8.7).
  */
+import { type Board, boardOf } from "../../alert/board.js";
+import { type CompiledRule, compileRule } from "../../alert/compile.js";
 import { type Step, stepRule } from "../../alert/evaluate.js";
 import { endRemovedRule, type RemovedRule } from "../../alert/removed-rule.js";
-import type { Series } from "../../alert/series.js";
-import { readSignal, sampleNeeds } from "../../alert/signal.js";
+import { readValues } from "../../alert/signal.js";
 import type { RuleState, Transition } from "../../alert/state.js";
 import type { Logger } from "../../base/log.js";
 import type { AlertRule, PolicySet } from "../../policy/policy.js";
@@ -101,15 +102,18 @@ async function judge(
   deps: EvaluateAlertsDeps,
 ): Promise<Judged> {
   const former = await loadAlertStates(tx);
-  const due = policy.alerts.filter((rule) => lastTick(former.get(rule.name)) < tickOf(rule, now));
+  const due = policy.alerts
+    .filter((rule) => lastTick(former.get(rule.name)) < tickOf(rule, now))
+    .map((rule) => compileRule(rule, policy.metrics));
   const samples = await readSamples(tx, due, now);
   const removed = removedRules(former, policy, now);
   const transitions = removed.flatMap((one) => endRemovedRule(one).transitions);
   const judged = new Map<string, RuleState>();
   for (const rule of due) {
-    const step = judgeRule(rule, former.get(rule.name) ?? {}, samples, { policy, now });
+    const { name } = rule.rule;
+    const step = judgeRule(rule, former.get(name) ?? {}, samples, now);
     transitions.push(...step.transitions);
-    judged.set(rule.name, step.state);
+    judged.set(name, step.state);
   }
   const spoken = await deps.speak(tx, { policy, states: judged, transitions, removed, now });
   const gone = removed.map(({ name }): [string, RuleState] => [name, {}]);
@@ -136,39 +140,33 @@ function lastTick(state: RuleState | undefined): number {
 }
 
 interface Samples {
-  readonly windows: readonly Series[];
+  readonly windows: Board;
   /** For the `age` form, by tick: the newest sample before it, however old. */
-  readonly latest: ReadonlyMap<number, readonly Series[]>;
+  readonly latest: ReadonlyMap<number, Board>;
 }
 
 /** One statement for all windows, and one for each tick at which ages are due: commonly a single one. */
-async function readSamples(tx: Sql, rules: readonly AlertRule[], now: Date): Promise<Samples> {
-  const needs = rules.flatMap((rule) =>
-    sampleNeeds(rule).map((need) => ({ ...need, tick: tickOf(rule, now) })),
+async function readSamples(tx: Sql, rules: readonly CompiledRule[], now: Date): Promise<Samples> {
+  const needs = rules.flatMap(({ rule, metrics, spanMs }) =>
+    metrics.map((metric) => ({ metric, spanMs, tick: tickOf(rule, now) })),
   );
   const windows = needs.flatMap(({ metric, spanMs, tick }) =>
     spanMs === null ? [] : [{ metric, from: new Date(tick - spanMs) }],
   );
   const ages = needs.filter(({ spanMs }) => spanMs === null);
-  const latest = new Map<number, readonly Series[]>();
+  const latest = new Map<number, Board>();
   for (const tick of new Set(ages.map((need) => need.tick))) {
     const metrics = ages.filter((need) => need.tick === tick).map(({ metric }) => metric);
-    latest.set(tick, await readLatest(tx, metrics, new Date(tick)));
+    latest.set(tick, boardOf(await readLatest(tx, metrics, new Date(tick))));
   }
-  return { windows: await readWindows(tx, windows, now), latest };
+  return { windows: boardOf(await readWindows(tx, windows, now)), latest };
 }
 
-function judgeRule(
-  rule: AlertRule,
-  state: RuleState,
-  samples: Samples,
-  { policy, now }: { readonly policy: PolicySet; readonly now: Date },
-): Step {
-  const tick = tickOf(rule, now);
-  const at = new Date(tick);
-  const series = rule.signal.form === "age" ? (samples.latest.get(tick) ?? []) : samples.windows;
-  const readings = readSignal({ rule, series, metrics: policy.metrics, now: at });
-  return stepRule({ rule, state, readings, now: at });
+function judgeRule(compiled: CompiledRule, state: RuleState, samples: Samples, now: Date): Step {
+  const tick = tickOf(compiled.rule, now);
+  const board = compiled.spanMs === null ? samples.latest.get(tick)! : samples.windows;
+  const readings = readValues(compiled, board, tick);
+  return stepRule({ rule: compiled, state, readings, now: new Date(tick) });
 }
 
 function tell(log: Logger, done: Judged): void {
