@@ -10,7 +10,10 @@ import { findStormHarm } from "./harm/storms.js";
 import { findWorkHarm } from "./harm/work.js";
 import type { PolicySet } from "./policy.js";
 
-/** What two sets alone can tell; what fires and what is deleted, the database tells (`findRowHarm`, alert/shadow). */
+/**
+ * What two sets alone can tell; what fires and what is deleted, the database tells (`findRowHarm`, `findSilenceHarm`,
+ * alert/shadow).
+ */
 export function findHarm(before: PolicySet, after: PolicySet): Held[] {
   return [
     ...findPageHarm(before, after),

@@ -3,7 +3,12 @@ import { describe, expect, it } from "vitest";
 import type { JsonObject } from "../../src/base/json.js";
 import { formatProblem } from "../../src/base/problem.js";
 import { loadPolicySet, loadRawSet } from "../../src/policy/bundle.js";
-import { ADOPTION_DEFAULTS, CACHE_DEFAULTS, RESPONSE_DEFAULTS } from "../../src/policy/defaults.js";
+import {
+  ADOPTION_DEFAULTS,
+  CACHE_DEFAULTS,
+  MONITORING_DEFAULTS,
+  RESPONSE_DEFAULTS,
+} from "../../src/policy/defaults.js";
 import { loadFromRaw } from "../../src/policy/from-raw.js";
 import { findHarm } from "../../src/policy/harm.js";
 import { completeSet } from "../../src/policy/older.js";
@@ -18,12 +23,16 @@ function today(): PolicySet {
 
 /** As `control.policy_revision` holds it from a version that knew nothing of this. */
 function asBefore(set: PolicySet): PolicySet {
-  const { flags, cache, adoption, ...rest } = set;
-  const { severities, ...routes } = set.routes;
+  const { flags, cache, adoption, monitoring, silences, ...rest } = set;
+  const { severities, receivers, ...routes } = set.routes;
   const { groups, people, rules, ...access } = set.access;
   const { breakers, automation: limits, ...healing } = set.healing;
   const old = {
     ...{ ...rest, healing },
+    alerts: set.alerts.map(({ groupBy, inhibitedBy, levels, ...rule }) => ({
+      ...rule,
+      levels: levels.map(({ mOf, ...level }) => level),
+    })),
     access: {
       ...access,
       people: people.map(({ teams, ...person }) => person),
@@ -33,9 +42,17 @@ function asBefore(set: PolicySet): PolicySet {
       ...automation,
       guard: { cooldownMs: guard.cooldownMs, perHourMax: guard.perHourMax },
     })),
-    routes: { ...routes, escalation: routes.escalation.map(({ role }) => role) },
+    routes: {
+      ...routes,
+      receivers: mapValues(receivers, ({ triesMax, sendResolved, ...receiver }) => receiver),
+      escalation: routes.escalation.map(({ role }) => role),
+    },
   };
   return old as unknown as PolicySet;
+}
+
+function mapValues<T, U>(record: Readonly<Record<string, T>>, change: (value: T) => U) {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 }
 
 describe("a set of the version before", () => {
@@ -49,6 +66,14 @@ describe("a set of the version before", () => {
     expect(set.healing.automation).toEqual(today().healing.automation);
     expect(set.access.rules).toEqual(today().access.rules);
     expect(set.access.people).toEqual(today().access.people);
+    expect(set).toMatchObject({ monitoring: MONITORING_DEFAULTS, silences: [] });
+    expect(set.routes.receivers).toEqual(today().routes.receivers);
+  });
+
+  it("tells each instance by itself and holds nothing back, as it did", () => {
+    const rules = completeSet(asBefore(today())).alerts;
+    const plain = today().alerts.map((rule) => ({ ...rule, groupBy: null, inhibitedBy: [] }));
+    expect(rules).toEqual(plain);
   });
 
   it("keeps what ran without a person running, until the policies of today are in force", () => {

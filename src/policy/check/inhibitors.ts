@@ -50,10 +50,10 @@ function checkParent(rule: Node, parent: Node, alerts: Node | undefined): Proble
   return [
     ...checkName(name, alerts, RULE),
     ...(other
-      ? equal.flatMap((label) => [
-          ...foreign(label, labelsOf(rule), "this rule"),
-          ...foreign(label, labelsOf(other), textOf(name)!),
-        ])
+      ? equal.flatMap((label) => {
+          const own = foreign(label, labelsOf(rule), "this rule");
+          return own.length > 0 ? own : foreign(label, labelsOf(other), textOf(name)!);
+        })
       : []),
   ];
 }

@@ -39,12 +39,13 @@ function checkReceiver({ key, node }: Entry): Problem[] {
   const kind = textOf(descend(node, "kind"));
   const needed = RECEIVER_KEYS[kind ?? ""];
   if (needed === undefined) return [];
+  const receiver = `${kind === "email" ? "an" : "a"} ${kind} receiver`;
   const unused = entriesOf(node).filter(([name]) => OWN_KEYS.includes(name) && name !== needed);
   const missing = needed !== null && descend(node, needed) === undefined;
   return [
-    ...(missing ? [problemAt(key, `missing key "${needed}", which a ${kind} receiver needs`)] : []),
+    ...(missing ? [problemAt(key, `missing key "${needed}", which ${receiver} needs`)] : []),
     ...unused.map(([name, entry]) =>
-      problemAt(entry.key, `found "${name}", which a ${kind} receiver does not use`),
+      problemAt(entry.key, `found "${name}", which ${receiver} does not use`),
     ),
   ];
 }

@@ -1,14 +1,6 @@
 /** How long a level must hold: a time or a number of ticks, and never both. */
 import type { Problem } from "../../base/problem.js";
-import {
-  descend,
-  type Entry,
-  itemsOf,
-  type Node,
-  numberOf,
-  type Place,
-  problemAt,
-} from "../tree.js";
+import { descend, type Entry, type Node, numberOf, type Place, problemAt } from "../tree.js";
 import { show } from "./shape.js";
 
 export function checkTicks({ key, node: level }: Entry): Problem[] {
@@ -37,8 +29,17 @@ function checkRecover(level: Node): Problem[] {
     : [];
 }
 
+const TWO = "write [m, n]: m of the newest n ticks, such as [3, 5]";
+
+function counted(numbers: number): string {
+  return `${numbers === 0 ? "no number" : `${numbers} number${numbers === 1 ? "" : "s"}`}, expected two`;
+}
+
 function checkCounts(node: Node): Problem[] {
-  const [first, second] = itemsOf(node);
+  if (node.kind !== "list") return [];
+  if (node.items.length !== 2)
+    return [problemAt(node.place, `found ${counted(node.items.length)}`, TWO)];
+  const [first, second] = node.items;
   const [m, n] = [numberOf(first), numberOf(second)];
   if (!first || !second || m === undefined || n === undefined || m <= n) return [];
   return [

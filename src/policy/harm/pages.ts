@@ -33,6 +33,8 @@ export function findPageHarm(before: PolicySet, after: PolicySet): Held[] {
     if (!is) return [holdLevel("sev1-silenced", was, "is gone: nobody would be woken by it")];
     const silenced = silencedBy(before, after, { was, is });
     if (silenced) return [holdLevel("sev1-silenced", was, silenced)];
+    const hiddenBy = hidingParent(was.rule, is.rule, after);
+    if (hiddenBy) return [holdLevel("sev1-silenced", is, hiddenBy)];
     return [...findLooser(before, { was, is }), ...findDelayed({ was, is })];
   });
   return [...held, ...findSilentRuntime(before, after)];
@@ -64,6 +66,21 @@ function silencedBy(before: PolicySet, after: PolicySet, { was, is }: Pair): str
     return `would page nobody: none of ${is.level.notify.join(", ") || "no receiver"} leads to PagerDuty`;
   if (isWaiting(is.rule)) return `would wait for ${is.rule.waitsFor?.join(", ")}, which is planned`;
   return null;
+}
+
+/** Held back by a rule that wakes nobody itself, the trouble wakes nobody either. */
+function hidingParent(was: AlertRule, is: AlertRule, after: PolicySet): string | null {
+  const known = new Set(was.inhibitedBy.map(({ rule }) => rule));
+  const parent = is.inhibitedBy.find(({ rule }) => !known.has(rule) && !isPaging(rule, after));
+  return parent ? `would be held back while ${parent.rule} fires, which pages nobody` : null;
+}
+
+/** Of every level: the mildest that fires holds back already. */
+function isPaging(name: string, set: PolicySet): boolean {
+  const rule = set.alerts.find((one) => one.name === name);
+  return (
+    rule !== undefined && !isWaiting(rule) && rule.levels.every(({ notify }) => pages(set, notify))
+  );
 }
 
 function findSilentRuntime(before: PolicySet, after: PolicySet): Held[] {
@@ -143,8 +160,11 @@ function findDelayed({ was, is }: Pair): Held[] {
 
 /** From the trouble to the page, at the latest: the window must fill, the condition hold, the group wait. */
 function delayOf({ rule, level }: Placed): number {
-  const overMs = "overMs" in rule.signal ? rule.signal.overMs : 0;
-  return overMs + level.forMs + rule.everyMs + rule.groupWaitMs;
+  const { signal, everyMs, groupWaitMs } = rule;
+  const overMs = "overMs" in signal ? signal.overMs : 0;
+  // A burn rate rises at once: its windows say how much, not how long. Of n ticks it takes m.
+  const heldMs = level.mOf ? level.mOf[0] * everyMs : level.forMs;
+  return overMs + heldMs + everyMs + groupWaitMs;
 }
 
 function silenceOf({ noData }: AlertRule): number {

@@ -1,6 +1,6 @@
 /** What would flood people, or keep the evaluator from ever being done: thresholds of nothing, loosened guards, huge windows. */
 import { formatDuration, MINUTE_MS } from "../../base/duration.js";
-import type { AdoptionLimits, AlertLevel, PolicySet } from "../policy.js";
+import type { AdoptionLimits, AlertLevel, AlertRule, PolicySet } from "../policy.js";
 import type { Held } from "./held.js";
 
 /** A receiver may hear this many times as much a minute. */
@@ -16,6 +16,7 @@ export function findStormHarm(before: PolicySet, after: PolicySet): Held[] {
     ...findEmptyThresholds(before, after),
     ...findLoosenedLimits(before.adoption, after.adoption),
     ...findLoosenedReceivers(before, after),
+    ...findLateStorms(before, after),
     ...findRepeats(before, after),
     ...findHeavyEvaluation(before, after),
   ];
@@ -67,6 +68,14 @@ function findLoosenedReceivers(before: PolicySet, after: PolicySet): Held[] {
   });
 }
 
+/** A storm that begins three times as late is as many words one by one. */
+function findLateStorms(before: PolicySet, after: PolicySet): Held[] {
+  const [was, is] = [before.monitoring.storm.perMinute, after.monitoring.storm.perMinute];
+  if (is <= PER_MINUTE_FACTOR * was) return [];
+  const sentence = `a storm would begin at ${is} new alerts a minute instead of ${was}`;
+  return [{ reason: "storm-guards-loosened", subject: "monitoring.storm", sentence }];
+}
+
 function findRepeats(before: PolicySet, after: PolicySet): Held[] {
   const known = new Map(before.alerts.map(({ name, repeatMs }) => [name, repeatMs]));
   return after.alerts.flatMap(({ name, repeatMs }): Held[] => {
@@ -86,7 +95,11 @@ function findHeavyEvaluation(before: PolicySet, after: PolicySet): Held[] {
 
 function workOf({ alerts }: PolicySet): number {
   return alerts.reduce((sum, { signal, everyMs }) => {
-    const overMs = "overMs" in signal ? signal.overMs : MINUTE_MS;
-    return sum + overMs / everyMs;
+    return sum + windowOf(signal) / everyMs;
   }, 0);
+}
+
+function windowOf(signal: AlertRule["signal"]): number {
+  if (signal.form === "burn") return signal.longMs + signal.shortMs;
+  return "overMs" in signal ? signal.overMs : MINUTE_MS;
 }
