@@ -19,16 +19,26 @@ const EQUAL_WITHIN = 1e-9;
 
 /** NaN never breaches. */
 export function breaches(value: number, op: Comparison, threshold: number): boolean {
+  return isBeyond(value, op, lineOf(op, threshold));
+}
+
+/** Where the comparison really turns, with the slack for equality. */
+export function lineOf(op: Comparison, threshold: number): number {
   const slack = Math.abs(threshold) * EQUAL_WITHIN;
+  return op === ">" || op === "<=" ? threshold + slack : threshold - slack;
+}
+
+/** @param line of `lineOf` */
+export function isBeyond(value: number, op: Comparison, line: number): boolean {
   switch (op) {
     case ">":
-      return value > threshold + slack;
+      return value > line;
     case ">=":
-      return value >= threshold - slack;
+      return value >= line;
     case "<":
-      return value < threshold - slack;
+      return value < line;
     case "<=":
-      return value <= threshold + slack;
+      return value <= line;
     default:
       return unreachable(op);
   }

@@ -15,9 +15,7 @@ export function restoreState(stored: RuleState, tickAt: number | null): RuleStat
 
 function restoreInstance(state: InstanceState, tickAt: number): InstanceState {
   if (state.tickAt > tickAt) return asWrittenByOthers(state);
-  if (state.seen === undefined || state.tickAt === tickAt) return state;
-  if (state.seen) return { ...state, tickAt, valueAt: tickAt };
-  return state.held ? moveOn(state, tickAt) : { ...state, tickAt };
+  return state.seen === undefined ? state : moveClock(state, tickAt, state.value);
 }
 
 /** A version that does not know our marks copies them, and writes a row at every tick: the row alone says the truth. */
@@ -26,8 +24,21 @@ function asWrittenByOthers(state: InstanceState): InstanceState {
   return rest;
 }
 
-/** What holding did to the clocks since the row was written. */
-function moveOn(state: InstanceState, tickAt: number): InstanceState {
+/**
+ * As if ticks up to `tickAt` had been like the last one, and none of them news.
+ * @param value of the last of them, where they had one
+ */
+export function moveClock(
+  state: InstanceState,
+  tickAt: number,
+  value: number | null,
+): InstanceState {
+  if (state.tickAt === tickAt) return state;
+  if (state.seen) return { ...state, tickAt, value, valueAt: tickAt };
+  return state.held ? holdOn(state, tickAt) : { ...state, tickAt };
+}
+
+function holdOn(state: InstanceState, tickAt: number): InstanceState {
   const lostMs = tickAt - state.tickAt;
   const levels = Object.entries(state.levels).map(([id, level]): [string, LevelState] => [
     id,

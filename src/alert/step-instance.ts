@@ -226,11 +226,14 @@ function stepLevels(rule: AlertRule, before: Memory, tick: Tick, now: number): M
   return { levels: isSame ? before.levels : next, rings };
 }
 
-/** Absence is what the `age` form measures, so it forgets nobody. */
 export function isForgettable(rule: AlertRule, state: InstanceState, now: number): boolean {
+  return isQuiet(rule, state) && now >= forgottenAt(rule, state);
+}
+
+/** Nothing is remembered of it that anybody waits for. Absence is what the `age` form measures, so it forgets nobody. */
+export function isQuiet(rule: AlertRule, state: InstanceState): boolean {
   const isOneOfMany = rule.by.length > 0 && rule.signal.form !== "age";
-  if (!isOneOfMany || state.told !== null || !isEmpty(state.levels)) return false;
-  return now >= forgottenAt(rule, state);
+  return isOneOfMany && state.told === null && isEmpty(state.levels);
 }
 
 /** When an instance that stays quiet and without data is forgotten. */

@@ -1,0 +1,161 @@
+/**
+ * A rule over the past: what production would have remembered and said, tick by tick, out of the same readers and the
+ * same step. Ticks between two that can be news are not stepped, only counted (docs/decisions/0044).
+ */
+import type { AlertRule } from "../policy/policy.js";
+import type { Board } from "./board.js";
+import { type CompiledRule, type CompileOptions, compileRule, type Metrics } from "./compile.js";
+import { moveClock } from "./restore.js";
+import { groupInstances, type Measured } from "./signal.js";
+import type { InstanceState, RuleState, Transition } from "./state.js";
+import { freshInstance, hasChanged, isForgettable, stepInstance } from "./step-instance.js";
+import { transitionOf } from "./transition.js";
+import { classifierOf, NO_VALUE, nextDeadline } from "./value-class.js";
+
+export interface ReplayInput {
+  readonly rule: AlertRule;
+  readonly metrics: Metrics;
+  readonly board: Board;
+  /** Milliseconds; ticks are aligned to the epoch, both ends included. */
+  readonly from: number;
+  readonly to: number;
+  readonly state?: RuleState;
+  readonly options?: CompileOptions & {
+    /** Steps each tick, for the proof that it makes no difference. */
+    readonly everyTick?: boolean;
+  };
+}
+
+export interface Replayed {
+  readonly state: RuleState;
+  readonly transitions: readonly Transition[];
+  /** Judged ticks, summed over instances. */
+  readonly ticks: number;
+  /** Of these, without data. */
+  readonly missingTicks: number;
+  /** Instances whose memory changed, by time: what decides who is told. */
+  readonly changes: readonly Change[];
+}
+
+export interface Change {
+  readonly at: number;
+  readonly instance: string;
+  readonly state: InstanceState;
+}
+
+export function replayRule(input: ReplayInput): Replayed {
+  const { rule, metrics, board, options = {}, state = {} } = input;
+  const { everyTick = false, ...compileOptions } = options;
+  const compiled = compileRule(rule, metrics, compileOptions);
+  const from = Math.ceil(input.from / rule.everyMs) * rule.everyMs;
+  const walks = instancesOf(compiled, board, state).map((measured) => {
+    const known = state[measured.instance] ?? null;
+    const walk = new Walk(compiled, measured, known, everyTick);
+    walk.run(from, input.to);
+    return walk;
+  });
+  const kept = walks.flatMap(({ measured, state: last }): [string, InstanceState][] =>
+    last ? [[measured.instance, last]] : [],
+  );
+  return {
+    state: Object.fromEntries(kept),
+    transitions: byTime(walks.flatMap(({ transitions }) => transitions)),
+    ticks: walks.reduce((sum, { ticks }) => sum + ticks, 0),
+    missingTicks: walks.reduce((sum, { missingTicks }) => sum + missingTicks, 0),
+    changes: byTime(walks.flatMap(({ changes }) => changes)),
+  };
+}
+
+/** Those that have samples, and those that are only remembered. */
+function instancesOf(compiled: CompiledRule, board: Board, state: RuleState): Measured[] {
+  const measured = groupInstances(compiled, board);
+  const found = new Set(measured.map(({ instance }) => instance));
+  const silent = Object.entries(state).filter(([instance]) => !found.has(instance));
+  return [...measured, ...silent.map(([instance, { labels }]) => silentInstance(instance, labels))];
+}
+
+function silentInstance(instance: string, labels: InstanceState["labels"]): Measured {
+  const reader = { valueAt: () => Number.NaN, freeze: () => {} };
+  return { instance, labels, reader, speaksAt: () => false };
+}
+
+function byTime<T extends { readonly at: number }>(events: T[]): T[] {
+  return events.sort((a, b) => a.at - b.at);
+}
+
+/** One instance from the first tick to the last. Instances of a rule know nothing of each other. */
+class Walk {
+  readonly transitions: Transition[] = [];
+  readonly changes: Change[] = [];
+  ticks = 0;
+  missingTicks = 0;
+  readonly #classOf: (value: number) => number;
+  /** Of the last step: ticks of the same class before the deadline are not stepped. */
+  #class = NO_VALUE;
+  #deadline = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    readonly compiled: CompiledRule,
+    readonly measured: Measured,
+    public state: InstanceState | null,
+    readonly everyTick: boolean,
+  ) {
+    this.#classOf = classifierOf(compiled.rule);
+  }
+
+  run(from: number, to: number): void {
+    const { everyMs, by, signal } = this.compiled.rule;
+    const { reader } = this.measured;
+    const isAge = signal.form === "age";
+    reader.freeze(from, to);
+    // Of the newest tick that was not stepped.
+    let value = Number.NaN;
+    let at = Number.NaN;
+    for (let tick = from; tick <= to; tick += everyMs) {
+      const read = reader.valueAt(tick);
+      const isUnknown = this.state === null && by.length > 0 && !Number.isFinite(read);
+      if (isUnknown && !this.measured.speaksAt(tick)) continue;
+      const is = isAge && Number.isNaN(read) ? this.#silentFor(tick) : read;
+      this.ticks += 1;
+      if (!Number.isFinite(is)) this.missingTicks += 1;
+      if (tick < this.#deadline && this.#classOf(is) === this.#class) {
+        value = is;
+        at = tick;
+        continue;
+      }
+      this.#catchUp(at, value);
+      this.#step(tick, read);
+      at = Number.NaN;
+    }
+    this.#catchUp(at, value);
+  }
+
+  /** The `age` form before the first sample: as old as our waiting for it. Seconds. */
+  #silentFor(tick: number): number {
+    return this.state ? (tick - this.state.knownSince) / 1_000 : 0;
+  }
+
+  #catchUp(at: number, value: number): void {
+    if (this.state === null || Number.isNaN(at)) return;
+    this.state = moveClock(this.state, at, value);
+  }
+
+  #step(tick: number, value: number): void {
+    const { compiled, measured } = this;
+    const { rule } = compiled;
+    const { instance, labels } = measured;
+    const known = this.state;
+    const before = known ?? freshInstance(compiled, labels, tick);
+    const reading = Number.isFinite(value) ? value : null;
+    const after = stepInstance(compiled, before, labels, reading, tick);
+    const transition = transitionOf(rule, instance, before, after);
+    if (transition) this.transitions.push(transition);
+    const isForgotten = isForgettable(rule, after, tick);
+    if (!isForgotten && (known === null || hasChanged(known, after)))
+      this.changes.push({ at: tick, instance, state: after });
+    this.state = isForgotten ? null : after;
+    this.#class = this.#classOf(after.seen ? after.value! : Number.NaN);
+    const mayBeNext = isForgotten || this.everyTick;
+    this.#deadline = mayBeNext ? Number.NEGATIVE_INFINITY : nextDeadline(rule, after);
+  }
+}
