@@ -7,7 +7,7 @@ import { faultOfStatus, sendHttp } from "./http.js";
 const SYSTEM = "WEBHOOK";
 const TIMEOUT_MS = 5_000;
 
-/** At least once: receivers dedup by `dedup_key` and `action`. How often and how long is the outbox's. */
+/** At least once: receivers dedup by `notice_id`; `dedup_key` is the trouble, `status` how it stands. How often and how long is the outbox's. */
 export function createWebhookNotifier(options: { readonly timeoutMs?: number } = {}): Notifier {
   return {
     kind: "webhook",
@@ -35,6 +35,9 @@ export function createWebhookNotifier(options: { readonly timeoutMs?: number } =
 function toBody(delivery: Delivery) {
   return {
     version: 1,
+    notice_id: delivery.noticeId,
+    status: delivery.action === "trigger" ? "firing" : "resolved",
+    alerts: delivery.alerts,
     dedup_key: delivery.dedupKey,
     action: delivery.action,
     severity: delivery.severity,

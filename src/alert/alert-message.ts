@@ -5,7 +5,7 @@ import type { Message, MessageField, MessageTone } from "../message/message.js";
 import type { AlertLevel, AlertRule, PolicySet, Severity, Unit } from "../policy/policy.js";
 import { selectorsOf } from "../policy/selectors.js";
 import { WHOLE } from "./instance.js";
-import type { DecidedReason } from "./notice.js";
+import type { SpokenReason } from "./notice.js";
 import type { InstanceState } from "./state.js";
 
 /** The part of the policies that a message speaks of. */
@@ -18,24 +18,28 @@ export interface AlertNews {
   readonly severity: Severity;
   readonly instance: string;
   readonly state: InstanceState;
-  readonly reason: DecidedReason;
+  readonly reason: SpokenReason;
   readonly policy: MessagePolicy;
 }
 
-const OPENING: Readonly<Record<DecidedReason, string>> = {
+export const OPENING: Readonly<Record<SpokenReason, string>> = {
   "first-notification": "",
+  "new-alert": "",
   upgraded: "Worse: ",
   downgraded: "Better, not over: ",
   "repeat-interval-elapsed": "Still firing: ",
+  "silence-ended": "No longer silenced, still firing: ",
+  "some-resolved": "Fewer, not over: ",
   resolved: "Resolved: ",
   "rule-edited": "Ended, its rule was changed: ",
+  "rule-removed": "Ended, its rule was removed: ",
 };
 
 export function alertMessage(news: AlertNews): Message {
   const { rule, level, severity, instance } = news;
   const where = instance === WHOLE ? "" : ` (${instance})`;
   return {
-    tone: toneOf(news),
+    tone: toneOf(news.reason, news.severity),
     // The whole story in one line: it is all that a phone shows, and automation matches the rule's name in it.
     title: `${OPENING[news.reason]}${severity.toUpperCase()} ${rule.name}${where}: ${rule.summary}`,
     fields: fieldsOf(news),
@@ -60,24 +64,27 @@ export function alertDetails(news: AlertNews): JsonObject {
   };
 }
 
-function toneOf({ reason, severity }: AlertNews): MessageTone {
+export function toneOf(reason: SpokenReason, severity: Severity): MessageTone {
   if (reason === "resolved") return "good";
-  if (reason === "rule-edited") return "info";
+  if (reason === "rule-edited" || reason === "rule-removed") return "info";
   return severity === "sev1" || severity === "sev2" ? "bad" : "warning";
 }
 
 function fieldsOf(news: AlertNews): MessageField[] {
   const { level, state } = news;
   const unit = unitOf(news);
-  const missing = state.valueAt !== state.tickAt;
-  const value = state.value === null ? "no data yet" : formatValue(state.value, unit);
-  const fields = [{ label: "Value", value: missing ? `${value} (no data now)` : value }];
+  const fields = [{ label: "Value", value: valueText(state, unit) }];
   if (level) fields.push({ label: "Fires", value: condition(level, unit) });
   if (state.since !== null) {
     fields.push({ label: "Since", value: new Date(state.since).toISOString() });
   }
   if (level) fields.push({ label: "First runbook", value: runbookText(level, news.policy) });
   return fields;
+}
+
+export function valueText({ value, valueAt, tickAt }: InstanceState, unit: Unit): string {
+  const text = value === null ? "no data yet" : formatValue(value, unit);
+  return valueAt === tickAt ? text : `${text} (no data now)`;
 }
 
 function condition(level: AlertLevel, unit: Unit): string {
@@ -93,7 +100,7 @@ function runbookText(level: AlertLevel, { runbooks }: MessagePolicy): string {
     : `no runbook yet (${level.runbook} is planned)`;
 }
 
-function unitOf({ rule, policy }: AlertNews): Unit {
+export function unitOf({ rule, policy }: Pick<AlertNews, "rule" | "policy">): Unit {
   const { signal } = rule;
   if (signal.form === "ratio" || signal.form === "div") return "ratio";
   if (signal.form === "age") return "s";
@@ -103,7 +110,7 @@ function unitOf({ rule, policy }: AlertNews): Unit {
 }
 
 /** Four digits are enough for a phone at night; a ratio stays the fraction that the policy writes. */
-function formatValue(value: number, unit: Unit): string {
+export function formatValue(value: number, unit: Unit): string {
   const short = String(Number(value.toPrecision(4)));
   switch (unit) {
     case "ms":

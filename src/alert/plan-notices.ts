@@ -1,103 +1,84 @@
-/** A decision to speak → who is told what, and what we remember of having told it. */
-import type { AlertLevel, AlertRule, PolicySet, Severity } from "../policy/policy.js";
-import { alertDetails, alertMessage } from "./alert-message.js";
-import { dedupKeyOf } from "./instance.js";
+/** What a group has to say → the notice of its receiver. */
 import {
-  type DecidedReason,
-  decideNotice,
-  isSpoken,
-  type NoticeReason,
-  type SpokenReason,
-} from "./notice.js";
+  type AlertLevel,
+  type AlertRule,
+  type PolicySet,
+  SEVERITIES,
+  type Severity,
+} from "../policy/policy.js";
+import { alertDetails, alertMessage } from "./alert-message.js";
+import type { GroupSaying } from "./group.js";
+import { groupDetails, groupMessage } from "./group-message.js";
+import type { SpokenReason } from "./notice.js";
 import type { Delivery } from "./port.js";
-import { type InstanceState, levelIndex, type Told } from "./state.js";
+import { levelIndex, type RuleState } from "./state.js";
 
-export interface PlannedNotice extends Omit<Delivery, "receiver" | "noticeId" | "alerts"> {
+export interface PlannedNotice extends Omit<Delivery, "receiver" | "noticeId"> {
   /** Name in routes.yaml. */
   readonly receiver: string;
+  readonly groupKey: string;
   readonly reason: SpokenReason;
+  /** The strictest level it is about; null when the rule no longer has it. */
+  readonly level: string | null;
+  /** Keys of the instances it speaks of. */
+  readonly instances: readonly string[];
 }
 
 export type NoticePolicy = Pick<PolicySet, "system" | "metrics" | "runbooks" | "routes">;
 
 export interface NoticeInput {
   readonly rule: AlertRule;
-  readonly instance: string;
-  readonly state: InstanceState;
+  readonly receiver: string;
+  readonly groupKey: string;
+  readonly say: GroupSaying;
+  /** As the step left it, with what was told before this. */
+  readonly state: RuleState;
   readonly policy: NoticePolicy;
-  readonly now: Date;
 }
 
-export interface NoticePlan {
-  readonly reason: NoticeReason;
-  readonly notices: readonly PlannedNotice[];
-  /** The state with the memory of what was told. */
-  readonly state: InstanceState;
-}
-
-export function planNotices(input: NoticeInput): NoticePlan {
-  const { state } = input;
-  const reason = decideNotice(input.rule, state, input.now.getTime());
-  if (!isSpoken(reason)) return { reason, notices: [], state };
-  return state.level === null ? planEnd(input, reason) : planTrigger(input, reason);
-}
-
-function planTrigger(input: NoticeInput, reason: DecidedReason): NoticePlan {
-  const { rule, state } = input;
-  const level = rule.levels[levelIndex(rule, state.level)]!;
-  const known = state.told?.receivers ?? [];
-  // Who is not concerned by the milder level hears that theirs is over; when it gets worse, nothing is over.
-  const left = reason === "downgraded" ? known.filter((name) => !level.notify.includes(name)) : [];
-  const notices = [
-    ...level.notify.map((name) => noticeTo(input, name, "trigger", level, level.severity, reason)),
-    ...left.map((name) => noticeTo(input, name, "resolve", level, level.severity, reason)),
-  ];
-  const receivers = [...new Set([...known, ...level.notify])].filter((one) => !left.includes(one));
-  return { reason, notices, state: { ...state, told: toldNow(input, level, receivers) } };
-}
-
-function toldNow(input: NoticeInput, level: AlertLevel, receivers: readonly string[]): Told {
-  const { rule, state, now } = input;
-  const peak = state.told?.peak ?? level.id;
-  const isNewPeak = levelIndex(rule, level.id) > levelIndex(rule, peak);
+export function planNotice(input: NoticeInput): PlannedNotice {
+  const { receiver, groupKey, say, rule, policy } = input;
+  const { level, severity } = worstOf(input);
+  const instances = [...say.firing.map(({ instance }) => instance), ...say.resolved];
   return {
-    level: level.id,
-    peak: isNewPeak ? level.id : peak,
-    severity: level.severity,
-    at: now.getTime(),
-    receivers,
-  };
-}
-
-function planEnd(input: NoticeInput, reason: DecidedReason): NoticePlan {
-  const { rule, state, now } = input;
-  const told = state.told!;
-  const level = rule.levels[levelIndex(rule, told.level)] ?? null;
-  const notices = told.receivers.map((name) =>
-    noticeTo(input, name, "resolve", level, told.severity, reason),
-  );
-  const cooling = { level: told.peak, at: now.getTime() };
-  return { reason, notices, state: { ...state, told: null, cooling } };
-}
-
-function noticeTo(
-  input: NoticeInput,
-  receiver: string,
-  action: PlannedNotice["action"],
-  level: AlertLevel | null,
-  severity: Severity,
-  reason: DecidedReason,
-): PlannedNotice {
-  const { rule, instance, policy } = input;
-  const news = { ...input, level, severity, reason };
-  return {
-    receiver,
-    dedupKey: dedupKeyOf(policy.system, rule.name, instance),
-    action,
-    severity,
+    ...{ receiver, groupKey, severity, instances, ...wordsOf(input, level, severity) },
+    dedupKey: `${policy.system}/${groupKey}`,
+    action: say.action,
     source: `${policy.system}/${rule.name}`,
-    message: alertMessage(news),
-    details: alertDetails(news),
-    reason,
+    reason: say.reason,
+    level: level?.id ?? null,
+    alerts: instances.length,
   };
+}
+
+interface Worst {
+  readonly level: AlertLevel | null;
+  readonly severity: Severity;
+}
+
+/** Of what fires; of an end, of what was told. */
+function worstOf({ rule, say, state }: NoticeInput): Worst {
+  const told = say.resolved.flatMap((instance) => state[instance]?.told ?? []);
+  const known =
+    say.firing.length > 0
+      ? say.firing.map(({ level, severity }) => ({ level, severity: severity! }))
+      : told;
+  const place = Math.max(-1, ...known.map(({ level }) => levelIndex(rule, level)));
+  const severities = known.map(({ severity }) => severity);
+  const severity = SEVERITIES.find((one) => severities.includes(one)) ?? "sev4";
+  return { level: rule.levels[place] ?? null, severity };
+}
+
+/** An alert alone is told whole; several share a message. */
+function wordsOf(input: NoticeInput, level: AlertLevel | null, severity: Severity) {
+  const { rule, say, state, policy, groupKey } = input;
+  const [instance, ...others] = [...say.firing.map((one) => one.instance), ...say.resolved];
+  const only = others.length === 0 && instance !== undefined ? state[instance] : undefined;
+  if (!only || instance === undefined) {
+    const news = { rule, level, severity, groupKey, say, state, policy };
+    return { message: groupMessage(news), details: groupDetails(news) };
+  }
+  const reason = say.reason;
+  const news = { rule, level, severity, instance, state: only, reason, policy };
+  return { message: alertMessage(news), details: alertDetails(news) };
 }

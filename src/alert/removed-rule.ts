@@ -1,5 +1,5 @@
 /** A rule that left the policies: nobody judges it any more, so its end must be told now or never. */
-import { dedupKeyOf } from "./instance.js";
+import type { KnownGroup } from "./plan-groups.js";
 import type { PlannedNotice } from "./plan-notices.js";
 import type { InstanceState, RuleState, Transition } from "./state.js";
 
@@ -15,39 +15,59 @@ export interface RemovalEnd {
   readonly notices: readonly PlannedNotice[];
 }
 
-export function endRemovedRule(removed: RemovedRule): RemovalEnd {
-  const instances = Object.entries(removed.state);
-  return {
-    transitions: instances.flatMap(([instance, state]) => ending(removed, instance, state)),
-    notices: instances.flatMap(([instance, state]) => lastWords(removed, instance, state)),
-  };
+/** @param groups Those of the rule, of all receivers. */
+export function endRemovedRule(
+  removed: RemovedRule,
+  groups: readonly KnownGroup[] = [],
+): RemovalEnd {
+  const transitions = Object.entries(removed.state).flatMap(([instance, state]) =>
+    ending(removed, instance, state),
+  );
+  return { transitions, notices: lastWords(removed, groups) };
 }
 
 function ending(removed: RemovedRule, instance: string, state: InstanceState): Transition[] {
-  const { level, severity, value } = state;
+  const { level, severity, value, labels } = state;
   if (level === null || severity === null) return [];
   const at = removed.now.getTime();
-  return [{ rule: removed.name, instance, kind: "ended-by-edit", level, severity, value, at }];
+  const kind = "ended-by-edit";
+  return [{ rule: removed.name, instance, labels, kind, level, severity, value, at }];
 }
 
-function lastWords(removed: RemovedRule, instance: string, state: InstanceState): PlannedNotice[] {
-  const { told } = state;
-  if (!told) return [];
-  const { name, system } = removed;
+/** One a group, under the key it was told by; what another version told, which knows no groups, under its own. */
+function lastWords(removed: RemovedRule, groups: readonly KnownGroup[]): PlannedNotice[] {
+  const ends = new Map<string, { receiver: string; groupKey: string; instances: string[] }>();
+  for (const [instance, { told }] of Object.entries(removed.state)) {
+    for (const receiver of told?.receivers ?? []) {
+      const teller = groups.find((one) => one.receiver === receiver && one.state.told[instance]);
+      const groupKey = teller?.groupKey ?? `${removed.name}/${instance}`;
+      const name = `${receiver}\n${groupKey}`;
+      const end = ends.get(name) ?? { receiver, groupKey, instances: [] };
+      end.instances.push(instance);
+      ends.set(name, end);
+    }
+  }
+  return [...ends.values()].map((end) => lastWord(removed, end));
+}
+
+function lastWord(
+  { name, system, state }: RemovedRule,
+  end: { readonly receiver: string; readonly groupKey: string; readonly instances: string[] },
+): PlannedNotice {
+  const { receiver, groupKey, instances } = end;
+  const { severity, level } = state[instances[0]!]!.told!;
   const reason = "rule-removed";
-  return told.receivers.map((receiver) => ({
-    receiver,
-    dedupKey: dedupKeyOf(system, name, instance),
-    action: "resolve",
-    severity: told.severity,
+  return {
+    ...{ receiver, groupKey, instances, severity, level, reason, action: "resolve" },
+    dedupKey: `${system}/${groupKey}`,
     source: `${system}/${name}`,
+    alerts: instances.length,
     message: {
       tone: "info",
-      title: `Ended, its rule was removed: ${told.severity.toUpperCase()} ${name}`,
+      title: `Ended, its rule was removed: ${severity.toUpperCase()} ${name}`,
       text: "Nothing measures it any more. It was firing until then.",
-      footer: `${told.level} · ${name}/${instance} · ${reason}`,
+      footer: `${level} · ${groupKey} · ${reason}`,
     },
-    details: { rule: name, level: told.level, instance, reason },
-    reason,
-  }));
+    details: { rule: name, level, instances, reason },
+  };
 }

@@ -11,6 +11,16 @@ export async function countFiredAlerts(sql: Sql, windowMs: number): Promise<numb
   return rows[0]!.count;
 }
 
+/** Since a moment of the caller's clock. */
+export async function countFiredSince(sql: Sql, since: Date): Promise<number> {
+  const { rows } = await sql.query<{ count: number }>(
+    `SELECT count(*)::int AS count FROM control.alert_event
+     WHERE at > $1 AND transition IN ('fired', 'upgraded')`,
+    [since],
+  );
+  return rows[0]!.count;
+}
+
 export interface FailingNotices {
   readonly receiver: string;
   readonly count: number;

@@ -9,14 +9,24 @@ import { enqueueJob } from "./jobs.js";
 
 /** What a receiver will be given, and why. */
 export interface NewNotice extends Omit<Delivery, "receiver" | "noticeId" | "alerts"> {
+  /** Default: the next one. */
+  readonly id?: number;
   /** Name in routes.yaml: what stands behind it is looked up when it is sent. */
   readonly receiver: string;
+  /** `<rule>/<labels>`; null, as by default: a word of the runtime. */
+  readonly groupKey?: string | null;
+  /** How many alerts it speaks of; default 1. */
+  readonly alerts?: number;
   /** Why we speak, by name. */
   readonly reason: string;
 }
 
 export interface Notice extends NewNotice {
   readonly id: number;
+  readonly groupKey: string | null;
+  readonly alerts: number;
+  /** Since when it is on its way and nobody knows whether it arrived. */
+  readonly sendingAt: Date | null;
   readonly status: "pending" | "sent" | "dead";
   /** Deliveries that were tried. */
   readonly attempts: number;
@@ -34,9 +44,11 @@ const PRIORITY: Readonly<Record<Severity, number>> = { sev1: 10, sev2: 8, sev3: 
 export async function enqueueNotice(tx: Sql, notice: NewNotice): Promise<number> {
   const { rows } = await tx.query<{ id: number }>(
     `INSERT INTO control.notice
-       (receiver, dedup_key, action, severity, source, message, details, reason)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id`,
+       (id, receiver, dedup_key, action, severity, source, message, details, reason, group_key, alerts)
+     OVERRIDING SYSTEM VALUE
+     VALUES (coalesce($1, ${NEXT_ID}), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`,
     [
+      notice.id ?? null,
       notice.receiver,
       notice.dedupKey,
       notice.action,
@@ -45,6 +57,8 @@ export async function enqueueNotice(tx: Sql, notice: NewNotice): Promise<number>
       JSON.stringify(notice.message),
       JSON.stringify(notice.details),
       notice.reason,
+      notice.groupKey ?? null,
+      notice.alerts ?? 1,
     ],
   );
   const id = rows[0]!.id;
@@ -57,8 +71,17 @@ export async function enqueueNotice(tx: Sql, notice: NewNotice): Promise<number>
   return id;
 }
 
+const NEXT_ID = "nextval(pg_get_serial_sequence('control.notice', 'id'))";
+
+/** For a message that names itself. */
+export async function nextNoticeId(sql: Sql): Promise<number> {
+  const { rows } = await sql.query<{ id: number }>(`SELECT ${NEXT_ID} AS id`);
+  return rows[0]!.id;
+}
+
 const COLUMNS = `id, receiver, dedup_key AS "dedupKey", action, severity, source, message, details, reason,
-  status, attempts, last_error AS "lastError", reference, created_at AS "createdAt", sent_at AS "sentAt"`;
+  group_key AS "groupKey", alerts, status, attempts, last_error AS "lastError", reference,
+  sending_at AS "sendingAt", created_at AS "createdAt", sent_at AS "sentAt"`;
 
 export async function readNotice(sql: Sql, id: number): Promise<Notice | null> {
   const { rows } = await sql.query<Notice>(`SELECT ${COLUMNS} FROM control.notice WHERE id = $1`, [
@@ -90,23 +113,35 @@ export async function markNoticeSent(
 ): Promise<boolean> {
   const { rowCount } = await sql.query(
     `UPDATE control.notice SET status = 'sent', attempts = attempts + 1, last_error = NULL,
-       reference = $2, sent_at = $3
+       reference = $2, sent_at = $3, sending_at = NULL
      WHERE id = $1 AND status = 'pending'`,
     [id, sent.reference, sent.at],
   );
   return rowCount === 1;
 }
 
-/** It stays pending; `tried` counts an attempt, which waiting for a token or for our turn is not. */
+/** Before the call: whoever tries it again knows that it may have arrived. */
+export async function markNoticeSending(sql: Sql, id: number, at: Date): Promise<void> {
+  await sql.query(
+    `UPDATE control.notice SET sending_at = $2 WHERE id = $1 AND status = 'pending'`,
+    [id, at],
+  );
+}
+
+/**
+ * It stays pending; `tried` counts an attempt, which waiting for a token or for our turn is not. `refused`: the
+ * receiver certainly did not take it.
+ */
 export async function markNoticeFailed(
   sql: Sql,
   id: number,
-  failure: { readonly error: string; readonly tried: boolean },
+  failure: { readonly error: string; readonly tried: boolean; readonly refused?: boolean },
 ): Promise<void> {
   await sql.query(
-    `UPDATE control.notice SET attempts = attempts + $3, last_error = $2
+    `UPDATE control.notice SET attempts = attempts + $3, last_error = $2,
+       sending_at = CASE WHEN $4 THEN NULL ELSE sending_at END
      WHERE id = $1 AND status = 'pending'`,
-    [id, failure.error, failure.tried ? 1 : 0],
+    [id, failure.error, failure.tried ? 1 : 0, failure.refused ?? false],
   );
 }
 
@@ -128,7 +163,10 @@ export async function hasEarlierNotice(sql: Sql, notice: Notice): Promise<boolea
   return rows.length > 0;
 }
 
-/** When the receiver's last notices of this lane were sent, newest first, at most `limit`. */
+/** Digests cost no token: there is one a minute at most. */
+export const DIGEST_REASONS = ["digest", "digest-over"] as const;
+
+/** When the receiver's last notices of this lane were sent, digests apart, newest first, at most `limit`. */
 export async function listSentSince(
   sql: Sql,
   lane: { readonly receiver: string; readonly critical: boolean },
@@ -137,9 +175,9 @@ export async function listSentSince(
 ): Promise<Date[]> {
   const { rows } = await sql.query<{ sentAt: Date }>(
     `SELECT sent_at AS "sentAt" FROM control.notice
-     WHERE receiver = $1 AND (severity = 'sev1') = $2 AND sent_at > $3
+     WHERE receiver = $1 AND (severity = 'sev1') = $2 AND sent_at > $3 AND reason <> ALL ($5)
      ORDER BY sent_at DESC LIMIT $4`,
-    [lane.receiver, lane.critical, since, limit],
+    [lane.receiver, lane.critical, since, limit, DIGEST_REASONS],
   );
   return rows.map(({ sentAt }) => sentAt);
 }

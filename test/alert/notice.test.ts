@@ -1,12 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { compileRule } from "../../src/alert/compile.js";
-import { stepRule } from "../../src/alert/evaluate.js";
-import type { NoticeReason } from "../../src/alert/notice.js";
-import { type PlannedNotice, planNotices } from "../../src/alert/plan-notices.js";
 import { endRemovedRule } from "../../src/alert/removed-rule.js";
-import type { InstanceState, RuleState } from "../../src/alert/state.js";
 import type { AlertLevel, AlertRule } from "../../src/policy/policy.js";
 import { makeLevel, makeMetric, makePolicy, makeRule } from "../support/make-policy.js";
+import { type Before, listenTo } from "./listening.js";
 import { at, MINUTE, SECOND, START } from "./replay.js";
 
 const POLICY = makePolicy({
@@ -38,43 +34,9 @@ function makeRuleFor(overrides: Partial<AlertRule> = {}, level: Partial<AlertLev
   });
 }
 
-interface Heard {
-  readonly reasons: readonly NoticeReason[];
-  readonly notices: readonly PlannedNotice[];
-  readonly state: RuleState;
-  /** `seconds action receiver reason`, as people heard it. */
-  readonly heard: readonly string[];
-}
-
-/** The chain of a tick without its database: step, decide, remember. One value a tick of 15 s. */
-function listen(
-  rule: AlertRule,
-  values: readonly (number | null)[],
-  options: { state?: RuleState; fromTick?: number } = {},
-): Heard {
-  let state = options.state ?? {};
-  const reasons: NoticeReason[] = [];
-  const notices: PlannedNotice[] = [];
-  const heard: string[] = [];
-  for (const [i, value] of values.entries()) {
-    const seconds = ((options.fromTick ?? 0) + i) * 15;
-    const now = at(seconds * SECOND);
-    const readings = [{ instance: "all", labels: {}, value }];
-    const step = stepRule({ rule: compileRule(rule, {}), state, readings, now });
-    const plan = planNotices({
-      rule,
-      instance: "all",
-      state: step.state.all!,
-      policy: POLICY,
-      now,
-    });
-    state = { all: JSON.parse(JSON.stringify(plan.state)) as InstanceState };
-    reasons.push(plan.reason);
-    notices.push(...plan.notices);
-    heard.push(...plan.notices.map((n) => `${seconds} ${n.action} ${n.receiver} ${n.reason}`));
-  }
-  return { reasons, notices, state, heard };
-}
+/** One value a tick of 15 s. */
+const listen = (rule: AlertRule, values: readonly (number | null)[], before: Before = {}) =>
+  listenTo(rule, POLICY, { all: values }, before);
 
 const repeat = (value: number, ticks: number) => Array<number>(ticks).fill(value);
 
@@ -94,8 +56,8 @@ describe("why we speak", () => {
     expect(listen(rule, [21, 15, 9]).heard).toEqual([
       "0 trigger oncall first-notification",
       "0 trigger ops first-notification",
-      "15 trigger ops downgraded",
       "15 resolve oncall downgraded",
+      "15 trigger ops downgraded",
       "30 resolve ops resolved",
     ]);
   });
@@ -110,15 +72,16 @@ describe("why we speak", () => {
   });
 
   test("a quiet rule has nothing to tell", () => {
-    expect(listen(makeRuleFor(), [1]).reasons).toEqual(["nothing-changed"]);
+    expect(listen(makeRuleFor(), [1])).toMatchObject({ reasons: [], groups: [], heard: [] });
   });
 
   test("a level without receivers is recorded and told nobody", () => {
     const rule = makeRuleFor();
     const silent = { ...rule, levels: rule.levels.map((level) => ({ ...level, notify: [] })) };
     expect(listen(silent, [11, 9])).toMatchObject({
-      reasons: ["no-receiver", "nothing-changed"],
+      groups: [],
       heard: [],
+      state: { all: { told: null } },
     });
   });
 });

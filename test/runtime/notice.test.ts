@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Delivery, Notifier } from "../../src/alert/port.js";
+import type { Delivered, Delivery, Notifier } from "../../src/alert/port.js";
 import { type Fault, fault } from "../../src/base/fault.js";
 import type { JsonObject } from "../../src/base/json.js";
 import { type LogFields, type Logger, silentLogger } from "../../src/base/log.js";
@@ -37,6 +37,14 @@ const RECEIVERS: Readonly<Record<string, Receiver>> = {
     url: "http://127.0.0.1:1/",
     perMinuteMax: 12,
     triesMax: null,
+    sendResolved: true,
+  },
+  thrice: {
+    name: "thrice",
+    kind: "webhook",
+    url: "http://127.0.0.1:1/",
+    perMinuteMax: 12,
+    triesMax: 3,
     sendResolved: true,
   },
 };
@@ -114,6 +122,7 @@ describe("a notice that goes out", () => {
       expect(heard).toEqual([
         {
           receiver: RECEIVERS.ops,
+          ...{ noticeId: id, alerts: 1 },
           dedupKey: "algobrain/queue-depth-high/all",
           action: "trigger",
           severity: "sev2",
@@ -171,7 +180,7 @@ describe("a notice that waits", () => {
       expect(heard.map(({ action }) => action)).toEqual(["trigger", "resolve"]);
     }));
 
-  test("for its token of the minute, but a page has tokens of its own", () =>
+  test("for its token of the minute, but a page has tokens of its own and a digest needs none", () =>
     withDatabase(async (db) => {
       for (let n = 0; n < 3; n++) await send(db, await enqueue(db, { dedupKey: `k${n}` }));
       const fourth = await enqueue(db, { dedupKey: "k3" });
@@ -182,9 +191,10 @@ describe("a notice that waits", () => {
         retryAfterMs: 40_000,
       });
       await send(db, await enqueue(db, { dedupKey: "page", severity: "sev1" }));
+      await send(db, await enqueue(db, { dedupKey: "folded", reason: "digest" }));
       now = new Date(now.getTime() + 40_001);
       await send(db, fourth);
-      expect(heard).toHaveLength(5);
+      expect(heard).toHaveLength(6);
     }));
 
   test("for a receiver that is away, without burning attempts of its job", () =>
@@ -233,6 +243,55 @@ describe("a notice that waits", () => {
     }));
 });
 
+describe("a delivery whose answer was lost", () => {
+  const looking = (db: Database, found: Delivered | null) => {
+    const looked: Delivery[] = [];
+    const find: Notifier["find"] = async (delivery) => {
+      looked.push(delivery);
+      return found;
+    };
+    const slack = { ...notifier("slack"), find };
+    const sends = handler(db, new Map<Receiver["kind"], Notifier>([["slack", slack]]));
+    return { looked, send: (id: number) => sends.run(contextOf(id)) };
+  };
+  const lost = fault.transient("SLACK_TIMED_OUT", "no answer within 10000 ms");
+
+  test("is looked for before it is made again, and found", () =>
+    withDatabase(async (db) => {
+      const id = await enqueue(db);
+      const way = looking(db, { reference: "C1/17" });
+      failing(lost);
+      await faultOf(way.send(id));
+      expect(await way.send(id)).toMatchObject({ status: "sent", reference: "C1/17" });
+      expect([heard.length, way.looked.length]).toEqual([1, 1]);
+      expect(events()).toContain("notice.found");
+    }));
+
+  test("is made again when it is not there", () =>
+    withDatabase(async (db) => {
+      const id = await enqueue(db);
+      const way = looking(db, null);
+      failing(lost);
+      await faultOf(way.send(id));
+      answer = async () => ({ reference: "C1/18" });
+      expect(await way.send(id)).toMatchObject({ reference: "C1/18" });
+      expect([heard.length, way.looked.length]).toEqual([2, 1]);
+    }));
+
+  test("is not looked for after an answer, or when it never left us", () =>
+    withDatabase(async (db) => {
+      const id = await enqueue(db);
+      const way = looking(db, { reference: "another's" });
+      failing(fault.transient("SLACK_UNREACHABLE", "nobody there", { details: { sent: false } }));
+      await faultOf(way.send(id));
+      failing(fault.waiting("SLACK_RATE_LIMITED", "slow down", { retryAfterMs: 7_000 }));
+      await faultOf(way.send(id));
+      answer = async () => ({ reference: "C1/19" });
+      expect(await way.send(id)).toMatchObject({ reference: "C1/19" });
+      expect(way.looked).toEqual([]);
+    }));
+});
+
 describe("a dead letter", () => {
   const isDead = async (db: Database, id: number, error: string) => {
     expect(await send(db, id)).toEqual({ notice_id: id, status: "dead", error });
@@ -249,6 +308,18 @@ describe("a dead letter", () => {
   test("is one whose receiver has left the routes", () =>
     withDatabase(async (db) => {
       await isDead(db, await enqueue(db, { receiver: "gone" }), 'no receiver "gone" in routes');
+    }));
+
+  test("is one that was tried as often as its receiver allows; waiting is no try", () =>
+    withDatabase(async (db) => {
+      const id = await enqueue(db, { receiver: "thrice" });
+      failing(fault.waiting("WEBHOOK_RATE_LIMITED", "slow down", { retryAfterMs: 7_000 }));
+      await faultOf(send(db, id));
+      failing(fault.transient("WEBHOOK_FAILED", "it answered 500"));
+      for (let n = 0; n < 2; n++)
+        expect(await faultOf(send(db, id))).toMatchObject({ kind: "waiting" });
+      await isDead(db, id, "WEBHOOK_FAILED: it answered 500, 3 times");
+      expect(await readNotice(db, id)).toMatchObject({ attempts: 3 });
     }));
 
   test("is no webhook whose receiver is only away, however often it was tried", () =>

@@ -3,7 +3,7 @@
  * receiver), or becomes a dead letter, which is an error in the log. Waiting burns no attempt: an outbox that gives up
  * after a minute would lose the pages of the hour in which the pager is away.
  */
-import type { Delivery, Notifier } from "../../alert/port.js";
+import type { Delivered, Delivery, Notifier } from "../../alert/port.js";
 import { backoffMs } from "../../base/backoff.js";
 import { DAY_MS, MINUTE_MS } from "../../base/duration.js";
 import { type Fault, fault, toFault } from "../../base/fault.js";
@@ -13,10 +13,12 @@ import type { JobContext, JobHandler } from "../../job/port.js";
 import type { PolicySet, Receiver } from "../../policy/policy.js";
 import type { Database } from "../../store/database.js";
 import {
+  DIGEST_REASONS,
   hasEarlierNotice,
   listSentSince,
   markNoticeDead,
   markNoticeFailed,
+  markNoticeSending,
   markNoticeSent,
   type Notice,
   readNotice,
@@ -110,6 +112,8 @@ async function waitForTurn(
       retryAfterMs: TURN_RETRY_MS,
     });
   }
+  // The evaluator folds what is too much; a digest is what came of it.
+  if ((DIGEST_REASONS as readonly string[]).includes(notice.reason)) return;
   // Critical ones have tokens of their own: a storm of warnings must not hold back a page.
   const lane = { receiver: receiver.name, critical: notice.severity === "sev1" };
   const now = context.now().getTime();
@@ -125,23 +129,45 @@ async function waitForTurn(
   );
 }
 
+interface Way {
+  readonly receiver: Receiver;
+  readonly notifier: Notifier;
+}
+
 async function send(
   deps: NoticeHandlerDeps,
   context: JobContext,
   notice: Notice,
-  way: { readonly receiver: Receiver; readonly notifier: Notifier },
+  way: Way,
 ): Promise<JsonObject> {
   try {
-    const delivery = toDelivery(notice, way.receiver);
-    const { reference } = await way.notifier.deliver(delivery, context.signal);
+    const { reference } = await deliverOnce(deps, context, notice, way);
     await markNoticeSent(deps.db, notice.id, { reference, at: context.now() });
     context.log.info("notice.sent", { ...fieldsOf(notice), reference });
     return { notice_id: notice.id, status: "sent", reference };
   } catch (thrown) {
     // A stop of this process says nothing about the receiver.
     if (context.signal.aborted) throw thrown;
-    return afterFailure(deps, context, notice, toFault(thrown));
+    return afterFailure(deps, context, notice, way.receiver, toFault(thrown));
   }
+}
+
+/** Where the same said twice would be heard twice, it is looked for first when an answer to it was lost. */
+async function deliverOnce(
+  deps: NoticeHandlerDeps,
+  { log, now, signal }: JobContext,
+  notice: Notice,
+  { receiver, notifier }: Way,
+): Promise<Delivered> {
+  const delivery = toDelivery(notice, receiver);
+  if (!notifier.find) return notifier.deliver(delivery, signal);
+  const found = notice.sendingAt && (await notifier.find(delivery, notice.createdAt, signal));
+  if (found) {
+    log.info("notice.found", { ...fieldsOf(notice), reference: found.reference });
+    return found;
+  }
+  await markNoticeSending(deps.db, notice.id, now());
+  return notifier.deliver(delivery, signal);
 }
 
 /** Throws a waiting Fault while it may still go out. */
@@ -149,14 +175,19 @@ async function afterFailure(
   deps: NoticeHandlerDeps,
   context: JobContext,
   notice: Notice,
+  { triesMax }: Receiver,
   failure: Fault,
 ): Promise<JsonObject> {
   const error = `${failure.code}: ${failure.message}`;
   const tries = notice.attempts + 1;
-  const tried = failure.kind !== "waiting";
   const isHopeless = failure.kind === "data" || failure.kind === "refused";
   if (isHopeless) return bury(deps, context, notice, error);
-  await markNoticeFailed(deps.db, notice.id, { error, tried });
+  const tried = failure.kind !== "waiting";
+  // A refusal is an answer, and what never left us was not taken; all else may have been.
+  const refused = !tried || failure.details.sent === false;
+  await markNoticeFailed(deps.db, notice.id, { error, tried, refused });
+  if (tried && triesMax !== null && tries >= triesMax)
+    return bury(deps, context, notice, `${error}, ${tries} times`);
   const retryAfterMs = failure.retryAfterMs ?? backoffMs(BACKOFF, tries, deps.random());
   const attempt = notice.attempts + Number(tried);
   context.log.warn("notice.failed", {
@@ -174,9 +205,9 @@ async function afterFailure(
 }
 
 function toDelivery(notice: Notice, receiver: Receiver): Delivery {
-  const { id: noticeId, dedupKey, action, severity, source, message, details } = notice;
-  const said = { dedupKey, action, severity, source, message, details };
-  return { receiver, noticeId, alerts: 1, ...said };
+  const { id: noticeId, dedupKey, action, severity, source, message, details, alerts } = notice;
+  const said = { dedupKey, action, severity, source, message, details, alerts };
+  return { receiver, noticeId, ...said };
 }
 
 function fieldsOf(notice: Notice) {
