@@ -1,9 +1,9 @@
 /** What routes.yaml, access.yaml, automation.yaml and the runbook catalogue may say. */
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import { PROMOTION_LEVELS } from "../automation.js";
 import { AFTER_FAILURE_FACTOR, GUARD_DEFAULTS } from "../defaults.js";
 import { DOORS, ROLES } from "../policy.js";
-import { byName, closed, Duration, Name, PATTERNS, Params, Whole } from "./form.js";
+import { byName, Duration, Name, PATTERNS, Params, Whole } from "./form.js";
 
 /** The name of a role alone is how the previous version wrote it; its time is then that of its place. */
 const EscalationStep = Type.Unsafe<string | { role: string; after: string }>({

@@ -1,8 +1,7 @@
 /** How far automation may go with each runbook, and the word of a person who has looked. */
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
-import { closed } from "../../base/schema.js";
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import { PROMOTION_LEVELS } from "../../policy/automation.js";
 import { pinOf } from "../../runbook/run.js";
 import { resetTrust } from "../../store/promotions.js";
