@@ -4,7 +4,7 @@
  */
 import { fault } from "../base/fault.js";
 import type { RestoredView } from "../runbook/database-port.js";
-import type { Shell } from "../runbook/port.js";
+import type { Programs } from "../runbook/port.js";
 import { connectionEnvironment } from "./backup.js";
 import { findBackup } from "./backup-folder.js";
 import { type Database, openDatabase, type Sql } from "./database.js";
@@ -17,7 +17,7 @@ export interface RestoreOptions {
   readonly backupsDir: string;
   readonly directUrl: string;
   readonly ssl: boolean;
-  readonly shell: Shell;
+  readonly shell: Programs;
 }
 
 const NAME = /^algobrain_restore_[a-z0-9_]{1,40}$/;
