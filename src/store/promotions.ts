@@ -1,5 +1,6 @@
 /** How far runbooks are trusted: what stands in their row, and what their runs say since. */
 import type { PromotionLevel, PromotionRules } from "../policy/automation.js";
+import { breakerClosed, breakerKey } from "../runbook/breaker-page.js";
 import {
   higherOf,
   judgePromotion,
@@ -9,6 +10,7 @@ import {
 import { appendAudit } from "./audit.js";
 import { closeBreaker } from "./automation-breaker.js";
 import type { Sql } from "./database.js";
+import { resolveNotices } from "./notices.js";
 
 export interface TrustSubject {
   readonly runbook: string;
@@ -146,7 +148,7 @@ export interface TrustReset {
 }
 
 /**
- * A person has looked: the breaker is closed, what the policy grants counts again, and what was before costs nothing
+ * A person has looked: the breaker is closed and its page taken back, what the policy grants counts again, and what was before costs nothing
  * any more. Call it in a transaction. In this order (trust, audit, rows), so that nobody waits for it in a circle.
  */
 export async function resetTrust(tx: Sql, { runbook, pin, by, reason }: TrustReset): Promise<void> {
@@ -161,4 +163,9 @@ export async function resetTrust(tx: Sql, { runbook, pin, by, reason }: TrustRes
   const level = (await readStored(tx, subject))?.level ?? "manual";
   await writeTrust(tx, subject, { level, isLost: false, countsFrom: "now", reason });
   await closeBreaker(tx, { runbook, by });
+  await resolveNotices(tx, breakerKey(runbook), {
+    message: breakerClosed({ runbook, by, reason }),
+    details: { runbook, by, reason },
+    reason: "trust-reset",
+  });
 }
