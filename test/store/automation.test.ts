@@ -281,7 +281,7 @@ describe("trust", () => {
 
   test("of one level less waits for a person with its plan in hand, and says whose", async () => {
     const asks = { ...EAGER, trust: { level: "approve", because: "new here" } } as const;
-    const policy = policyOf(asks);
+    const policy = { ...policyOf(asks), environment: "local" };
     await ask(asks);
     const approvalsMin = createApprovalsMin({ db: lent.db, policy: () => policy, registry });
     const parked = await workOn(

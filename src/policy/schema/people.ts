@@ -100,7 +100,16 @@ export const AccessFile = Type.Object(
             ),
           ),
           github: Type.Optional(Type.String({ minLength: 1 })),
-          subjects: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { uniqueItems: true })),
+          subjects: Type.Optional(
+            Type.Array(
+              Type.String({
+                minLength: 1,
+                description:
+                  "Of a token; or cli:USER of a terminal; or git:ADDRESS of commits, who may not alone agree to them.",
+              }),
+              { uniqueItems: true },
+            ),
+          ),
           teams: Type.Optional(
             Type.Array(Name("A team that an access rule may ask to agree."), { uniqueItems: true }),
           ),
