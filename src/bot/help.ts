@@ -58,7 +58,7 @@ function answerUnknown(
   return {
     tone: "warning",
     title: `There is no command "${typed.slice(0, 60)}"`,
-    text: `${hint === "" ? "" : `Did you mean ${hint}? `}/algobrain help lists them all.`,
+    text: `${hint === "" ? "" : `did you mean ${hint}? `}/algobrain help lists them all.`,
     ...copied(near.map((word) => meantLine(registry, word, rest))),
   };
 }

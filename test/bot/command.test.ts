@@ -148,7 +148,7 @@ describe("answers on the spot", () => {
   });
 
   test("an unknown command is told with the nearest name", () => {
-    expect(answerTo("que-depth")?.text).toContain('Did you mean "queue-depth"?');
+    expect(answerTo("que-depth")?.text).toContain('did you mean "queue-depth"?');
     expect(answerTo("make-coffee")).toEqual({
       tone: "warning",
       title: 'There is no command "make-coffee"',
