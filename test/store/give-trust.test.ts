@@ -2,14 +2,15 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { RunbookChange } from "../../src/runbook/authors.js";
 import { pinOf } from "../../src/runbook/run.js";
-import { readAuditOfTarget } from "../../src/store/audit.js";
-import { settleBreaker } from "../../src/store/automation-breaker.js";
+import { appendAudit, readAuditOfTarget } from "../../src/store/audit.js";
+import { closeBreaker, readBreaker, settleBreaker } from "../../src/store/automation-breaker.js";
 import { giveTrust } from "../../src/store/give-trust.js";
 import { settleTrust } from "../../src/store/promotions.js";
 import { subjectOf, viewTrust } from "../../src/store/trust-list.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { makeAutomation, makePerson, makePolicy } from "../support/make-policy.js";
 import { makeRunbook } from "../support/runbook-world.js";
+import { until } from "../support/until.js";
 
 const BY_ANN: RunbookChange = {
   commit: "a".repeat(40),
@@ -118,4 +119,26 @@ test("author and another at once: the other's word stands, whoever was first", a
   await give("bob");
   expect((await view()).level).toBe("auto");
   expect(["auto", "approve"]).toContain(before);
+});
+
+test("an end that opens the breaker and a reset that closes it take the audit's chain and the row in one order", async () => {
+  const { name } = await lose(BY_ANN);
+  const isWaiting = async () => {
+    const { rows } = await lent.db.query(
+      "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    );
+    return rows.length > 0;
+  };
+  await lent.db.query("UPDATE control.automation_breaker SET opened_at = NULL");
+  const target = `runbook:${name}`;
+  let opening: Promise<string | null> = Promise.resolve(null);
+  await lent.db.transaction(async (tx) => {
+    await appendAudit(tx, { actor: "ann", action: "runbook.trust-reset", target });
+    opening = lent.db.transaction((other) => settleBreaker(other, name, 3));
+    await until(isWaiting, "the end waits for the chain");
+    await closeBreaker(tx, { runbook: name, by: "ann" });
+  });
+  // What failed before it was closed opens it no more.
+  expect(await opening).toBeNull();
+  expect(await readBreaker(lent.db, name)).toBeNull();
 });
