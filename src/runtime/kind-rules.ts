@@ -14,9 +14,17 @@ const ALWAYS = {
   priority: 10,
 } as const;
 
+/**
+ * Runs at once in one executor. A run mostly waits (for its job, a program, a deadline), so that neither the process
+ * nor its pool of 20 (HB-env-02) is what bounds it, but sessions of the server: each run may open two of its own beside
+ * the pool (executor/role-sessions.ts), so these are 40, and with five pools of 20 they fit under the 200 of the embedded
+ * server. On a smaller one a run borrows a session of the pool.
+ */
+const RUNS_AT_ONCE = 20;
+
 const INTERNAL: Readonly<Record<string, KindRules>> = {
   // A run has its own deadline, and its job outlasts it, with what it takes back.
-  runbook: { ...ALWAYS, timeoutMs: 4 * HOUR_MS, attemptsMax: 5 },
+  runbook: { ...ALWAYS, concurrency: RUNS_AT_ONCE, timeoutMs: 4 * HOUR_MS, attemptsMax: 5 },
   // A receiver that is away burns no attempt (docs/decisions/0008-an-absent-receiver-burns-no-attempt.md): these are for our own failures.
   notice: { ...ALWAYS, timeoutMs: MINUTE_MS / 2, attemptsMax: 50 },
   inbound: { ...ALWAYS, timeoutMs: MINUTE_MS, attemptsMax: 10 },
