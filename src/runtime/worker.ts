@@ -183,6 +183,7 @@ class WorkerLife {
     const { jobs } = this.#engine;
     while (!stopped.aborted) {
       jobs.stopOverdue();
+      jobs.acquit();
       await jobs.giveBack(performance.now() - WAIT_MAX_MS);
       const pauseMs = jobs.seqs().length > 0 ? OVERDUE_CHECK_MS : this.#soonestOverdueMs();
       await this.#options.clock.sleep(pauseMs, stopped);
