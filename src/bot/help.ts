@@ -76,15 +76,14 @@ function meantLine(
 
 function answerWrong({ runbook, problems, read }: Extract<Command, { kind: "wrong" }>): Message {
   const { words, isWhole } = readyLine(runbook, read);
+  const line = copied([lineOf(words)]);
+  const lead = isWhole ? "To copy:" : "To copy, and to fill in between the quotes:";
+  const sentences = [...problems, `usage: ${usageOf(runbook)}`];
   return {
     tone: "warning",
     title: `Not run: ${runbook.name}`,
-    text: [
-      ...problems,
-      `usage: ${usageOf(runbook)}`,
-      isWhole ? "To copy:" : "To copy, and to fill in between the quotes:",
-    ].join("\n"),
-    ...copied([lineOf(words)]),
+    text: [...sentences, ...(line.code === undefined ? [] : [lead])].join("\n"),
+    ...line,
   };
 }
 

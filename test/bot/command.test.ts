@@ -141,6 +141,14 @@ describe("answers on the spot", () => {
     expect(answerTo(text)?.code).toBe(line);
   });
 
+  test("what cannot be typed again, or is too long to copy, is not offered", () => {
+    for (const given of [`reason=„it's a "thing“`, `patch=${"y".repeat(1_100)}`]) {
+      const { code, text } = answerTo(`release-quarantined-job seven ${given}`) ?? {};
+      expect(text).toContain("usage: /algobrain release-quarantined-job JOB");
+      expect({ code, says: text?.includes("To copy") }).toEqual({ says: false });
+    }
+  });
+
   test("what must be one of a few is told with all of them", () => {
     expect(answerTo("pause-queue")?.text).toContain(
       'pause-queue needs "kind": a kind of job, or all; one of index, identity, score, ',
