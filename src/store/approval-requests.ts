@@ -43,7 +43,7 @@ export async function openApproval(
     [
       ...[run.seq, boundHash, nonce, needed],
       // The version before reads role and team of it, and no more.
-      { role, team, ...(authors === undefined ? {} : { authors }) },
+      { role, team, authors, authorUnknown },
       ...[run.person ?? run.actor, rule.withinMs],
     ],
   );
@@ -71,6 +71,8 @@ export async function openApproval(
 /** What stands in the row, with the run's own state: a run that no longer waits is over, whatever the request says. */
 export interface KeptApproval extends ApprovalRequest {
   readonly nonce: string;
+  /** Why somebody else may have written the runbook too; null: all who did are known, or nobody asks. */
+  readonly authorUnknown: string | null;
   readonly votes: readonly Vote[];
   /** Of the database, which alone says what is late. */
   readonly now: Date;
@@ -79,7 +81,8 @@ export interface KeptApproval extends ApprovalRequest {
 const SELECT_APPROVAL = `
   SELECT run.id AS "runId", run.runbook, ask.bound_hash AS "boundHash", ask.nonce, ask.needed,
     ask.approvers ->> 'role' AS role, ask.approvers ->> 'team' AS team,
-    ask.requester, coalesce(ask.approvers -> 'authors', '[]') AS authors, ask.expires_at AS "expiresAt",
+    ask.requester, coalesce(ask.approvers -> 'authors', '[]') AS authors,
+    ask.approvers ->> 'authorUnknown' AS "authorUnknown", ask.expires_at AS "expiresAt",
     coalesce(ask.outcome, CASE WHEN run.status <> 'queued' OR run.waiting_for IS NULL THEN run.status END) AS outcome,
     coalesce((SELECT json_agg(json_build_object('person', vote.person, 'decision', vote.decision) ORDER BY vote.at)
       FROM control.approval vote WHERE vote.run_seq = ask.run_seq AND vote.nonce = ask.nonce), '[]') AS votes,

@@ -43,7 +43,7 @@ let made = 0;
 async function park(world: World, origin: { readonly automation?: string } = { automation: "a" }) {
   made += 1;
   const id = await queueRun(lent.db, world.registry, "fix", {
-    params: { note: `n${made}` },
+    ...{ params: { note: `n${made}` }, chat: { channel: "ops", ts: null } },
     actor: { name: "service:pagerduty", role: "operator", door: "pagerduty" },
     access: world.policy.access,
     ...origin,
@@ -52,6 +52,15 @@ async function park(world: World, origin: { readonly automation?: string } = { a
   const run = (await readRun(lent.db, id))!;
   expect(run).toMatchObject({ status: "queued", waitingFor: "approval" });
   return { id, seq: run.seq, said: JSON.stringify(answer) };
+}
+
+/** What its message in chat says, label by label. */
+async function fieldsOf(id: string): Promise<Record<string, string>> {
+  const { rows } = await lent.db.query<{ fields: { label: string; value: string }[] }>(
+    "SELECT body -> 'fields' AS fields FROM control.chat_post WHERE key LIKE $1 || ':%' ORDER BY id",
+    [id],
+  );
+  return Object.fromEntries(rows.at(-1)!.fields.map(({ label, value }) => [label, value]));
 }
 
 const vote = (
@@ -72,6 +81,9 @@ test("the author's word is kept and is not enough; with one more person the run 
   expect(await vote(id, "ann", world.policy)).toMatchObject({
     ...{ accepted: true, reason: "counted", votes: 1 },
     sentence: `you wrote the last change of fix: one more person must approve ${id}`,
+  });
+  expect(await fieldsOf(id)).toMatchObject({
+    Needs: expect.stringContaining("and not ann alone, who wrote its last change"),
   });
   expect(await readRun(lent.db, id)).toMatchObject({ status: "queued", waitingFor: "approval" });
   expect(await vote(id, "bob", world.policy)).toMatchObject({ reason: "approved", votes: 2 });
@@ -124,6 +136,9 @@ test.each<[string, RunbookChange | null, string, number]>([
     const { id, seq, said } = await park(world);
     expect(said).toContain("who wrote its last change is not known");
     expect(await readApproval(lent.db, seq)).toMatchObject({ needed, authors: [] });
+    expect(await fieldsOf(id)).toMatchObject({
+      "Who wrote it": expect.stringContaining("is not known: "),
+    });
     if (needed === 2)
       expect(await vote(id, "bob", world.policy)).toMatchObject({ reason: "counted" });
     expect(await vote(id, "cleo", world.policy)).toMatchObject({ reason: "approved" });
