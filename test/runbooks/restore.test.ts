@@ -6,9 +6,11 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createShell } from "../../src/adapter/shell.js";
 import { loadRunbooks } from "../../src/main/runbooks.js";
+import type { Programs } from "../../src/runbook/port.js";
 import { processKey } from "../../src/runtime/process-key.js";
 import { verifyAudit } from "../../src/store/audit.js";
 import { type Database, openDatabase } from "../../src/store/database.js";
+import { createDatabaseWriter } from "../../src/store/database-care.js";
 import { retryJob } from "../../src/store/job-actions.js";
 import { enqueueJob } from "../../src/store/jobs.js";
 import { migrate } from "../../src/store/migrate.js";
@@ -157,6 +159,39 @@ describe.skipIf(postgresPrograms === null)(`${NEEDS_POSTGRES_PROGRAMS} restore-d
       outcome: expect.stringContaining(`${backup} does not fit its SHA-256`),
     });
     expect(await restored()).toEqual([]);
+  });
+
+  test("takes a half of a database away although a session is at work in it, as of a pg_restore that was killed, and never a whole one", async () => {
+    const backup = await backUp();
+    const name = "algobrain_restore_by_hand";
+    const url = new URL(server.url);
+    url.pathname = `/${name}`;
+    const options = {
+      ...{ backupsDir, directUrl: server.url, ssl: false, environment: "test" },
+      ...{ poolSize: () => 10, now: () => new Date(), shell: given.shell! },
+    };
+    const ended = { exitCode: 1, signal: null, endedBy: "abort", stderr: "", stdout: "" } as const;
+    let left: Promise<unknown> = Promise.resolve();
+    const killed: Programs = {
+      run: async () => {
+        const db = open(url.toString());
+        await db.query("SELECT 1");
+        left = db.query("SELECT pg_sleep(300)").catch(() => db.close());
+        return { ...ended, droppedBytes: 0, durationMs: 1 };
+      },
+    };
+    const request = { backup, database: name, signal: new AbortController().signal };
+    const broken = createDatabaseWriter(ground.db, { ...options, shell: killed });
+    await expect(broken.restoreInto(request)).rejects.toMatchObject({ code: "RESTORE_FAILED" });
+    await left;
+    expect(await restored()).toEqual([]);
+    const writer = createDatabaseWriter(ground.db, options);
+    await writer.restoreInto(request);
+    await onDatabase(name, async (db) => {
+      await db.query("SELECT 1");
+      expect(await writer.dropRestored(name)).toBe(false);
+    });
+    expect(await writer.dropRestored(name)).toBe(true);
   });
 
   test("leaves no half of a database when pg_restore fails on the way", async () => {
