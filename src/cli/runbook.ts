@@ -30,7 +30,7 @@ import { locksVerb, resumeVerb, stopVerb } from "./stop.js";
 import { formatTable } from "./table.js";
 import type { Terminal } from "./terminal.js";
 import { trustVerb } from "./trust.js";
-import { describeLook, lookAtTrust } from "./trust-look.js";
+import { describeLook, lookAtTrust, lookDocument } from "./trust-look.js";
 
 const listVerb: Verb = {
   usage: "runbook list [--json]",
@@ -64,7 +64,7 @@ const showVerb: Verb = {
     if (!values.json) for (const line of describeLook(trust)) io.out(line);
     else {
       const definition = { ...facts(entry.runbook), params, steps: steps.map(({ name }) => name) };
-      io.out(JSON.stringify({ ...definition, trust: trust.found ? trust.value : null }));
+      io.out(JSON.stringify({ ...definition, ...lookDocument(trust) }));
     }
     return EXIT_OK;
   },
