@@ -2,7 +2,7 @@
 // ten for the second time and all out of order, against the whole product in processes of its own. Counts by the rows
 // what was lost or doubled, and prints how long it took from the webhook to the first step of a run that acts.
 //
-//   npm run build && node bench/proof/pagerduty-load.mjs                5,000 deliveries at 100 a second, 500 incidents, twice
+//   npm run build && node bench/proof/pagerduty-load.mjs                5,000 deliveries at 50 a second, 500 incidents, twice
 //   node bench/proof/pagerduty-load.mjs --deliveries 400 --targets own  smaller, and one of the two ways
 //
 // --targets own: each incident is about a job of its own, which its run runs again, so that exactly one run an
@@ -58,7 +58,7 @@ function readOptions() {
   const { values } = parseArgs({
     options: {
       deliveries: { type: "string", default: "5000" },
-      rate: { type: "string", default: "100" },
+      rate: { type: "string", default: "50" },
       targets: { type: "string", default: "own,same" },
       keep: { type: "boolean", default: false },
     },

@@ -20,7 +20,7 @@ import { type CommandIo, commandOfVerbs, EXIT_INTERRUPTED, EXIT_OK, type Verb } 
 import { completeVerb } from "./complete-runbook.js";
 import { followRun } from "./follow-run.js";
 import { nobodyWorks } from "./liveness.js";
-import { runOffline } from "./offline-run.js";
+import type { runOffline } from "./offline-run.js";
 import { type Asker, askerOf } from "./run-asker.js";
 import { cancelVerb, undoVerb } from "./run-orders.js";
 import { DANGERS, describePlan, planDocument } from "./run-plan.js";
@@ -86,7 +86,7 @@ const runVerb: Verb = {
     if (typed === null) return ended(io);
     const checked = checkRequest(registry, { runbook: entry.runbook.name, ...typed });
     if (!checked.ok) throw wrongCall(checked.problems, entry.runbook);
-    if (offline) return runOffline(entry, checked.params, io);
+    if (offline) return lookFromHere(entry, checked.params, io);
     const asked = { ...typed, json: json === true };
     return startOrLook(registry, entry, asked, checked.params, io);
   },
@@ -147,6 +147,12 @@ interface Asked extends TypedArguments {
   readonly json: boolean;
 }
 
+/** Loaded when it is needed: who asks for a run must not wait for all that a run itself works with to load. */
+async function lookFromHere(...given: Parameters<typeof runOffline>): Promise<number> {
+  const { runOffline } = await import("./offline-run.js");
+  return runOffline(...given);
+}
+
 /** With the database away, what only reads looks from here: that is when it is needed most. */
 async function startOrLook(
   registry: RunbookRegistry,
@@ -165,7 +171,7 @@ async function startOrLook(
     const isAway = thrown instanceof Fault && thrown.code === "DATABASE_UNAVAILABLE";
     if (isReached || !isAway || entry.runbook.danger !== "R") throw thrown;
     io.err(`${thrown.message}: running offline`);
-    return runOffline(entry, params, io);
+    return lookFromHere(entry, params, io);
   }
 }
 
