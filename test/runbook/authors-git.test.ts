@@ -84,13 +84,11 @@ test("the last change of each file has its author, and all who wrote it together
   expect((await build(checkOut())).text).toBe(text);
 });
 
-test("who moves a runbook has changed it, whatever settings the builder has", async () => {
+test("who moves a runbook has changed it, also where a hook speaks of another repository", async () => {
   const root = checkOut();
   renameSync(join(root, "runbooks/look.ts"), join(root, "runbooks/mend.ts"));
   git(root, "add", "--all");
   git(root, "commit", "--quiet", "--message", "another name");
-  git(root, "config", "log.follow", "true");
-  git(root, "config", "log.showSignature", "true");
   const { of } = await build(root, { GIT_DIR: join(folder, "elsewhere") });
   expect(of("mend")).toEqual({ commit: headOf(root), emails: ["dan@example.com"] });
   expect(of("look")).toBeNull();
@@ -109,6 +107,24 @@ test("who merges has written nothing of it, unless the merge itself changed it",
   git(root, "commit", "--quiet", "--all", "--amend", "--no-edit");
   const amended = (await build(root)).of("side");
   expect(amended).toEqual({ commit: headOf(root), emails: ["dan@example.com"] });
+});
+
+test("settings of whoever builds change nothing: signatures are not printed between the words", async () => {
+  const root = checkOut();
+  const gpg = join(folder, "gpg.sh");
+  writeFileSync(gpg, "#!/bin/sh\ncat > /dev/null\necho 'gpg: signed by nobody' >&2\n", {
+    mode: 0o755,
+  });
+  git(root, "config", "gpg.program", gpg);
+  git(root, "config", "log.showSignature", "true");
+  const signed = git(root, "cat-file", "commit", "HEAD").replace(
+    /\n\n/,
+    "\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n none\n -----END PGP SIGNATURE-----\n\n",
+  );
+  writeFileSync(join(folder, "signed"), `${signed}\n`);
+  const commit = git(root, "hash-object", "-t", "commit", "-w", join(folder, "signed"));
+  git(root, "reset", "--quiet", "--hard", commit);
+  expect((await build(root)).of("fix")?.commit).toBe(commit);
 });
 
 test("what is in no commit has no author, also where the index is told not to look", async () => {
