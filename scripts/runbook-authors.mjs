@@ -25,7 +25,8 @@ function environment() {
 }
 
 function git(root, ...args) {
-  const settings = ["-c", "log.showSignature=false"];
+  // With --follow, what a merge itself changed is passed over.
+  const settings = ["-c", "log.follow=false", "-c", "log.showSignature=false"];
   const { status, stdout, stderr, error } = spawnSync("git", [...settings, ...args], {
     cwd: root,
     encoding: "utf8",

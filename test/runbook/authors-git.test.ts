@@ -96,6 +96,7 @@ test("who moves a runbook has changed it, also where a hook speaks of another re
 
 test("who merges has written nothing of it, unless the merge itself changed it", async () => {
   const root = checkOut();
+  git(root, "config", "log.follow", "true");
   git(root, "checkout", "--quiet", "-b", "topic", "HEAD~1");
   writeFileSync(join(root, "runbooks/side.ts"), "2");
   git(root, "commit", "--quiet", "--all", "--message", "topic", "--author", ANN);
