@@ -15,7 +15,7 @@ is_there() {
 }
 
 missing=()
-for program in redis-server pgbouncer postgresql; do
+for program in redis-server pgbouncer postgresql zsh fish; do
   is_there "$program" || missing+=("$program")
 done
 if [ "${#missing[@]}" -eq 0 ]; then exit 0; fi
