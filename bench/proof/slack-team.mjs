@@ -19,7 +19,7 @@ export function withAnn(policy) {
 
 /**
  * `more`: variables of the product; `sender(url)`: a function that sends one command from a channel of its own and
- * resolves with `{ status, tookMs, channel }`.
+ * resolves with `{ status, tookMs, channel }`; its status is 0 when there was no answer.
  */
 export async function openSlackTeam() {
   const token = `xoxb-${randomBytes(8).toString("hex")}`;
@@ -44,11 +44,20 @@ function createSender(url, secret) {
     };
     const request = slackCommandRequest(command, secret, systemClock.now());
     const startedMs = performance.now();
-    const reply = await fetch(`${url}${request.path}`, {
-      ...{ method: "POST", headers: request.headers, body: request.body },
-      signal: AbortSignal.timeout(ANSWER_MAX_MS),
-    });
-    await reply.arrayBuffer();
-    return { status: reply.status, tookMs: performance.now() - startedMs, channel };
+    const status = await post(`${url}${request.path}`, request);
+    return { status, tookMs: performance.now() - startedMs, channel };
   };
+}
+
+/** The status; 0 when there was no answer in time. */
+async function post(url, { headers, body }) {
+  try {
+    const signal = AbortSignal.timeout(ANSWER_MAX_MS);
+    const reply = await fetch(url, { method: "POST", headers, body, signal });
+    await reply.arrayBuffer();
+    return reply.status;
+  } catch {
+    // No answer is an answer here: it is counted.
+    return 0;
+  }
 }
