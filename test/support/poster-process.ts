@@ -38,8 +38,11 @@ function staying(chat: Chat, reachedFile: string): Chat {
   };
   return {
     ...chat,
-    post: (...given) => stayAround(given[0].channel, () => chat.post(...given)),
-    ephemeral: (...given) => stayAround(given[0].channel, () => chat.ephemeral(...given)),
+    post: (to, ...rest) => {
+      const channel = typeof to === "string" ? to : to.channel;
+      return stayAround(channel, () => chat.post(to, ...rest));
+    },
+    ephemeral: (to, ...rest) => stayAround(to.channel, () => chat.ephemeral(to, ...rest)),
   };
 }
 
