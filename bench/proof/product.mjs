@@ -27,13 +27,15 @@ const WORKERS = 4;
 export async function serveProduct(changePolicy) {
   const read = readConfig(process.env);
   if (!read.ok) throw new Error(read.problems.map(({ message }) => message).join("; "));
+  // Before the start: one that is told to end meanwhile leaves none of its workers behind.
+  const asked = once(process, "SIGTERM");
   const runtime = await startRuntime({
     ...{ config: read.value, env: process.env, childLog: 2, packageRoot, cwd: packageRoot },
     ...{ role: process.argv[3] ?? "all", lane: null, kinds: null, changePolicy },
     writeLog: (line) => process.stderr.write(`${line}\n`),
     onFatal: (why) => process.stderr.write(`fatal: ${why}\n`),
   });
-  await once(process, "SIGTERM");
+  await asked;
   await runtime.stop();
   process.exit(0);
 }
