@@ -8,6 +8,7 @@ const ALONE = [
   "test/{flow,gameday,runbooks,simulation,stack}/**/*.test.ts",
   "test/adapter/{embedded-postgres,shell}.test.ts",
   "test/policy/speed.test.ts",
+  "test/runtime/worker-begin.test.ts",
   "test/workload/large-history.test.ts",
 ];
 

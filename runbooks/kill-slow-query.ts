@@ -42,10 +42,7 @@ export default defineRunbook({
   guide:
     "Without a pid it lists the statements that have run for longer than `over`. With one it cancels that statement, and ends its session if it does not hear. Sessions of other programs, of backups, migrations and of the runbooks themselves are never touched.",
   plan: async ({ params, database }) => {
-    const overMs = parseDuration(params.over) ?? 0;
-    const slow = (await database.sessions()).filter(
-      ({ ours, statementMs }) => ours && (statementMs ?? 0) > overMs,
-    );
+    const slow = await findSlow(database, params.over);
     if (params.pid === undefined)
       return { text: `${slow.length} statements of ours run for over ${params.over}`, changes: [] };
     const session = slow.find(({ pid }) => pid === params.pid);
@@ -136,11 +133,19 @@ async function endIfTheSame(context: Planned): Promise<string> {
   return context.database.endSession({ session: wanted(context), how: "terminate" });
 }
 
-async function list({ params, database }: Planned): Promise<Answer> {
-  const overMs = parseDuration(params.over) ?? 0;
-  const slow = (await database.sessions()).filter(
+/** Statements of ours that have run for longer than `over`, the longest first. */
+async function findSlow(
+  database: Pick<Planned["database"], "sessions">,
+  over: string,
+): Promise<readonly Session[]> {
+  const overMs = parseDuration(over) ?? 0;
+  return (await database.sessions()).filter(
     ({ ours, statementMs }) => ours && (statementMs ?? 0) > overMs,
   );
+}
+
+async function list({ params, database }: Planned): Promise<Answer> {
+  const slow = await findSlow(database, params.over);
   return {
     text:
       slow.length === 0
@@ -153,12 +158,17 @@ async function list({ params, database }: Planned): Promise<Answer> {
         it.application,
         formatAge(it.statementMs ?? 0),
         it.wait ?? "–",
-        it.statement.replaceAll(/\s+/g, " ").slice(0, STATEMENT_SHOWN),
+        shownOf(it),
       ]),
     },
   };
 }
 
-function inWords({ pid, application, statementMs, statement }: Session): string {
-  return `pid ${pid} of ${application} runs for ${formatAge(statementMs ?? 0)}: ${statement.replaceAll(/\s+/g, " ").slice(0, STATEMENT_SHOWN)}`;
+function inWords(session: Session): string {
+  const { pid, application, statementMs } = session;
+  return `pid ${pid} of ${application} runs for ${formatAge(statementMs ?? 0)}: ${shownOf(session)}`;
+}
+
+function shownOf({ statement }: Session): string {
+  return statement.replaceAll(/\s+/g, " ").slice(0, STATEMENT_SHOWN);
 }

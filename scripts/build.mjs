@@ -1,10 +1,11 @@
-// Compiles src/ and runbooks/ to dist/, and stacks/ too where the CDKTF library (a development
-// dependency) is installed: `npm ci --omit=dev` must still give a program that runs.
+// Compiles src/ and runbooks/ to dist/, writes down who wrote the runbooks, and compiles stacks/ where the CDKTF
+// library (a development dependency) is installed: `npm ci --omit=dev` must still give a program that runs.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeRunbookAuthors } from "./runbook-authors.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tsc = join(
@@ -21,4 +22,5 @@ function compile(project) {
 }
 
 compile("tsconfig.build.json");
+writeRunbookAuthors(root, join(root, "dist"));
 if (existsSync(join(root, "node_modules", "cdktf"))) compile("tsconfig.stacks.json");

@@ -29,6 +29,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   comment: async () => (await import("./cli/comment.js")).commentCommand,
   doctor: async () => (await import("./cli/doctor.js")).doctorCommand,
   codeowners: async () => (await import("./cli/codeowners.js")).codeownersCommand,
+  completion: async () => (await import("./cli/completion.js")).completionCommand(loadAll),
 };
 
 export const COMMAND_NAMES: readonly string[] = Object.keys(COMMANDS);
@@ -44,13 +45,24 @@ export async function runCli(
   const [name, ...rest] = args;
   if (name === undefined || (HELP.includes(name) && rest.length === 0)) return helpOnAll(io);
   if (VERSION.includes(name)) return version(io);
-  const wantsHelp = HELP.includes(name) || rest.some((word) => HELP.slice(1).includes(word));
+  const wantsHelp =
+    HELP.includes(name) || optionsOf(rest).some((word) => HELP.slice(1).includes(word));
   const typed = HELP.includes(name) ? rest[0]! : name;
   const load = Object.hasOwn(COMMANDS, typed) ? COMMANDS[typed] : undefined;
   if (!load) return unknownCommand(typed, io);
   const command = await load();
   if (wantsHelp) return helpOn(command, HELP.includes(name) ? rest.slice(1) : rest, io);
   return runCommand(command, rest, io);
+}
+
+/** Behind `--` everything is a value. */
+function optionsOf(words: readonly string[]): readonly string[] {
+  const end = words.indexOf("--");
+  return end < 0 ? words : words.slice(0, end);
+}
+
+function loadAll(): Promise<Command[]> {
+  return Promise.all(Object.values(COMMANDS).map((load) => load()));
 }
 
 function unknownCommand(typed: string, io: CommandIo): number {
@@ -63,8 +75,7 @@ function unknownCommand(typed: string, io: CommandIo): number {
 async function helpOnAll(io: CommandIo): Promise<number> {
   io.out("algobrain: the control plane of one service, on one machine or many");
   io.out("");
-  const commands = await Promise.all(Object.values(COMMANDS).map((load) => load()));
-  const forms = commands.flatMap((command) => command.forms);
+  const forms = (await loadAll()).flatMap((command) => command.forms);
   const rows = forms.map(({ usage, does }) => [withoutOptions(usage), does]);
   for (const line of formatTable(["command", "does"], rows)) io.out(line);
   io.out("");

@@ -19,6 +19,7 @@ import {
 } from "./main/foundation.js";
 import { OUTAGE_SESSIONS, outlivingTicks } from "./main/outliving.js";
 import { beginPolicy, openPolicyOrigin, type PolicyOrigin, readPublished } from "./main/policy.js";
+import { waitAtDoor } from "./main/waiting-door.js";
 import { startWorkerProcess } from "./main/worker-process.js";
 import { startWorkers } from "./main/workers.js";
 import type { PolicySet } from "./policy/policy.js";
@@ -51,7 +52,7 @@ export interface RuntimeOptions {
   readonly childLog?: number;
   /** The process must end now. */
   readonly onFatal: (why: string) => void;
-  /** Aborts when the process was asked to end: a worker's start no longer waits for the database then. */
+  /** Aborts when the process was asked to end: its start no longer waits for the database then. */
   readonly ending?: AbortSignal;
   /** The game day lays an overlay over what the files say. */
   readonly changePolicy?: (policy: PolicySet) => PolicySet;
@@ -153,10 +154,24 @@ async function readPolicy(
   try {
     return await (origin === null
       ? awaitPolicy(options, db, log)
-      : prepare(options, db, origin, log));
+      : awaitPrepared(options, db, origin, log));
   } finally {
     await db.close();
   }
+}
+
+/** In a failover there is no server for a while: the process waits for it, and says so where it will listen. */
+function awaitPrepared(
+  options: RuntimeOptions,
+  db: Database,
+  origin: PolicyOrigin,
+  log: Logger,
+): Promise<PolicyInForce> {
+  const { config, role, ending = new AbortController().signal } = options;
+  return waitAtDoor(() => prepare(options, db, origin, log), {
+    ...{ clock: systemClock, log, ending, limitMs: config.database.startWaitMs },
+    http: role === "all" || role === "api" ? config.http : null,
+  });
 }
 
 /** Brings the database up to this program and sees to it that a policy is in force. */

@@ -7,7 +7,7 @@
 import type { Logger } from "../base/log.js";
 import { findAccount } from "./postgres/account.js";
 import { type Keeping, keepRunning } from "./postgres/keep-running.js";
-import { findPlace, removePlace } from "./postgres/place.js";
+import { findPlace, type Place, readPlace, removePlace } from "./postgres/place.js";
 import { findProgram } from "./postgres/program.js";
 import {
   DATABASE_NAME,
@@ -61,7 +61,7 @@ export async function startEmbeddedPostgres(
     const keeping = keepRunning(server, port, log);
     let stopped: Promise<void> | undefined;
     return {
-      url: `postgresql://${USER_NAME}:${place.password}@127.0.0.1:${port}/${DATABASE_NAME}`,
+      url: urlOf(place, port),
       version: program.version,
       wasRunning,
       stop: () => {
@@ -73,6 +73,20 @@ export async function startEmbeddedPostgres(
     await leave(home, use);
     throw error;
   }
+}
+
+/**
+ * The URL of this home's server while it is up, null otherwise. Makes and starts nothing, and keeps nothing up: for a
+ * short look. Throws a refused Fault `EMBEDDED_DATABASE_PLACE` when the home cannot be read.
+ */
+export async function findEmbeddedUrl(home: string): Promise<string | null> {
+  const place = await readPlace(home);
+  const running = place && (await findRunning({ place }));
+  return running ? urlOf(place, running.port) : null;
+}
+
+function urlOf({ password }: Place, port: number): string {
+  return `postgresql://${USER_NAME}:${password}@127.0.0.1:${port}/${DATABASE_NAME}`;
 }
 
 async function findOrStart(

@@ -77,16 +77,19 @@ function wrongRoutingKey(): Fault {
 
 function toEvent(routingKey: string, delivery: Delivery) {
   const { message, dedupKey, action } = delivery;
-  const head = { routing_key: routingKey, event_action: action, dedup_key: dedupKey };
-  if (action === "resolve") return head;
-  return {
-    ...head,
+  const event = {
+    ...{ routing_key: routingKey, event_action: action, dedup_key: dedupKey },
+    // Asked of a trigger only. In the log of what is resolved it says who did it, and why.
     payload: {
       summary: message.title.slice(0, SUMMARY_MAX),
       source: delivery.source.slice(0, SOURCE_MAX),
       severity: SEVERITY[delivery.severity],
       custom_details: { ...delivery.details, text: toPlain(message) },
     },
+  };
+  if (action === "resolve") return event;
+  return {
+    ...event,
     links: (message.links ?? []).map(({ label, url }) => ({ href: url, text: label })),
   };
 }

@@ -2,9 +2,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import type { Static, TSchema } from "typebox";
 
-/** Unknown keys are refused: a typing error is not a wish. */
-export const closed = { additionalProperties: false } as const;
-
 export interface SchemaFinding {
   /** JSON pointer (RFC 6901) to the value; "" is the whole. */
   readonly pointer: string;

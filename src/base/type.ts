@@ -41,6 +41,9 @@ function record(key: Schema, value: Schema, options?: Schema): Schema {
   return make({ type: "object", patternProperties: { [pattern]: value } }, options);
 }
 
+/** An option of objects and records. Unknown keys are refused: a typing error is not a wish. */
+export const closed = { additionalProperties: false } as const;
+
 // What the compiler knows of a schema is the library's word: what is made here is no more than the JSON.
 export const Type = {
   Array: (items: Schema, options?: Schema) => make({ type: "array", items }, options),

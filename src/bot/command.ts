@@ -1,6 +1,6 @@
 /** The grammar of `/algobrain …`: text becomes a command, help, or a clear word on what was wrong. Pure. */
-
-import { readArguments } from "../runbook/arguments.js";
+import { similarNames } from "../base/similar.js";
+import { readArguments, type TypedArguments } from "../runbook/arguments.js";
 import type { Runbook } from "../runbook/define.js";
 import type { RunbookRegistry } from "../runbook/registry.js";
 import { checkRequest } from "../runbook/request.js";
@@ -30,15 +30,33 @@ export type Command =
   | { readonly kind: "stop" | "resume-runbooks"; readonly reason: string | undefined }
   /** What is there: the newest runs, one of them, what is held. */
   | { readonly kind: "look"; readonly at: "runs" | "locks" | "run"; readonly runId: string | null }
-  /** Nothing by that name. */
-  | { readonly kind: "unknown"; readonly typed: string; readonly hint: string | undefined }
-  /** A runbook, but asked wrongly. */
-  | { readonly kind: "wrong"; readonly runbook: Runbook; readonly problems: readonly string[] }
+  /** Nothing by that name; `near` are known words that it may have been meant for, `rest` is what followed it. */
+  | {
+      readonly kind: "unknown";
+      readonly typed: string;
+      readonly near: readonly string[];
+      readonly rest: readonly string[];
+    }
+  /** A runbook, but asked wrongly; `read` is what could be understood. */
+  | {
+      readonly kind: "wrong";
+      readonly runbook: Runbook;
+      readonly problems: readonly string[];
+      readonly read: TypedArguments;
+    }
   | { readonly kind: "unreadable"; readonly problem: string };
 
 /** Slack's own limit is higher; nobody types more. */
 const TEXT_MAX = 3_000;
 const HELP_WORDS: readonly string[] = ["help", "?", "-h", "--help", "list", "commands"];
+const VERBS: readonly string[] = [
+  ...RUN_ORDERS,
+  "stop",
+  "resume-runbooks",
+  "runs",
+  "locks",
+  "help",
+];
 const RUN_ID = /^run-[1-9][0-9]{0,14}$/;
 
 export function readCommand(registry: RunbookRegistry, text: string): Command {
@@ -53,8 +71,17 @@ export function readCommand(registry: RunbookRegistry, text: string): Command {
   const verb = readVerb(word, rest);
   if (verb) return verb;
   const entry = registry.find(word);
-  if (!entry) return { kind: "unknown", typed: first, hint: registry.hintFor(first) };
+  if (!entry) return unknown(first, [...wordsOf(registry), ...VERBS], rest);
   return readRun(registry, entry.runbook, rest);
+}
+
+function unknown(typed: string, known: Iterable<string>, rest: readonly string[]): Command {
+  return { kind: "unknown", typed, near: similarNames(typed, known), rest };
+}
+
+/** Every name and short form. */
+function wordsOf(registry: RunbookRegistry): string[] {
+  return registry.list().flatMap(({ runbook: { name, aliases } }) => [name, ...aliases]);
 }
 
 const unreadable = (problem: string): Command => ({ kind: "unreadable", problem });
@@ -62,7 +89,7 @@ const unreadable = (problem: string): Command => ({ kind: "unreadable", problem 
 function readHelp(registry: RunbookRegistry, topic: string | undefined): Command {
   if (topic === undefined) return { kind: "help", runbook: null };
   const entry = registry.find(topic.toLowerCase());
-  if (!entry) return { kind: "unknown", typed: topic, hint: registry.hintFor(topic) };
+  if (!entry) return unknown(topic, wordsOf(registry), ["--help"]);
   return { kind: "help", runbook: entry.runbook };
 }
 
@@ -100,10 +127,10 @@ function reasonOf(words: readonly string[]): string | undefined {
 function readRun(registry: RunbookRegistry, runbook: Runbook, words: readonly string[]): Command {
   if (words.length === 1 && HELP_WORDS.includes(words[0]!)) return { kind: "help", runbook };
   const read = readArguments(runbook, words);
-  if (!read.ok) return { kind: "wrong", runbook, problems: read.problems };
+  if (!read.ok) return { kind: "wrong", runbook, problems: read.problems, read: read.read };
   const { params, ...how } = read.value;
   const checked = checkRequest(registry, { runbook: runbook.name, params });
-  if (!checked.ok) return { kind: "wrong", runbook, problems: checked.problems };
+  if (!checked.ok) return { kind: "wrong", runbook, problems: checked.problems, read: read.value };
   return { kind: "run", runbook: runbook.name, params, ...how };
 }
 

@@ -1,8 +1,15 @@
 /** What is answered at once, without the database: help, and what was wrong with a command. */
 import type { Message } from "../message/message.js";
+import { readArguments } from "../runbook/arguments.js";
 import type { Runbook } from "../runbook/define.js";
+import { describePrompt, positionalWords, promptsOf } from "../runbook/prompts.js";
+import { readyLine } from "../runbook/ready-line.js";
 import type { RunbookRegistry } from "../runbook/registry.js";
 import type { Command } from "./command.js";
+import { quoteWord } from "./words.js";
+
+/** Longer lines are not copied but typed. */
+const LINE_MAX = 1_000;
 
 const DANGERS: Readonly<Record<Runbook["danger"], string>> = {
   R: "only reads",
@@ -34,37 +41,69 @@ export function answerAtOnce(registry: RunbookRegistry, command: Command): Messa
     case "help":
       return command.runbook ? helpOn(command.runbook) : helpOnAll(registry);
     case "unknown":
-      return {
-        tone: "warning",
-        title: `There is no command "${command.typed.slice(0, 60)}"`,
-        text: `${command.hint ? `${command.hint} ` : ""}/algobrain help lists them all.`,
-      };
+      return answerUnknown(registry, command);
     case "wrong":
-      return {
-        tone: "warning",
-        title: `Not run: ${command.runbook.name}`,
-        text: `${command.problems.join("\n")}\nusage: ${usageOf(command.runbook)}`,
-      };
+      return answerWrong(command);
     case "unreadable":
       return { tone: "warning", title: "The command cannot be read", text: command.problem };
   }
 }
 
-/** `/algobrain rerun-job JOB [REASON] [force=…]` */
-export function usageOf(runbook: Runbook): string {
-  const required: readonly string[] = (runbook.params as { required?: string[] }).required ?? [];
-  const needs = (name: string) => required.includes(name) && !hasDefault(runbook, name);
-  const positional = runbook.positional.map((name) =>
-    needs(name) ? name.toUpperCase() : `[${name.toUpperCase()}]`,
-  );
-  const named = Object.keys(runbook.params.properties)
-    .filter((name) => !runbook.positional.includes(name))
-    .map((name) => (needs(name) ? `${name}=…` : `[${name}=…]`));
-  return ["/algobrain", runbook.name, ...positional, ...named].join(" ");
+/** With the line that may have been meant, ready to copy: nothing is guessed and carried out. */
+function answerUnknown(
+  registry: RunbookRegistry,
+  { typed, near, rest }: Extract<Command, { kind: "unknown" }>,
+): Message {
+  const hint = near.map((word) => `"${word}"`).join(" or ");
+  return {
+    tone: "warning",
+    title: `There is no command "${typed.slice(0, 60)}"`,
+    text: `${hint === "" ? "" : `did you mean ${hint}? `}/algobrain help lists them all.`,
+    ...copied(near.map((word) => meantLine(registry, word, rest))),
+  };
 }
 
-function hasDefault(runbook: Runbook, name: string): boolean {
-  return (runbook.params.properties[name] as { default?: unknown }).default !== undefined;
+function meantLine(
+  registry: RunbookRegistry,
+  word: string,
+  rest: readonly string[],
+): string | null {
+  const runbook = registry.find(word)?.runbook;
+  if (!runbook || rest[0] === "--help") return lineOf([word, ...rest]);
+  const read = readArguments(runbook, rest);
+  return lineOf(readyLine(runbook, read.ok ? read.value : read.read).words);
+}
+
+function answerWrong({ runbook, problems, read }: Extract<Command, { kind: "wrong" }>): Message {
+  const { words, isWhole } = readyLine(runbook, read);
+  const line = copied([lineOf(words)]);
+  const lead = isWhole ? "To copy:" : "To copy, and to fill in between the quotes:";
+  const sentences = [...problems, `usage: ${usageOf(runbook)}`];
+  return {
+    tone: "warning",
+    title: `Not run: ${runbook.name}`,
+    text: [...sentences, ...(line.code === undefined ? [] : [lead])].join("\n"),
+    ...line,
+  };
+}
+
+function copied(lines: readonly (string | null)[]): Pick<Message, "code"> {
+  const whole = [...new Set(lines)].filter((line) => line !== null && line.length <= LINE_MAX);
+  return whole.length === 0 ? {} : { code: whole.join("\n") };
+}
+
+/** Null: it cannot be typed here. */
+function lineOf(words: readonly string[]): string | null {
+  const quoted = words.map(quoteWord);
+  return quoted.includes(null) ? null : ["/algobrain", ...quoted].join(" ");
+}
+
+/** `/algobrain rerun-job JOB [REASON] [force=…]` */
+export function usageOf(runbook: Runbook): string {
+  const named = promptsOf(runbook)
+    .filter(({ name }) => !runbook.positional.includes(name))
+    .map(({ name, isNeeded }) => (isNeeded ? `${name}=…` : `[${name}=…]`));
+  return ["/algobrain", runbook.name, ...positionalWords(runbook), ...named].join(" ");
 }
 
 function helpOnAll(registry: RunbookRegistry): Message {
@@ -81,10 +120,9 @@ function helpOnAll(registry: RunbookRegistry): Message {
 }
 
 function helpOn(runbook: Runbook): Message {
-  const params = Object.entries(runbook.params.properties).map(([name, schema]) => {
-    const { description, default: preset } = schema as { description?: string; default?: unknown };
-    const unless = preset === undefined ? "" : ` (default ${JSON.stringify(preset)})`;
-    return `${name}: ${description ?? "no description"}${unless}`;
+  const params = promptsOf(runbook).map((prompt) => {
+    const unless = prompt.preset === null ? "" : ` (default ${JSON.stringify(prompt.preset)})`;
+    return `${prompt.name}: ${describePrompt(prompt)}${unless}`;
   });
   const short = runbook.aliases.length > 0 ? `\nshort: ${runbook.aliases.join(", ")}` : "";
   return {

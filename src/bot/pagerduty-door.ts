@@ -72,6 +72,7 @@ export async function keepPagerDutyEvent(tx: Sql, event: NewInbound): Promise<st
     const { fresh } = await recordInbound(tx, event);
     return fresh ? "kept" : "already here";
   }
-  const isNew = await recordIgnored(tx, event, `${event.eventType} starts nothing`);
+  const what = event.body.isOwn === true ? "a note of our own" : event.eventType;
+  const isNew = await recordIgnored(tx, event, `${what} starts nothing`);
   return isNew ? "kept, it starts nothing" : "already here";
 }

@@ -1,6 +1,7 @@
 /** What PagerDuty sent, as a row to keep. Lists of event types grow, so unknown ones are kept and passed over. */
 import { createHash } from "node:crypto";
 import { isJsonObject, type JsonObject } from "../base/json.js";
+import { isOwnNote } from "../runbook/own-word.js";
 import type { NewInbound } from "../store/inbound.js";
 import { storedText } from "./stored-text.js";
 
@@ -16,6 +17,10 @@ export interface PagerDutyEventBody extends JsonObject {
   url: string | null;
   /** ISO 8601, as PagerDuty says. */
   occurredAt: string | null;
+  /** Whose doing it was, e.g. `user_reference PUSR001`; null: PagerDuty's own, or not told. */
+  agent: string | null;
+  /** A note of ours that comes back. */
+  isOwn: boolean;
 }
 
 /** The event; null when the body is no event of the V3 form. */
@@ -33,13 +38,26 @@ export function readPagerDutyEvent(body: Buffer, webhookId: string | undefined):
     eventType,
     body: {
       eventId,
-      incidentId: storedText(data.id, 100) ?? "",
+      incidentId: storedText(incidentOf(data).id, 100) ?? "",
       title: storedText(data.title) ?? "",
       incidentKey: storedText(data.incident_key, 255),
       url: storedText(data.html_url, 1_000),
       occurredAt: storedText(event.occurred_at, 40),
+      agent: agentOf(event),
+      isOwn: data.type === "incident_note" && isOwnNote(data.content),
     },
   };
+}
+
+/** Of a note, the incident that it stands on. */
+function incidentOf(data: JsonObject): JsonObject {
+  return data.type === "incident_note" && isJsonObject(data.incident) ? data.incident : data;
+}
+
+function agentOf({ agent }: JsonObject): string | null {
+  if (!isJsonObject(agent)) return null;
+  const said = [storedText(agent.type, 60), storedText(agent.id, 60)].filter(Boolean);
+  return said.length === 0 ? null : said.join(" ");
 }
 
 function parseEvent(body: Buffer): JsonObject | null {

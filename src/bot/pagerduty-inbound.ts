@@ -1,7 +1,8 @@
 /** An incident was triggered: find the automation that is meant for it, and ask for its runbook under its guards. */
 import type { Automation } from "../policy/policy.js";
-import { type CauseValues, isMeantFor, isOwnWord } from "../runbook/automation.js";
+import { type CauseValues, isMeantFor } from "../runbook/automation.js";
 import { operatorChannel } from "../runbook/operator-channel.js";
+import { isOwnIncident } from "../runbook/own-word.js";
 import type { Sql } from "../store/database.js";
 import { findEarlierEvent, isIncidentResolved, lockIncident } from "../store/inbound.js";
 import { type AutomationOutcome, submitAutomation } from "../store/submit-automation.js";
@@ -99,7 +100,7 @@ async function decide(tx: Sql, event: InboundEvent, facts: Facts): Promise<Settl
     causeKey: `incident:${incident.incidentId}`,
     inboundId: inbound.id,
     values: { ...facts.values, ...incidentValues(incident) },
-    byOurselves: isOwnWord(incident.incidentKey),
+    byOurselves: isOwnIncident(incident.incidentKey),
     chat: operatorChannel(policy.routes),
   });
   return settledAs(automation, outcome);

@@ -35,6 +35,20 @@ export function splitWords(text: string): Words {
   return { ok: true, words };
 }
 
+/** The word as it is to be typed: `splitWords` makes the same of it. Null: it holds every quote that there is. */
+export function quoteWord(word: string): string | null {
+  const [, name = "", value = ""] = /^([a-z]\w*=)?(.*)$/s.exec(word) ?? [];
+  if (value !== "" && !/\s|[^\x20-\x7e]/.test(value) && !opensAnywhere(word)) return word;
+  const open = ['"', "'"].find((quote) => !value.includes(quote));
+  return open === undefined ? null : `${name}${open}${value}${open}`;
+}
+
+function opensAnywhere(word: string): boolean {
+  return [...word].some((character, at) =>
+    opensQuote(at === 0 ? null : word.slice(0, at), character),
+  );
+}
+
 /** At the beginning of a word or of a value: the apostrophe in `it's` is a letter. */
 function opensQuote(word: string | null, character: string): boolean {
   return character in CLOSING && (word === null || word.endsWith("="));

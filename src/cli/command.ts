@@ -2,11 +2,15 @@
 import { errorMessage, Fault } from "../base/fault.js";
 import { didYouMean } from "../base/similar.js";
 import { UsageError } from "./arguments.js";
+import type { Terminal } from "./terminal.js";
 
 export const EXIT_OK = 0;
 /** Findings or failure. */
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
+
+/** A person ended it: 128 and the number of SIGINT, as shells say it. */
+export const EXIT_INTERRUPTED = 130;
 
 export interface CommandIo {
   out(line: string): void;
@@ -19,6 +23,8 @@ export interface CommandIo {
   readonly cwd: string;
   /** The person at the terminal, for the audit: `cli:<user>`. */
   readonly actor: string;
+  /** Where that person can be asked; null: nobody sits there. */
+  readonly terminal: Terminal | null;
 }
 
 /** One way to call a command. */

@@ -2,6 +2,7 @@
 import { systemClock } from "../base/clock.js";
 import { fault } from "../base/fault.js";
 import { isJsonObject, type JsonObject } from "../base/json.js";
+import { findRepeatedKey } from "../base/repeated-key.js";
 import { didYouMean } from "../base/similar.js";
 import { INTERNAL_KINDS, type KindRegistry, PUBLIC_KINDS } from "../job/kinds.js";
 import { createRegistry } from "../main/kinds.js";
@@ -133,15 +134,24 @@ export async function tellWhenNobodyWorks(
 }
 
 function parsePayload(text: string): JsonObject {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (isJsonObject(value)) return value;
-  } catch {
-    // The sentence below says what was expected, which is more than the parser's own message does.
-  }
+  const value = parseObject(text);
+  const repeated = value === null ? null : findRepeatedKey(text);
+  if (repeated !== null)
+    throw new UsageError(`payload: found the key "${repeated.slice(0, 80)}" twice in one object`);
+  if (value !== null) return value;
   throw new UsageError(
     `payload: found ${text.slice(0, 80)}, expected a JSON object such as '{"repo_id": "r1"}'`,
   );
+}
+
+function parseObject(text: string): JsonObject | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : null;
+  } catch {
+    // Whoever asks says what was expected, which is more than the parser's own message does.
+    return null;
+  }
 }
 
 function refuseUnknownKind(registry: KindRegistry, kind: string): void {

@@ -148,13 +148,13 @@ async function portsOf(
       database: createDatabaseReader(db, care),
       system: createSystemReader(db, ways),
     },
-    writers: {
+    writers: () => ({
       runtime: createRuntimeWriter(closed, {
         ...{ actor: io.actor, now: () => clock.now(), check: checkPayload },
       }),
       database: createDatabaseWriter(closed, care),
       system: createSystemWriter(closed, io.actor, ways),
-    },
+    }),
     ...{ shell, stop, redact },
     gate: async () => {},
     original: null,

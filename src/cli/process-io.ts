@@ -3,6 +3,7 @@ import { userInfo } from "node:os";
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CommandIo } from "./command.js";
+import { findTerminal } from "./terminal.js";
 
 const CLEAR_LINE = "\r\u001b[2K";
 
@@ -37,6 +38,7 @@ export function processIo(env: CommandIo["env"]): CommandIo {
     packageRoot: packageRoot(),
     cwd: process.cwd(),
     actor: `cli:${userName()}`,
+    terminal: findTerminal(env),
   };
 }
 

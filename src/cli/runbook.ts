@@ -15,17 +15,22 @@ import type { Database } from "../store/database.js";
 import { readRun } from "../store/runs.js";
 import { submitRun } from "../store/submit-run.js";
 import { parseCommandLine, UsageError } from "./arguments.js";
-import { type CommandIo, commandOfVerbs, EXIT_OK, type Verb } from "./command.js";
+import { askParameters, isOnlyIncomplete } from "./ask-parameters.js";
+import { type CommandIo, commandOfVerbs, EXIT_INTERRUPTED, EXIT_OK, type Verb } from "./command.js";
+import { completeVerb } from "./complete-runbook.js";
 import { followRun } from "./follow-run.js";
 import { nobodyWorks } from "./liveness.js";
-import { runOffline } from "./offline-run.js";
+import type { runOffline } from "./offline-run.js";
 import { type Asker, askerOf } from "./run-asker.js";
 import { cancelVerb, undoVerb } from "./run-orders.js";
 import { DANGERS, describePlan, planDocument } from "./run-plan.js";
+import { callOf, describeRunbook } from "./runbook-text.js";
 import { withDatabase } from "./settings.js";
 import { locksVerb, resumeVerb, stopVerb } from "./stop.js";
 import { formatTable } from "./table.js";
+import type { Terminal } from "./terminal.js";
 import { trustVerb } from "./trust.js";
+import { describeLook, lookAtTrust, lookDocument } from "./trust-look.js";
 
 const listVerb: Verb = {
   usage: "runbook list [--json]",
@@ -49,14 +54,18 @@ const listVerb: Verb = {
 
 const showVerb: Verb = {
   usage: "runbook show NAME [--json]",
-  does: "what one does, its parameters and steps",
+  does: "what one does, its parameters and steps, and how far it is trusted",
   run: async (args, io) => {
     const { values, operands } = parseCommandLine(args, { json: { type: "boolean" } }, ["NAME"]);
-    const { runbook } = findRunbook(await loadRunbooks(), operands[0]);
-    if (values.json) {
-      const { params, steps } = runbook;
-      io.out(JSON.stringify({ ...facts(runbook), params, steps: steps.map(({ name }) => name) }));
-    } else for (const line of describeRunbook(runbook)) io.out(line);
+    const entry = findRunbook(await loadRunbooks(), operands[0]);
+    const { params, steps } = entry.runbook;
+    if (!values.json) for (const line of describeRunbook(entry.runbook)) io.out(line);
+    const trust = await lookAtTrust(entry, io);
+    if (!values.json) for (const line of describeLook(trust)) io.out(line);
+    else {
+      const definition = { ...facts(entry.runbook), params, steps: steps.map(({ name }) => name) };
+      io.out(JSON.stringify({ ...definition, ...lookDocument(trust) }));
+    }
     return EXIT_OK;
   },
 };
@@ -71,12 +80,14 @@ const runVerb: Verb = {
     const entry = findRunbook(registry, name);
     const [json, offline] = ["--json", "--offline"].map((word) => typedWords.includes(word));
     const words = typedWords.filter((word) => word !== "--json" && word !== "--offline");
-    const typed = readArguments(entry.runbook, words);
-    if (!typed.ok) throw wrongCall(typed.problems, entry.runbook);
-    const checked = checkRequest(registry, { runbook: entry.runbook.name, ...typed.value });
+    const read = readArguments(entry.runbook, words);
+    if (!read.ok) throw wrongCall(read.problems, entry.runbook);
+    const typed = await completeByAsking(entry.runbook, read.value, json ? null : io.terminal);
+    if (typed === null) return ended(io);
+    const checked = checkRequest(registry, { runbook: entry.runbook.name, ...typed });
     if (!checked.ok) throw wrongCall(checked.problems, entry.runbook);
-    if (offline) return runOffline(entry, checked.params, io);
-    const asked = { ...typed.value, json: json === true };
+    if (offline) return lookFromHere(entry, checked.params, io);
+    const asked = { ...typed, json: json === true };
     return startOrLook(registry, entry, asked, checked.params, io);
   },
 };
@@ -85,6 +96,7 @@ export const runbookCommand = commandOfVerbs("runbook", {
   list: listVerb,
   show: showVerb,
   run: runVerb,
+  complete: completeVerb,
   cancel: cancelVerb,
   undo: undoVerb,
   stop: stopVerb,
@@ -92,6 +104,21 @@ export const runbookCommand = commandOfVerbs("runbook", {
   locks: locksVerb,
   trust: trustVerb,
 });
+
+/** The same, where nobody can be asked or nothing is missing. Null: the person ended it. */
+async function completeByAsking(
+  runbook: Runbook,
+  typed: TypedArguments,
+  terminal: Terminal | null,
+): Promise<TypedArguments | null> {
+  if (terminal === null || !isOnlyIncomplete(runbook, typed)) return typed;
+  return askParameters(runbook, typed, terminal);
+}
+
+function ended(io: CommandIo): number {
+  io.err("runbook: nothing was run: you ended the questions before the last was answered");
+  return EXIT_INTERRUPTED;
+}
 
 function facts({ name, title, danger, aliases }: Runbook) {
   return { name, title, danger, aliases };
@@ -112,46 +139,18 @@ function findRunbook(registry: RunbookRegistry, name: string): RegisteredRunbook
   throw new UsageError(`unknown runbook "${name.slice(0, 60)}" (${hint})`);
 }
 
-function describeRunbook(runbook: Runbook): string[] {
-  const { name, title, danger, aliases, params, steps, verify } = runbook;
-  const rows = Object.entries(params.properties).map(([parameter, schema]) => {
-    const { description = "", default: preset } = schema as Described;
-    const isNeeded = preset === undefined && params.required?.includes(parameter);
-    const may = preset === undefined ? "may be left out" : `default ${JSON.stringify(preset)}`;
-    return [`  ${parameter}`, isNeeded ? "needed" : may, description];
-  });
-  return [
-    `${name}: ${title}`,
-    `danger: ${DANGERS[danger]}${aliases.length > 0 ? `; short: ${aliases.join(", ")}` : ""}`,
-    ...(rows.length > 0 ? formatTable(["parameter", "", "means"], rows) : ["no parameters"]),
-    "steps:",
-    ...steps.map((step) => `  ${step.name}`),
-    ...(verify ? ["  verify: success is decided by looking, not by the steps ending"] : []),
-    callOf(runbook),
-  ];
-}
-
-interface Described {
-  readonly description?: string;
-  readonly default?: unknown;
-}
-
-/** How it is called here; the same words work behind /algobrain. */
-function callOf({ name, positional, params }: Runbook): string {
-  const words = positional.map((one) => {
-    const { default: preset } = params.properties[one] as Described;
-    const isNeeded = preset === undefined && params.required?.includes(one);
-    return isNeeded ? one.toUpperCase() : `[${one.toUpperCase()}]`;
-  });
-  return ["call: algobrain runbook run", name, ...words, "[--dry-run]"].join(" ");
-}
-
 function wrongCall(problems: readonly string[], runbook: Runbook): UsageError {
   return new UsageError(`${problems.join("; ")}\n${callOf(runbook)}`);
 }
 
 interface Asked extends TypedArguments {
   readonly json: boolean;
+}
+
+/** Loaded when it is needed: who asks for a run must not wait for all that a run itself works with to load. */
+async function lookFromHere(...given: Parameters<typeof runOffline>): Promise<number> {
+  const { runOffline } = await import("./offline-run.js");
+  return runOffline(...given);
 }
 
 /** With the database away, what only reads looks from here: that is when it is needed most. */
@@ -172,7 +171,7 @@ async function startOrLook(
     const isAway = thrown instanceof Fault && thrown.code === "DATABASE_UNAVAILABLE";
     if (isReached || !isAway || entry.runbook.danger !== "R") throw thrown;
     io.err(`${thrown.message}: running offline`);
-    return runOffline(entry, params, io);
+    return lookFromHere(entry, params, io);
   }
 }
 

@@ -1,13 +1,14 @@
 /** `runbook trust`: how far automation may go with a runbook, and the word of a person who has looked. */
 import { readPublished } from "../main/policy.js";
 import { loadRunbooks } from "../main/runbooks.js";
+import type { PolicySet } from "../policy/policy.js";
+import { findPerson } from "../runbook/identity.js";
 import type { RegisteredRunbook } from "../runbook/registry.js";
-import { pinOf } from "../runbook/run.js";
 import type { Database } from "../store/database.js";
-import { resetTrust } from "../store/promotions.js";
+import { giveTrust } from "../store/give-trust.js";
 import { type TrustView, viewTrust } from "../store/trust-list.js";
 import { parseCommandLine, UsageError } from "./arguments.js";
-import { EXIT_OK, type Verb } from "./command.js";
+import { type CommandIo, EXIT_OK, type Verb } from "./command.js";
 import { withDatabase } from "./settings.js";
 import { formatTable } from "./table.js";
 
@@ -31,7 +32,10 @@ export const trustVerb: Verb = {
     if (reset && (!named || !reason)) throw new UsageError("--reset needs NAME and --reason");
     return withDatabase(io, async (db) => {
       const { set: policy } = await readPublished(db);
-      if (named && reset && reason) await giveBack(db, named, { by: io.actor, reason });
+      if (named && reset && reason) {
+        const left = await giveBack(db, named, { io, reason, policy });
+        if (left !== null) io.err(`note: ${left}`);
+      }
       const views: TrustView[] = [];
       for (const entry of named ? [named] : registry.list())
         views.push(await viewTrust(db, entry, policy));
@@ -42,13 +46,21 @@ export const trustVerb: Verb = {
   },
 };
 
+interface Word {
+  readonly io: CommandIo;
+  readonly reason: string;
+  readonly policy: PolicySet;
+}
+
+/** Why it did not get all of it back; null: it did. */
 function giveBack(
   db: Database,
-  { runbook, contentHash }: RegisteredRunbook,
-  word: { readonly by: string; readonly reason: string },
-): Promise<void> {
-  const reset = { ...word, runbook: runbook.name, pin: pinOf(contentHash) };
-  return db.transaction((tx) => resetTrust(tx, reset));
+  named: RegisteredRunbook,
+  { io, reason, policy }: Word,
+): Promise<string | null> {
+  const user = io.actor.replace(/^cli:/, "");
+  const person = findPerson(policy.access, { door: "cli", user })?.name ?? null;
+  return db.transaction((tx) => giveTrust(tx, named, { by: io.actor, person, reason }, policy));
 }
 
 const LEVELS: Readonly<Record<TrustView["level"], string>> = {

@@ -4,8 +4,7 @@
  */
 
 import type { Static } from "typebox";
-import { closed } from "../base/schema.js";
-import { Type } from "../base/type.js";
+import { closed, Type } from "../base/type.js";
 import type { KindSpec } from "./kinds.js";
 
 const rowId = (description: string) => Type.Integer({ minimum: 1, description });

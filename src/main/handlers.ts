@@ -52,8 +52,11 @@ export function createHandlers(
       ...{ ...shared, redact: foundation.redact, notify: foundation.notify },
       stop: foundation.stop,
       checkPayload: (kind, payload) => createRegistry().checkPayload(kind, payload),
-      care: (sql, actor) => ({
-        database: { ...createDatabaseReader(sql, care), ...createDatabaseWriter(sql, care) },
+      care: (sql, actor, shell) => ({
+        database: {
+          ...createDatabaseReader(sql, care),
+          ...createDatabaseWriter(sql, { ...care, shell }),
+        },
         system: { ...createSystemReader(sql, ways), ...createSystemWriter(sql, actor, ways) },
       }),
       openPower: (run, runbook) =>

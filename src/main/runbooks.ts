@@ -4,6 +4,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { extname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { fault } from "../base/fault.js";
+import { type RunbookAuthors, readRunbookAuthors } from "../runbook/authors-file.js";
 import type { Runbook } from "../runbook/define.js";
 import { type RegisteredRunbook, RunbookRegistry } from "../runbook/registry.js";
 
@@ -15,7 +16,18 @@ export async function loadRunbooks(): Promise<RunbookRegistry> {
   const names = (await readdir(FOLDER)).filter(
     (name) => name.endsWith(EXTENSION) && !name.endsWith(".d.ts"),
   );
-  return new RunbookRegistry(await Promise.all(names.sort().map(loadOne)));
+  const authors = readRunbookAuthors(await readAuthorsFile());
+  return new RunbookRegistry(await Promise.all(names.sort().map((name) => loadOne(name, authors))));
+}
+
+/** Null: sources have none, only what is built. */
+async function readAuthorsFile(): Promise<string | null> {
+  try {
+    return await readFile(join(FOLDER, "authors.json"), "utf8");
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw thrown;
+  }
 }
 
 /** Name to digest of everything that is built here: what a bundle may require. */
@@ -26,7 +38,7 @@ export async function runbookHashes(): Promise<Record<string, string>> {
   );
 }
 
-async function loadOne(name: string): Promise<RegisteredRunbook> {
+async function loadOne(name: string, authors: RunbookAuthors): Promise<RegisteredRunbook> {
   const path = join(FOLDER, name);
   const module = (await import(pathToFileURL(path).href)) as { default?: Runbook };
   const expected = name.slice(0, -EXTENSION.length);
@@ -39,5 +51,6 @@ async function loadOne(name: string): Promise<RegisteredRunbook> {
   const contentHash = createHash("sha256")
     .update(await readFile(path))
     .digest("hex");
-  return { runbook: module.default, contentHash };
+  const change = authors.changeOf(expected, contentHash);
+  return { runbook: module.default, contentHash, change };
 }

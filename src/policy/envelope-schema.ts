@@ -1,7 +1,7 @@
 /** The form of an envelope. Closed: what a later format adds is not half understood. */
 
-import { closed, compileSchema } from "../base/schema.js";
-import { Type } from "../base/type.js";
+import { compileSchema } from "../base/schema.js";
+import { closed, Type } from "../base/type.js";
 
 const Sha256 = Type.String({ pattern: "^[0-9a-f]{64}$" });
 const Name = Type.String({ pattern: "^[a-z][a-z0-9-]{0,62}$" });

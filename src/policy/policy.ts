@@ -227,7 +227,7 @@ export interface Person {
   /** `TEAM/USER`; a display name is not an identity. */
   readonly slack: readonly string[];
   readonly github: string | null;
-  /** JWT subjects. */
+  /** Of tokens, terminals and commits: policy/subject.ts. */
   readonly subjects: readonly string[];
   /** Teams whose agreement an access rule may ask for. */
   readonly teams: readonly string[];

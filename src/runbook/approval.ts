@@ -1,17 +1,21 @@
 /**
  * May this vote count, and what does it come to? The one decision for button, API and time-out alike, pure over
- * what stands in the row: distinct people, never who asked, late is no, and bound to what people were shown.
+ * what stands in the row: distinct people, never who asked, not who wrote it alone, late is no, and bound to what
+ * people were shown.
  */
 import { createHash } from "node:crypto";
 import { formatAge } from "../base/duration.js";
 import { canonicalJson, type JsonObject } from "../base/json.js";
 import { type Access, type Door, isAtLeast, type Person, type Role } from "../policy/policy.js";
+import { areAllAuthors } from "./authors.js";
 import type { Plan } from "./define.js";
 import type { Claim } from "./identity.js";
 
 /** What people are asked to agree to, with the rule that held when they were asked. */
 export interface ApprovalRequest {
   readonly runId: string;
+  /** Its name. */
+  readonly runbook: string;
   readonly boundHash: string;
   /** Distinct people. */
   readonly needed: number;
@@ -20,6 +24,8 @@ export interface ApprovalRequest {
   readonly team: string | null;
   /** The person; for an automatic run the automation. */
   readonly requester: string;
+  /** Who wrote the last change of the runbook: they count, and are not enough. Empty when a person asked. */
+  readonly authors: readonly string[];
   readonly expiresAt: Date;
   /** Null: still open. */
   readonly outcome: string | null;
@@ -186,9 +192,16 @@ export function votesThatStand(
 }
 
 function countApprovals(request: ApprovalRequest, people: readonly string[]): VoteVerdict {
-  const { runId, needed } = request;
+  const { runId, runbook, needed, authors } = request;
   const votes = people.length;
   const missing = needed - votes;
+  if (missing <= 1 && areAllAuthors(people, authors))
+    return {
+      accepted: true,
+      reason: "counted",
+      sentence: `you wrote the last change of ${runbook}: one more person must approve ${runId}`,
+      votes,
+    };
   if (missing > 0)
     return {
       accepted: true,

@@ -14,7 +14,15 @@ export interface TypedArguments {
 
 export type ReadArguments =
   | { readonly ok: true; readonly value: TypedArguments }
-  | { readonly ok: false; readonly problems: readonly string[] };
+  | {
+      readonly ok: false;
+      readonly problems: readonly string[];
+      /** What could be read of it all the same. */
+      readonly read: TypedArguments;
+    };
+
+/** `kind=index`, `--per_minute=50`. */
+const NAMED = /^(?:--)?([a-z]\w*)=(.*)$/s;
 
 interface Reading {
   readonly params: Record<string, string>;
@@ -32,9 +40,9 @@ export function readArguments(runbook: Runbook, words: readonly string[]): ReadA
   };
   for (let at = 0; at < words.length; at++) at += readWord(runbook, reading, words, at);
   placePositional(runbook, reading);
-  if (reading.problems.length > 0) return { ok: false, problems: reading.problems };
-  const { params, dryRun, drill } = reading;
-  return { ok: true, value: { params, dryRun, drill, reason: params.reason ?? reading.reason } };
+  const { params, dryRun, drill, problems } = reading;
+  const read = { params, dryRun, drill, reason: params.reason ?? reading.reason };
+  return problems.length > 0 ? { ok: false, problems, read } : { ok: true, value: read };
 }
 
 /** Returns how many words after this one it took. */
@@ -50,7 +58,7 @@ function readWord(
     else reading.dryRun = true;
     return 0;
   }
-  const named = /^(?:--)?([a-z][A-Za-z]*)=(.*)$/s.exec(word);
+  const named = NAMED.exec(word);
   if (named && (word.startsWith("--") || isNamed(runbook, named[1]!))) {
     setNamed(runbook, reading, named[1]!, named[2]!);
     return 0;

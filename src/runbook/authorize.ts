@@ -29,6 +29,10 @@ export interface ApprovalRule {
   /** Null: of any team. */
   readonly team: string | null;
   readonly withinMs: number;
+  /** People who wrote what would run, and so are not enough by themselves. Absent: a person asked for the run. */
+  readonly authors?: readonly string[] | undefined;
+  /** Why somebody else may have written it too; null or absent: all who did are known. */
+  readonly authorUnknown?: string | null | undefined;
 }
 
 const APPROVAL_WITHIN_MS = 30 * MINUTE_MS;

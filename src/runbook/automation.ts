@@ -62,11 +62,3 @@ function isUsable(value: Json | undefined): boolean {
     return value !== "" && value.length <= VALUE_MAX && !/\p{Cc}|\p{Surrogate}/u.test(value);
   return typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value));
 }
-
-/**
- * Whether an incident is a word of our own about a run or about automation: it must not start the next run.
- * Their keys are those of `RuntimeWord`: `<system>/run-17/…`, `<system>/automation/…`.
- */
-export function isOwnWord(incidentKey: string | null): boolean {
-  return incidentKey !== null && /^[^/]+\/(?:run-\d+|automation)\//.test(incidentKey);
-}

@@ -89,6 +89,6 @@ export interface DatabaseWriter {
     readonly database: string;
     readonly signal: AbortSignal;
   }): Promise<void>;
-  /** Only what `restoreInto` made, and only while nobody is connected: false when somebody is. */
+  /** Only what `restoreInto` made; of what is complete, only while nobody is connected: false when somebody is. */
   dropRestored(database: string): Promise<boolean>;
 }

@@ -41,14 +41,18 @@ export function mayRerun(status: JobStatus, force: boolean): boolean {
   return mayMove("requeue", status) || (force && mayMove("reset", status));
 }
 
-/** The database ends none of these, whatever is asked: who listens and beats for its process, runbooks, backups. */
-const NEEDED = /^algobrain-(listener|heartbeat|executor|run|worker-executor|backup|migrate)/;
+/**
+ * The database ends none of these, whatever is asked: who listens and beats for its process, runbooks, backups.
+ * `control.end_session` has the same words, and a house test holds them together.
+ */
+export const NEEDED_SESSIONS =
+  /^algobrain-(listener|heartbeat|executor|run|worker-executor|backup|migrate)/;
 
 /** A session of ours that may be ended (X-35): for longer than `idleMs` it did nothing, and it is in no transaction. */
 export function isIdleSession(session: SessionView, idleMs: number): boolean {
   const { ours, state, stateMs, transactionMs, application } = session;
   const isFree = state === "idle" && transactionMs === null && (stateMs ?? 0) > idleMs;
-  return ours && isFree && !NEEDED.test(application);
+  return ours && isFree && !NEEDED_SESSIONS.test(application);
 }
 
 /** What would happen, before anything does: this is what people read and, one day, approve. */

@@ -1,8 +1,8 @@
 /** What travels through the walk over a run: its ports, its record so far, and what runbook code is handed. */
 import { isJsonObject, type Json, type JsonObject } from "../base/json.js";
 import type { ActContext, Answer, Plan, PlannedContext, Runbook } from "./define.js";
-import type { Readers, Shell, Writers } from "./port.js";
-import { type ProcessRecord, recordedShell } from "./recorded-shell.js";
+import type { Programs, Readers, Shell, Writers } from "./port.js";
+import { type ProcessRecord, recordedPrograms, recordedShell } from "./recorded-shell.js";
 import type { Run, StepEnding, StepKey, StepRecord } from "./run.js";
 import type { StopSwitchPort } from "./stop.js";
 import type { LineStream, Transcript } from "./transcript.js";
@@ -29,7 +29,8 @@ export interface Original {
 export interface ExecutionPorts {
   readonly recorder: Recorder;
   readonly readers: Readers;
-  readonly writers: Writers;
+  /** What they start is in the record of the step that asked for it. */
+  writers(programs: Programs): Writers;
   readonly shell: Shell;
   readonly stop: Pick<StopSwitchPort, "read">;
   redact(text: string): string;
@@ -67,7 +68,8 @@ export function contextFor(
   plan: Plan,
   transcript: Transcript,
 ): ActContext<JsonObject> {
-  const { run, signal, readers, writers, answers } = execution;
+  const { run, signal, readers, answers } = execution;
+  const writers = execution.writers(recordedPrograms(execution, step, transcript));
   return {
     runId: run.id,
     params: run.params,

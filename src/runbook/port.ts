@@ -57,6 +57,9 @@ export interface Shell {
   lines(argv: readonly string[], options: ShellOptions): AsyncIterable<string>;
 }
 
+/** Programs that begin and end by themselves. */
+export type Programs = Pick<Shell, "run">;
+
 export interface ChatTarget {
   readonly channel: string;
   /** Below this message. */

@@ -1,12 +1,12 @@
 /**
- * The shell as a runbook gets it: every command with its output goes into the step's record, and every process
- * group into the run's, before it begins. The reading one knows a closed list of programs that change nothing,
- * the writing one besides what the runbook says it touches.
+ * The shell as a runbook gets it, and as what works for it does: every command with its output goes into the step's
+ * record, and every process group into the run's, before it begins. The reading one knows a closed list of programs
+ * that change nothing, the writing one besides what the runbook says it touches.
  */
 import { fault } from "../base/fault.js";
 import type { Json } from "../base/json.js";
 import type { Runbook, WritingShell } from "./define.js";
-import type { ProcessGroupRef, Shell, ShellResult } from "./port.js";
+import type { ProcessGroupRef, Programs, Shell, ShellOptions, ShellResult } from "./port.js";
 import type { Run, StepKey } from "./run.js";
 import type { Transcript } from "./transcript.js";
 
@@ -38,16 +38,13 @@ export function recordedShell(
   step: StepKey,
   transcript: Transcript,
 ): WritingShell {
+  const { signal } = execution;
   const run = (argv: readonly string[], timeoutMs: number) =>
-    runRecorded(execution, step, transcript, argv, timeoutMs);
-  const declared = execution.runbook.touches.programs ?? [];
+    runRecorded(execution, step, transcript, argv, { signal, timeoutMs });
   return {
     run: async (argv, options) => {
       const program = argv[0] ?? "";
-      if (!declared.includes(program) && !READING_PROGRAMS.includes(program))
-        throw fault.data("SHELL_NOT_DECLARED", `"${program}" is not among what it touches`, {
-          hint: `name it in touches.programs of the runbook ${execution.runbook.name}, where reviewers see it`,
-        });
+      if (!READING_PROGRAMS.includes(program)) checkDeclared(execution.runbook, program);
       return run(argv, options?.timeoutMs ?? RUN_TIMEOUT_MS);
     },
     read: async (argv, options) => {
@@ -60,17 +57,41 @@ export function recordedShell(
   };
 }
 
+/**
+ * For what a step asks of others, such as a backup: they may hand the program an environment (a password), which is
+ * not recorded, and what they start is found after a crash all the same.
+ */
+export function recordedPrograms(
+  execution: ShellGround,
+  step: StepKey,
+  transcript: Transcript,
+): Programs {
+  return {
+    run: async (argv, options) => {
+      checkDeclared(execution.runbook, argv[0] ?? "");
+      return runRecorded(execution, step, transcript, argv, options);
+    },
+  };
+}
+
+function checkDeclared({ name, touches }: Runbook, program: string): void {
+  if (touches.programs?.includes(program)) return;
+  throw fault.data("SHELL_NOT_DECLARED", `"${program}" is not among what it touches`, {
+    hint: `name it in touches.programs of the runbook ${name}, where reviewers see it`,
+  });
+}
+
 async function runRecorded(
-  { run, shell, recorder, signal }: ShellGround,
+  { run, shell, recorder }: ShellGround,
   step: StepKey,
   transcript: Transcript,
   argv: readonly string[],
-  timeoutMs: number,
+  options: Pick<ShellOptions, "signal" | "timeoutMs" | "env">,
 ): Promise<ShellResult> {
   transcript.add(`$ ${argv.join(" ")}`, "cmd");
   let group: ProcessGroupRef | null = null;
   const result = await shell.run(argv, {
-    ...{ signal, timeoutMs, graceMs: GRACE_MS, mark: `${run.id}/${run.fence}` },
+    ...{ ...options, graceMs: GRACE_MS, mark: `${run.id}/${run.fence}` },
     untrusted: textsIn(run.params),
     onLine: (line, stream) => transcript.add(line, stream === "stdout" ? "out" : "err"),
     onStarted: async (begun) => {

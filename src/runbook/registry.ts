@@ -1,5 +1,6 @@
 /** All runbooks by name and short form, each with the digest of its file: what was asked for is what runs. */
 import { didYouMean } from "../base/similar.js";
+import type { RunbookChange } from "./authors.js";
 import type { Runbook } from "./define.js";
 
 /** Words of the doors: no runbook is called so. */
@@ -11,6 +12,8 @@ export interface RegisteredRunbook {
   readonly runbook: Runbook;
   /** SHA-256 of the file, in hex. A run is pinned to it. */
   readonly contentHash: string;
+  /** Its last change, as its build has found it in Git; null or absent: not known. */
+  readonly change?: RunbookChange | null | undefined;
 }
 
 export class RunbookRegistry {

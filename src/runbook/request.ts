@@ -5,6 +5,7 @@ import type { Json, JsonObject } from "../base/json.js";
 import { type CompiledSchema, compileSchema, type SchemaFinding } from "../base/schema.js";
 import { didYouMean } from "../base/similar.js";
 import type { Runbook } from "./define.js";
+import { describePrompt, promptsOf } from "./prompts.js";
 import type { RegisteredRunbook, RunbookRegistry } from "./registry.js";
 
 export type CheckedRequest =
@@ -32,6 +33,14 @@ export function checkRequest(
   if (findings.length === 0) return { ok: true, entry, params };
   const problems = findings.map((finding) => describeFinding(entry.runbook, params, finding));
   return { ok: false, code: "invalid-parameters", problems: [...new Set(problems)] };
+}
+
+/** What is wrong with one parameter by itself; nothing when it fits, whatever else is missing. */
+export function checkParameter(runbook: Runbook, name: string, value: unknown): readonly string[] {
+  const params = completeParams(runbook, { [name]: value });
+  const findings = schemaOf(runbook).check(params);
+  const ofIt = findings.filter(({ pointer }) => pointer.split("/")[1] === name);
+  return [...new Set(ofIt.map((finding) => describeFinding(runbook, params, finding)))];
 }
 
 function unknownRunbook(registry: RunbookRegistry, typed: string): CheckedRequest {
@@ -99,6 +108,6 @@ function describeFinding(runbook: Runbook, params: JsonObject, finding: SchemaFi
 
 /** The parameter's own words about itself. */
 function expectation(runbook: Runbook, name: string): string {
-  const schema = runbook.params.properties[name] as { description?: string } | undefined;
-  return schema?.description ?? "";
+  const prompt = promptsOf(runbook).find((one) => one.name === name);
+  return prompt === undefined ? "" : describePrompt(prompt);
 }

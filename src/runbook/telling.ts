@@ -31,6 +31,10 @@ export interface ApprovalAsked {
   readonly team: string | null;
   /** The one who may not. */
   readonly requester: string;
+  /** Those who may, but not without somebody else: they wrote it. */
+  readonly authors: readonly string[];
+  /** Why somebody else may have written it too; null: all who did are known, or nobody asks. */
+  readonly authorUnknown: string | null;
   readonly expiresAt: Date;
   readonly nonce: string;
   /** Names of those who have. */
@@ -84,6 +88,7 @@ export function waitingMessage(run: Run, asked: ApprovalAsked, runbook: Runbook 
         value: `${asked.expiresAt.toISOString().slice(0, 16)} UTC, then it is refused`,
       },
       { label: "Agreed so far", value: asked.agreed.join(", ") || "nobody" },
+      ...authorFields(asked),
       ...undoFields(runbook),
     ],
     actions: [
@@ -95,11 +100,22 @@ export function waitingMessage(run: Run, asked: ApprovalAsked, runbook: Runbook 
   };
 }
 
-/** `2 people of role admin in team db, and not ann`. */
+/** `2 people of role admin in team db, and not ann`; `… and not bob alone, who wrote its last change`. */
 export function whoIsNeeded(asked: ApprovalAsked): string {
   const people = asked.needed === 1 ? "1 person" : `${asked.needed} people`;
   const team = asked.team === null ? "" : ` in team ${asked.team}`;
-  return `${people} of role ${asked.role}${team}, and not ${asked.requester}`;
+  const authors =
+    asked.authors.length === 0
+      ? ""
+      : `, and not ${asked.authors.join(" and ")} alone, who wrote its last change`;
+  return `${people} of role ${asked.role}${team}, and not ${asked.requester}${authors}`;
+}
+
+/** Why one person more is asked than the rule says. */
+function authorFields({ authorUnknown }: ApprovalAsked): MessageField[] {
+  return authorUnknown === null
+    ? []
+    : [{ label: "Who wrote it", value: `is not known: ${authorUnknown}` }];
 }
 
 /** What cannot be taken back is said before anyone agrees. */

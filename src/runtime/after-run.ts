@@ -3,6 +3,7 @@
  * the run. What ends a run elsewhere (its lease, a person) is found when the runbook is next asked for.
  */
 import type { PolicySet } from "../policy/policy.js";
+import { breakerKey, breakerOpened } from "../runbook/breaker-page.js";
 import type { Run } from "../runbook/run.js";
 import { settleBreaker } from "../store/automation-breaker.js";
 import type { Sql } from "../store/database.js";
@@ -60,13 +61,9 @@ function wordOfBreaker({ id, runbook }: Ended, reason: string) {
   return {
     audience: "critical",
     severity: "sev2",
-    key: `automation/${runbook}/breaker`,
+    key: breakerKey(runbook),
     place: id,
-    message: {
-      tone: "bad",
-      title: `${runbook} does not start by itself any more`,
-      text: `It was stopped ${reason}. Look why, then: algobrain runbook trust ${runbook} --reset --reason "…"`,
-    },
+    message: breakerOpened(runbook, reason),
     details: { runbook, run_id: id, reason },
   } as const;
 }

@@ -11,7 +11,12 @@ export interface DatabaseConfig {
   /** Past a pooler: for LISTEN, heartbeats and migrations. Null: the same as `url`. */
   readonly directUrl: string | null;
   readonly ssl: boolean;
+  /** Milliseconds that a process which starts waits for a database that is away. 0: it says so and ends. */
+  readonly startWaitMs: number;
 }
+
+/** What a failover to a standby usually takes; what takes longer is for a supervisor, which starts us again. */
+const START_WAIT_SECONDS = 60;
 
 export interface RedisConfig {
   readonly url: string;
@@ -44,11 +49,14 @@ export function readDatabase(reader: EnvReader, environment: Environment): Datab
   const flag = reader.flag("DATABASE_SSL");
   if (url !== null) refuseSslConflict(reader, plain === null ? "_PRIMARY" : "", url, flag);
   const ssl = flag ?? (environment !== "local" && url !== null);
+  const waitSeconds = reader.integer("DATABASE_WAIT_SECONDS", { min: 0, max: 3_600 });
   return {
     url: url?.href ?? null,
     replicaUrl: replica?.href ?? null,
     directUrl: direct?.href ?? null,
     ssl,
+    // Who sits in front of it has mistyped the address more often than a server is failing over.
+    startWaitMs: (waitSeconds ?? (environment === "local" ? 0 : START_WAIT_SECONDS)) * 1_000,
   };
 }
 

@@ -40,6 +40,7 @@ export function startHeartbeat(
   const thread = new Worker(threadFile(), { workerData: options });
   // A process whose start failed must not live on for its heartbeat.
   thread.unref();
+  const exited = new Promise((resolve) => thread.once("exit", resolve));
   const beating = new Promise<void>((resolve, reject) => {
     thread.on("message", (message: HeartbeatMessage) => {
       if (message.kind === "beating") resolve();
@@ -54,7 +55,6 @@ export function startHeartbeat(
     beating,
     stop: async () => {
       thread.removeAllListeners("error");
-      const exited = new Promise((resolve) => thread.once("exit", resolve));
       thread.postMessage("stop");
       await exited;
     },

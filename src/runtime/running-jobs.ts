@@ -87,6 +87,16 @@ export class RunningJobs {
     }
   }
 
+  /** A suspect that has run for as long as its kind is watched: the next may start beside it. */
+  acquit(): void {
+    const suspect = this.#suspect === null ? undefined : this.#running.get(this.#suspect);
+    if (suspect === undefined) return;
+    const { suspectMs = Number.POSITIVE_INFINITY } = suspect.rules;
+    if (performance.now() - suspect.startedMs < suspectMs) return;
+    this.#suspect = null;
+    for (const kind of this.#waiting.kinds()) this.#fill(kind);
+  }
+
   /** Gives back those that have waited since before this time of the monotonic clock: all of them, by default. */
   async giveBack(sinceMs = Number.POSITIVE_INFINITY): Promise<number> {
     const jobs = this.#leave((_job, waitedFromMs) => waitedFromMs < sinceMs);

@@ -105,7 +105,12 @@ class WorkerLife {
     // Before the first claim: a supervisor that does not know us could not tell at once that we died.
     if (options.parentPid !== null) parentLink().tellRegistered(registered.id);
     const life = new WorkerLife(options, registered, kinds);
-    await life.#heartbeat.beating;
+    try {
+      await life.#heartbeat.beating;
+    } catch (error) {
+      await life.#abandon();
+      throw error;
+    }
     const told = { worker_id: registered.id, kinds: kinds.join(","), pid: process.pid };
     options.emit({ event: "worker.started", ...told });
     return life;
@@ -183,6 +188,7 @@ class WorkerLife {
     const { jobs } = this.#engine;
     while (!stopped.aborted) {
       jobs.stopOverdue();
+      jobs.acquit();
       await jobs.giveBack(performance.now() - WAIT_MAX_MS);
       const pauseMs = jobs.seqs().length > 0 ? OVERDUE_CHECK_MS : this.#soonestOverdueMs();
       await this.#options.clock.sleep(pauseMs, stopped);
@@ -194,6 +200,15 @@ class WorkerLife {
     const policy = this.#options.policy();
     const timeouts = this.#kinds.map((kind) => rulesOf(policy, kind).timeoutMs);
     return Math.max(OVERDUE_CHECK_MS, Math.min(WAIT_MAX_MS, ...timeouts));
+  }
+
+  /** It never came to beat: what was begun ends, or its timers would claim for ever; the database may not hear of it. */
+  async #abandon(): Promise<void> {
+    try {
+      await this.end(0);
+    } catch (error) {
+      this.#options.log.warn("worker.mark-failed", { error: errorMessage(error) });
+    }
   }
 
   async end(drainMs: number): Promise<void> {

@@ -3,6 +3,7 @@
  * are kept and not looked up again; of two that end it in the same moment, one does.
  */
 import { randomBytes } from "node:crypto";
+import type { JsonObject } from "../base/json.js";
 import type { ApprovalRequest, Vote } from "../runbook/approval.js";
 import type { ApprovalRule } from "../runbook/authorize.js";
 import type { Run } from "../runbook/run.js";
@@ -29,7 +30,7 @@ export async function openApproval(
   },
 ): Promise<AskedApproval> {
   const { rule, boundHash } = asked;
-  const { needed, role, team } = rule;
+  const { needed, role, team, authors, authorUnknown } = rule;
   const nonce = randomBytes(16).toString("base64url");
   const { rows } = await tx.query<{ expiresAt: Date; earlierHash: string | null }>(
     `WITH earlier AS (SELECT bound_hash FROM control.approval_request WHERE run_seq = $1)
@@ -39,10 +40,18 @@ export async function openApproval(
        needed = excluded.needed, approvers = excluded.approvers, asked_at = now(), expires_at = excluded.expires_at,
        outcome = NULL, ended_at = NULL
      RETURNING expires_at AS "expiresAt", (SELECT bound_hash FROM earlier) AS "earlierHash"`,
-    [run.seq, boundHash, nonce, needed, { role, team }, run.person ?? run.actor, rule.withinMs],
+    [
+      ...[run.seq, boundHash, nonce, needed],
+      // The version before reads role and team of it, and no more.
+      { role, team, authors, authorUnknown },
+      ...[run.person ?? run.actor, rule.withinMs],
+    ],
   );
   const { expiresAt, earlierHash } = rows[0]!;
-  const facts = { bound_hash: boundHash, needed, role, team, expires_at: expiresAt.toISOString() };
+  const facts: JsonObject = {
+    ...{ bound_hash: boundHash, needed, role, team, expires_at: expiresAt.toISOString() },
+    ...(authors && { authors: [...authors], author_unknown: authorUnknown ?? null }),
+  };
   if (earlierHash !== null)
     await appendAudit(tx, {
       actor: run.actor,
@@ -62,15 +71,18 @@ export async function openApproval(
 /** What stands in the row, with the run's own state: a run that no longer waits is over, whatever the request says. */
 export interface KeptApproval extends ApprovalRequest {
   readonly nonce: string;
+  /** Why somebody else may have written the runbook too; null: all who did are known, or nobody asks. */
+  readonly authorUnknown: string | null;
   readonly votes: readonly Vote[];
   /** Of the database, which alone says what is late. */
   readonly now: Date;
 }
 
 const SELECT_APPROVAL = `
-  SELECT run.id AS "runId", ask.bound_hash AS "boundHash", ask.nonce, ask.needed,
+  SELECT run.id AS "runId", run.runbook, ask.bound_hash AS "boundHash", ask.nonce, ask.needed,
     ask.approvers ->> 'role' AS role, ask.approvers ->> 'team' AS team,
-    ask.requester, ask.expires_at AS "expiresAt",
+    ask.requester, coalesce(ask.approvers -> 'authors', '[]') AS authors,
+    ask.approvers ->> 'authorUnknown' AS "authorUnknown", ask.expires_at AS "expiresAt",
     coalesce(ask.outcome, CASE WHEN run.status <> 'queued' OR run.waiting_for IS NULL THEN run.status END) AS outcome,
     coalesce((SELECT json_agg(json_build_object('person', vote.person, 'decision', vote.decision) ORDER BY vote.at)
       FROM control.approval vote WHERE vote.run_seq = ask.run_seq AND vote.nonce = ask.nonce), '[]') AS votes,

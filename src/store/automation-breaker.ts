@@ -20,6 +20,9 @@ export async function settleBreaker(
   runbook: string,
   after: number,
 ): Promise<string | null> {
+  // The audit's chain before the row, as whoever closes it takes them: so nobody waits in a circle, and what
+  // failed before it was closed is not counted after.
+  await tx.query("SELECT FROM control.audit_head FOR UPDATE");
   const { failures, lastRun } = await countFailures(tx, runbook);
   const isSpent = failures >= after;
   const reason = `because ${failures} runs in a row did not succeed, the last was ${lastRun}`;

@@ -95,6 +95,16 @@ export async function removeBackup(folder: string, id: string): Promise<boolean>
   return true;
 }
 
+/** What a run that was killed left half done, by what its name ends with (`run-17`). Nobody may still be writing it. */
+export async function removeUnfinished(folder: string, suffix: string): Promise<void> {
+  const own = (await namesIn(folder)).filter(
+    (name) => BACKUP_ID.test(name) && name.replace(/\.dump$/, "").endsWith(`-${suffix}`),
+  );
+  for (const name of own)
+    if ((await readBackup(folder, name)) === null)
+      await rm(join(folder, name), { recursive: true, force: true });
+}
+
 /** Bytes that this program may still write there, or where it will be made. */
 export async function freeBytes(folder: string): Promise<number> {
   try {

@@ -7,7 +7,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { HOUR_MS } from "../base/duration.js";
 import { fault } from "../base/fault.js";
-import type { Shell } from "../runbook/port.js";
+import type { Programs } from "../runbook/port.js";
 import type { Database } from "./database.js";
 import { sha256OfFile } from "./file-digest.js";
 import { dumpTables } from "./table-dump.js";
@@ -17,7 +17,7 @@ export interface BackupRequest {
   /** Of the same database: pg_dump connects by itself. Its password goes by environment, never by argument. */
   readonly url: string;
   readonly ssl: boolean;
-  readonly shell: Shell;
+  readonly shell: Programs;
   /** In which the backup is made; made when missing. */
   readonly folder: string;
   readonly environment: string;

@@ -2,7 +2,13 @@
 import { basename } from "node:path";
 import type { DatabaseReader, DatabaseWriter } from "../runbook/database-port.js";
 import { backupDatabase } from "./backup.js";
-import { checkBackup, freeBytes, listBackups, removeBackup } from "./backup-folder.js";
+import {
+  checkBackup,
+  freeBytes,
+  listBackups,
+  removeBackup,
+  removeUnfinished,
+} from "./backup-folder.js";
 import { type Database, openDatabase, type Sql } from "./database.js";
 import {
   countRows,
@@ -78,6 +84,7 @@ async function backup(
   { suffix, only, signal }: Parameters<DatabaseWriter["backup"]>[0],
 ) {
   const { directUrl: url, ssl, shell, backupsDir: folder, environment } = options;
+  await removeUnfinished(folder, suffix);
   const db = openDatabase({ url, ssl, poolMax: 1, applicationName: "algobrain-backup" });
   try {
     const made = await backupDatabase({

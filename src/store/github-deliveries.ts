@@ -22,16 +22,16 @@ export type DeliveryOutcome =
 
 /**
  * Records the delivery and enqueues its `ingest` job, in the caller's transaction. A known delivery id
- * changes nothing. With `ingest: false` (a ping, or nobody who ingests) the row alone is kept.
+ * changes nothing. With a reason to ignore it (a ping, or nobody who ingests) the row alone is kept.
  */
 export async function recordGithubDelivery(
   tx: Sql,
   delivery: GithubDelivery,
-  options: { readonly ingest: boolean },
+  options: { readonly ignoredAs: string | null },
 ): Promise<DeliveryOutcome> {
   const event = { source: "github", ...delivery } as const;
-  if (!options.ingest) {
-    const isNew = await recordIgnored(tx, event, "nothing to ingest");
+  if (options.ignoredAs !== null) {
+    const isNew = await recordIgnored(tx, event, options.ignoredAs);
     return { outcome: isNew ? "ignored" : "duplicate" };
   }
   const recorded = await recordForJob(tx, event, () => ({

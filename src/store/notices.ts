@@ -163,6 +163,29 @@ export async function hasEarlierNotice(sql: Sql, notice: Notice): Promise<boolea
   return rows.length > 0;
 }
 
+/**
+ * Takes back what is still open of one trouble, with each receiver that was told of it, whoever would be told by now;
+ * nothing where nothing is open. `key`: what stands behind the system in `dedupKey`. Returns how many were taken back.
+ */
+export async function resolveNotices(
+  tx: Sql,
+  key: string,
+  said: Pick<NewNotice, "message" | "details" | "reason">,
+): Promise<number> {
+  const { rows } = await tx.query<OpenTrouble>(
+    `SELECT * FROM (
+       SELECT DISTINCT ON (receiver, dedup_key) receiver, dedup_key AS "dedupKey", action, severity, source
+       FROM control.notice WHERE substr(dedup_key, strpos(dedup_key, '/') + 1) = $1
+         AND status <> 'dead' ORDER BY receiver, dedup_key, id DESC) AS last
+     WHERE action = 'trigger'`,
+    [key],
+  );
+  for (const open of rows) await enqueueNotice(tx, { ...open, ...said, action: "resolve" });
+  return rows.length;
+}
+
+type OpenTrouble = Pick<NewNotice, "receiver" | "dedupKey" | "severity" | "source">;
+
 /** Digests cost no token: there is one a minute at most. */
 export const DIGEST_REASONS = ["digest", "digest-over"] as const;
 

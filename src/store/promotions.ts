@@ -1,5 +1,6 @@
 /** How far runbooks are trusted: what stands in their row, and what their runs say since. */
 import type { PromotionLevel, PromotionRules } from "../policy/automation.js";
+import { breakerClosed, breakerKey } from "../runbook/breaker-page.js";
 import {
   higherOf,
   judgePromotion,
@@ -9,6 +10,7 @@ import {
 import { appendAudit } from "./audit.js";
 import { closeBreaker } from "./automation-breaker.js";
 import type { Sql } from "./database.js";
+import { resolveNotices } from "./notices.js";
 
 export interface TrustSubject {
   readonly runbook: string;
@@ -143,22 +145,40 @@ export interface TrustReset {
   readonly pin: string;
   readonly by: string;
   readonly reason: string;
+  /** Where `by` may not alone raise it to `auto` (`whyNotAlone`): what tells whether that is what happens. */
+  readonly bound?: { readonly grant: PromotionLevel; readonly rules: PromotionRules } | undefined;
 }
 
 /**
- * A person has looked: the breaker is closed, what the policy grants counts again, and what was before costs nothing
- * any more. Call it in a transaction. In this order (trust, audit, rows), so that nobody waits for it in a circle.
+ * A person has looked: the breaker is closed and its page taken back, what the policy grants counts again, and what was
+ * before costs nothing any more. Call it in a transaction. In this order (trust, audit, rows), so that nobody waits for
+ * it in a circle. True when it was given back as far as `approve` and no further.
  */
-export async function resetTrust(tx: Sql, { runbook, pin, by, reason }: TrustReset): Promise<void> {
+export async function resetTrust(tx: Sql, reset: TrustReset): Promise<boolean> {
+  const { runbook, pin, by, reason } = reset;
   await tx.query("SELECT pg_advisory_xact_lock(hashtext('trust:' || $1))", [runbook]);
+  const isBounded = await raisesToAuto(tx, reset);
   await appendAudit(tx, {
     actor: by,
     action: "runbook.trust-reset",
     target: `runbook:${runbook}`,
-    details: { reason },
+    details: { reason, ...(isBounded ? { at_most: "approve" } : {}) },
   });
   const subject: TrustSubject = { runbook, pin, grant: "manual" };
-  const level = (await readStored(tx, subject))?.level ?? "manual";
-  await writeTrust(tx, subject, { level, isLost: false, countsFrom: "now", reason });
+  const level = isBounded ? "approve" : ((await readStored(tx, subject))?.level ?? "manual");
+  await writeTrust(tx, subject, { level, isLost: isBounded, countsFrom: "now", reason });
   await closeBreaker(tx, { runbook, by });
+  await resolveNotices(tx, breakerKey(runbook), {
+    message: breakerClosed({ runbook, by, reason }),
+    details: { runbook, by, reason },
+    reason: "trust-reset",
+  });
+  return isBounded;
+}
+
+async function raisesToAuto(tx: Sql, { runbook, pin, bound }: TrustReset): Promise<boolean> {
+  if (!bound) return false;
+  const { stored, promotion } = await judge(tx, { runbook, pin, grant: bound.grant }, bound.rules);
+  const after = higherOf(stored?.level ?? "manual", bound.grant);
+  return promotion.level !== "auto" && after === "auto";
 }

@@ -4,7 +4,7 @@
  */
 import { fault } from "../base/fault.js";
 import type { RestoredView } from "../runbook/database-port.js";
-import type { Shell } from "../runbook/port.js";
+import type { Programs } from "../runbook/port.js";
 import { connectionEnvironment } from "./backup.js";
 import { findBackup } from "./backup-folder.js";
 import { type Database, openDatabase, type Sql } from "./database.js";
@@ -17,7 +17,7 @@ export interface RestoreOptions {
   readonly backupsDir: string;
   readonly directUrl: string;
   readonly ssl: boolean;
-  readonly shell: Shell;
+  readonly shell: Programs;
 }
 
 const NAME = /^algobrain_restore_[a-z0-9_]{1,40}$/;
@@ -76,21 +76,21 @@ export async function restoreInto(
     try {
       await fill(options, path, request);
     } catch (thrown) {
-      await drop(own, database);
+      await dropHalf(own, database);
       throw thrown;
     }
     await comment(own, database, `${request.backup}${COMPLETE}`);
   });
 }
 
-/** False while somebody is connected to it. */
+/** False while somebody is connected to a whole one; a half is nobody's but of who filled it. */
 export async function dropRestored(options: RestoreOptions, name: string): Promise<boolean> {
   const database = checkName(name);
   return withDatabase(options, null, async (own) => {
-    const isOurs = (await listRestored(own)).some((it) => it.database === database);
-    if (!isOurs) return true;
+    const found = (await listRestored(own)).find((it) => it.database === database);
+    if (!found) return true;
     try {
-      await drop(own, database);
+      await (found.isComplete ? drop : dropHalf)(own, database);
       return true;
     } catch (thrown) {
       if (sqlstateOf(thrown) === OBJECT_IN_USE) return false;
@@ -140,6 +140,10 @@ const comment = (own: Sql, database: string, text: string) =>
 
 const drop = (own: Sql, database: string) =>
   own.query(`DROP DATABASE IF EXISTS ${quote(database)}`);
+
+/** The server works on for a while for a pg_restore that was killed. */
+const dropHalf = (own: Sql, database: string) =>
+  own.query(`DROP DATABASE IF EXISTS ${quote(database)} WITH (FORCE)`);
 
 function checkName(database: string): string {
   if (NAME.test(database)) return database;

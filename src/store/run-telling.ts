@@ -50,6 +50,8 @@ async function bodyOf(
 export async function readApprovalAsked(sql: Sql, runSeq: number): Promise<ApprovalAsked | null> {
   const { rows } = await sql.query<ApprovalAsked>(
     `SELECT asked.needed, asked.approvers ->> 'role' AS role, asked.approvers ->> 'team' AS team, asked.requester,
+            coalesce(asked.approvers -> 'authors', '[]') AS authors,
+            asked.approvers ->> 'authorUnknown' AS "authorUnknown",
             asked.expires_at AS "expiresAt", asked.nonce,
             ARRAY(SELECT vote.person FROM control.approval AS vote WHERE vote.run_seq = asked.run_seq
                     AND vote.nonce = asked.nonce AND vote.decision = 'approve' ORDER BY vote.at) AS agreed

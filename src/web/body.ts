@@ -4,9 +4,12 @@
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { errorMessage } from "../base/fault.js";
+import { findRepeatedKey } from "../base/repeated-key.js";
 import { findUnstorable } from "../base/storable.js";
 import { HttpProblem } from "./problem.js";
 
+/** Of a key that is quoted. */
+const KEY_SHOWN = 100;
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** Undefined for an empty body: whether one is needed, the route's schema says. Throws HttpProblem. */
@@ -23,17 +26,35 @@ export function parseJsonBody(bytes: Buffer): unknown {
 }
 
 function parseStrictly(bytes: Buffer): unknown {
+  const text = decode(bytes);
+  const value = parseText(text);
+  const repeated = findRepeatedKey(text);
+  if (repeated === null) return value;
+  throw new HttpProblem(
+    "malformed-request",
+    `The body holds the key "${repeated.slice(0, KEY_SHOWN)}" twice in one object: leave one of them out.`,
+  );
+}
+
+function decode(bytes: Buffer): string {
   try {
-    return JSON.parse(utf8.decode(bytes));
+    return utf8.decode(bytes);
   } catch (error) {
-    throw new HttpProblem(
-      "malformed-json",
-      `The body is not JSON: ${errorMessage(error).slice(0, 200)}.`,
-      {
-        cause: error,
-      },
-    );
+    throw malformed(error);
   }
+}
+
+function parseText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw malformed(error);
+  }
+}
+
+function malformed(error: unknown): HttpProblem {
+  const what = errorMessage(error).slice(0, 200);
+  return new HttpProblem("malformed-json", `The body is not JSON: ${what}.`, { cause: error });
 }
 
 /** JSON bodies for all routes of `app`; an empty body is no body, whatever its label. */

@@ -1,7 +1,6 @@
 /** Shapes of what the queue endpoints take and give (EP-08…14). */
 
-import { closed } from "../base/schema.js";
-import { Type } from "../base/type.js";
+import { closed, Type } from "../base/type.js";
 import { CLEANABLE, type CleanableStatus } from "../store/clean.js";
 import { ALL_QUEUES, type Pause } from "../store/pauses.js";
 import { AnyObject, Nullable, Reason, Time } from "./schema.js";

@@ -1,8 +1,7 @@
 /** Shapes of what the API takes and gives, for the checks and for OpenAPI. Names are the handbook's columns. */
 
 import type { JsonObject } from "../base/json.js";
-import { closed } from "../base/schema.js";
-import { Type } from "../base/type.js";
+import { closed, Type } from "../base/type.js";
 import { JOB_STATUSES } from "../job/job.js";
 import { PUBLIC_KINDS } from "../job/kinds.js";
 import { SEVERITIES } from "../policy/policy.js";

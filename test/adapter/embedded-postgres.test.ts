@@ -8,6 +8,7 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import {
   type EmbeddedPostgres,
+  findEmbeddedUrl,
   startEmbeddedPostgres,
 } from "../../src/adapter/embedded-postgres.js";
 import { type LogFields, silentLogger } from "../../src/base/log.js";
@@ -142,13 +143,21 @@ describe("the embedded server, as it runs", () => {
 });
 
 describe("the embedded server", () => {
+  test("is looked for without making anything", async () => {
+    expect(await findEmbeddedUrl(home)).toBe(null);
+    expect(await findEmbeddedUrl(join(home, "nowhere"))).toBe(null);
+    expect(await readdir(home)).toEqual([]);
+  });
+
   test("keeps its data over a stop and a start, with fsync on", async () => {
     await inherit();
     const first = await startEmbeddedPostgres({ home, log });
+    expect(await findEmbeddedUrl(home)).toBe(first.url);
     await ask(first.url, "CREATE TABLE kept (id int)");
     expect(await ask(first.url, "SHOW fsync")).toEqual([{ fsync: "on" }]);
     await first.stop();
     await first.stop();
+    expect(await findEmbeddedUrl(home)).toBe(null);
     await withServer(home, async ({ url }) => {
       expect(await ask(url, "SELECT * FROM kept")).toEqual([]);
     });

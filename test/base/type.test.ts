@@ -1,9 +1,7 @@
 /** Our few shapes beside the library's own, letter by letter: keys, their order, and what is required. */
 import { Type as Library } from "typebox";
 import { expect, test } from "vitest";
-import { Type } from "../../src/base/type.js";
-
-const closed = { additionalProperties: false } as const;
+import { closed, Type } from "../../src/base/type.js";
 
 /** One of each that the program writes, with options and without. */
 function shapes(of: typeof Type) {

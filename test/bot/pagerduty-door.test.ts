@@ -143,6 +143,23 @@ describe("the PagerDuty door", () => {
     }));
 
   test.each([
+    ["run-17 ended\n\nrun-17:succeeded", "a note of our own starts nothing"],
+    ["please look at run-17", "incident.annotated starts nothing"],
+  ])("a note %j is kept with whose it is", (content, outcome) =>
+    withDoors(async (app, db) => {
+      const data = { id: "N1", type: "incident_note", content, incident: { id: "Q1" } };
+      const agent = { id: "PUSR001", type: "user_reference" };
+      const event = { id: "e", event_type: "incident.annotated", agent, data };
+      expect((await pagerduty(app, { event })).statusCode).toBe(202);
+      const { rows } = await db.query("SELECT status, outcome, body FROM control.inbound");
+      const body = { incidentId: "Q1", agent: "user_reference PUSR001" };
+      expect(rows).toMatchObject([{ status: "ignored", outcome, body }]);
+      // What people write on their incidents is not ours to keep.
+      expect(JSON.stringify(rows)).not.toContain(content.slice(0, 8));
+    }),
+  );
+
+  test.each([
     [
       "our own note coming back",
       { event: { id: "e", event_type: "incident.annotated", data: {} } },

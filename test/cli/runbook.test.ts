@@ -5,12 +5,14 @@ import { loadRunbooks } from "../../src/main/runbooks.js";
 import type { RunbookRegistry } from "../../src/runbook/registry.js";
 import { listAudit } from "../../src/store/audit.js";
 import { listRuns, readRun } from "../../src/store/runs.js";
+import { submitJob } from "../../src/store/submit-job.js";
 import { registerWorker } from "../../src/store/workers.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { makeAccessRule, makePerson, makePolicy } from "../support/make-policy.js";
 import { workOn } from "../support/runbook-world.js";
 import { until } from "../support/until.js";
-import { cli } from "./support.js";
+import { makeTerminal } from "./made-terminal.js";
+import { type Answer, cli } from "./support.js";
 
 let lent: TestDatabase;
 let registry: RunbookRegistry;
@@ -47,7 +49,10 @@ const type = (line: string, ...more: string[]) =>
 
 /** As an executor would, as soon as it is asked for. */
 async function typeAndExecute(line: string, ...more: string[]) {
-  const answer = type(line, ...more);
+  return execute(type(line, ...more));
+}
+
+async function execute(answer: Promise<Answer>) {
   const run = await until(
     async () => (await listRuns(lent.db, 1, { status: "queued" }))[0] ?? false,
     "a run is asked for",
@@ -83,6 +88,64 @@ test("who must agree is said before anyone asks, and the same as JSON", async ()
       bound_hash: expect.stringMatching(/^[0-9a-f]{64}$/),
     },
   });
+});
+
+test("what is missing is asked for at a terminal, and the run is the one that was answered", async () => {
+  const { terminal, said } = makeTerminal("scores", "score");
+  const { code, run } = await execute(
+    cli(["runbook", "run", "pause-queue", "--for", "5m"], {
+      env: { DATABASE_URL: lent.url },
+      terminal,
+    }),
+  );
+  expect(code).toBe(0);
+  expect(run.params).toEqual({ kind: "score", for: "5m", reason: "paused by hand" });
+  expect(said).toEqual([
+    "pause-queue: Stops starting jobs of a kind, or of all, until it expires",
+    "a kind of job, or all",
+    expect.stringMatching(/^ {2}one of index, identity, score, .*, all$/),
+    "kind: ",
+    '"kind": found "scores", did you mean "score"?',
+    "kind: ",
+    'not asked for, as this holds without: --reason "paused by hand"',
+  ]);
+});
+
+describe("how far one is trusted", () => {
+  test("is told with its definition", async () => {
+    const { code, out } = await type("runbook show pause-queue");
+    expect(code).toBe(0);
+    expect(out).toMatch(/^trust: a person starts it\n {2}manual: \d+ verified runs? on /m);
+    expect(out).toContain("  no automation names it\n");
+    const { trust } = JSON.parse((await type("runbook show pause-queue --json")).out);
+    expect(trust).toMatchObject({ runbook: "pause-queue", level: "manual", automations: [] });
+  });
+
+  test.each(["postgresql://ann:hunter2@127.0.0.1:1/none", "nonsense", undefined])(
+    "with the database at %s the definition is shown, and that nobody could look",
+    async (url) => {
+      const env = { ALGOBRAIN_HOME: "/nowhere/at/all", ...(url ? { DATABASE_URL: url } : {}) };
+      const { code, out } = await cli(["runbook", "show", "pause-queue"], { env });
+      expect(code).toBe(0);
+      expect(out).toContain("call: algobrain runbook run pause-queue KIND [FOR] [REASON]");
+      expect(out).toMatch(/^trust: could not be looked up: .{10}/m);
+      expect(out).not.toContain("hunter2");
+      const json = await cli(["runbook", "show", "pause-queue", "--json"], { env });
+      expect(JSON.parse(json.out)).toMatchObject({
+        ...{ name: "pause-queue", trust: null, trust_unknown: expect.stringMatching(/.{10}/) },
+      });
+    },
+  );
+});
+
+test("what may come next names the jobs that wait for somebody, and does without the database", async () => {
+  const { id } = await submitJob(lent.db, { kind: "gc", payload: {}, actor: "test" });
+  const next = ["runbook", "complete", "--", "rerun-job", "job-"];
+  const there = await cli(next, { env: { DATABASE_URL: lent.url } });
+  expect(there.out).toContain(`${id}\tgc, pending\n`);
+  const away = { DATABASE_URL: "postgresql://ann@127.0.0.1:1/none" };
+  expect(await cli(next, { env: away })).toEqual({ code: 0, out: "", err: "" });
+  expect((await cli([...next.slice(0, 4), "--fo"], { env: away })).out).toMatch(/^--force\t/);
 });
 
 describe("orders about a run", () => {

@@ -35,7 +35,15 @@ async function call(verb: keyof typeof VERBS, args: readonly string[], url = len
   const said: string[] = [];
   const say = (line: string) => said.push(line);
   const io = {
-    ...{ out: say, err: say, progress: say, packageRoot: home, cwd: home, actor: "cli:ann" },
+    ...{
+      out: say,
+      err: say,
+      progress: say,
+      packageRoot: home,
+      cwd: home,
+      actor: "cli:ann",
+      terminal: null,
+    },
     env: { ALGOBRAIN_HOME: home, DATABASE_URL: url },
   };
   const command = { name: "runbook", forms: [VERBS[verb]], run: VERBS[verb].run };

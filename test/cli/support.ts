@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import type { CommandIo } from "../../src/cli/command.js";
+import type { Terminal } from "../../src/cli/terminal.js";
 import { runCli } from "../../src/cli.js";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
@@ -26,6 +27,8 @@ export interface Setting {
   readonly timeoutMs?: number;
   /** Of a command line in this process: each line as it is said. */
   readonly hear?: (line: string) => void;
+  /** Of a command line in this process: who can be asked. */
+  readonly terminal?: Terminal;
 }
 
 /** The real program in a process of its own; fails the test when it shows a stack trace. */
@@ -71,6 +74,7 @@ export async function cli(args: readonly string[], setting: Setting = {}): Promi
     packageRoot: ROOT,
     cwd: setting.cwd ?? ROOT,
     actor: "cli:test",
+    terminal: setting.terminal ?? null,
   };
   const code = await runCli(args, io);
   const answer = { code, out: text(out), err: text(err) };

@@ -92,6 +92,7 @@ const CASES: readonly (readonly [string, string | RegExp, readonly string[]])[] 
   ["jobs add runbook", "to start a runbook: algobrain runbook run NAME", [USAGES.add]],
   ["jobs add score [1]", "payload: found [1], expected a JSON object such as", [USAGES.add]],
   ["jobs add score {", "payload: found {, expected a JSON object such as", [USAGES.add]],
+  ['jobs add score {"a":1,"a":2}', 'payload: found the key "a" twice in one object', [USAGES.add]],
   ["runbook", "runbook: expected one of list, show, run", RUNBOOK_USAGES],
   ["runbook run", "runbook: NAME is missing", [USAGES.run]],
   ["runbook trust drain --reset", 'unknown runbook "drain"', [USAGES.trust]],

@@ -70,6 +70,16 @@ describe("events", () => {
     expect(standIn.incidents().map(({ status }) => status)).toEqual(["resolved", "triggered"]);
   });
 
+  test("a resolve says what ended it", async () => {
+    await trigger();
+    const message = { tone: "good", title: "ann has looked", text: "corrected" } as const;
+    await trigger({ action: "resolve", message, details: { by: "ann" } });
+    expect(standIn.events.at(-1)).toMatchObject({
+      event_action: "resolve",
+      payload: { summary: "ann has looked", custom_details: { by: "ann" } },
+    });
+  });
+
   test.each([
     ["sev1", "critical"],
     ["sev2", "error"],

@@ -60,10 +60,15 @@ describe("an event", () => {
     expect([accepted.at(-1)?.kind, button.payload]).toEqual(["interaction", undefined]);
   });
 
-  test("that nobody acts on is acknowledged too, or Slack sends it for ever", async () => {
+  test.each<[string, JsonObject]>([
+    ["that nobody acts on", { type: "app_mention" }],
+    ["of our own message", { type: "message", bot_id: "B1", text: "/algobrain rerun job-1" }],
+    ["of a person's message", { type: "message", user: "U1", text: "/algobrain rerun job-1" }],
+  ])("%s is acknowledged too, or Slack sends it for ever", async (_what, event) => {
     await connect();
     await connected(1);
-    expect(await standIn.send("events_api", { type: "app_mention" })).toMatchObject({
+    const payload = { type: "event_callback", api_app_id: "A1", event };
+    expect(await standIn.send("events_api", payload)).toMatchObject({
       envelope_id: "envelope-1",
     });
     expect(accepted).toEqual([]);

@@ -50,6 +50,13 @@ test("a check of policies loads what parses YAML and schedules, and nothing else
   ]);
 });
 
+test.each([
+  ...["src/policy/schema.ts", "src/job/payloads.ts", "src/workload/payloads.ts"],
+  "src/runtime/handler/system-kinds.ts",
+])("to write schemas down, %s loads nothing that compiles them", (path) => {
+  expect(loadedFrom(path, product), "what both need is in src/base/type.ts").not.toContain("ajv");
+});
+
 /** Files and libraries that are there once a file is imported: ten megabytes a worker are much. */
 function loadedFrom(start: string, files: readonly SourceFile[]): string[] {
   const byPath = new Map(files.map((file) => [file.path, file]));

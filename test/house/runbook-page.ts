@@ -2,6 +2,7 @@
 import { formatDuration } from "../../src/base/duration.js";
 import type { Danger } from "../../src/policy/policy.js";
 import type { Runbook, Step } from "../../src/runbook/define.js";
+import { positionalWords, promptsOf } from "../../src/runbook/prompts.js";
 
 /** In what the catalogue says besides. */
 export interface CatalogueEntry {
@@ -88,28 +89,13 @@ export function renderIndex(entries: readonly (readonly [Runbook, CatalogueEntry
   );
 }
 
-function callOf({ name, positional, params }: Runbook): string {
-  const needed = params.required ?? [];
-  const words = positional.map((it) =>
-    needed.includes(it) && !hasDefault(params.properties[it])
-      ? it.toUpperCase()
-      : `[${it.toUpperCase()}]`,
-  );
-  return [name, ...words].join(" ");
+function callOf(runbook: Runbook): string {
+  return [runbook.name, ...positionalWords(runbook)].join(" ");
 }
 
-interface Described {
-  readonly description?: string;
-  readonly default?: unknown;
-}
-
-const hasDefault = (schema: unknown) => (schema as Described).default !== undefined;
-
-function parameters({ params }: Runbook): string[] {
-  const rows = Object.entries(params.properties).map(([name, schema]) => {
-    const { description = "", default: preset } = schema as Described;
-    const isNeeded = preset === undefined && (params.required ?? []).includes(name);
-    const may = preset === undefined ? "may be left out" : code(JSON.stringify(preset));
+function parameters(runbook: Runbook): string[] {
+  const rows = promptsOf(runbook).map(({ name, isNeeded, preset, description }) => {
+    const may = preset === null ? "may be left out" : code(JSON.stringify(preset));
     return [code(name), isNeeded ? "needed" : may, description];
   });
   return rows.length === 0 ? ["None."] : table(["parameter", "default", "means"], rows);

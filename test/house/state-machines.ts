@@ -26,6 +26,7 @@ import { parkRun } from "../../src/store/run-parking.js";
 import { beginStep, finishStep } from "../../src/store/run-steps.js";
 import { readRun } from "../../src/store/runs.js";
 import { markWorker, registerWorker } from "../../src/store/workers.js";
+import { approval } from "./approval-machine.js";
 
 /** True when it moved, false when it was refused, null when the call made another move than the one meant. */
 type Try = (db: Database, key: number, from: string) => Promise<boolean | null>;
@@ -33,7 +34,11 @@ type Try = (db: Database, key: number, from: string) => Promise<boolean | null>;
 export interface Machine {
   readonly table: string;
   readonly keyColumn: string;
-  /** Besides those of the check constraint: `–` for a row that is not there yet. */
+  /** `status`, where nothing else is said. */
+  readonly stateColumn?: string;
+  /** Besides those of the check constraint: where the column is empty. */
+  readonly without?: string;
+  /** And `–` for a row that is not there yet. */
   readonly nothing?: boolean;
   put(db: Database, status: string): Promise<number>;
   /** More than one way where a move has several ends. */
@@ -397,6 +402,7 @@ const change: Machine = {
 export const MACHINES: Readonly<Record<string, readonly Machine[]>> = {
   job: [job],
   run: [run],
+  approval: [approval],
   step: [step, look],
   notice: [notice],
   worker: [worker],

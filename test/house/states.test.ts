@@ -42,26 +42,31 @@ function section(name: string): Section {
 const sorted = (moves: Section["moves"]) =>
   Object.fromEntries(Object.entries(moves).map(([move, ends]) => [move, [...ends].sort()]));
 
-/** What the check constraint of the table allows. */
-async function allowedStates(db: Database, table: string): Promise<string[]> {
+/** What the check constraint of the table allows, and an empty column where that is a state. */
+async function allowedStates(
+  db: Database,
+  { table, stateColumn = "status", without }: Machine,
+): Promise<string[]> {
   const { rows } = await db.query<{ rule: string }>(
     `SELECT pg_get_constraintdef(oid) AS rule FROM pg_constraint
-     WHERE conrelid = $1::regclass AND contype = 'c' AND pg_get_constraintdef(oid) LIKE '%(status =%'`,
-    [table],
+     WHERE conrelid = $1::regclass AND contype = 'c' AND pg_get_constraintdef(oid) LIKE $2`,
+    [table, `%(${stateColumn} =%`],
   );
-  return [...rows[0]!.rule.matchAll(/'([^']+)'/g)].map(([, state]) => state!);
+  const written = [...rows[0]!.rule.matchAll(/'([^']+)'/g)].map(([, state]) => state!);
+  return without === undefined ? written : [without, ...written];
 }
 
-async function stateOf(db: Database, { table, keyColumn }: Machine, key: number): Promise<string> {
-  const { rows } = await db.query<{ status: string }>(
-    `SELECT status FROM ${table} WHERE ${keyColumn} = $1`,
-    [key],
+async function stateOf(db: Database, machine: Machine, key: number): Promise<string> {
+  const { table, keyColumn, stateColumn = "status", without = "–" } = machine;
+  const { rows } = await db.query<{ state: string }>(
+    `SELECT coalesce(${stateColumn}, $2) AS state FROM ${table} WHERE ${keyColumn} = $1`,
+    [key, without],
   );
-  return rows[0]?.status ?? "–";
+  return rows[0]?.state ?? "–";
 }
 
 async function observe(db: Database, machine: Machine): Promise<Record<string, string[]>> {
-  const states = await allowedStates(db, machine.table);
+  const states = await allowedStates(db, machine);
   const seen: Record<string, string[]> = {};
   for (const [move, ways] of Object.entries(machine.moves)) {
     seen[move] = [];
@@ -81,7 +86,7 @@ async function observe(db: Database, machine: Machine): Promise<Record<string, s
 describe.each(Object.entries(MACHINES))("the machine of a %s", (name, machines) => {
   test("has the states that the database allows", () =>
     withDatabase(async (db) => {
-      const allowed = await allowedStates(db, machines[0]!.table);
+      const allowed = await allowedStates(db, machines[0]!);
       expect([...section(name).states].sort()).toEqual(allowed.sort());
     }));
 

@@ -27,6 +27,30 @@ const CASES: readonly (readonly [string, string, string, string, readonly string
     ['found the name "Example Viewer" twice, first at policies/access.yaml:9'],
   ],
   [
+    "a slip in the form of a subject",
+    "policies/access.yaml",
+    "subjects: [example-operator]",
+    "subjects: [¦gti:ann@example.com]",
+    ['unknown form of a subject "gti:ann@example.com" (did you mean "git:ann@example.com"?)'],
+  ],
+  [
+    "an author without an address, and a terminal without a user",
+    "policies/access.yaml",
+    "subjects: [example-operator]",
+    'subjects: [¦"git:ann", ¦"cli: "]',
+    [
+      'found "git:ann", expected git: and the address of commits',
+      'found "cli: ", expected cli: and the user of a terminal',
+    ],
+  ],
+  [
+    "one author of two people, in other letters",
+    "policies/access.yaml",
+    "subjects: [example-operator]",
+    "subjects: [git:Ann@example.com, ¦git:ann@Example.com]",
+    ['found the subject "git:ann@Example.com" twice, first at policies/access.yaml:19'],
+  ],
+  [
     "a metric that no rule watches (X-29)",
     `${SYSTEM}/metrics.yaml`,
     "algobrain.workers.alive:",

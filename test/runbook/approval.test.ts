@@ -25,7 +25,9 @@ const request = (more: Partial<ApprovalRequest> = {}): ApprovalRequest => ({
   needed: 1,
   role: "operator",
   team: null,
+  runbook: "fix",
   requester: "ann",
+  authors: [],
   expiresAt: new Date(NOW.getTime() + 60_000),
   outcome: null,
   ...more,
@@ -81,11 +83,29 @@ test.each<Case>([
   ["an incident has no vote", {}, [], { door: "pagerduty" }, "door-not-allowed"],
   ["GitHub has no vote", {}, [], { door: "github" }, "door-not-allowed"],
   ["the API has one", {}, [], { door: "api" }, "approved"],
+  ["its author alone is not enough", { authors: ["bob"] }, [], {}, "counted"],
+  ["nor all its authors", { authors: ["bob", "cleo"] }, [yes("cleo")], {}, "counted"],
+  ["its author and another are", { authors: ["bob"] }, [yes("cleo")], {}, "approved"],
+  ["another alone is enough", { authors: ["cleo"] }, [], {}, "approved"],
+  ["after its author, too", { authors: ["cleo"] }, [yes("cleo")], {}, "approved"],
+  ["its author is one of two", { authors: ["bob"], needed: 2 }, [yes("cleo")], {}, "approved"],
+  ["its author may say no", { authors: ["bob"] }, [], { decision: "deny" }, "denied"],
+  ["its author says it once", { authors: ["bob"] }, [yes("bob")], {}, "already-voted"],
 ])("%s", (_claim, asked, votes, cast, reason) => {
   const verdict = judgeVote(request(asked), votes, vote(cast), NOW);
   expect(verdict.reason).toBe(reason);
   expect(verdict.accepted).toBe(["approved", "counted", "denied"].includes(reason));
   expect(verdict.sentence).toContain("run-7");
+});
+
+test("who wrote it is told in one sentence what is missing", () => {
+  const asked = request({ authors: ["bob"] });
+  expect(judgeVote(asked, [], vote(), NOW)).toEqual({
+    accepted: true,
+    reason: "counted",
+    sentence: "you wrote the last change of fix: one more person must approve run-7",
+    votes: 1,
+  });
 });
 
 test("a refusal says what would do", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fillParams, isMeantFor, isOwnWord } from "../../src/runbook/automation.js";
+import { fillParams, isMeantFor } from "../../src/runbook/automation.js";
 
 test.each<[string | null, string | null, boolean]>([
   ["queue", null, true],
@@ -64,14 +64,4 @@ test.each([
   ["that is nothing", from("alert.labels.none")],
 ])("a placeholder %s is missing, and named", (_what, text) => {
   expect(fillParams({ kind: text }, VALUES)).toEqual({ ok: false, missing: [`kind: ${text}`] });
-});
-
-test.each([
-  ["algobrain/run-17/stalled", true],
-  ["algobrain/automation/backlog", true],
-  ["algobrain/queue-depth-high/all", false],
-  ["run-17", false],
-  [null, false],
-])("the incident %s is a word of our own: %s", (key, own) => {
-  expect(isOwnWord(key)).toBe(own);
 });

@@ -13,7 +13,11 @@ const person = (name: string, more: Partial<Person> = {}): Person => ({
 });
 const access: Access = {
   people: [
-    person("ann", { slack: ["T1/UANN"], github: "Ann-Smith", subjects: ["ann", "cli:ann"] }),
+    person("ann", {
+      slack: ["T1/UANN"],
+      github: "Ann-Smith",
+      subjects: ["ann", "cli:ann", "git:a@b.example"],
+    }),
     person("bob", { role: "admin", slack: ["T1/UBOB", "T2/UANN"], subjects: ["oidc:bob"] }),
     person("twin-a", { subjects: ["shared"] }),
     person("twin-b", { subjects: ["shared"] }),
@@ -49,6 +53,12 @@ test.each<[string, Claim, string | null]>([
   ["a terminal's user who is not entered is nobody", { door: "cli", user: "oidc:bob" }, null],
   ["GitHub compares without case", { door: "github", login: "ann-smith" }, "ann"],
   ["who has no login is not the empty one", { door: "github", login: "" }, null],
+  [
+    "a token cannot name an author",
+    { door: "api", subject: "git:a@b.example", role: "admin" },
+    null,
+  ],
+  ["an address of commits is a person", { door: "git", email: "A@b.example" }, "ann"],
   ["what fits two people fits none", { door: "api", subject: "shared", role: "admin" }, null],
 ])("%s", (_claim, claim, name) => {
   expect(findPerson(access, claim)?.name ?? null).toBe(name);

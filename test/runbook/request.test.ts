@@ -15,6 +15,7 @@ const runbook = defineRunbook({
       reason: Type.String({ default: "none given", description: "why" }),
       force: Type.Boolean({ default: false, description: "true or false" }),
       kind: Type.Optional(Type.String({ enum: ["index", "identity"] })),
+      per_minute: Type.Optional(Type.Integer({ minimum: 1 })),
       times: Type.Optional(Type.Integer({ minimum: 1, description: "a number from 1" })),
     },
     { additionalProperties: false },
@@ -42,6 +43,16 @@ test.each<[string, string[], object]>([
     "names with dashes",
     ["job-7", "--force", "true"],
     { params: { job: "job-7", force: "true" }, dryRun: false },
+  ],
+  [
+    "a name with an underscore, before =",
+    ["job-7", "per_minute=5"],
+    { params: { job: "job-7", per_minute: "5" } },
+  ],
+  [
+    "a name with an underscore, with dashes and =",
+    ["--per_minute=5", "job-7"],
+    { params: { job: "job-7", per_minute: "5" } },
   ],
   ["a dry run", ["job-7", "--dry-run"], { params: { job: "job-7" }, dryRun: true }],
   [

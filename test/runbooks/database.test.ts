@@ -21,6 +21,7 @@ import {
   rehearse,
   takeBack,
 } from "../support/runbook.js";
+import { makeShell } from "../support/runbook-world.js";
 import { until } from "../support/until.js";
 
 let ground: RunbookGround;
@@ -34,8 +35,11 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** A machine whose programs say nothing, so that backups are files of tables. */
+const MACHINE = { shell: makeShell() };
+
 const run = (runbook: string, given: Given = {}): Promise<Rehearsed> =>
-  rehearse(ground, runbook, given);
+  rehearse(ground, runbook, { ...MACHINE, ...given });
 
 interface Program {
   readonly pid: number;
@@ -308,7 +312,7 @@ describe("backup-database", () => {
 
   test("is not made where there is no room for it", async () => {
     const none = { ...ground, care: { ...ground.care, backupsDir: "/proc/self/backups" } };
-    const { run: ended } = await rehearse(none, "backup-database");
+    const { run: ended } = await rehearse(none, "backup-database", MACHINE);
     expect(ended).toMatchObject({ status: "failed" });
     expect(ended.outcome).toMatch(/has 0 MiB left, and the database takes/);
   });
@@ -328,7 +332,7 @@ describe("backup-database", () => {
     const points = await crashEverywhere(ground, "backup-database", async () => {
       const before = (await backupsIn()).length;
       return {
-        params: { mode: "table", table: "public.workers" },
+        ...{ ...MACHINE, params: { mode: "table", table: "public.workers" } },
         effects: async () => (await backupsIn()).length - before,
       };
     });

@@ -395,7 +395,7 @@ function environmentWithout(lost: Lost): Record<string, string> {
 async function inTerminal(lost: Lost, name: string) {
   const lines: string[] = [];
   const write = (line: string) => void lines.push(...line.split("\n"));
-  const io = { out: write, err: write, progress: () => {}, actor: "cli:ann" };
+  const io = { out: write, err: write, progress: () => {}, actor: "cli:ann", terminal: null };
   const where = { packageRoot: PACKAGE_ROOT, cwd: PACKAGE_ROOT, env: environmentWithout(lost) };
   const entry = (await loadRunbooks()).find(name)!;
   const exitCode = await runOffline(entry, {}, { ...io, ...where });

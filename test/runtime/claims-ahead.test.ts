@@ -122,6 +122,24 @@ describe("jobs that a worker died under", () => {
       });
     });
   });
+
+  it("which may take hours, runs of runbooks, follow one another closely instead", async () => {
+    await withDatabase(async (db, url) => {
+      const { handler, seen, open } = holding();
+      await db.query(
+        `INSERT INTO jobs (job_type, payload, crash_count) SELECT 'runbook', '{"hold": true}', 1 FROM generate_series(1, 3)`,
+      );
+      const runs = { ...handler, kind: "runbook" };
+      const kinds = [{ kind: "index" }];
+      await withWorker({ db, url }, { handlers: [runs], kinds }, async () => {
+        await until(() => seen.now === 1, "one runs");
+        await until(() => seen.now === 3, "all run, though none has ended");
+        open();
+        await until(async () => (await countOf(db, "completed")) === 3, "all are done");
+        expect(seen.ran).toBe(3);
+      });
+    });
+  });
 });
 
 describe("a cancelled job", () => {

@@ -281,7 +281,7 @@ describe("trust", () => {
 
   test("of one level less waits for a person with its plan in hand, and says whose", async () => {
     const asks = { ...EAGER, trust: { level: "approve", because: "new here" } } as const;
-    const policy = policyOf(asks);
+    const policy = { ...policyOf(asks), environment: "local" };
     await ask(asks);
     const approvalsMin = createApprovalsMin({ db: lent.db, policy: () => policy, registry });
     const parked = await workOn(
@@ -359,6 +359,43 @@ describe("the breaker", () => {
     await lent.db.transaction((tx) => resetTrust(tx, reset));
     await once("failed", LIMITS);
     expect(await ask(EAGER, { limits: LIMITS })).toMatchObject({ outcome: "queued" });
+  });
+
+  test("that a person closes takes its page back: who and why, from each that was paged, once, and pages again when it opens again", async () => {
+    const page = "algobrain/automation/drain/breaker";
+    const pages = async () =>
+      (await listNotices(lent.db, { limit: 50 }))
+        .filter(({ dedupKey }) => dedupKey === page)
+        .map(({ action, receiver }) => `${action} ${receiver}`)
+        .reverse();
+    const reset = { runbook: "drain", pin: pinOf("hash of drain"), by: "ann", reason: "corrected" };
+    // Nothing is open: nothing is taken back.
+    await lent.db.transaction((tx) => resetTrust(tx, reset));
+    expect(await pages()).toEqual([]);
+    for (let count = 0; count < 3; count += 1) await once("failed", LIMITS);
+    const paged = await pages();
+    expect(paged.length).toBeGreaterThan(0);
+    // Of a runbook whose name ends alike, and of another trouble of this one, nothing is taken back.
+    await lent.db.query(
+      `INSERT INTO control.notice (receiver, dedup_key, action, severity, source, message, details, reason)
+       SELECT receiver, replace(dedup_key, 'automation/drain', name), action, severity, source, message, details, reason
+       FROM control.notice, (VALUES ('automation/x/automation/drain'), ('automation/drain/drain')) AS other (name) WHERE dedup_key = $1`,
+      [page],
+    );
+    const resets = [1, 2, 3].map(() => lent.db.transaction((tx) => resetTrust(tx, reset)));
+    await Promise.all(resets);
+    const back = paged.map((one) => one.replace("trigger", "resolve"));
+    expect(await pages()).toEqual([...paged, ...back]);
+    const resolved = (await listNotices(lent.db, { limit: 50 })).filter(
+      ({ action }) => action === "resolve",
+    );
+    expect(resolved).toHaveLength(back.length);
+    expect(resolved[0]).toMatchObject({
+      ...{ dedupKey: page, severity: "sev2", details: { by: "ann", reason: "corrected" } },
+      message: { tone: "good", title: expect.stringContaining("ann"), text: "corrected" },
+    });
+    for (let count = 0; count < 3; count += 1) await once("failed", LIMITS);
+    expect(await pages()).toEqual([...paged, ...back, ...paged]);
   });
 });
 

@@ -8,7 +8,7 @@ import { createRegistry } from "../../src/main/kinds.js";
 import type { Message } from "../../src/message/message.js";
 import type { Access, AccessRule, Danger, PolicySet } from "../../src/policy/policy.js";
 import { defineRunbook, type Runbook, Type } from "../../src/runbook/define.js";
-import type { Chat, Incidents, Shell, ShellResult } from "../../src/runbook/port.js";
+import type { Chat, Incidents, Programs, Shell, ShellResult } from "../../src/runbook/port.js";
 import { RunbookRegistry } from "../../src/runbook/registry.js";
 import {
   createRunbookHandler,
@@ -179,8 +179,11 @@ export function makeHandlerDeps(db: Database, care: Partial<DatabaseCareOptions>
   };
   const kinds = createRegistry();
   return {
-    care: (sql: Database, actor: string) => ({
-      database: { ...createDatabaseReader(sql, options), ...createDatabaseWriter(sql, options) },
+    care: (sql: Database, actor: string, shell: Programs) => ({
+      database: {
+        ...createDatabaseReader(sql, options),
+        ...createDatabaseWriter(sql, { ...options, shell }),
+      },
       system: {
         ...createSystemReader(sql, NO_WAYS),
         ...createSystemWriter(sql, actor, NO_WAYS),

@@ -29,6 +29,14 @@ describe("a JSON body", () => {
     expect(problemOf(text)).toMatchObject({ code: "malformed-json", statusCode: 400 });
   });
 
+  it("with a key that stands twice is refused by its name: which of them was meant nobody can tell", () => {
+    const text = '{"payload":{"force":false,"\\u0066orce":true}}';
+    expect(problemOf(text)).toMatchObject({
+      ...{ code: "malformed-request", statusCode: 400 },
+      message: 'The body holds the key "force" twice in one object: leave one of them out.',
+    });
+  });
+
   it("that is not UTF-8 is malformed, not silently mended", () => {
     expect(problemOf(Buffer.from([0x22, 0xff, 0x22]))).toMatchObject({ code: "malformed-json" });
   });

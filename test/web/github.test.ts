@@ -73,6 +73,20 @@ describe("the GitHub door", () => {
       ]);
     }));
 
+  it.each([
+    ["<!-- algobrain:policy v1 sha256=0 -->\n# Policy", "ignored", "a comment of our own"],
+    ["looks good", "accepted", null],
+  ])("of the comment %j says: %s", (text, outcome, why) =>
+    withApi(async ({ as, db }) => {
+      const body = JSON.stringify({ action: "created", comment: { body: text } });
+      const reply = await as(null, delivery(body, { "x-github-event": "issue_comment" }));
+      expect(reply.json()).toMatchObject({ outcome });
+      const { rows } = await db.query("SELECT outcome FROM control.inbound");
+      expect(rows).toEqual([{ outcome: why }]);
+      expect(await count(db, "jobs")).toBe(why === null ? 1 : 0);
+    }),
+  );
+
   it("answers a repeated delivery 202 and changes nothing", () =>
     withApi(async ({ as, db }) => {
       const request = delivery(PUSH);

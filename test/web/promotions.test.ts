@@ -19,7 +19,11 @@ let lent: TestDatabase;
 let app: FastifyInstance;
 beforeAll(async () => {
   lent = await createTestDatabase();
-  const policy = makePolicy({ automation: [makeAutomation({ runbook: "drain" })] });
+  // Elsewhere somebody asks who wrote it: test/store/give-trust.test.ts.
+  const policy = makePolicy({
+    environment: "local",
+    automation: [makeAutomation({ runbook: "drain" })],
+  });
   await publish(lent.db, policy, "a test");
   app = await createServer(makeDeps(lent.db, { runbooks, policy: () => policy }));
 });
@@ -56,7 +60,9 @@ test("each runbook says how far automation may go with it, and an admin alone gi
   expect((await reset("operator", "drain")).statusCode).toBe(403);
   expect((await reset("admin", "drain", {})).statusCode).toBe(422);
   expect((await reset("admin", "nothing")).statusCode).toBe(404);
-  expect((await reset("admin", "drain")).json()).toMatchObject({ level: "auto", breaker: null });
+  expect((await reset("admin", "drain")).json()).toMatchObject({
+    ...{ level: "auto", breaker: null, not_given: null },
+  });
   const audited = (await readAuditOfTarget(lent.db, "runbook:drain")).at(-1);
   expect(audited).toMatchObject({ action: "runbook.trust-reset", details: { reason: "seen" } });
 });

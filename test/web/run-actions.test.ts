@@ -214,7 +214,14 @@ describe("agreeing", () => {
     const { body } = await send("bob", "GET", `/runs/${await parked()}`);
     expect(body).toMatchObject({
       waiting_for: "approval",
-      approval: { bound_hash: HASH, needed: 1, requester: "ann", agreed: [], outcome: null },
+      approval: {
+        bound_hash: HASH,
+        needed: 1,
+        requester: "ann",
+        agreed: [],
+        outcome: null,
+        authors: [],
+      },
     });
     expect(JSON.stringify(body)).not.toContain("nonce");
   });

@@ -33,13 +33,13 @@ const FOLDERS_FOR_ALL = ["/var/lib", "/var/tmp", tmpdir()];
 /** The place this home points to; on the first call it is chosen and made. */
 export async function findPlace(home: string, account: Account): Promise<Place> {
   await mkdir(home, { recursive: true });
-  const known = await readPointer(home);
+  const known = await readPlace(home);
   if (known) return checkFolder(home, known);
   const chosen = { folder: await makeFolder(home, account), password: newPassword() };
   if (await writePointer(home, chosen)) return chosen;
   // Another process chose at the same moment; its choice holds.
   if (chosen.folder !== ownFolder(home)) await rm(chosen.folder, { recursive: true, force: true });
-  return (await readPointer(home)) ?? chosen;
+  return (await readPlace(home)) ?? chosen;
 }
 
 /** Deletes the server's files and the pointer. The server must be stopped. */
@@ -84,7 +84,8 @@ async function prepare(folder: string, account: Account): Promise<string> {
   return folder;
 }
 
-async function readPointer(home: string): Promise<Place | null> {
+/** The place that this home points to; null: it has none yet. */
+export async function readPlace(home: string): Promise<Place | null> {
   const file = join(home, POINTER_NAME);
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return null;

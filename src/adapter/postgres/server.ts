@@ -36,9 +36,10 @@ export interface Running {
   readonly pid: number;
 }
 
-const dataFolder = ({ place }: Server): string => join(place.folder, "data");
+const dataFolder = ({ place }: Pick<Server, "place">): string => join(place.folder, "data");
 const logFile = ({ place }: Server): string => join(place.folder, "server.log");
-const pidFile = (server: Server): string => join(dataFolder(server), "postmaster.pid");
+const pidFile = (server: Pick<Server, "place">): string =>
+  join(dataFolder(server), "postmaster.pid");
 
 /** Makes the data folder with its database when there is none: whole or not at all, so a kill half-way does no harm. */
 export async function initialise(server: Server): Promise<void> {
@@ -85,7 +86,7 @@ async function checkMajor(server: Server): Promise<void> {
 }
 
 /** The server of this place, when it runs and answers. A pid file that a crash left behind is not taken for a server. */
-export async function findRunning(server: Server): Promise<Running | null> {
+export async function findRunning(server: Pick<Server, "place">): Promise<Running | null> {
   const { pid, port } = await readPidFile(server);
   if (!pid || !port || !isAlive(pid)) return null;
   return (await answers(port)) ? { pid, port } : null;
@@ -188,7 +189,7 @@ export async function isHeld(server: Server): Promise<boolean> {
 }
 
 async function readPidFile(
-  server: Server,
+  server: Pick<Server, "place">,
 ): Promise<{ pid: number; port: number; status: string | undefined }> {
   const text = readNow(pidFile(server)) ?? "";
   // Process, data folder, start time, port, socket folder, address, shared memory, status.

@@ -12,6 +12,7 @@ import {
 } from "../tree.js";
 import { checkName, checkUnique } from "./name.js";
 import { RUNBOOK } from "./runbooks.js";
+import { checkSubjects } from "./subjects.js";
 
 export function checkAccess(tree: PolicyTree): Problem[] {
   const catalogue = tree.get("catalogue");
@@ -24,7 +25,7 @@ export function checkAccess(tree: PolicyTree): Problem[] {
       "the name",
     ),
     ...checkUnique(identities("slack"), "the Slack identity"),
-    ...checkUnique(identities("subjects"), "the subject"),
+    ...checkSubjects(identities("subjects")),
     ...checkUnique(
       people.map((person) => descend(person, "github")),
       "the GitHub login",

@@ -32,20 +32,24 @@ export function checkName(
   ];
 }
 
-/** A problem for each text that stands a second time. */
-export function checkUnique(nodes: readonly (Node | undefined)[], what: string): Problem[] {
+/** A problem for each text that stands a second time; texts of one key are the same. */
+export function checkUnique(
+  nodes: readonly (Node | undefined)[],
+  what: string,
+  keyOf: (text: string) => string = (text) => text,
+): Problem[] {
   const first = new Map<string, Node>();
   const problems: Problem[] = [];
   for (const node of nodes) {
     const text = textOf(node);
     if (!node || text === undefined) continue;
-    const before = first.get(text);
+    const before = first.get(keyOf(text));
     if (before) {
       const { file, line } = before.place;
       problems.push(
         problemAt(node.place, `found ${what} "${text}" twice, first at ${file}:${line}`),
       );
-    } else first.set(text, node);
+    } else first.set(keyOf(text), node);
   }
   return problems;
 }

@@ -9,6 +9,7 @@ import {
   ROLES,
   type Role,
 } from "../policy.js";
+import { isCommitSubject } from "../subject.js";
 import type { Held } from "./held.js";
 
 /** Runs of one automation in an hour that nobody needs to have looked at. */
@@ -77,7 +78,8 @@ function findNewAdmins(before: Access, after: Access): Held[] {
   const people = after.people.flatMap((person): Held[] => {
     if (person.role !== "admin") return [];
     const was = known.get(person.name);
-    const identities = [...person.slack, ...person.subjects, ...(person.github ?? "").split(" ")];
+    const subjects = person.subjects.filter((subject) => !isCommitSubject(subject));
+    const identities = [...person.slack, ...subjects, ...(person.github ?? "").split(" ")];
     const old = new Set(was ? [...was.slack, ...was.subjects, was.github ?? "", ""] : []);
     const gained = identities.filter((one) => !old.has(one));
     if (was?.role === "admin" && gained.length === 0) return [];

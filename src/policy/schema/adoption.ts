@@ -1,7 +1,7 @@
 /** What flags.yaml, cache.yaml and adoption.yaml may say. */
 
-import { Type } from "../../base/type.js";
-import { byName, closed, Duration, Name, PATTERNS, Share, Whole } from "./form.js";
+import { closed, Type } from "../../base/type.js";
+import { byName, Duration, Name, PATTERNS, Share, Whole } from "./form.js";
 
 const FlagValue = Type.Unsafe<boolean | number>({
   type: ["boolean", "number"],

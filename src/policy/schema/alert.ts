@@ -1,8 +1,8 @@
 /** What metrics.yaml and alerts/*.yaml may say. */
 
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import { METRIC_SOURCES, SEVERITIES, UNITS } from "../policy.js";
-import { byName, closed, Duration, Name, PATTERNS, Whole } from "./form.js";
+import { byName, Duration, Name, PATTERNS, Whole } from "./form.js";
 
 export const MetricsFile = byName(
   Type.Object(

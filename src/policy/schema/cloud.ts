@@ -1,7 +1,7 @@
 /** What scaling.yaml and infrastructure.yaml may say. */
 
-import { Type } from "../../base/type.js";
-import { byName, closed, Duration, Name, PATTERNS, Whole } from "./form.js";
+import { closed, Type } from "../../base/type.js";
+import { byName, Duration, Name, PATTERNS, Whole } from "./form.js";
 
 const Service = Type.Object(
   {

@@ -1,10 +1,7 @@
-/** The vocabulary that the schemas share: closed maps, names, durations, and the patterns behind them. */
+/** The vocabulary that the schemas share: names, durations, and the patterns behind them. */
 
 import type { JsonObject } from "../../base/json.js";
-import { Type } from "../../base/type.js";
-
-/** Unknown keys are refused. Not that of base/schema.ts, with which the compiler of schemas would be loaded (decision 0035). */
-export const closed = { additionalProperties: false } as const;
+import { closed, Type } from "../../base/type.js";
 
 /** Patterns and what a person should read when one does not match (`check/shape.ts`). */
 export const PATTERNS = {

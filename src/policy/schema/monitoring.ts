@@ -1,8 +1,8 @@
 /** What monitoring.yaml and silences.yaml may say. */
 
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import { SEVERITIES } from "../policy.js";
-import { byName, closed, Duration, Name, PATTERNS, Whole } from "./form.js";
+import { byName, Duration, Name, PATTERNS, Whole } from "./form.js";
 
 const Severities = (description: string) =>
   Type.Array(Type.Enum([...SEVERITIES]), { uniqueItems: true, description });

@@ -1,9 +1,9 @@
 /** What routes.yaml, access.yaml, automation.yaml and the runbook catalogue may say. */
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import { PROMOTION_LEVELS } from "../automation.js";
 import { AFTER_FAILURE_FACTOR, GUARD_DEFAULTS } from "../defaults.js";
 import { DOORS, ROLES } from "../policy.js";
-import { byName, closed, Duration, Name, PATTERNS, Params, Whole } from "./form.js";
+import { byName, Duration, Name, PATTERNS, Params, Whole } from "./form.js";
 
 /** The name of a role alone is how the previous version wrote it; its time is then that of its place. */
 const EscalationStep = Type.Unsafe<string | { role: string; after: string }>({
@@ -125,7 +125,16 @@ export const AccessFile = Type.Object(
             ),
           ),
           github: Type.Optional(Type.String({ minLength: 1 })),
-          subjects: Type.Optional(Type.Array(Type.String({ minLength: 1 }), { uniqueItems: true })),
+          subjects: Type.Optional(
+            Type.Array(
+              Type.String({
+                minLength: 1,
+                description:
+                  "Of a token; or cli:USER of a terminal; or git:ADDRESS of commits, who may not alone agree to them.",
+              }),
+              { uniqueItems: true },
+            ),
+          ),
           teams: Type.Optional(
             Type.Array(Name("A team that an access rule may ask to agree."), { uniqueItems: true }),
           ),

@@ -1,11 +1,11 @@
 /** What workers.yaml, healing.yaml, retention.yaml and schedules.yaml may say. */
 
 import { HEALING_STRATEGIES } from "../../base/fault.js";
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import { AUTOMATION_DEFAULTS } from "../defaults.js";
 import type { DependencyKind } from "../policy.js";
 import { RETENTION_DEFAULTS } from "../policy.js";
-import { byName, closed, Duration, Params, Share, Whole } from "./form.js";
+import { byName, Duration, Params, Share, Whole } from "./form.js";
 
 const Worker = Type.Object(
   {

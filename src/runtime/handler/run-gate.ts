@@ -6,6 +6,7 @@ import { formatDuration } from "../../base/duration.js";
 import { isAtLeast, type PolicySet, type Role } from "../../policy/policy.js";
 import { boundHash } from "../../runbook/approval.js";
 import { type ApprovalRule, type Authorization, authorize } from "../../runbook/authorize.js";
+import { areAllAuthors } from "../../runbook/authors.js";
 import type { Plan, Runbook } from "../../runbook/define.js";
 import { type Run, RunParked, RunStopped } from "../../runbook/run.js";
 import { readApproval } from "../../store/approval-requests.js";
@@ -14,10 +15,10 @@ import { parkRun } from "../../store/run-parking.js";
 import { runLost } from "../../store/run-steps.js";
 import { tellRun } from "../../store/run-telling.js";
 import { readRun } from "../../store/runs.js";
+import { type AuthorRuleDeps, withAuthors } from "../author-rule.js";
 
-export interface GateDeps {
+export interface GateDeps extends AuthorRuleDeps {
   readonly db: Database;
-  readonly policy: () => Pick<PolicySet, "access">;
   /** How many must agree whatever the rule says: what an automation has not earned yet. */
   readonly approvalsMin: (run: Run) => Promise<number>;
 }
@@ -31,10 +32,11 @@ export async function judgeRight(
   const { access } = deps.policy();
   const role = roleToday(run, access);
   if (role === null) return gone(`${run.actor} is nobody in access.yaml any more`);
-  return authorize({
+  const right = authorize({
     actor: { name: run.actor, role, door: run.door, person: run.person },
     ...{ runbook, access, dryRun: run.dryRun, approvalsMin: await deps.approvalsMin(run) },
   });
+  return right.approval ? { ...right, approval: withAuthors(deps, run, right.approval) } : right;
 }
 
 function gone(sentence: string): Authorization {
@@ -55,14 +57,13 @@ function lower(one: Role, other: Role): Role {
   return isAtLeast(one, other) ? other : one;
 }
 
-/** Whether enough people agreed to what it is now bound to. */
+/** Whether enough people agreed to what it is now bound to, and not its authors alone, whoever counted them. */
 export async function isAgreed(db: Database, run: Run, rule: ApprovalRule): Promise<boolean> {
   const request = await readApproval(db, run.seq);
-  return (
-    request?.outcome === "approved" &&
-    request.boundHash === run.boundHash &&
-    request.needed >= rule.needed
-  );
+  if (request?.outcome !== "approved" || request.boundHash !== run.boundHash) return false;
+  const agreed = request.votes.filter(({ decision }) => decision === "approve");
+  const people = agreed.map(({ person }) => person);
+  return request.needed >= rule.needed && !areAllAuthors(people, rule.authors ?? []);
 }
 
 /** What stands between plan and act. */
@@ -94,8 +95,11 @@ function hashOf(run: Run, plan: Plan): string {
   return boundHash({ commit, runbook, contentHash, params, plan, targets });
 }
 
-function describeWaiting({ needed, role, team, withinMs }: ApprovalRule, again: boolean): string {
+function describeWaiting(rule: ApprovalRule, again: boolean): string {
+  const { needed, role, team, withinMs, authorUnknown = null } = rule;
   const who = `${needed} ${needed === 1 ? "person" : "people"} with the role ${role}${team === null ? "" : ` of ${team}`}`;
   const changed = again ? "the plan has changed, so that " : "";
-  return `waiting for approval: ${changed}${who} must agree within ${formatDuration(withinMs)}`;
+  const author =
+    authorUnknown === null ? "" : ` (who wrote its last change is not known: ${authorUnknown})`;
+  return `waiting for approval: ${changed}${who} must agree within ${formatDuration(withinMs)}${author}`;
 }

@@ -6,7 +6,7 @@ import type { PolicySet } from "../../policy/policy.js";
 import type { DatabaseReader, DatabaseWriter } from "../../runbook/database-port.js";
 import type { Runbook } from "../../runbook/define.js";
 import type { ExecutionPorts, Original, Recorder } from "../../runbook/execution.js";
-import type { Readers, Shell, SystemReader, SystemWriter } from "../../runbook/port.js";
+import type { Programs, Readers, Shell, SystemReader, SystemWriter } from "../../runbook/port.js";
 import type { Run } from "../../runbook/run.js";
 import type { StopSwitchPort } from "../../runbook/stop.js";
 import type { Database } from "../../store/database.js";
@@ -33,7 +33,8 @@ export interface RunPortsDeps {
   readonly shell: Shell;
   readonly stop: Pick<StopSwitchPort, "read">;
   readonly redact: Redact;
-  readonly care: (db: Database, actor: string) => Care;
+  /** `programs`: how it starts what it needs, such as pg_dump. */
+  readonly care: (db: Database, actor: string, programs: Programs) => Care;
   /** Whether a payload fits its kind. */
   readonly checkPayload: CheckPayload;
   readonly openPower: (
@@ -113,14 +114,21 @@ function reach(
   return {
     readers: {
       runtime: createRuntimeReader(db, { workerDeadAfterMs, check }),
-      ...readingHalf(care(db, actor)),
+      ...readingHalf(care(db, actor, NO_PROGRAMS)),
     },
-    writers: {
+    writers: (programs) => ({
       runtime: createRuntimeWriter(held, { actor, check, now: () => context.now() }),
-      ...care(held, actor),
-    },
+      ...care(held, actor, programs),
+    }),
   };
 }
+
+/** What only reads starts none. */
+const NO_PROGRAMS: Programs = {
+  run: async ([program]) => {
+    throw new Error(`assertion failed: ${program} was started by what only reads`);
+  },
+};
 
 const DATABASE_READS: Readonly<Record<keyof DatabaseReader, true>> = {
   sessions: true,

@@ -1,8 +1,7 @@
 /** What the kinds of jobs that any system has are asked with */
 
 import type { Static } from "typebox";
-import { closed } from "../../base/schema.js";
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import type { KindSpec } from "../../job/kinds.js";
 import { SEVERITIES } from "../../policy/policy.js";
 import { EXPORT_ENTITIES } from "../../store/export-rows.js";

@@ -1,8 +1,7 @@
 /** The cache, for people: what is in it, and filling it before it is needed (EP-16, EP-17). */
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
-import { closed } from "../../base/schema.js";
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import { appendAudit } from "../../store/audit.js";
 import type { WebDeps } from "../deps.js";
 import { actorOf } from "../guard.js";

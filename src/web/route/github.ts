@@ -7,6 +7,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { isJsonObject, type JsonObject } from "../../base/json.js";
 import { equalBytes, hexDigest, hmacSha256 } from "../../base/secret.js";
 import type { KindRegistry } from "../../job/kinds.js";
+import { isOwnComment } from "../../runbook/own-word.js";
 import { changeEnded } from "../../store/config-changes.js";
 import type { Sql } from "../../store/database.js";
 import {
@@ -82,8 +83,17 @@ export async function keepGithubDelivery(
 ): Promise<DeliveryOutcome["outcome"]> {
   const ended = endedPullRequest(delivery);
   if (ended !== null) await changeEnded(tx, ended.url, ended.status);
-  const ingest = delivery.eventType !== "ping" && kinds.get("ingest") !== undefined;
-  return (await recordGithubDelivery(tx, delivery, { ingest })).outcome;
+  return (await recordGithubDelivery(tx, delivery, { ignoredAs: whyIgnored(delivery, kinds) }))
+    .outcome;
+}
+
+/** Our own comment on a change is no sign of life of its repository. */
+function whyIgnored(
+  { eventType, body: { comment } }: GithubDelivery,
+  kinds: Pick<KindRegistry, "get">,
+): string | null {
+  if (eventType === "ping" || kinds.get("ingest") === undefined) return "nothing to ingest";
+  return isJsonObject(comment) && isOwnComment(comment.body) ? "a comment of our own" : null;
 }
 
 /** One that people have merged or closed: it may be a change that was asked for here. */

@@ -2,8 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import { DAY_MS } from "../../base/duration.js";
-import { closed } from "../../base/schema.js";
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import {
   BULK_ACTIONS,
   type BulkAction,

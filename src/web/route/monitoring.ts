@@ -2,8 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
 import { DAY_MS, HOUR_MS } from "../../base/duration.js";
-import { closed } from "../../base/schema.js";
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import { ALL_QUEUES, listPauses } from "../../store/pauses.js";
 import { readPolicySummary } from "../../store/policy-summary.js";
 import { readQueueController } from "../../store/queue-controller.js";

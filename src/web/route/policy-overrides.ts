@@ -1,8 +1,7 @@
 /** Break-glass: single values that hold against the policy in force for a while. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
-import { closed } from "../../base/schema.js";
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import { OVERRIDE_MAX_MS } from "../../policy/override.js";
 import { listOverrides, type PolicyOverride } from "../../store/policy-overrides.js";
 import type { PolicyOverrides, WebDeps } from "../deps.js";

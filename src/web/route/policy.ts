@@ -1,8 +1,7 @@
 /** The policy in force, bundles on their way there, handing one in, and letting a held one go on. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
-import { closed } from "../../base/schema.js";
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import type { Refusal } from "../../policy/envelope-types.js";
 import { readBundle, readStoredEnvelope, releaseBundle } from "../../store/policy-bundles.js";
 import { readPolicyState } from "../../store/policy-state.js";

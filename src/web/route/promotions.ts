@@ -1,15 +1,15 @@
 /** How far automation may go with each runbook, and the word of a person who has looked. */
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
-import { closed } from "../../base/schema.js";
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import { PROMOTION_LEVELS } from "../../policy/automation.js";
-import { pinOf } from "../../runbook/run.js";
-import { resetTrust } from "../../store/promotions.js";
+import { findPerson } from "../../runbook/identity.js";
+import { giveTrust } from "../../store/give-trust.js";
 import { type TrustView, viewTrust } from "../../store/trust-list.js";
 import type { WebDeps } from "../deps.js";
 import { actorOf } from "../guard.js";
 import { HttpProblem } from "../problem.js";
+import { claimOf } from "../run-actor.js";
 import { Nullable, Reason } from "../schema.js";
 
 const Level = Type.String({ enum: [...PROMOTION_LEVELS] });
@@ -22,6 +22,10 @@ const PromotionSchema = Type.Object({
   grant: Level,
   automations: Type.Array(Type.String()),
   breaker: Nullable(Type.String({ description: "why it does not start by itself at all" })),
+});
+const GivenSchema = Type.Object({
+  ...PromotionSchema.properties,
+  not_given: Nullable(Type.String({ description: "why it did not get all of it back" })),
 });
 const Named = Type.Object({ runbook: Type.String({ minLength: 1, maxLength: 64 }) }, closed);
 const ResetSchema = Type.Object({ reason: Reason }, closed);
@@ -51,7 +55,7 @@ export function promotionRoutes(app: FastifyInstance, deps: WebDeps): void {
           "Somebody has looked: its breaker is closed, and what the policy grants counts again",
         params: Named,
         body: ResetSchema,
-        response: { 200: PromotionSchema },
+        response: { 200: GivenSchema },
       },
     },
     async (request) => {
@@ -59,12 +63,11 @@ export function promotionRoutes(app: FastifyInstance, deps: WebDeps): void {
       const { reason } = request.body as Static<typeof ResetSchema>;
       const entry = deps.runbooks.find(runbook);
       if (!entry) throw new HttpProblem("not-found", `There is no runbook ${runbook}.`);
-      const { name } = entry.runbook;
-      const by = actorOf(request);
-      await deps.db.transaction((tx) =>
-        resetTrust(tx, { runbook: name, pin: pinOf(entry.contentHash), by, reason }),
-      );
-      return viewTrust(deps.db, entry, deps.policy());
+      const policy = deps.policy();
+      const person = findPerson(policy.access, claimOf(request))?.name ?? null;
+      const giver = { by: actorOf(request), person, reason };
+      const left = await deps.db.transaction((tx) => giveTrust(tx, entry, giver, policy));
+      return { ...(await viewTrust(deps.db, entry, policy)), not_given: left };
     },
   );
 }

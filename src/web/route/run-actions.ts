@@ -1,8 +1,7 @@
 /** What people say and order about a run: agree, deny, end it, take back what it did. */
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
-import { closed } from "../../base/schema.js";
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import type { Decision, VoteReason } from "../../runbook/approval.js";
 import { type Cast, castVote } from "../../store/approvals.js";
 import { cancelRunAs, type OrderRefused, type RunOrder, undoRunAs } from "../../store/order-run.js";

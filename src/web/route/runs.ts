@@ -1,8 +1,7 @@
 /** Runbook runs: ask for one, look at them. What people order about one is in run-actions.ts. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
-import { closed } from "../../base/schema.js";
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import type { ApprovalRule } from "../../runbook/authorize.js";
 import { RUN_STATUSES, type Run, type RunStatus } from "../../runbook/run.js";
 import { readApproval } from "../../store/approval-requests.js";

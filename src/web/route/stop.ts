@@ -2,8 +2,7 @@
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
 import { Fault } from "../../base/fault.js";
-import { closed } from "../../base/schema.js";
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import type { StopOrder, StopReached } from "../../runbook/stop.js";
 import type { WebDeps } from "../deps.js";
 import { actorOf } from "../guard.js";

@@ -2,8 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import { assert } from "../../base/assert.js";
-import { closed } from "../../base/schema.js";
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import type { Job } from "../../job/job.js";
 import { readJob } from "../../store/jobs.js";
 import { submitJob } from "../../store/submit-job.js";

@@ -1,8 +1,7 @@
 /** Taking a token back before it ends (design 8.9). */
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
-import { closed } from "../../base/schema.js";
-import { Type } from "../../base/type.js";
+import { closed, Type } from "../../base/type.js";
 import type { WebDeps } from "../deps.js";
 import { actorOf } from "../guard.js";
 import { Reason, Time } from "../schema.js";
