@@ -64,10 +64,14 @@ export class Board {
     Object.assign(column, { times, values, length: times.length });
   }
 
-  /** Forgets what is older; the newest sample of each series stays, however old (the form `age`). */
-  trim(before: number): void {
+  /**
+   * Forgets what is older; the newest sample of each series stays, however old (the form `age`).
+   * @param before in milliseconds, of all or of each metric
+   */
+  trim(before: number | ((metric: string) => number)): void {
+    const limitOf = typeof before === "number" ? () => before : before;
     for (const column of this.#byKey.values()) {
-      const first = Math.min(placeOf(column, before), column.length - 1);
+      const first = Math.min(placeOf(column, limitOf(column.metric)), column.length - 1);
       // Moving what stays costs as much as what stays: only when at least half goes.
       if (first * 2 < column.length || first <= 0) continue;
       column.times = column.times.slice(first, column.length);
