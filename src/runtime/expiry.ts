@@ -20,6 +20,8 @@ const DAYS: Readonly<Record<RetainedEntity, (days: Days) => number | null>> = {
   inbound: ({ inboundDays }) => inboundDays,
   notices: ({ noticesDays }) => noticesDays,
   alert_events: ({ alertEventsDays }) => alertEventsDays,
+  // As long as what they kept quiet.
+  silences: ({ alertEventsDays }) => alertEventsDays,
   policy_revisions: ({ policyRevisionsDays }) => policyRevisionsDays,
   policy_bundles: ({ policyRevisionsDays }) => policyRevisionsDays,
   policy_refusals: ({ policyRevisionsDays }) => policyRevisionsDays,

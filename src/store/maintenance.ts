@@ -1,7 +1,7 @@
 /** Care of the tables and indexes of our two schemas, without blocking writers. */
 import type { Session, Sql } from "./database.js";
 
-/** Tables that live work changes all the time. Samples come and go by partitions; these die row by row. */
+/** Tables that live work changes all the time. What comes and goes by partitions dies at once; these die row by row. */
 export const HOT_TABLES = [
   "public.jobs",
   "public.events",
@@ -14,12 +14,15 @@ export const HOT_TABLES = [
   "control.job_attempt",
   "control.job_line",
   "control.sample",
+  "control.sample_round",
+  "control.sample_chunk",
   "control.inbound",
   "control.notice",
   "control.run",
   "control.run_step",
   "control.lease",
   "control.alert_state",
+  "control.alert_group",
   "control.audit_head",
 ] as const;
 export type HotTable = (typeof HOT_TABLES)[number];

@@ -4,6 +4,7 @@
  */
 import { INTERNAL_KINDS } from "../job/kinds.js";
 import type { Sql } from "./database.js";
+import { countExpiredSamples } from "./sample-retention.js";
 
 export const RETAINED_ENTITIES = [
   "events",
@@ -16,6 +17,7 @@ export const RETAINED_ENTITIES = [
   "inbound",
   "notices",
   "alert_events",
+  "silences",
   "policy_revisions",
   "policy_bundles",
   "policy_refusals",
@@ -89,6 +91,7 @@ const RULES: Readonly<Record<RetainedEntity, RetentionRule>> = {
     agesBy: "created_at",
     isExpired: "created_at < $1",
   },
+  // Of the versions that knew only rows; chunks and rounds: store/sample-retention.
   samples: {
     table: "control.sample",
     key: "series_id, at",
@@ -109,6 +112,7 @@ const RULES: Readonly<Record<RetainedEntity, RetentionRule>> = {
     isExpired: "status <> 'pending' AND created_at < $1",
   },
   alert_events: { table: "control.alert_event", key: "id", agesBy: "at", isExpired: "at < $1" },
+  silences: { table: "control.silence", key: "id", agesBy: "ends_at", isExpired: "ends_at < $1" },
   // Of the adopted bundle too, however much came after it: it is what is meant when people name its revision.
   policy_revisions: {
     table: "control.policy_revision",
@@ -152,7 +156,7 @@ const RULES: Readonly<Record<RetainedEntity, RetentionRule>> = {
   },
 };
 
-/** How many rows of the entity are older than `before`. */
+/** How many rows of the entity are older than `before`; of samples not the rows count, but what they hold. */
 export async function countExpired(
   sql: Sql,
   entity: RetainedEntity,
@@ -163,7 +167,8 @@ export async function countExpired(
     `SELECT count(*) AS count FROM ${table} WHERE ${isExpired}`,
     [before],
   );
-  return rows[0]?.count ?? 0;
+  const further = entity === "samples" ? await countExpiredSamples(sql, before) : 0;
+  return rows[0]!.count + further;
 }
 
 export interface Batch {

@@ -69,6 +69,14 @@ export async function writeChunks(
   );
 }
 
+/**
+ * Gives the room of replaced chunks to the next ones. A day is written twelve times, and who leaves the old ones
+ * to autovacuum keeps several days of them. Not in a transaction. Left to autovacuum where that is at it already.
+ */
+export async function freeReplacedChunks(sql: Sql): Promise<void> {
+  await sql.query("VACUUM (SKIP_LOCKED) control.sample_chunk");
+}
+
 /** Decodes a series' chunks, which are in order, one behind the other, and leaves `spare` places free at the end. */
 export function decodeChunks(chunks: readonly ChunkRow[], spare = 0): Samples & { length: number } {
   const length = chunks.reduce((sum, { samples }) => sum + samples, 0);

@@ -148,6 +148,9 @@ describe("retention of what surrounds the jobs", () => {
          FROM unnest(ARRAY['pending', 'sent', 'dead']) status, unnest(ARRAY[${OLD}, now()]) at;
          INSERT INTO control.alert_event (rule, instance, transition, at)
          SELECT 'rule', 'i', 'fired', at FROM unnest(ARRAY[${OLD}, now()]) at;
+         INSERT INTO control.silence (id, source, matchers, starts_at, ends_at, created_by, comment)
+         SELECT gen_random_uuid(), 'api', '[]', ${OLD}, ends, 'ann', 'the index moves'
+         FROM unnest(ARRAY[${OLD} + interval '1 h', now() + interval '1 h']) ends;
          INSERT INTO control.policy_revision (digest, bundle, source, created_at)
          SELECT n::text, '{}', 'test', ${OLD} FROM generate_series(1, 23) n;
          INSERT INTO public.workers (id, status, last_heartbeat, stopped_at)
@@ -180,7 +183,7 @@ describe("retention of what surrounds the jobs", () => {
         ...{ events: 0, jobs: 0, internal_jobs: 0, healdec_log: 0, samples: 0 },
         ...{ runs: 4, inbound: 3, notices: 2, alert_events: 1, policy_revisions: 2, workers: 2 },
         ...{ policy_bundles: 3, policy_refusals: 1, policy_processes: 1, policy_overrides: 1 },
-        ...{ config_changes: 1, revoked_tokens: 1, unique_holds: 1 },
+        ...{ config_changes: 1, revoked_tokens: 1, unique_holds: 1, silences: 1 },
       });
       const { rows } = await db.query<{ steps: number; open: string; revision: number }>(
         `SELECT (SELECT count(*) FROM control.run_step) AS steps, (SELECT min(revision) FROM control.policy_revision) AS revision,

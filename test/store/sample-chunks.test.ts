@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Database, Sql } from "../../src/store/database.js";
 import { readMigrationFiles } from "../../src/store/migration-files.js";
+import { countExpired } from "../../src/store/retention.js";
 import { loadBoard, readCoverage } from "../../src/store/sample-history.js";
+import { deleteEmptySeries, deleteExpiredSamples } from "../../src/store/sample-retention.js";
 import { foldBlock } from "../../src/store/sample-rounds.js";
 import { summarizeSamples } from "../../src/store/sample-summary.js";
 import { insertSamples, readLatest, readWindows } from "../../src/store/samples.js";
@@ -205,6 +207,41 @@ describe("reading", () => {
     await foldAll();
     await db.query("UPDATE control.sample_chunk SET data = substr(data, 1, length(data) - 1)");
     await expect(pointsOf()).rejects.toMatchObject({ kind: "data", code: "CHUNK_CORRUPT" });
+  });
+});
+
+describe("retention", () => {
+  const before = at(1_440);
+
+  test("takes days and moments before it, and then the series that have nothing left", async () => {
+    await insertSamples(db, [
+      sample(10, 1, "gone"),
+      sample(10, 1, "stays"),
+      sample(1_500, 2, "stays"),
+    ]);
+    await foldAll(1_600);
+    await insertSamples(db, [sample(1_439, 3, "gone"), sample(1_441, 4, "stays")]);
+    expect(await countExpired(db, "samples", before)).toBe(3);
+    expect(await deleteExpiredSamples(db, before)).toBe(3);
+    expect(await deleteExpiredSamples(db, before)).toBe(0);
+    expect(await countExpired(db, "samples", before)).toBe(0);
+    expect(await deleteEmptySeries(db)).toBe(1);
+    expect(await pointsOf()).toEqual([
+      [1_441, 4],
+      [1_500, 2],
+    ]);
+    expect(await deleteEmptySeries(db)).toBe(0);
+  });
+
+  test("keeps a series that has only a round, or only a row of before", async () => {
+    await insertSamples(db, [sample(10, 1, "in a round"), sample(10, 1, "in a row")]);
+    await db.query("DELETE FROM control.sample_round");
+    await insertSamples(db, [sample(10, 1, "in a round")]);
+    await db.query(
+      `INSERT INTO control.sample SELECT id, $1, 1 FROM control.series WHERE labels ->> 'host' = 'in a row'`,
+      [at(1)],
+    );
+    expect(await deleteEmptySeries(db)).toBe(0);
   });
 });
 

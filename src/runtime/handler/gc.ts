@@ -21,6 +21,7 @@ import {
   type RetainedEntity,
 } from "../../store/retention.js";
 import { dropSampleDay, listSampleDaysBefore } from "../../store/sample-partitions.js";
+import { deleteEmptySeries, deleteExpiredSamples } from "../../store/sample-retention.js";
 import { expiriesOf } from "../expiry.js";
 import { appendLines, deleteFiles, listFilesBefore } from "./exports-folder.js";
 import type { GcPayload } from "./system-kinds.js";
@@ -69,8 +70,24 @@ async function collect(
   return inBatches(entity, context, (from) => deleteExpired(deps.db, entity, before, from));
 }
 
-/** Days that have a partition are dropped; the few rows that lie elsewhere are deleted. */
+/** By whole days: of chunks and rounds, and of the partitions that are left of the versions before. */
 async function collectSamples(db: Database, before: Date, context: JobContext): Promise<number> {
+  const inChunks = await inBatches("samples", context, async () => ({
+    count: await deleteExpiredSamples(db, before),
+    reached: null,
+  }));
+  const inRows = await collectFormerSamples(db, before, context);
+  const series = await deleteEmptySeries(db);
+  if (series > 0) context.log.info("gc.series-forgotten", { series });
+  return inChunks + inRows;
+}
+
+/** Days that have a partition are dropped; the few rows that lie elsewhere are deleted. */
+async function collectFormerSamples(
+  db: Database,
+  before: Date,
+  context: JobContext,
+): Promise<number> {
   let dropped = 0;
   for (const day of await listSampleDaysBefore(db, before)) {
     context.signal.throwIfAborted();

@@ -81,7 +81,7 @@ async function addAged(db: Database): Promise<void> {
 
 const EXPIRED = {
   ...{ events: 1_100, jobs: 2, quarantined_jobs: 1, healdec_log: 1, samples: 1_500 },
-  ...{ runs: 0, internal_jobs: 0, inbound: 0, notices: 0, alert_events: 0 },
+  ...{ runs: 0, internal_jobs: 0, inbound: 0, notices: 0, alert_events: 0, silences: 0 },
   ...{ policy_revisions: 0, policy_bundles: 0, policy_refusals: 0, policy_processes: 0 },
   ...{ policy_overrides: 0, config_changes: 0, revoked_tokens: 0, workers: 0, unique_holds: 0 },
 };

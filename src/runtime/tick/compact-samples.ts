@@ -1,0 +1,66 @@
+/** Folds rounds of samples into days: what the alerts have looked at becomes what backtests look at. */
+import { HOUR_MS, MINUTE_MS } from "../../base/duration.js";
+import { errorMessage } from "../../base/fault.js";
+import type { Logger } from "../../base/log.js";
+import type { Database } from "../../store/database.js";
+import { takeLease } from "../../store/lease.js";
+import { freeReplacedChunks } from "../../store/sample-chunks.js";
+import { foldBlock } from "../../store/sample-rounds.js";
+import type { Tick } from "../ticker.js";
+
+const EVERY_MS = 10 * MINUTE_MS;
+/** Whole blocks only, so that a day is written twelve times and not a hundred; and only when latecomers are in. */
+const BLOCK_MS = 2 * HOUR_MS;
+/** Longer than a block takes, whatever the machine does besides. */
+const LEASE = { name: "sample-compactor", ttlMs: 5 * MINUTE_MS };
+
+export function compactSamplesTick(deps: {
+  readonly db: Database;
+  readonly log: Logger;
+  readonly holder: string;
+}): Tick {
+  return {
+    name: "compact-samples",
+    everyMs: EVERY_MS,
+    run: async (now, signal) => {
+      const latest = now.getTime() - BLOCK_MS;
+      const before = new Date(latest - (latest % BLOCK_MS));
+      const folded = await foldAll(deps, before, signal);
+      if (folded.blocks === 0) return;
+      deps.log.info("samples.compacted", folded);
+      await free(deps);
+    },
+  };
+}
+
+interface Folded {
+  readonly blocks: number;
+  readonly rounds: number;
+  readonly samples: number;
+}
+
+/** A block a transaction: after an outage there are many, and each is safe by itself. */
+async function foldAll(
+  { db, holder }: { readonly db: Database; readonly holder: string },
+  before: Date,
+  signal: AbortSignal,
+): Promise<Folded> {
+  let [blocks, rounds, samples] = [0, 0, 0];
+  while (!signal.aborted && (await takeLease(db, { ...LEASE, holder }))) {
+    const block = await db.transaction((tx) => foldBlock(tx, before));
+    if (block === null) break;
+    blocks += 1;
+    rounds += block.rounds;
+    samples += block.samples;
+  }
+  return { blocks, rounds, samples };
+}
+
+/** What cannot be freed now is freed after the next block; until then the table is larger by a day. */
+async function free({ db, log }: { readonly db: Database; readonly log: Logger }): Promise<void> {
+  try {
+    await freeReplacedChunks(db);
+  } catch (error) {
+    log.warn("samples.not-freed", { error: errorMessage(error) });
+  }
+}
