@@ -27,7 +27,7 @@ export function compactSamplesTick(deps: {
       const before = new Date(latest - (latest % BLOCK_MS));
       const folded = await foldAll(deps, before, signal);
       if (folded.blocks === 0) return;
-      deps.log.info("samples.compacted", folded);
+      deps.log.info("samples.compacted", { ...folded });
       await free(deps);
     },
   };
