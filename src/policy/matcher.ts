@@ -3,7 +3,7 @@
  * (github.com/prometheus/alertmanager/pkg/labels, ParseMatcher). A name, one of four operators, a value with or
  * without quotes.
  */
-import { readPattern } from "./safe-pattern.js";
+import { readPattern, SUBJECT_MAX } from "./safe-pattern.js";
 
 export interface Matcher {
   readonly name: string;
@@ -58,13 +58,10 @@ export function matchesAll(
   return matchers.every((matcher) => isMatch(matcher, labels[matcher.name] ?? ""));
 }
 
-/** Longer texts are no label that anybody writes a pattern for. */
-const TEXT_MAX = 1000;
-
 function isMatch({ value, isRegex, isEqual }: Matcher, text: string): boolean {
   if (!isRegex) return (text === value) === isEqual;
   const pattern = readPattern(value);
-  return pattern.ok && text.length <= TEXT_MAX && pattern.value.test(text) === isEqual;
+  return pattern.ok && text.length <= SUBJECT_MAX && pattern.value.test(text) === isEqual;
 }
 
 /** As people write it; `readMatcher` reads it back. */

@@ -59,10 +59,22 @@ const SILENCES: readonly Case[] = [
   ],
   [
     "every level but one",
-    `¦${matchers(`['level!="high"']`)}`,
+    `¦${matchers(`['level!="AR-06"']`)}`,
     [
       'would hide every alert, expected a matcher that picks a rule, an alertname or a level (such as rule="queue-depth-high")',
     ],
+  ],
+  [
+    "a pattern that matches every level",
+    `¦${matchers(`['level=~"AR-.*"']`)}`,
+    [
+      'would hide every alert, expected a matcher that picks a rule, an alertname or a level (such as rule="queue-depth-high")',
+    ],
+  ],
+  [
+    "a level by its name, and not by its id",
+    matchers("[¦level=high]"),
+    ['found "level=high", which is true of no alert of alerts/*.yaml'],
   ],
   [
     "a rule that there is not",
@@ -72,7 +84,7 @@ const SILENCES: readonly Case[] = [
   [
     "a pattern that no rule has",
     matchers(`[¦'rule=~"queues-.*"']`),
-    [`found "rule=~\\"queues-.*\\"", which no rule of alerts/*.yaml matches`],
+    [`found "rule=~\\"queues-.*\\"", which is true of no alert of alerts/*.yaml`],
   ],
   [
     "a matcher that is none",

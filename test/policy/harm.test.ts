@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import type { Json, JsonObject } from "../../src/base/json.js";
 import { loadFromRaw } from "../../src/policy/from-raw.js";
+import { findSilenceHarm } from "../../src/policy/harm/silences.js";
 import { findHarm, findRowHarm } from "../../src/policy/harm.js";
 import type { PolicySet } from "../../src/policy/policy.js";
 import { edited, shippedSections } from "../fixture/policy/sections.js";
@@ -102,8 +103,63 @@ describe("findHarm", () => {
       600,
     ],
     ["automation-unbounded healing.automation.depthMax", "healing/automation/depthMax", 5],
+    ["storm-guards-loosened monitoring.storm", "monitoring/storm/perMinute", 151],
+    [
+      "sev1-silenced AR-05 orchestrator-down",
+      "alerts/orchestrator-down/inhibitedBy",
+      [{ rule: "safe-mode-active" }, { rule: "disk-usage-high" }],
+    ],
   ] satisfies [string, string, Json][])("holds: %s", (expected, at, value) => {
     expect(harmOf(at, value)).toContain(expected);
+  });
+});
+
+it("lets a rule that pages hold back another's page", () => {
+  const at = "alerts/orchestrator-down/inhibitedBy";
+  expect(harmOf(at, [{ rule: "safe-mode-active" }])).toEqual([]);
+  expect(harmOf("monitoring/storm/perMinute", 150)).toEqual([]);
+});
+
+describe("findSilenceHarm", () => {
+  const NOW = new Date("2026-12-01T03:00:00Z");
+  const FIRING = {
+    subject: "AR-05 orchestrator-down",
+    labels: { rule: "orchestrator-down", alertname: "orchestrator-down", level: "AR-05" },
+  };
+  const QUIET = {
+    starts: "2026-12-01T02:00:00Z",
+    ends: "2026-12-01T04:00:00Z",
+    owner: "example-operator",
+    reason: "The orchestrator is moved.",
+    matchers: ["rule=orchestrator-down"],
+    silencesPages: true,
+  };
+  const withSilence = (change: Partial<typeof QUIET>) =>
+    setOf(edited(SECTIONS, { silences: { quiet: { ...QUIET, ...change } } }));
+  const held = (after: PolicySet, now = NOW, before = SHIPPED) =>
+    findSilenceHarm(before, after, [FIRING], now).map(({ sentence }) => sentence);
+
+  it("holds what would hide a page that fires now", () => {
+    expect(held(withSilence({}))).toEqual([
+      "AR-05 orchestrator-down fires now, and the silence quiet would hide it until 2026-12-01T04:00:00.000Z",
+    ]);
+  });
+
+  it.each<[string, Partial<typeof QUIET>]>([
+    ["one of another rule", { matchers: ["rule=queue-depth-high"] }],
+    ["one that holds no pages back", { silencesPages: false }],
+    ["one that has not begun", { starts: "2026-12-01T03:00:01Z" }],
+    ["one that ends now", { ends: "2026-12-01T03:00:00Z" }],
+  ])("lets %s pass", (_, change) => expect(held(withSilence(change))).toEqual([]));
+
+  it("lets one pass that was in force already, and not one that hides more", () => {
+    const before = withSilence({ matchers: ["rule=orchestrator-down", "level=AR-05"] });
+    expect(held(before, NOW, before)).toEqual([]);
+    expect(held(withSilence({}), NOW, before)).toHaveLength(1);
+  });
+
+  it("says nothing when nothing fires", () => {
+    expect(findSilenceHarm(SHIPPED, withSilence({}), [], NOW)).toEqual([]);
   });
 });
 

@@ -1,5 +1,6 @@
 /** Valid policies by chance: the shipped ones with other numbers and texts, and with entries of their own added. */
 import fc from "fast-check";
+import { printMatcher } from "../../src/policy/matcher.js";
 import type { RawSet } from "../../src/policy/schema.js";
 
 /** Everything that breaks a careless printer: marks of YAML, look-alikes of numbers and words, what no terminal shows. */
@@ -33,11 +34,17 @@ const rule = fc.record({
   up: fc.boolean(),
   values: fc.uniqueArray(whole(1, 100_000), { minLength: 1, maxLength: 3 }),
   for: duration,
+  ticks: maybe(
+    fc.tuple(whole(1, 60), whole(1, 60)).map(([a, b]) => [Math.min(a, b), Math.max(a, b)]),
+  ),
   recover: fc.boolean(),
   notify: fc.shuffledSubarray(["ops", "oncall", "pagerduty"], { minLength: 1 }),
   then: maybe(fc.constantFrom("hold", "ok", "breach", "alert")),
   cooldown: maybe(duration),
   wait: maybe(duration),
+  by: maybe(fc.constantFrom([], ["shard"])),
+  together: maybe(fc.constantFrom([], ["shard"])),
+  parent: maybe(fc.constantFrom("service-down", "orchestrator-down")),
   where: maybe(text),
 });
 type Rule = typeof rule extends fc.Arbitrary<infer T> ? T : never;
@@ -50,8 +57,8 @@ function rawRule(chosen: Rule, index: number): unknown {
     `level-${at}`,
     {
       id: `AR-${500 + index * 10 + at}`,
-      ...{ severity: SEVERITIES[at], op: chosen.up ? ">" : "<", value, for: chosen.for },
-      ...(chosen.recover && { recover: { value, for: "1m" } }),
+      ...{ severity: SEVERITIES[at], op: chosen.up ? ">" : "<", value },
+      ...lasting(chosen, value),
       notify: chosen.notify,
     },
   ]);
@@ -67,12 +74,95 @@ function rawRule(chosen: Rule, index: number): unknown {
       },
     },
     combine: "sum",
+    by: chosen.by,
     levels: Object.fromEntries(levels),
     noData: chosen.then && { after: "2m", then: chosen.then },
     cooldown: chosen.cooldown,
-    group: chosen.wait && { wait: chosen.wait },
+    group: defined({ wait: chosen.wait, by: chosen.by?.length ? chosen.together : undefined }),
+    inhibitedBy: chosen.parent && [{ rule: chosen.parent }],
   });
 }
+
+function lasting(chosen: Rule, value: number): object {
+  if (chosen.ticks) return { mOf: chosen.ticks };
+  return { for: chosen.for, ...(chosen.recover && { recover: { value, for: "1m" } }) };
+}
+
+/** A rule on two counters of its own. */
+const burn = fc.record({
+  slo: fc.constantFrom(0.9, 0.99, 0.999),
+  long: fc.constantFrom("1h", "6h", "3d"),
+  short: fc.constantFrom("1m", "5m", "30m"),
+  minAll: whole(1, 1000),
+  value: whole(1, 50),
+});
+
+function rawBurn({ value, ...body }: typeof burn extends fc.Arbitrary<infer T> ? T : never) {
+  const [bad, all] = [{ metric: "chance.bad_total" }, { metric: "chance.all_total" }];
+  return {
+    summary: "Made by chance.",
+    signal: { burn: { bad, all, ...body } },
+    levels: {
+      high: { id: "AR-499", severity: "sev2", op: ">", value, for: "0s", notify: ["ops"] },
+    },
+  };
+}
+
+const COUNTERS = Object.fromEntries(
+  ["chance.bad_total", "chance.all_total"].map((name) => [
+    name,
+    { unit: "count", kind: "counter", source: "runtime", help: "By chance." },
+  ]),
+);
+
+/** Silences of two days at most, of what there is. */
+const silences = fc.uniqueArray(
+  fc.record({
+    name: fc.constantFrom("quiet-a", "quiet-b"),
+    day: whole(10, 28),
+    hours: whole(1, 48),
+    pages: fc.boolean(),
+    label: text.filter((one) => one.length <= 20),
+    rule: fc.constantFrom("queue-depth-high", "service-down"),
+    reason: fc.string({ minLength: 10, maxLength: 20 }),
+  }),
+  { selector: ({ name }) => name },
+);
+type Silences = typeof silences extends fc.Arbitrary<infer T> ? T : never;
+
+function rawSilences(chosen: Silences): object {
+  const entries = chosen.map(({ name, day, hours, pages, label, rule: of, reason }) => {
+    const starts = `2027-01-${day}T00:00:00Z`;
+    const length = (pages ? Math.min(hours, 4) : hours) * 3_600_000;
+    const ends = new Date(Date.parse(starts) + length).toISOString().replace(".000Z", "Z");
+    const matchers = [
+      printMatcher({ name: "rule", value: of, isRegex: false, isEqual: true }),
+      printMatcher({ name: "shard", value: label, isRegex: false, isEqual: pages }),
+    ];
+    const owner = "example-operator";
+    return [name, { starts, ends, owner, reason, matchers, silencesPages: pages }];
+  });
+  return Object.fromEntries(entries);
+}
+
+const monitoring = fc.record(
+  {
+    samples: fc.record({ seriesMax: whole(500, 9000) }, { requiredKeys: [] }),
+    storm: fc.record({ perMinute: whole(5, 500), namedMax: whole(1, 100) }, { requiredKeys: [] }),
+    incidents: fc.record(
+      { openFor: fc.shuffledSubarray(["sev1", "sev2"]), postMortemWithin: duration },
+      { requiredKeys: [] },
+    ),
+    outlets: fc.record(
+      {
+        grafana: fc.record({ enabled: fc.boolean() }),
+        datadog: fc.record({ enabled: fc.boolean() }),
+      },
+      { requiredKeys: [] },
+    ),
+  },
+  { requiredKeys: [] },
+);
 
 const RULES_MAX = 5;
 /** Which of the rules there are, what they say, and under which name. */
@@ -99,6 +189,11 @@ const json = fc.letrec((tie) => ({
 
 const parts = fc.record({
   rules,
+  ...{ burn: maybe(burn), silences: maybe(silences), monitoring: maybe(monitoring) },
+  receiver: fc.record(
+    { perMinuteMax: whole(1, 600), triesMax: whole(1, 50), sendResolved: fc.boolean() },
+    { requiredKeys: [] },
+  ),
   helps: fc.array(text, { minLength: 3, maxLength: 3 }),
   concurrency: whole(1, 40),
   timeout: duration,
@@ -180,10 +275,13 @@ function vary(base: RawSet, chosen: Parts): RawSet {
     `chance-${name}`,
     defined({ cron, kind: "sync", payload }),
   ]);
-  return {
+  const burning = chosen.burn && { "chance-burn": rawBurn(chosen.burn) };
+  return defined({
     ...base,
-    metrics: { ...base.metrics, ...Object.fromEntries(metrics) },
-    alerts: { ...base.alerts, ...Object.fromEntries(added) },
+    metrics: { ...base.metrics, ...Object.fromEntries(metrics), ...(burning && COUNTERS) },
+    alerts: { ...base.alerts, ...Object.fromEntries(added), ...burning },
+    silences: chosen.silences && rawSilences(chosen.silences),
+    monitoring: chosen.monitoring,
     workers: {
       ...workers,
       sync: defined({
@@ -208,12 +306,13 @@ function vary(base: RawSet, chosen: Parts): RawSet {
       ...routes,
       receivers: {
         ...routes.receivers,
-        chance: { kind: "slack", channel: chosen.channel, perMinuteMax: 10 },
+        chance: { kind: "slack", channel: chosen.channel, ...chosen.receiver },
+        mail: { kind: "email", to: ["ops@example.com"], ...chosen.receiver },
       },
     },
     access: { ...access, people: { ...access.people, ...Object.fromEntries(people) } },
     // Built of parts that the schemas know; the tests load it, so a mistake shows.
-  } as unknown as RawSet;
+  }) as unknown as RawSet;
 }
 
 function defined<T extends object>(value: T): T {

@@ -2,7 +2,8 @@
 import { DAY_MS } from "../../base/duration.js";
 import type { Problem } from "../../base/problem.js";
 import { MONITORING_DEFAULTS } from "../defaults.js";
-import { type Matcher, readMatcher } from "../matcher.js";
+import { type Matcher, matchesAll, readMatcher } from "../matcher.js";
+import { isNarrow, type Pickable } from "../narrow.js";
 import { readPattern } from "../safe-pattern.js";
 import {
   descend,
@@ -11,7 +12,6 @@ import {
   entriesOf,
   itemsOf,
   type Node,
-  namesOf,
   type PolicyTree,
   problemAt,
   textOf,
@@ -94,15 +94,15 @@ function inDays(ms: number): string {
 
 function checkMatchers({ key, node }: Entry, alerts: Node | undefined): Problem[] {
   const nodes = itemsOf(descend(node, "matchers")).filter((item) => textOf(item) !== undefined);
-  const rules = namesOf(alerts);
+  const known = readAlerts(alerts);
   const read = nodes.map((item) => ({ item, matcher: readMatcher(textOf(item)!) }));
   const problems = read.flatMap(({ item, matcher }) =>
     matcher.ok
-      ? checkMatcher(item, matcher.value, alerts)
+      ? checkMatcher(item, matcher.value, known)
       : [problemAt(item.place, `found ${show(item)}, ${matcher.reason}`)],
   );
-  const isNarrow = read.some(({ matcher }) => matcher.ok && narrows(matcher.value, rules));
-  if (problems.length > 0 || nodes.length === 0 || isNarrow) return problems;
+  const matchers = read.flatMap(({ matcher }) => (matcher.ok ? [matcher.value] : []));
+  if (problems.length > 0 || nodes.length === 0 || isNarrow(matchers, known.rules)) return problems;
   return [
     problemAt(
       key,
@@ -112,36 +112,41 @@ function checkMatchers({ key, node }: Entry, alerts: Node | undefined): Problem[
   ];
 }
 
-function checkMatcher(item: Node, matcher: Matcher, alerts: Node | undefined): Problem[] {
+interface Alerts {
+  readonly node: Node | undefined;
+  readonly rules: readonly Pickable[];
+}
+
+function readAlerts(node: Node | undefined): Alerts {
+  const rules = entriesOf(node).map(([name, rule]) => ({
+    name,
+    levels: entriesOf(descend(rule.node, "levels")).flatMap(
+      ([, level]) => textOf(descend(level.node, "id")) ?? [],
+    ),
+  }));
+  return { node, rules };
+}
+
+/** Of the labels that tell rules apart the values are known: a slip of the finger would hide nothing. */
+function checkMatcher(item: Node, matcher: Matcher, { node, rules }: Alerts): Problem[] {
   const { name, value, isRegex } = matcher;
-  if (isRegex) {
-    const pattern = readPattern(value);
-    if (!pattern.ok) return [problemAt(item.place, `found ${show(item)}, which ${pattern.reason}`)];
-    return name === "rule" ? checkReaches(item, pattern.value, alerts) : [];
+  const pattern = isRegex ? readPattern(value) : null;
+  if (pattern && !pattern.ok)
+    return [problemAt(item.place, `found ${show(item)}, which ${pattern.reason}`)];
+  if (!node || item.kind !== "scalar") return [];
+  if (["rule", "alertname"].includes(name) && !isRegex) {
+    const named: Node = { ...item, value, text: value };
+    return checkName(named, node, { what: "rule", where: "alerts/*.yaml" });
   }
-  if (name !== "rule" || item.kind !== "scalar") return [];
-  const named: Node = { ...item, value, text: value };
-  return checkName(named, alerts, { what: "rule", where: "alerts/*.yaml" });
+  const isReached = rules.some((rule) => isPicked(matcher, rule));
+  const why = `found ${show(item)}, which is true of no alert of alerts/*.yaml`;
+  return isReached ? [] : [problemAt(item.place, why)];
 }
 
-/** A pattern that no rule has hides nothing, and whoever wrote it believes otherwise. */
-function checkReaches(item: Node, pattern: RegExp, alerts: Node | undefined): Problem[] {
-  const rules = namesOf(alerts);
-  return rules.length === 0 || rules.some((rule) => pattern.test(rule))
-    ? []
-    : [problemAt(item.place, `found ${show(item)}, which no rule of alerts/*.yaml matches`)];
-}
-
-const NARROWING: readonly string[] = ["rule", "alertname", "level"];
-/** Of no rule and no level: what matches these matches anything. */
-const NOBODY = ["", "no-such-name"];
-
-function narrows({ name, value, isRegex, isEqual }: Matcher, rules: readonly string[]): boolean {
-  if (!isEqual || !NARROWING.includes(name) || value === "") return false;
-  if (!isRegex) return true;
-  const pattern = readPattern(value);
-  if (!pattern.ok || NOBODY.some((text) => pattern.value.test(text))) return false;
-  return name !== "rule" || rules.length < 2 || !rules.every((rule) => pattern.value.test(rule));
+function isPicked(matcher: Matcher, { name, levels }: Pickable): boolean {
+  const labels = { rule: name, alertname: name };
+  if (matcher.name !== "level") return !(matcher.name in labels) || matchesAll([matcher], labels);
+  return levels.some((level) => matchesAll([matcher], { level }));
 }
 
 /**
