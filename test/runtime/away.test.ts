@@ -36,7 +36,7 @@ import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { makeContext } from "../support/job-context.js";
 import { DEAD_URL, openChat, openIncidents, openNotifiers } from "../support/lost-systems.js";
 import { makeNotice } from "../support/make-notice.js";
-import { makeGuard, makePolicy } from "../support/make-policy.js";
+import { makeGuard, makePolicy, makeReceiver } from "../support/make-policy.js";
 import { CELLS, FLOWS, type Flow, LOST, type Lost, type Outcome } from "../support/outage.js";
 import {
   ACCESS,
@@ -56,21 +56,8 @@ const PAGERDUTY_SECRET = "pagerduty-secret";
 const DEAD_DATABASE = "postgres://nobody@127.0.0.1:1/none";
 
 const RECEIVERS: Readonly<Record<string, Receiver>> = {
-  ops: {
-    name: "ops",
-    kind: "slack",
-    channel: "#ops",
-    perMinuteMax: 60,
-    triesMax: null,
-    sendResolved: true,
-  },
-  pagerduty: {
-    name: "pagerduty",
-    kind: "pagerduty",
-    perMinuteMax: 60,
-    triesMax: null,
-    sendResolved: true,
-  },
+  ops: makeReceiver("ops", { kind: "slack", channel: "#ops" }, { perMinuteMax: 60 }),
+  pagerduty: makeReceiver("pagerduty", { kind: "pagerduty" }, { perMinuteMax: 60 }),
 };
 const BASE = makePolicy();
 const POLICY: PolicySet = makePolicy({
