@@ -81,9 +81,9 @@ export async function startApi(
   const sampling = runTicks(
     [
       collectSamplesTick({
-        db,
-        log,
+        ...foundation,
         sources: createApiSources(foundation),
+        source: `api@${foundation.holder}`,
         everyMs: samplesEveryMs,
       }),
     ],

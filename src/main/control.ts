@@ -11,10 +11,12 @@ import { anchorAuditTick } from "../runtime/tick/anchor-audit.js";
 import { beatStep } from "../runtime/tick/beat.js";
 import { checkProtectionTick } from "../runtime/tick/check-protection.js";
 import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
+import { compactSamplesTick } from "../runtime/tick/compact-samples.js";
 import { endOverridesTick } from "../runtime/tick/end-overrides.js";
 import { createEvaluateAlertsTick } from "../runtime/tick/evaluate-alerts.js";
 import { expireApprovalsTick } from "../runtime/tick/expire-approvals.js";
 import { followChangesTick } from "../runtime/tick/follow-changes.js";
+import { laySilencesTick } from "../runtime/tick/lay-silences.js";
 import { recoverDeadWorkersStep } from "../runtime/tick/recover-dead-workers.js";
 import { runSchedulesStep } from "../runtime/tick/run-schedules.js";
 import { stallAbandonedRunsTick } from "../runtime/tick/stall-abandoned-runs.js";
@@ -57,7 +59,9 @@ export async function startControl(
     everyMs: CYCLE_MS,
     cycle: [recoverDeadWorkersStep(foundation), runSchedulesStep(foundation), beatStep(db)],
     ticks: [
-      collectSamplesTick({ db, log, sources, everyMs: samplesEveryMs }),
+      collectSamplesTick({ ...foundation, sources, everyMs: samplesEveryMs }),
+      compactSamplesTick(foundation),
+      laySilencesTick({ db, log, policy: () => foundation.policyHolder.inForce().set }),
       createEvaluateAlertsTick({
         ...foundation,
         speak: createSpeak(),

@@ -32,8 +32,12 @@ import { readTally } from "../store/job-tally.js";
 import { countPolicyProcesses, forgetPolicyProcess } from "../store/policy-processes.js";
 import { countRefusals, readPolicySummary } from "../store/policy-summary.js";
 import { readQueueLoad } from "../store/queue-stats.js";
+import { readNewestRounds } from "../store/sample-rounds.js";
 import { readPublished } from "./policy.js";
 import { unusedSettings } from "./unused-settings.js";
+
+/** What is older says nothing of now. */
+const SAMPLES_MAX_AGE_MS = 60_000;
 
 export interface Foundation {
   readonly config: Config;
@@ -129,6 +133,8 @@ export function layFoundation(parts: {
     readJobs: () => readJobGauges(db),
     readTally: () => readTally(db),
     readPolicy: () => readPolicyFigures(db),
+    readSamples: () => readNewestRounds(db, SAMPLES_MAX_AGE_MS),
+    catalogue: () => policy().metrics,
   });
   const emit = createEmit(log, metrics.observeEvent, tally.observe, failedTicks.observe);
   const holder = `${hostname()}:${process.pid}:${randomBytes(2).toString("hex")}`;

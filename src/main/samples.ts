@@ -1,6 +1,6 @@
 /** Who measures: the sources of the part that leads, and those that only the process of the API can be asked. */
 import { hostname } from "node:os";
-import { apiSource } from "../runtime/sample/api.js";
+import { apiFiguresSource, apiSource } from "../runtime/sample/api.js";
 import { cacheSource } from "../runtime/sample/cache.js";
 import { databaseSource } from "../runtime/sample/database.js";
 import { dependenciesSource } from "../runtime/sample/dependencies.js";
@@ -21,6 +21,7 @@ export function createSampleSources(foundation: Foundation, { cache }: Caching):
   const { db: sql, policy, log, config } = foundation;
   return [
     jobsSource({ sql, policy }),
+    apiFiguresSource(sql),
     tallySource(sql),
     schedulesSource({ sql, policy }),
     noticesSource({ sql, policy }),

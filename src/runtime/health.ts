@@ -6,11 +6,10 @@ import type { Clock } from "../base/clock.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { Database } from "../store/database.js";
 import { type PolicySummary, readPolicySummary } from "../store/policy-summary.js";
-import { readRuntimeAges } from "../store/runtime-samples.js";
 import { readSafeMode } from "../store/safe-mode.js";
+import { readSigns } from "../store/signs-of-life.js";
 import { countAliveWorkers } from "../store/workers.js";
 import type { Drift } from "./policy-overrides.js";
-import { EVALUATOR_LEASE } from "./tick/evaluate-alerts.js";
 
 export interface HealthReport {
   readonly status: "healthy" | "degraded" | "unhealthy";
@@ -101,7 +100,7 @@ async function readFacts(deps: HealthDeps): Promise<Facts> {
 
 async function askDatabase(deps: HealthDeps): Promise<Facts> {
   const [ages, workers, safeMode, policy] = await Promise.all([
-    readRuntimeAges(deps.db, EVALUATOR_LEASE),
+    readSigns(deps.db),
     countAliveWorkers(deps.db, deps.policy().healing.workerDeadAfterMs),
     readSafeMode(deps.db),
     readPolicySummary(deps.db),

@@ -1,6 +1,8 @@
 /** All routes of the API. Each file registers its own; what each needs stands in access.ts. */
 import type { FastifyInstance, FastifyPluginAsync, FastifyPluginCallback } from "fastify";
 import type { WebDeps } from "./deps.js";
+import { alertmanagerRoutes } from "./route/alertmanager.js";
+import { alertmanagerAlertRoutes } from "./route/alertmanager-alerts.js";
 import { alertRoutes } from "./route/alerts.js";
 import { allQueueRoutes } from "./route/all-queues.js";
 import { breakerRoutes } from "./route/breakers.js";
@@ -37,6 +39,8 @@ const API: readonly Register[] = [
   queueRoutes,
   allQueueRoutes,
   alertRoutes,
+  alertmanagerRoutes,
+  alertmanagerAlertRoutes,
   runRoutes,
   runActionRoutes,
   runStreamRoutes,

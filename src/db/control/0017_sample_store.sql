@@ -58,3 +58,10 @@ BEGIN
   SELECT m.metric, m.labels, 'per-metric-max' FROM of_metric m WHERE m.place > per_metric_max
   UNION ALL SELECT a.metric, a.labels, 'series-max' FROM of_all a WHERE a.place > series_max;
 END $$;
+
+-- Jobs that were asked for, by kind, counted a minute later so that what commits late is in: `until` says how far.
+CREATE TABLE control.job_arrival (
+  job_type text PRIMARY KEY,
+  arrived  bigint NOT NULL,
+  until    timestamptz NOT NULL
+) WITH (fillfactor = 50);
