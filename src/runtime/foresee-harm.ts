@@ -1,5 +1,4 @@
 /** Everything that a new policy would do, asked before it does: of the two sets, of the samples, of the rows. */
-import { boardOf } from "../alert/board.js";
 import { compileRule } from "../alert/compile.js";
 import { type NewlyFiring, shadowEvaluate } from "../alert/shadow.js";
 import type { Held } from "../policy/harm/held.js";
@@ -8,7 +7,7 @@ import type { PolicySet } from "../policy/policy.js";
 import { loadAlertStates } from "../store/alerts.js";
 import type { Sql } from "../store/database.js";
 import { countExpired } from "../store/retention.js";
-import { readLatest, readWindows } from "../store/samples.js";
+import { loadRuleBoard } from "./evaluator-board.js";
 import { expiriesOf } from "./expiry.js";
 
 export interface Candidate {
@@ -60,18 +59,9 @@ async function foreseeFiring(
   const rules = [before, after].flatMap(({ alerts, metrics }) =>
     alerts.map((rule) => compileRule(rule, metrics)),
   );
-  const windows = rules.flatMap(({ metrics, spanMs }) =>
-    spanMs === null
-      ? []
-      : metrics.map((metric) => ({ metric, from: new Date(now.getTime() - spanMs) })),
-  );
-  const ages = new Set(rules.flatMap(({ metrics, spanMs }) => (spanMs === null ? metrics : [])));
-  const samples = [
-    ...(await readWindows(sql, windows, now)),
-    ...(await readLatest(sql, [...ages], now)),
-  ];
-  const states = await loadAlertStates(sql);
-  return shadowEvaluate({ before, after, states, board: boardOf(samples), now });
+  const board = await loadRuleBoard(sql, rules, now);
+  const states = await loadAlertStates(sql, before.alerts);
+  return shadowEvaluate({ before, after, states, board, now });
 }
 
 function tooManyOf(newly: readonly NewlyFiring[], most: number): Held[] {

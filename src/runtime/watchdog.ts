@@ -1,15 +1,14 @@
 /**
  * Runs in every process and judges those who judge: is an orchestrator beating (AR-05), are samples
- * collected (AR-36)? It reads the database alone and reports through a port; all processes may see the
+ * collected and rules judged (AR-36)? It reads the database alone and reports through a port; all processes may see the
  * same trouble, and one of them tells it (design 8.7).
  */
 import type { Clock } from "../base/clock.js";
 import type { Severity } from "../policy/policy.js";
 import type { Database } from "../store/database.js";
 import { takeLease } from "../store/lease.js";
-import { type RuntimeAges, readRuntimeAges } from "../store/runtime-samples.js";
+import { type RuntimeAges, readSigns } from "../store/signs-of-life.js";
 import type { Emit } from "./events.js";
-import { EVALUATOR_LEASE } from "./tick/evaluate-alerts.js";
 import type { Tick } from "./ticker.js";
 
 export interface WatchdogCheck {
@@ -26,6 +25,7 @@ export interface WatchdogCheck {
   readonly forMs: number;
 }
 
+/** Noticed within 65 s (AR-05) and 80 s (AR-36) of the last sign; telling it takes seconds more. */
 const WATCHDOG_CHECKS: readonly WatchdogCheck[] = [
   {
     id: "AR-05",
@@ -76,7 +76,7 @@ export function watchdogTick(options: WatchdogOptions): Tick {
     name: "watchdog",
     everyMs: LOOK_EVERY_MS,
     run: async (now) => {
-      const ages = await readRuntimeAges(options.db, EVALUATOR_LEASE);
+      const ages = await readSigns(options.db);
       for (const check of WATCHDOG_CHECKS) {
         const uptimeMs = now.getTime() - startedAt.getTime();
         const before = states.get(check.id) ?? CALM;
@@ -96,7 +96,10 @@ export interface WatchState {
 
 export const CALM: WatchState = { breachedSince: null, firing: false };
 
-/** Fires when the age was too great for `forMs`; one good look resolves. */
+/**
+ * Fires when the age was too great for `forMs`; one good look resolves. The age itself says since when it is too great,
+ * but no longer than since the look before: who slept has not watched.
+ */
 export function judgeAge(
   check: Pick<WatchdogCheck, "maxAgeMs" | "forMs">,
   ageMs: number,
@@ -104,7 +107,8 @@ export function judgeAge(
   now: Date,
 ): WatchState {
   if (ageMs <= check.maxAgeMs) return CALM;
-  const breachedSince = before.breachedSince ?? now;
+  const overMs = Math.min(ageMs - check.maxAgeMs, LOOK_EVERY_MS);
+  const breachedSince = before.breachedSince ?? new Date(now.getTime() - overMs);
   const heldMs = now.getTime() - breachedSince.getTime();
   return { breachedSince, firing: before.firing || heldMs >= check.forMs };
 }

@@ -1,38 +1,93 @@
 /** What the evaluator remembers of each instance, and the history of what it found. */
+import { restoreState } from "../alert/restore.js";
 import type { InstanceState, RuleState, Transition } from "../alert/state.js";
-import type { Severity } from "../policy/policy.js";
+import type { AlertRule, Severity } from "../policy/policy.js";
+import { type AlertClock, writeAlertClock } from "./alert-clock.js";
 import type { Sql } from "./database.js";
 
-/** Every instance that is remembered, by rule. */
-export async function loadAlertStates(sql: Sql): Promise<Map<string, RuleState>> {
-  const { rows } = await sql.query<{ rule: string; instances: Record<string, InstanceState> }>(
-    `SELECT rule, jsonb_object_agg(instance, state) AS instances
+/**
+ * Every instance that is remembered, by rule. A row is written when its memory changes, and the clock at every tick: so
+ * the states of these rules are moved on to the clock of their interval; those of others come as they were written.
+ */
+export async function loadAlertStates(
+  sql: Sql,
+  rules: readonly Pick<AlertRule, "name" | "everyMs">[],
+): Promise<Map<string, RuleState>> {
+  // One statement: clock and rows of one commit.
+  const { rows } = await sql.query<{
+    rule: string;
+    instances: Record<string, InstanceState>;
+    clock: Record<string, number> | null;
+  }>(
+    `SELECT rule, jsonb_object_agg(instance, state) AS instances,
+       (SELECT jsonb_object_agg(every_ms, extract(epoch FROM tick_at) * 1000) FROM control.alert_clock) AS clock
      FROM control.alert_state GROUP BY rule ORDER BY rule`,
   );
-  return new Map(rows.map(({ rule, instances }) => [rule, instances]));
+  const everyOf = new Map(rules.map(({ name, everyMs }) => [name, everyMs]));
+  return new Map(
+    rows.map(({ rule, instances, clock }) => {
+      const tickAt = clock?.[String(everyOf.get(rule))] ?? null;
+      return [rule, restoreState(instances, tickAt)];
+    }),
+  );
 }
 
-/** Makes the rows of these rules equal to their states: instances that are missing are forgotten. */
+interface InstanceKey {
+  readonly rule: string;
+  readonly instance: string;
+}
+
+export interface StateChanges {
+  readonly upsert: readonly (InstanceKey & { readonly state: InstanceState })[];
+  readonly remove: readonly InstanceKey[];
+}
+
+/** Rows a statement: a storm of thousands is some megabytes each, well within its time. */
+const ROWS_A_STATEMENT = 1_000;
+
+/** Writes what changed, and when rules were judged, for `loadAlertStates`. Rows are taken in one order by everybody. */
 export async function saveAlertStates(
-  sql: Sql,
-  states: ReadonlyMap<string, RuleState>,
-  at: Date,
+  tx: Sql,
+  { upsert, remove }: StateChanges,
+  clock: AlertClock,
 ): Promise<void> {
-  const given = [...states].flatMap(([rule, instances]) =>
-    Object.entries(instances).map(([instance, state]) => ({ rule, instance, state })),
+  const ticks = clock.map(({ tickAt }) => tickAt.getTime());
+  const at = ticks.length === 0 ? null : new Date(Math.max(...ticks));
+  for (const rows of pagesOf(upsert)) {
+    await tx.query(
+      `INSERT INTO control.alert_state (rule, instance, state, updated_at)
+       SELECT rule, instance, state, coalesce($4, now()) FROM unnest($1::text[], $2::text[], $3::jsonb[]) AS given (rule, instance, state)
+       ON CONFLICT (rule, instance) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at`,
+      [...keysOf(rows), rows.map(({ state }) => JSON.stringify(state)), at],
+    );
+  }
+  for (const rows of pagesOf(remove)) {
+    await tx.query(
+      `DELETE FROM control.alert_state s USING unnest($1::text[], $2::text[]) AS given (rule, instance)
+       WHERE s.rule = given.rule AND s.instance = given.instance`,
+      keysOf(rows),
+    );
+  }
+  await writeAlertClock(tx, clock);
+}
+
+function pagesOf<Key extends InstanceKey>(keys: readonly Key[]): Key[][] {
+  const ordered = [...keys].sort(
+    (a, b) => compare(a.rule, b.rule) || compare(a.instance, b.instance),
   );
-  await sql.query(
-    `WITH given AS (
-       SELECT * FROM jsonb_to_recordset($1::jsonb) AS given (rule text, instance text, state jsonb)
-     ), forgotten AS (
-       DELETE FROM control.alert_state s WHERE s.rule = ANY ($2)
-         AND NOT EXISTS (SELECT FROM given g WHERE g.rule = s.rule AND g.instance = s.instance)
-     )
-     INSERT INTO control.alert_state (rule, instance, state, updated_at)
-     SELECT rule, instance, state, $3 FROM given
-     ON CONFLICT (rule, instance) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at`,
-    [JSON.stringify(given), [...states.keys()], at],
-  );
+  const pages: Key[][] = [];
+  for (let i = 0; i < ordered.length; i += ROWS_A_STATEMENT) {
+    pages.push(ordered.slice(i, i + ROWS_A_STATEMENT));
+  }
+  return pages;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function keysOf(keys: readonly InstanceKey[]): [string[], string[]] {
+  return [keys.map(({ rule }) => rule), keys.map(({ instance }) => instance)];
 }
 
 export async function appendAlertEvents(
@@ -41,10 +96,10 @@ export async function appendAlertEvents(
 ): Promise<void> {
   if (transitions.length === 0) return;
   await sql.query(
-    `INSERT INTO control.alert_event (rule, level, instance, severity, transition, value, at)
-     SELECT rule, level, instance, severity, kind, value, to_timestamp(at / 1000.0)
+    `INSERT INTO control.alert_event (rule, level, instance, labels, severity, transition, value, at)
+     SELECT rule, level, instance, labels, severity, kind, value, to_timestamp(at / 1000.0)
      FROM jsonb_to_recordset($1::jsonb) AS given
-       (rule text, level text, instance text, severity text, kind text, value float8, at float8)`,
+       (rule text, level text, instance text, labels jsonb, severity text, kind text, value float8, at float8)`,
     [JSON.stringify(transitions)],
   );
 }
@@ -92,6 +147,8 @@ export interface AlertEvent {
   readonly id: number;
   readonly rule: string;
   readonly instance: string;
+  /** Null in rows of a version that did not keep them. */
+  readonly labels: Readonly<Record<string, string>> | null;
   readonly transition: Transition["kind"];
   readonly level: string | null;
   readonly severity: Severity | null;
@@ -104,7 +161,7 @@ const HISTORY_MAX = 200;
 /** Newest first, at most 200. */
 export async function listAlertHistory(sql: Sql, limit: number): Promise<AlertEvent[]> {
   const { rows } = await sql.query<AlertEvent>(
-    `SELECT id, rule, instance, transition, level, severity, value, at
+    `SELECT id, rule, instance, labels, transition, level, severity, value, at
      FROM control.alert_event ORDER BY at DESC, id DESC LIMIT $1`,
     [Math.min(limit, HISTORY_MAX)],
   );

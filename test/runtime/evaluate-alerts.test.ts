@@ -2,16 +2,18 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { Transition } from "../../src/alert/state.js";
 import { silentLogger } from "../../src/base/log.js";
 import type { AlertRule, PolicySet } from "../../src/policy/policy.js";
+import { EVALUATOR_LEASE } from "../../src/runtime/evaluator.js";
+import { LEADER_SOURCE } from "../../src/runtime/evaluator-board.js";
 import { createSpeak } from "../../src/runtime/speak.js";
 import {
   createEvaluateAlertsTick,
-  EVALUATOR_LEASE,
   type EvaluateAlertsDeps,
 } from "../../src/runtime/tick/evaluate-alerts.js";
-import { listActiveAlerts, listAlertHistory } from "../../src/store/alerts.js";
+import { listActiveAlerts, listAlertHistory, loadAlertStates } from "../../src/store/alerts.js";
 import type { Database } from "../../src/store/database.js";
 import { enqueueNotice, listNotices } from "../../src/store/notices.js";
 import { insertSamples } from "../../src/store/samples.js";
+import { readSigns } from "../../src/store/signs-of-life.js";
 import { withDatabase } from "../support/database.js";
 import { readLease } from "../support/lease.js";
 import { makeNotice } from "../support/make-notice.js";
@@ -20,6 +22,8 @@ import { makeLevel, makeMetric, makePolicy, makeRule } from "../support/make-pol
 const START = 1_700_000_040_000;
 const EVERY = 15_000;
 const at = (tick: number, plusMs = 0) => new Date(START + tick * EVERY + plusMs);
+/** When a tick is judged whose round is in. */
+const look = (tick: number) => at(tick, 1_000);
 
 function depthRule(overrides: Partial<AlertRule> = {}): AlertRule {
   return makeRule({
@@ -51,14 +55,14 @@ function tickOf(db: Database, overrides: Partial<EvaluateAlertsDeps> = {}) {
 const run = (db: Database, now: Date, overrides: Partial<EvaluateAlertsDeps> = {}) =>
   tickOf(db, overrides).run(now, new AbortController().signal);
 const depth = (db: Database, value: number, when: Date) =>
-  insertSamples(db, [{ metric: "depth", labels: {}, at: when, value }]);
+  insertSamples(db, [{ metric: "depth", labels: {}, at: when, value }], LEADER_SOURCE);
 
 /** One sample and one tick for each value. */
 async function live(db: Database, values: readonly number[], fromTick = 0): Promise<void> {
   const tick = tickOf(db);
   for (const [i, value] of values.entries()) {
     await depth(db, value, at(fromTick + i));
-    await tick.run(at(fromTick + i), new AbortController().signal);
+    await tick.run(look(fromTick + i), new AbortController().signal);
   }
 }
 
@@ -83,7 +87,7 @@ test("a rule is judged once a tick, at the tick, however often one looks", () =>
   withDatabase(async (db) => {
     await depth(db, 1523, at(0));
     await depth(db, 1523, at(0, 5_000));
-    for (const plusMs of [0, 400, 14_999]) await run(db, at(0, plusMs));
+    for (const plusMs of [1_000, 1_400, 15_999]) await run(db, at(0, plusMs));
     expect(await listActiveAlerts(db)).toMatchObject([{ phase: "pending", since: at(0) }]);
   }));
 
@@ -92,7 +96,7 @@ test("another process goes on where the first one stopped", () =>
     await live(db, [1523]);
     await db.query("UPDATE control.lease SET expires_at = now()");
     await depth(db, 1523, at(1));
-    await run(db, at(1), { holder: "b" });
+    await run(db, look(1), { holder: "b" });
     expect(await story(db)).toEqual(["pending", "fired"]);
   }));
 
@@ -100,7 +104,7 @@ test("while one process holds the lease the other judges nothing", () =>
   withDatabase(async (db) => {
     await live(db, [1523]);
     await depth(db, 1523, at(1));
-    await run(db, at(1), { holder: "b" });
+    await run(db, look(1), { holder: "b" });
     expect(await story(db)).toEqual(["pending"]);
     expect(await readLease(db, EVALUATOR_LEASE)).toMatchObject({ holder: "a" });
   }));
@@ -109,7 +113,7 @@ test("two processes at once tell a thing once", () =>
   withDatabase(async (db) => {
     policy = withRules(depthRule({ levels: [makeLevel({ value: 1000 })] }));
     await depth(db, 1523, at(0));
-    await Promise.all(["a", "b", "c"].map((holder) => run(db, at(0), { holder })));
+    await Promise.all(["a", "b", "c"].map((holder) => run(db, look(0), { holder })));
     expect(await told(db)).toEqual([["trigger", "first-notification"]]);
   }));
 
@@ -142,11 +146,12 @@ test("a heartbeat that stops is noticed, also when its newest sample is older th
 test("instances of a rule live their own lives", () =>
   withDatabase(async (db) => {
     policy = withRules(depthRule({ by: ["queue"], levels: [makeLevel({ value: 1000 })] }));
-    await insertSamples(db, [
+    const samples = [
       { metric: "depth", labels: { queue: "index" }, at: at(0), value: 1523 },
       { metric: "depth", labels: { queue: "score" }, at: at(0), value: 3 },
-    ]);
-    await run(db, at(0));
+    ];
+    await insertSamples(db, samples, LEADER_SOURCE);
+    await run(db, look(0));
     expect(await listActiveAlerts(db)).toMatchObject([{ instance: "queue=index" }]);
     expect(await listNotices(db, { limit: 9 })).toMatchObject([
       { dedupKey: "algobrain/depth-high/queue=index" },
@@ -159,7 +164,7 @@ describe("automation on alerts", () => {
       await live(db, [1523]);
       await depth(db, 1523, at(1));
       const heard: Transition[] = [];
-      await run(db, at(1), {
+      await run(db, look(1), {
         onTransitions: async (tx, transitions) => {
           heard.push(...transitions);
           const { rows } = await tx.query("SELECT FROM control.alert_event");
@@ -174,9 +179,9 @@ describe("automation on alerts", () => {
       await depth(db, 1523, at(0));
       const failing = tickOf(db, { onTransitions: () => Promise.reject(new Error("no")) });
       const signal = new AbortController().signal;
-      await expect(failing.run(at(0), signal)).rejects.toThrow("no");
+      await expect(failing.run(look(0), signal)).rejects.toThrow("no");
       expect(await listActiveAlerts(db)).toEqual([]);
-      await run(db, at(0));
+      await run(db, look(0));
       expect(await story(db)).toEqual(["pending"]);
     }));
 });
@@ -186,7 +191,7 @@ describe("a change of policy", () => {
     withDatabase(async (db) => {
       await live(db, [1523, 1523]);
       policy = withRules(depthRule({ name: "other" }));
-      await run(db, at(2));
+      await run(db, at(2, 3_000));
       expect(await story(db)).toEqual(["pending", "fired", "ended-by-edit", "pending"]);
       expect((await told(db)).at(-1)).toEqual(["resolve", "rule-removed"]);
       const { rows } = await db.query("SELECT rule FROM control.alert_state");
@@ -230,4 +235,118 @@ test("what the runtime has just said under the key of a rule is not said again, 
       ["resolve", "runtime-word"],
       ["trigger", "first-notification"],
     ]);
+  }));
+
+describe("the samples of a tick", () => {
+  const firing = () => withRules(depthRule({ levels: [makeLevel({ value: 1000 })] }));
+  const { signal } = new AbortController();
+
+  test("are waited for: a tick is judged when its round is in", () =>
+    withDatabase(async (db) => {
+      policy = firing();
+      const tick = tickOf(db);
+      await tick.run(at(0, 1_000), signal);
+      await depth(db, 1523, at(0));
+      await tick.run(at(0, 2_000), signal);
+      expect(await listActiveAlerts(db)).toMatchObject([{ since: at(0), value: 1523 }]);
+    }));
+
+  test("are waited for 3 s, and no longer", () =>
+    withDatabase(async (db) => {
+      policy = firing();
+      const tick = tickOf(db);
+      await tick.run(at(0, 2_999), signal);
+      expect((await readSigns(db)).evaluatorMs).toBeNull();
+      await tick.run(at(0, 3_000), signal);
+      expect((await readSigns(db)).evaluatorMs).not.toBeNull();
+    }));
+
+  test("may be in rows, where a process of the version before collects them", () =>
+    withDatabase(async (db) => {
+      policy = firing();
+      const tick = tickOf(db);
+      await depth(db, 1, at(0));
+      await tick.run(look(0), signal);
+      await db.query(
+        "INSERT INTO control.sample (series_id, at, value) SELECT id, $1, 1523 FROM control.series",
+        [at(1)],
+      );
+      await tick.run(at(1, 3_000), signal);
+      expect(await listActiveAlerts(db)).toMatchObject([{ value: 1523 }]);
+    }));
+
+  test("may come late, and are seen by the windows that they belong to", () =>
+    withDatabase(async (db) => {
+      const most = { form: "agg", fn: "max", overMs: 60_000, fullWindow: false } as const;
+      const rule = depthRule({ levels: [makeLevel({ value: 1000 })] });
+      policy = withRules({
+        ...rule,
+        signal: { ...most, of: { metric: "depth", where: {} } },
+      });
+      const tick = tickOf(db);
+      for (const n of [0, 1, 2]) {
+        await depth(db, 1, at(n));
+        await tick.run(look(n), signal);
+      }
+      await insertSamples(db, [{ metric: "depth", labels: {}, at: at(1, 5_000), value: 1523 }]);
+      await depth(db, 1, at(3));
+      await tick.run(look(3), signal);
+      expect(await listActiveAlerts(db)).toMatchObject([{ value: 1523, since: at(3) }]);
+    }));
+
+  test("are loaded anew when a new policy looks further back, or at something else", () =>
+    withDatabase(async (db) => {
+      policy = withRules(depthRule());
+      const tick = tickOf(db);
+      await insertSamples(db, [{ metric: "beat", labels: {}, at: at(-960), value: 7 }]);
+      await depth(db, 1, at(0));
+      await tick.run(look(0), signal);
+      const most = { form: "agg", fn: "max", overMs: 86_400_000, fullWindow: false } as const;
+      const rule = depthRule({ levels: [makeLevel({ value: 5 })] });
+      policy = withRules({ ...rule, signal: { ...most, of: { metric: "beat", where: {} } } });
+      await depth(db, 1, at(1));
+      await tick.run(look(1), signal);
+      expect(await listActiveAlerts(db)).toMatchObject([{ value: 7 }]);
+    }));
+});
+
+test("a row is written when its memory changes; quiet ticks move only the clock, and a restart knows it", () =>
+  withDatabase(async (db) => {
+    policy = withRules(depthRule({ noData: { afterMs: 60_000, then: "breach" } }));
+    const written = async () => {
+      const { rows } = await db.query<{ version: string }>(
+        "SELECT xmin::text AS version FROM control.alert_state",
+      );
+      return rows[0]!.version;
+    };
+    await live(db, [1, 1]);
+    const before = await written();
+    await live(db, [1, 1, 1, 1, 1, 1], 2);
+    expect(await written()).toBe(before);
+    await run(db, at(8, 3_000));
+    expect(await listActiveAlerts(db)).toEqual([]);
+    expect((await loadAlertStates(db, policy.alerts)).get("depth-high")).toMatchObject({
+      all: { valueAt: at(8).getTime() },
+    });
+  }));
+
+test("who stops in order lets another process judge the next tick", () =>
+  withDatabase(async (db) => {
+    const first = tickOf(db);
+    await depth(db, 1523, at(0));
+    await first.run(look(0), new AbortController().signal);
+    await first.leave();
+    await depth(db, 1523, at(1));
+    await run(db, look(1), { holder: "b" });
+    expect(await story(db)).toEqual(["pending", "fired"]);
+  }));
+
+test("an evaluator that fails at every tick looks dead, though it holds its lease (AR-36)", () =>
+  withDatabase(async (db) => {
+    const failing = tickOf(db, { speak: () => Promise.reject(new Error("no words")) });
+    for (const n of [0, 1]) {
+      await depth(db, 1523, at(n));
+      await expect(failing.run(look(n), new AbortController().signal)).rejects.toThrow("no words");
+    }
+    expect((await readSigns(db)).evaluatorMs).toBeNull();
   }));

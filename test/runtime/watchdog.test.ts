@@ -3,7 +3,7 @@ import type { Clock } from "../../src/base/clock.js";
 import { systemClock } from "../../src/base/clock.js";
 import { CALM, judgeAge, type WatchdogReport, watchdogTick } from "../../src/runtime/watchdog.js";
 import type { Database } from "../../src/store/database.js";
-import { insertSamples } from "../../src/store/samples.js";
+import { noteSign } from "../../src/store/signs-of-life.js";
 import { withDatabase } from "../support/database.js";
 
 const at = (seconds: number) => new Date(Date.UTC(2026, 0, 28, 12, 0, seconds));
@@ -16,9 +16,14 @@ describe("judgeAge", () => {
 
   it("fires when the age was too great for its whole time, not before", () => {
     const first = judgeAge(check, 46_000, CALM, at(0));
-    expect(first).toEqual({ breachedSince: at(0), firing: false });
-    expect(judgeAge(check, 75_000, first, at(29)).firing).toBe(false);
-    expect(judgeAge(check, 76_000, first, at(30)).firing).toBe(true);
+    expect(first).toEqual({ breachedSince: at(-1), firing: false });
+    expect(judgeAge(check, 74_000, first, at(28)).firing).toBe(false);
+    expect(judgeAge(check, 75_000, first, at(29)).firing).toBe(true);
+  });
+
+  it("counts nothing that it did not watch: a machine that slept wakes up calm", () => {
+    const first = judgeAge(check, 8 * 3_600_000, CALM, at(0));
+    expect(first).toEqual({ breachedSince: at(-5), firing: false });
   });
 
   it("resolves with the first good look", () => {
@@ -26,17 +31,8 @@ describe("judgeAge", () => {
   });
 });
 
-async function beat(db: Database, ageS: number): Promise<void> {
-  const when = new Date(Date.now() - ageS * 1_000);
-  await insertSamples(db, [
-    {
-      metric: "algobrain.orchestrator.heartbeat",
-      labels: {},
-      at: when,
-      value: when.getTime() / 1_000,
-    },
-  ]);
-}
+const ago = (ageS: number) => new Date(Date.now() - ageS * 1_000);
+const beat = (db: Database, ageS: number) => noteSign(db, "heartbeat", ago(ageS));
 
 function dog(db: Database, holder: string, told: WatchdogReport[], clock: Clock = systemClock) {
   const report = async (one: WatchdogReport) => void told.push(one);

@@ -31,33 +31,66 @@ function stateOf(values: Record<string, number>): RuleState {
   return stepRule({ rule: compileRule(rule, {}), state: {}, readings, now: NOW }).state;
 }
 
+const CLOCK = [{ everyMs: 15_000, tickAt: NOW }];
+const RULES = ["a", "b"].map((name) => ({ name, everyMs: 15_000 }));
+
+const rowsOf = (rule: string, state: RuleState) =>
+  Object.entries(state).map(([instance, one]) => ({ rule, instance, state: one }));
+
 test("what is saved is what is loaded", () =>
   withDatabase(async (db) => {
-    const states = new Map([
-      ["a", stateOf({ index: 11, score: 1 })],
-      ["b", stateOf({ index: 6 })],
-    ]);
-    await saveAlertStates(db, states, NOW);
-    expect(await loadAlertStates(db)).toEqual(states);
+    const [a, b] = [stateOf({ index: 11, score: 1 }), stateOf({ index: 6 })];
+    const upsert = [...rowsOf("b", b), ...rowsOf("a", a)];
+    await saveAlertStates(db, { upsert, remove: [] }, CLOCK);
+    expect(await loadAlertStates(db, RULES)).toEqual(new Map(Object.entries({ a, b })));
   }));
 
-test("an instance that is missing from its rule's state is forgotten; other rules are left alone", () =>
+test("only what is named is written or forgotten", () =>
   withDatabase(async (db) => {
-    await saveAlertStates(db, new Map([["a", stateOf({ index: 1, gone: 1 })]]), NOW);
-    await saveAlertStates(db, new Map([["b", stateOf({ index: 1 })]]), NOW);
-    await saveAlertStates(db, new Map([["a", stateOf({ index: 1 })]]), NOW);
-    const loaded = await loadAlertStates(db);
-    expect([...loaded].map(([rule, state]) => [rule, Object.keys(state)])).toEqual([
-      ["a", ["queue=index"]],
-      ["b", ["queue=index"]],
+    const before = rowsOf("a", stateOf({ index: 1, gone: 1, quiet: 1 }));
+    await saveAlertStates(db, { upsert: before, remove: [] }, CLOCK);
+    const changed = rowsOf("a", stateOf({ index: 11 }));
+    const remove = [{ rule: "a", instance: "queue=gone" }];
+    await saveAlertStates(db, { upsert: changed, remove }, CLOCK);
+    const { rows } = await db.query(
+      "SELECT instance, state->>'level' AS level FROM control.alert_state ORDER BY instance",
+    );
+    expect(rows).toEqual([
+      { instance: "queue=index", level: "C" },
+      { instance: "queue=quiet", level: null },
     ]);
-    await saveAlertStates(db, new Map([["a", {}]]), NOW);
-    expect([...(await loadAlertStates(db)).keys()]).toEqual(["b"]);
+  }));
+
+test("a quiet row is as fresh as the clock of its rule's interval; a row of a rule that nobody names is left as it is", () =>
+  withDatabase(async (db) => {
+    const upsert = [...rowsOf("a", stateOf({ index: 1 })), ...rowsOf("c", stateOf({ index: 1 }))];
+    await saveAlertStates(db, { upsert, remove: [] }, CLOCK);
+    const later = new Date(NOW.getTime() + 45_000);
+    const minute = { everyMs: 60_000, tickAt: new Date(NOW.getTime() + 60_000) };
+    await saveAlertStates(db, { upsert: [], remove: [] }, [
+      { everyMs: 15_000, tickAt: later },
+      minute,
+    ]);
+    const loaded = await loadAlertStates(db, RULES);
+    const at = later.getTime();
+    expect(loaded.get("a")).toMatchObject({ "queue=index": { tickAt: at, valueAt: at } });
+    expect(loaded.get("c")).toMatchObject({ "queue=index": { tickAt: NOW.getTime() } });
+  }));
+
+test("a storm of several thousand rows is written whole, in pages", () =>
+  withDatabase(async (db) => {
+    const values = Object.fromEntries(Array.from({ length: 2_500 }, (_, n) => [`q${n}`, 11]));
+    const upsert = rowsOf("a", stateOf(values));
+    await saveAlertStates(db, { upsert, remove: [] }, CLOCK);
+    expect(Object.keys((await loadAlertStates(db, RULES)).get("a")!)).toHaveLength(2_500);
+    await saveAlertStates(db, { upsert: [], remove: upsert.slice(1) }, CLOCK);
+    expect(Object.keys((await loadAlertStates(db, RULES)).get("a")!)).toHaveLength(1);
   }));
 
 test("active alerts are those that fire, then those that are pending; quiet ones are not listed", () =>
   withDatabase(async (db) => {
-    await saveAlertStates(db, new Map([["a", stateOf({ a: 6, b: 11, c: 1 })]]), NOW);
+    const upsert = rowsOf("a", stateOf({ a: 6, b: 11, c: 1 }));
+    await saveAlertStates(db, { upsert, remove: [] }, CLOCK);
     expect(await listActiveAlerts(db)).toEqual([
       {
         rule: "a",
@@ -107,6 +140,7 @@ test("history is newest first and never more than 200", () =>
       id: expect.any(Number),
       rule: "a",
       instance: "all",
+      labels: {},
       transition: "resolved",
       level: "C",
       severity: "sev1",

@@ -45,7 +45,9 @@ async function seed(db: Database): Promise<void> {
   await enqueueJob(db, { kind: "gc", payload: {} });
   await cancelJob(db, { seq: 1, actor: "test", reason: "for its history" });
   await pauseQueue(db, { kind: "gc", reason: "x", by: "test", expiresAt: null });
-  await saveAlertStates(db, new Map([["queue-depth-high", { "": firing }]]), new Date(NOON));
+  const state = { rule: "queue-depth-high", instance: "", state: firing };
+  const clock = [{ everyMs: 15_000, tickAt: new Date(NOON) }];
+  await saveAlertStates(db, { upsert: [state], remove: [] }, clock);
   const [metric, labels] = ["algobrain.jobs.pending", { worker_type: "index" }];
   await insertSamples(
     db,

@@ -2,15 +2,31 @@
 import type { Database } from "../../store/database.js";
 import { HEARTBEAT_METRIC } from "../../store/runtime-samples.js";
 import { insertSamples } from "../../store/samples.js";
+import { noteSign } from "../../store/signs-of-life.js";
 import type { CycleStep } from "../orchestrator.js";
 
-/** Its value is the time itself, in epoch seconds. Who leads is in `control.lease`. */
+/** On the grid of the other samples: so its time costs a chunk nothing. */
+const SAMPLE_EVERY_MS = 15_000;
+/** Of its rounds. */
+const SOURCE = "beat";
+
+/**
+ * Each cycle writes the sign that the watchdogs look at; the first of 15 s also a sample, for rules and dashboards. The
+ * sample stands at the start of its 15 s and holds the time of the beat itself, in epoch seconds.
+ */
 export function beatStep(db: Database): CycleStep {
+  let sampledAt = Number.NEGATIVE_INFINITY;
   return {
     name: "beat",
     run: async (now) => {
-      const value = now.getTime() / 1_000;
-      await insertSamples(db, [{ metric: HEARTBEAT_METRIC, labels: {}, at: now, value }]);
+      const slot = now.getTime() - (now.getTime() % SAMPLE_EVERY_MS);
+      if (slot !== sampledAt) {
+        const value = now.getTime() / 1_000;
+        const sample = { metric: HEARTBEAT_METRIC, labels: {}, at: new Date(slot), value };
+        await insertSamples(db, [sample], SOURCE);
+        sampledAt = slot;
+      }
+      await noteSign(db, "heartbeat", now);
     },
   };
 }
