@@ -13,7 +13,10 @@ import type { SpokenReason } from "./notice.js";
 import type { Delivery } from "./port.js";
 import { levelIndex, type RuleState } from "./state.js";
 
-export interface PlannedNotice extends Omit<Delivery, "receiver" | "noticeId"> {
+export type NoticeWords = Pick<Delivery, "message" | "details">;
+
+/** All but the words: what goes into a digest needs none of its own. */
+export interface NoticeHead extends Omit<Delivery, "receiver" | "noticeId" | keyof NoticeWords> {
   /** Name in routes.yaml. */
   readonly receiver: string;
   readonly groupKey: string;
@@ -23,6 +26,8 @@ export interface PlannedNotice extends Omit<Delivery, "receiver" | "noticeId"> {
   /** Keys of the instances it speaks of. */
   readonly instances: readonly string[];
 }
+
+export type PlannedNotice = NoticeHead & NoticeWords;
 
 export type NoticePolicy = Pick<PolicySet, "system" | "metrics" | "runbooks" | "routes">;
 
@@ -36,12 +41,12 @@ export interface NoticeInput {
   readonly policy: NoticePolicy;
 }
 
-export function planNotice(input: NoticeInput): PlannedNotice {
+export function planNotice(input: NoticeInput): NoticeHead {
   const { receiver, groupKey, say, rule, policy } = input;
   const { level, severity } = worstOf(input);
   const instances = [...say.firing.map(({ instance }) => instance), ...say.resolved];
   return {
-    ...{ receiver, groupKey, severity, instances, ...wordsOf(input, level, severity) },
+    ...{ receiver, groupKey, severity, instances },
     dedupKey: `${policy.system}/${groupKey}`,
     action: say.action,
     source: `${policy.system}/${rule.name}`,
@@ -70,15 +75,16 @@ function worstOf({ rule, say, state }: NoticeInput): Worst {
 }
 
 /** An alert alone is told whole; several share a message. */
-function wordsOf(input: NoticeInput, level: AlertLevel | null, severity: Severity) {
+export function wordsOf(input: NoticeInput): NoticeWords {
   const { rule, say, state, policy, groupKey } = input;
+  const { level, severity } = worstOf(input);
   const [instance, ...others] = [...say.firing.map((one) => one.instance), ...say.resolved];
   const only = others.length === 0 && instance !== undefined ? state[instance] : undefined;
   if (!only || instance === undefined) {
     const news = { rule, level, severity, groupKey, say, state, policy };
     return { message: groupMessage(news), details: groupDetails(news) };
   }
-  const reason = say.reason;
+  const { reason } = say;
   const news = { rule, level, severity, instance, state: only, reason, policy };
   return { message: alertMessage(news), details: alertDetails(news) };
 }

@@ -6,7 +6,13 @@
 import type { GroupState } from "../alert/group.js";
 import type { SayReason } from "../alert/notice.js";
 import { type KnownGroup, type PlannedGroup, planGroups } from "../alert/plan-groups.js";
-import { type PlannedNotice, planNotice } from "../alert/plan-notices.js";
+import {
+  type NoticeHead,
+  type NoticeInput,
+  type PlannedNotice,
+  planNotice,
+  wordsOf,
+} from "../alert/plan-notices.js";
 import { speaksInStorms } from "../alert/receivers.js";
 import { endRemovedRule, type RemovedRule } from "../alert/removed-rule.js";
 import type { RuleState, Transition } from "../alert/state.js";
@@ -161,7 +167,8 @@ async function lastWords(tx: Sql, { removed }: Found): Promise<PlannedNotice[]> 
 interface Wish {
   readonly plan: RulePlan;
   readonly group: PlannedGroup;
-  readonly notice: PlannedNotice;
+  readonly input: NoticeInput;
+  readonly notice: NoticeHead;
 }
 
 /** The worst first: they take the tokens. */
@@ -171,8 +178,8 @@ function wishesOf(plans: readonly RulePlan[], policy: PolicySet): Wish[] {
       const { receiver, groupKey, step } = group;
       if (!step.say) return [];
       const { rule, state } = plan;
-      const notice = planNotice({ rule, receiver, groupKey, say: step.say, state, policy });
-      return [{ plan, group, notice }];
+      const input = { rule, receiver, groupKey, say: step.say, state, policy };
+      return [{ plan, group, input, notice: planNotice(input) }];
     }),
   );
   const rank = ({ notice }: Wish) => SEVERITIES.indexOf(notice.severity);
@@ -200,20 +207,22 @@ class Telling {
   }
 
   async tell(wish: Wish): Promise<void> {
-    const { group, notice, plan } = wish;
+    const { group, notice: head, plan, input } = wish;
     // An incident that we opened under this key is closed by a resolve of its own, or by nobody.
-    const closesOwn = notice.action === "resolve" && group.before?.hasOwnNotice === true;
+    const closesOwn = head.action === "resolve" && group.before?.hasOwnNotice === true;
     const ignoresStorm = closesOwn || speaksInStorms(plan.rule);
-    const verdict = this.#lanes.admit(notice.receiver, laneOf(notice.severity), ignoresStorm);
+    const verdict = this.#lanes.admit(head.receiver, laneOf(head.severity), ignoresStorm);
     if (verdict === "digest") {
       if (closesOwn) this.#held.add(group);
-      else this.#fold(notice);
+      else this.#fold(head);
       return;
     }
     this.#sent.add(group);
+    const notice = { ...head, ...wordsOf(input) };
     const noticeId = await this.#send(notice);
     if (noticeId === null || notice.action !== "trigger" || !OPENS.includes(notice.reason)) return;
-    await this.#deps.onPage?.(this.#tx, pageOf(wish, this.#found.policy.system, noticeId));
+    const { title } = notice.message;
+    await this.#deps.onPage?.(this.#tx, { ...pageOf(wish, this.#found.policy), title, noticeId });
   }
 
   /** Of a rule that is gone: nobody will ask for it again, so it waits for no token. */
@@ -238,7 +247,7 @@ class Telling {
     return { receiver, groupKey, reason };
   }
 
-  #fold(notice: PlannedNotice): void {
+  #fold(notice: NoticeHead): void {
     const { receiver, groupKey, level, severity, action, alerts, reason, instances } = notice;
     const what = { receiver, groupKey, level, severity, action, alerts, reason, instances };
     const lane = laneOf(severity);
@@ -255,16 +264,15 @@ class Telling {
   }
 }
 
-function ruleOf({ groupKey }: PlannedNotice): string {
+function ruleOf({ groupKey }: NoticeHead): string {
   return groupKey.slice(0, groupKey.indexOf("/"));
 }
 
-function pageOf({ plan, group, notice }: Wish, system: string, noticeId: number): PageNews {
+function pageOf({ plan, group, notice }: Wish, { system }: PolicySet) {
   const began = group.step.say!.firing.map(({ startsAt }) => startsAt);
   return {
-    ...{ system, noticeId, severity: notice.severity, title: notice.message.title },
+    ...{ system, severity: notice.severity, groupKey: notice.groupKey },
     rule: plan.rule.name,
-    groupKey: notice.groupKey,
     startedAt: new Date(Math.min(...began)),
   };
 }

@@ -3,7 +3,7 @@ import { compileRule } from "../../src/alert/compile.js";
 import { stepRule } from "../../src/alert/evaluate.js";
 import type { SayReason } from "../../src/alert/notice.js";
 import { type KnownGroup, type Mute, planGroups } from "../../src/alert/plan-groups.js";
-import { type PlannedNotice, planNotice } from "../../src/alert/plan-notices.js";
+import { type PlannedNotice, planNotice, wordsOf } from "../../src/alert/plan-notices.js";
 import type { RuleState } from "../../src/alert/state.js";
 import { writeTold } from "../../src/alert/told.js";
 import type { AlertRule, PolicySet } from "../../src/policy/policy.js";
@@ -53,9 +53,11 @@ export function listenTo(
       ...{ rule, state: step.state, groups, routes: policy.routes, now: now.getTime() },
       mute: before.mute?.(tick) ?? (() => null),
     });
-    const told = planned.flatMap(({ receiver, groupKey, step: { say } }) =>
-      say ? [planNotice({ rule, receiver, groupKey, say, state: step.state, policy })] : [],
-    );
+    const told = planned.flatMap(({ receiver, groupKey, step: { say } }) => {
+      if (!say) return [];
+      const input = { rule, receiver, groupKey, say, state: step.state, policy };
+      return [{ ...planNotice(input), ...wordsOf(input) }];
+    });
     const spoken = planned.map(({ receiver, step: { state: after, say } }) => ({
       ...{ receiver, state: after, said: say },
     }));
