@@ -11,6 +11,7 @@ import { beatStep } from "../../src/runtime/tick/beat.js";
 import type { Tick } from "../../src/runtime/ticker.js";
 import type { Database } from "../../src/store/database.js";
 import { HEARTBEAT_METRIC } from "../../src/store/runtime-samples.js";
+import { readLatest } from "../../src/store/samples.js";
 import { withDatabase } from "../support/database.js";
 import { readLease } from "../support/lease.js";
 import { until } from "../support/until.js";
@@ -35,12 +36,11 @@ function orchestrator(db: Database, wishes: Wishes): Orchestrator {
   });
 }
 
-async function heartbeats(db: Database): Promise<number> {
-  const { rows } = await db.query<{ count: number }>(
-    `SELECT count(*) AS count FROM control.sample JOIN control.series ON id = series_id WHERE metric = $1`,
-    [HEARTBEAT_METRIC],
+async function beatAt(db: Database): Promise<Date | null> {
+  const { rows } = await db.query<{ at: Date }>(
+    "SELECT at FROM control.sign_of_life WHERE name = 'heartbeat'",
   );
-  return rows[0]!.count;
+  return rows[0]?.at ?? null;
 }
 
 describe("two orchestrators", () => {
@@ -93,8 +93,13 @@ describe("the heartbeat", () => {
     await withDatabase(async (db) => {
       const one = orchestrator(db, { holder: "a", cycle: [beatStep(db)] });
       one.start();
-      await until(async () => (await heartbeats(db)) >= 2, "it beats again and again");
+      const first = await until(() => beatAt(db), "it beats");
+      await until(async () => (await beatAt(db))! > first, "it beats again");
       await one.stop();
+      const [{ points } = { points: [] }] = await readLatest(db, [HEARTBEAT_METRIC], new Date());
+      const last = points[0]!;
+      expect(last.at % 15_000).toBe(0);
+      expect(last.value * 1_000).toBeGreaterThanOrEqual(last.at);
     });
   });
 
@@ -113,7 +118,7 @@ describe("the heartbeat", () => {
       one.start();
       await until(() => tries >= 3, "the cycle is tried again");
       await one.stop();
-      expect(await heartbeats(db)).toBe(0);
+      expect(await beatAt(db)).toBeNull();
       expect(events).toContainEqual({
         event: "tick.failed",
         tick: "broken",
