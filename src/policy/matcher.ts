@@ -3,7 +3,7 @@
  * (github.com/prometheus/alertmanager/pkg/labels, ParseMatcher). A name, one of four operators, a value with or
  * without quotes.
  */
-import { readPattern, SUBJECT_MAX } from "./safe-pattern.js";
+import { type ReadPattern, readPattern, SUBJECT_MAX } from "./safe-pattern.js";
 
 export interface Matcher {
   readonly name: string;
@@ -58,10 +58,20 @@ export function matchesAll(
   return matchers.every((matcher) => isMatch(matcher, labels[matcher.name] ?? ""));
 }
 
-function isMatch({ value, isRegex, isEqual }: Matcher, text: string): boolean {
+function isMatch(matcher: Matcher, text: string): boolean {
+  const { value, isRegex, isEqual } = matcher;
   if (!isRegex) return (text === value) === isEqual;
-  const pattern = readPattern(value);
+  const pattern = patternOf(matcher);
   return pattern.ok && text.length <= SUBJECT_MAX && pattern.value.test(text) === isEqual;
+}
+
+/** Thousands of alerts are held against one matcher. */
+const compiled = new WeakMap<Matcher, ReadPattern>();
+
+function patternOf(matcher: Matcher): ReadPattern {
+  const pattern = compiled.get(matcher) ?? readPattern(matcher.value);
+  compiled.set(matcher, pattern);
+  return pattern;
 }
 
 /** As people write it; `readMatcher` reads it back. */

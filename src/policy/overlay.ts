@@ -19,9 +19,14 @@ export const OVERLAY_SECTIONS = [
   "routes",
   "flags",
   "cache",
+  "monitoring",
+  "silences",
 ] as const satisfies readonly Section[];
 
-/** Maps whose keys are names given by people (`*` any one step): an overlay changes them, it adds none. */
+/**
+ * Maps whose keys are names given by people (`*` any one step): an overlay changes them, it adds none. Silences may be
+ * those of one environment alone.
+ */
 const NAME_MAPS = [
   ["alerts"],
   ["alerts", "*", "levels"],

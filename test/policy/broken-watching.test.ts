@@ -1,7 +1,7 @@
 /** Silences, ticks, burn rates, inhibitors, histograms and the bounds of monitoring: what is refused, and at which place. */
 import { describe, expect, it } from "vitest";
 import { formatProblem } from "../../src/base/problem.js";
-import { checkPolicies } from "../../src/policy/bundle.js";
+import { checkPolicies, loadPolicySet } from "../../src/policy/bundle.js";
 import { withEdit, withFile } from "./shipped.js";
 
 const SYSTEM = "policies/algobrain";
@@ -391,4 +391,16 @@ describe("the bounds of monitoring and routes", () => {
 it("the metric of the made-up rules is one that nobody watches", () => {
   const messages = findings(`${SYSTEM}/alerts/made-up.yaml`, RULE).found;
   expect(messages).toEqual([expect.stringContaining(`the rule made-up watches ${WATCHED}`)]);
+});
+
+it("a silence may be that of one environment alone", () => {
+  const overlay = `${SYSTEM}/environments/staging.yaml`;
+  const section = `silences:\n${SILENCE.replace(/^/gm, "  ").trimEnd()}\n`;
+  const { files } = withEdit(overlay, "retention:", `${section}retention:`);
+  expect(checkPolicies(files, FACTS).map(formatProblem)).toEqual([]);
+  const quiet = (environment: string) => {
+    const loaded = loadPolicySet(files, environment);
+    return loaded.ok ? loaded.value.silences.map(({ name }) => name) : loaded.problems;
+  };
+  expect([quiet("staging"), quiet("production")]).toEqual([["quiet"], []]);
 });
