@@ -49,11 +49,12 @@ export function stepRule(input: StepInput): Step {
 
 /** What is known and not among the readings has no data. */
 function withTheSilent({ state, readings }: StepInput): readonly Reading[] {
-  const spoken = new Set(readings.map(({ instance }) => instance));
-  const silent: Reading[] = [];
-  for (const instance in state) {
-    if (spoken.has(instance)) continue;
-    silent.push({ instance, labels: state[instance]!.labels, value: null });
-  }
-  return silent.length === 0 ? readings : [...readings, ...silent];
+  const known = Object.keys(state);
+  const spoken = new Set<string>();
+  for (const { instance } of readings) if (state[instance] !== undefined) spoken.add(instance);
+  if (spoken.size === known.length) return readings;
+  const silent = known
+    .filter((instance) => !spoken.has(instance))
+    .map((instance): Reading => ({ instance, labels: state[instance]!.labels, value: null }));
+  return [...readings, ...silent];
 }

@@ -121,6 +121,11 @@ export class Combination {
   }
 
   valueAt(at: number): number {
+    const only = this.#cursors.length === 1 ? this.#cursors[0] : undefined;
+    if (only) {
+      const i = only.freshAt(at, this.lookbackMs);
+      return i < 0 ? Number.NaN : only.points.values[i]!;
+    }
     let count = 0;
     for (const cursor of this.#cursors) {
       const i = cursor.freshAt(at, this.lookbackMs);
@@ -130,33 +135,4 @@ export class Combination {
     }
     return aggregate(this.combine, this.#seen, 0, count);
   }
-}
-
-/** One number for each moment in (from, to] at which any of the series has a sample. */
-export function mergeColumns(
-  columns: readonly Points[],
-  how: { readonly combine: Combine; readonly lookbackMs: number },
-  from: number,
-  to: number,
-): Points {
-  const moments = momentsOf(columns, from, to);
-  const together = new Combination(columns, how.combine, how.lookbackMs);
-  const values = moments.map((at) => together.valueAt(at));
-  return { times: moments, values, length: moments.length };
-}
-
-function momentsOf(columns: readonly Points[], from: number, to: number): Float64Array {
-  const ranges = columns.map((column) => {
-    const cursor = new Cursor(column);
-    return column.times.subarray(cursor.indexAt(from) + 1, cursor.indexAt(to) + 1);
-  });
-  const all = new Float64Array(ranges.reduce((size, range) => size + range.length, 0));
-  let size = 0;
-  for (const range of ranges) {
-    all.set(range, size);
-    size += range.length;
-  }
-  all.sort();
-  // Of equal ones the first.
-  return all.filter((at, i) => i === 0 || at !== all[i - 1]);
 }

@@ -5,14 +5,9 @@ import type { Column } from "./board.js";
 import type { CompiledRule } from "./compile.js";
 import { type Grown, Growth } from "./growth.js";
 import { type Bucket, boundOf, quantileOf, totalOf } from "./histogram.js";
-import {
-  aggregate,
-  Combination,
-  Cursor,
-  mergeColumns,
-  PERCENTILES,
-  type Points,
-} from "./kernel.js";
+import { aggregate, Combination, Cursor, PERCENTILES, type Points } from "./kernel.js";
+import { mergeColumns } from "./merge.js";
+import { type Shortcut, shortcutOf } from "./shortcut.js";
 
 export interface Reader {
   /** The number at a tick, in the metric's unit; NaN: no data. */
@@ -81,7 +76,9 @@ class LastReader implements Reader {
 class WindowReader implements Reader {
   #start: Cursor;
   #end: Cursor;
-  #isFrozen = false;
+  /** Of each point the newest one at or before it that ends a hole; null: looked for each time. */
+  #holes: Int32Array | null = null;
+  #shortcut: Shortcut | null = null;
 
   constructor(
     private readonly rule: CompiledRule,
@@ -93,16 +90,18 @@ class WindowReader implements Reader {
 
   freeze(from: number, to: number): void {
     this.#merge(from - this.how.overMs, to);
-    this.#isFrozen = true;
+    this.#holes = holesOf(this.#start.points, this.rule.lookbackMs);
+    this.#shortcut = shortcutOf(this.how.fn, this.#start.points);
   }
 
   valueAt(at: number): number {
     const from = at - this.how.overMs;
-    if (!this.#isFrozen) this.#merge(from, at);
+    if (!this.#holes) this.#merge(from, at);
     const before = this.#start.indexAt(from);
     const end = this.#end.indexAt(at) + 1;
     if (this.how.fullWindow && !this.#isCovered(before, end, from, at)) return Number.NaN;
-    return aggregate(this.how.fn, this.#start.points.values, before + 1, end);
+    const known = this.#shortcut?.over(before + 1, end) ?? null;
+    return known ?? aggregate(this.how.fn, this.#start.points.values, before + 1, end);
   }
 
   /** A single series is read where it stands. */
@@ -118,13 +117,27 @@ class WindowReader implements Reader {
     const { times } = this.#start.points;
     const holeMaxMs = this.rule.lookbackMs;
     if (before < 0 || times[before]! <= from - holeMaxMs) return false;
-    let last = from;
-    for (let i = before + 1; i < end; i += 1) {
-      if (times[i]! - last >= holeMaxMs) return false;
-      last = times[i]!;
-    }
-    return to - last < holeMaxMs;
+    if (before + 1 === end) return to - from < holeMaxMs;
+    if (times[before + 1]! - from >= holeMaxMs || to - times[end - 1]! >= holeMaxMs) return false;
+    return this.#newestHole(before + 1, end - 1) <= before + 1;
   }
+
+  /** Index of the newest point in (first, last] that comes too long after the one before it; `first` when none does. */
+  #newestHole(first: number, last: number): number {
+    if (this.#holes) return Math.max(this.#holes[last]!, first);
+    const { times } = this.#start.points;
+    let i = last;
+    while (i > first && times[i]! - times[i - 1]! < this.rule.lookbackMs) i -= 1;
+    return i;
+  }
+}
+
+function holesOf({ times, length }: Points, holeMaxMs: number): Int32Array {
+  const holes = new Int32Array(length);
+  for (let i = 1; i < length; i += 1) {
+    holes[i] = times[i]! - times[i - 1]! >= holeMaxMs ? i : holes[i - 1]!;
+  }
+  return holes;
 }
 
 const NO_POINTS: Points = { times: new Float64Array(), values: new Float64Array(), length: 0 };

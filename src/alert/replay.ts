@@ -10,7 +10,7 @@ import { groupInstances, type Measured } from "./signal.js";
 import type { InstanceState, RuleState, Transition } from "./state.js";
 import { freshInstance, hasChanged, isForgettable, stepInstance } from "./step-instance.js";
 import { transitionOf } from "./transition.js";
-import { classifierOf, NO_VALUE, nextDeadline } from "./value-class.js";
+import { type Classifier, classifierOf, NO_VALUE, nextDeadline } from "./value-class.js";
 
 export interface ReplayInput {
   readonly rule: AlertRule;
@@ -89,9 +89,12 @@ class Walk {
   readonly changes: Change[] = [];
   ticks = 0;
   missingTicks = 0;
-  readonly #classOf: (value: number) => number;
+  readonly #classes: Classifier;
   /** Of the last step: ticks of the same class before the deadline are not stepped. */
   #class = NO_VALUE;
+  /** Values between these two are surely of that class: the two comparisons that most ticks cost. */
+  #low = Number.NaN;
+  #high = Number.NaN;
   #deadline = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -100,7 +103,7 @@ class Walk {
     public state: InstanceState | null,
     readonly everyTick: boolean,
   ) {
-    this.#classOf = classifierOf(compiled.rule);
+    this.#classes = classifierOf(compiled.rule);
   }
 
   run(from: number, to: number): void {
@@ -118,7 +121,7 @@ class Walk {
       const is = isAge && Number.isNaN(read) ? this.#silentFor(tick) : read;
       this.ticks += 1;
       if (!Number.isFinite(is)) this.missingTicks += 1;
-      if (tick < this.#deadline && this.#classOf(is) === this.#class) {
+      if (tick < this.#deadline && this.#isAlike(is)) {
         value = is;
         at = tick;
         continue;
@@ -133,6 +136,11 @@ class Walk {
   /** The `age` form before the first sample: as old as our waiting for it. Seconds. */
   #silentFor(tick: number): number {
     return this.state ? (tick - this.state.knownSince) / 1_000 : 0;
+  }
+
+  #isAlike(value: number): boolean {
+    if (value > this.#low && value < this.#high) return true;
+    return this.#classes.classOf(value) === this.#class;
   }
 
   #catchUp(at: number, value: number): void {
@@ -154,7 +162,9 @@ class Walk {
     if (!isForgotten && (known === null || hasChanged(known, after)))
       this.changes.push({ at: tick, instance, state: after });
     this.state = isForgotten ? null : after;
-    this.#class = this.#classOf(after.seen ? after.value! : Number.NaN);
+    const seen = after.seen ? after.value! : Number.NaN;
+    this.#class = this.#classes.classOf(seen);
+    [this.#low, this.#high] = this.#classes.between(seen);
     const mayBeNext = isForgotten || this.everyTick;
     this.#deadline = mayBeNext ? Number.NEGATIVE_INFINITY : nextDeadline(rule, after);
   }

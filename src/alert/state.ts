@@ -39,7 +39,7 @@ export interface InstanceState {
   /** By level id; a level that is not active has no entry. */
   readonly levels: Readonly<Record<string, LevelState>>;
   /** By id of levels with `mOf`: their newest points (m-of-n.ts), newest last. */
-  readonly rings?: Readonly<Record<string, string>>;
+  readonly rings?: Readonly<Record<string, string>> | undefined;
   /** The tick had a value. A row is written when its memory changes: restoreState moves the clocks of the ticks between. */
   readonly seen?: boolean;
   /** The tick had no value, and clocks stood still. Absent: they did not. */

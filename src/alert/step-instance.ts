@@ -50,20 +50,27 @@ export function stepInstance(
   const tick = tickOf(rule, before, value, now);
   const memory = stepLevels(rule, wake(rule, before, now), tick, now);
   const top = rule.levels.findLast(({ id }) => memory.levels[id]?.phase === "firing");
-  const next = {
-    ...before,
-    ...memory,
+  const hasValue = value !== null;
+  // Each field by name: copying ten thousand states a tick by `...` takes thrice as long.
+  return {
+    shape: before.shape,
     labels,
+    knownSince: before.knownSince,
     tickAt: now,
-    seen: value !== null,
+    value: hasValue ? value : before.value,
+    valueAt: hasValue ? now : before.valueAt,
+    levels: memory.levels,
+    rings: memory.rings,
+    seen: hasValue,
     held: tick.kind === "hold",
     level: top?.id ?? null,
     severity: top?.severity ?? null,
     since: top ? memory.levels[top.id]!.activeAt : null,
     begun: top ? (before.begun ?? { level: top.id, at: now }) : null,
     endedByEdit: !top && before.endedByEdit,
+    told: before.told,
+    cooling: before.cooling,
   };
-  return value === null ? next : { ...next, value, valueAt: now };
 }
 
 /**

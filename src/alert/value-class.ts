@@ -12,14 +12,30 @@ import { isWindowLevel } from "./window-level.js";
 /** No data is a class of its own. */
 export const NO_VALUE = -1;
 
-/** A number for each value of this rule: equal numbers, equal steps. */
-export function classifierOf(rule: AlertRule): (value: number) => number {
+export interface Classifier {
+  /** A number for each value: equal numbers, equal steps. */
+  classOf(value: number): number;
+  /** Every value between these two, both excluded, is of the class of `value`. */
+  between(value: number): readonly [low: number, high: number];
+}
+
+export function classifierOf(rule: AlertRule): Classifier {
   const lines = rule.levels.flatMap(({ op, value, recover }) => [
     { op, line: lineOf(op, value) },
     ...(recover ? [{ op: recover.op, line: lineOf(recover.op, recover.value) }] : []),
   ]);
-  return (value) => (Number.isFinite(value) ? sidesOf(value, lines) : NO_VALUE);
+  const ascending = lines.map(({ line }) => line).sort((a, b) => a - b);
+  return {
+    classOf: (value) => (Number.isFinite(value) ? sidesOf(value, lines) : NO_VALUE),
+    between: (value) => {
+      if (!Number.isFinite(value) || ascending.includes(value)) return NOTHING_BETWEEN;
+      const low = ascending.findLast((line) => line < value) ?? -Number.MAX_VALUE;
+      return [low, ascending.find((line) => line > value) ?? Number.MAX_VALUE];
+    },
+  };
 }
+
+const NOTHING_BETWEEN = [Number.NaN, Number.NaN] as const;
 
 function sidesOf(
   value: number,
