@@ -23,7 +23,7 @@ export function checkInhibitors(tree: PolicyTree): Problem[] {
       ...checkGroup(rule),
       ...parentsOf(rule).flatMap((parent) => checkParent(rule, parent, alerts)),
     ]),
-    ...findCircles(rules, alerts),
+    ...findCircles(rules),
   ];
 }
 
@@ -72,41 +72,55 @@ function foreign(label: Node, known: readonly string[], owner: string): Problem[
   ];
 }
 
-/** Two that hold each other back are both silent when both fire. */
-function findCircles(
-  rules: readonly (readonly [string, Node])[],
-  alerts: Node | undefined,
-): Problem[] {
-  return rules.flatMap(([name, rule]) =>
-    parentsOf(rule).flatMap((parent) => {
-      const node = descend(parent, "rule");
-      const way = node && wayBack(textOf(node), name, alerts);
-      // Said once, where the first name of the circle stands.
-      if (!node || !way || way.some((step) => step < name)) return [];
+type Rules = readonly (readonly [name: string, rule: Node])[];
+
+/** Two that hold each other back are both silent when both fire. Said once, at the first name of the circle. */
+function findCircles(rules: Rules): Problem[] {
+  const parents = circling(rules);
+  return [...parents].flatMap(([name, nodes]) =>
+    nodes.flatMap((node) => {
+      const way = wayBack(textOf(node)!, name, parents);
+      if (!way || way.some((step) => step < name)) return [];
       const circle = [name, ...way].join(" → ");
       return [problemAt(node.place, `found a circle: ${circle}, in which nobody speaks`)];
     }),
   );
 }
 
-/** The names from `from` up to `to`; null when none leads there. */
-function wayBack(from: string | undefined, to: string, alerts: Node | undefined): string[] | null {
-  const before = new Map<string, string | null>();
-  const open = from === undefined ? [] : [from];
-  for (const first of open) before.set(first, null);
-  for (let name = open.shift(); name !== undefined; name = open.shift()) {
+/** By rule, those that hold it back, without all that is in no circle: what nobody holds back leaves, again and again. */
+function circling(rules: Rules): Map<string, Node[]> {
+  const left = new Map(rules.map(([name, rule]) => [name, parentNames(rule)]));
+  for (let before = -1; before !== left.size; ) {
+    before = left.size;
+    for (const [name, parents] of left) {
+      const held = parents.filter((node) => left.has(textOf(node) ?? ""));
+      if (held.length === 0) left.delete(name);
+      else left.set(name, held);
+    }
+  }
+  return left;
+}
+
+function parentNames(rule: Node): Node[] {
+  return parentsOf(rule).flatMap((parent) => descend(parent, "rule") ?? []);
+}
+
+/** The names from `from` up to `to`, the shortest way; null when none leads there. */
+function wayBack(
+  from: string,
+  to: string,
+  parents: ReadonlyMap<string, readonly Node[]>,
+): string[] | null {
+  const before = new Map<string, string | null>([[from, null]]);
+  for (const name of before.keys()) {
     if (name === to) return trail(before, name);
-    for (const parent of parentsOf(descend(alerts, name) ?? NOTHING)) {
-      const next = textOf(descend(parent, "rule"));
-      if (next === undefined || before.has(next)) continue;
-      before.set(next, name);
-      open.push(next);
+    for (const node of parents.get(name) ?? []) {
+      const next = textOf(node)!;
+      if (!before.has(next)) before.set(next, name);
     }
   }
   return null;
 }
-
-const NOTHING: Node = { kind: "list", place: { file: "", line: 0, column: 0 }, items: [] };
 
 function trail(before: ReadonlyMap<string, string | null>, last: string): string[] {
   const names: string[] = [];
