@@ -1,23 +1,24 @@
-/** The API's own speed, failures and load over the last minute, for samples (HB-met-03, HB-met-07, AM-slo-01, -03). */
+/**
+ * What one process of the API counts of its answers (HB-met-03, HB-met-07, AM-slo-01, -03): counters and buckets since it
+ * began, of which whoever leads makes the figures of all processes together (sample/api).
+ */
 import type { Clock } from "../base/clock.js";
 import { MINUTE_MS } from "../base/duration.js";
+import { type BucketCount, LatencyBuckets } from "./latency-buckets.js";
+
+/** `refused`: a 503 on purpose, which is no failure. */
+export const ANSWER_CLASSES = ["2xx", "3xx", "4xx", "5xx", "refused"] as const;
+export type AnswerClass = (typeof ANSWER_CLASSES)[number];
 
 export interface ApiStats {
-  /** Milliseconds; null without requests. */
-  readonly p95Ms: number | null;
-  readonly p99Ms: number | null;
-  /** Share of answers with 5xx that were failures, 0–1; null without requests. */
-  readonly errorRate: number | null;
-  /** Those that the figures above are of, at most some thousands. */
-  readonly requests: number;
-  /** Requests within the last minute, all of them. */
+  /** Since the process began. */
+  readonly answers: Readonly<Record<AnswerClass, number>>;
+  /** Likewise. */
+  readonly durations: readonly BucketCount[];
+  /** Requests within the last minute. */
   readonly perMinute: number;
-}
-
-interface Observed {
-  readonly atMs: number;
-  readonly durationMs: number;
-  readonly failed: boolean;
+  /** What measuring added to a request of the last minute, on average, in milliseconds; null without requests. */
+  readonly overheadMs: number | null;
 }
 
 /**
@@ -38,80 +39,78 @@ const PROBES: readonly string[] = [
   "/api/about/metrics/prometheus",
 ];
 
-/** As long as the samples of the API speak of. */
-const WINDOW_MS = MINUTE_MS;
-/** Beyond this many requests in the window the oldest leave: the figure stays one of recent traffic. */
-const KEPT_MAX = 10_000;
+export interface ObservedAnswer {
+  /** The route's pattern. */
+  readonly route: string;
+  readonly status: number;
+  /** Code of the problem document; null when the answer was none. */
+  readonly problem: string | null;
+  readonly durationMs: number;
+}
 
-export class ApiStatsWindow {
+export class ApiTally {
   readonly #clock: Clock;
-  readonly #load = new RequestLoad();
-  #observed: Observed[] = [];
+  readonly #load = new BySecond();
+  readonly #overhead = new BySecond();
+  readonly #durations = new LatencyBuckets();
+  readonly #answers: Record<AnswerClass, number> = {
+    ...{ "2xx": 0, "3xx": 0, "4xx": 0 },
+    ...{ "5xx": 0, refused: 0 },
+  };
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  observe(answer: {
-    /** The route's pattern. */
-    readonly route: string;
-    readonly status: number;
-    /** Code of the problem document; null when the answer was none. */
-    readonly problem: string | null;
-    readonly durationMs: number;
-  }): void {
-    const { route, status, problem, durationMs } = answer;
-    if (PROBES.includes(route)) return;
-    const failed = status >= 500 && !ON_PURPOSE.includes(problem ?? "");
-    const atMs = this.#clock.now().getTime();
-    this.#load.count(atMs);
-    this.#observed.push({ atMs, durationMs, failed });
-    // Trimming in halves keeps the cost of one request constant on average.
-    if (this.#observed.length > 2 * KEPT_MAX) this.#observed = this.#observed.slice(-KEPT_MAX);
+  observe(answer: ObservedAnswer): void {
+    if (PROBES.includes(answer.route)) return;
+    this.#answers[classOf(answer)] += 1;
+    this.#durations.observe(answer.durationMs);
+    this.#load.add(this.#clock.now().getTime(), 1);
+  }
+
+  /** What measuring one request has cost the process. */
+  addOverhead(ms: number): void {
+    this.#overhead.add(this.#clock.now().getTime(), ms);
   }
 
   read(): ApiStats {
     const nowMs = this.#clock.now().getTime();
-    this.#observed = this.#observed.filter(({ atMs }) => atMs > nowMs - WINDOW_MS);
-    const perMinute = this.#load.perMinute(nowMs);
-    const requests = this.#observed.length;
-    if (requests === 0) return { p95Ms: null, p99Ms: null, errorRate: null, requests, perMinute };
-    const durations = this.#observed.map(({ durationMs }) => durationMs).sort((a, b) => a - b);
-    const failed = this.#observed.filter((one) => one.failed).length;
+    const perMinute = this.#load.sum(nowMs);
     return {
-      p95Ms: nearestRank(durations, 0.95),
-      p99Ms: nearestRank(durations, 0.99),
-      errorRate: failed / requests,
-      requests,
+      answers: { ...this.#answers },
+      durations: this.#durations.read(),
       perMinute,
+      overheadMs: perMinute === 0 ? null : this.#overhead.sum(nowMs) / perMinute,
     };
   }
 }
 
-/** A duration that was really seen. */
-function nearestRank(ascending: readonly number[], share: number): number {
-  return ascending[Math.ceil(ascending.length * share) - 1]!;
+function classOf({ status, problem }: ObservedAnswer): AnswerClass {
+  if (status >= 500) return ON_PURPOSE.includes(problem ?? "") ? "refused" : "5xx";
+  if (status >= 400) return "4xx";
+  return status >= 300 ? "3xx" : "2xx";
 }
 
 const SECOND_MS = 1_000;
-const WINDOW_SECONDS = WINDOW_MS / SECOND_MS;
+const WINDOW_SECONDS = MINUTE_MS / SECOND_MS;
 
-/** Counts by second: at a thousand requests a second nobody keeps each one of a minute. */
-class RequestLoad {
+/** Sums by second: at a thousand requests a second nobody keeps each one of a minute. */
+class BySecond {
   readonly #bySecond = new Map<number, number>();
 
-  count(atMs: number): void {
+  add(atMs: number, amount: number): void {
     const second = Math.floor(atMs / SECOND_MS);
-    this.#bySecond.set(second, (this.#bySecond.get(second) ?? 0) + 1);
+    this.#bySecond.set(second, (this.#bySecond.get(second) ?? 0) + amount);
     if (this.#bySecond.size > 2 * WINDOW_SECONDS) this.#forgetBefore(second);
   }
 
-  perMinute(nowMs: number): number {
+  /** Of the second that has just begun and the 59 before it. */
+  sum(nowMs: number): number {
     this.#forgetBefore(Math.floor(nowMs / SECOND_MS));
-    return [...this.#bySecond.values()].reduce((sum, count) => sum + count, 0);
+    return [...this.#bySecond.values()].reduce((sum, amount) => sum + amount, 0);
   }
 
-  /** The second that has just begun and the 59 before it. */
   #forgetBefore(now: number): void {
     for (const second of this.#bySecond.keys()) {
       if (second <= now - WINDOW_SECONDS) this.#bySecond.delete(second);

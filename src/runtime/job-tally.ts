@@ -25,8 +25,12 @@ const FLOORS = DURATION_BOUNDS_S.map((bound) =>
 );
 const FLUSH_MS = 5_000;
 
-/** How an attempt ended, by the event that says so. */
+/** Stands among the outcomes, and is none: how many attempts began. */
+export const STARTED = "started";
+
+/** How an attempt ended, or that it began, by the event that says so. */
 const OUTCOMES: Readonly<Partial<Record<RuntimeEvent["event"], string>>> = {
+  "job.claimed": STARTED,
   "job.completed": "completed",
   "job.failed": "failed",
   "job.quarantined": "quarantined",
@@ -108,7 +112,8 @@ export class JobTally {
 
 /** In the words of a scraper. */
 export function renderTally(tallies: readonly TalliedJobs[]): string {
-  const settles = tallies.map(
+  const ended = tallies.filter(({ outcome }) => outcome !== STARTED);
+  const settles = ended.map(
     ({ jobType, outcome, count }) =>
       `algobrain_job_settles_total{job_type=${quoted(jobType)},outcome=${quoted(outcome)}} ${count}`,
   );
@@ -139,14 +144,14 @@ function renderDurations({ jobType, count, seconds, buckets }: TalliedJobs): str
   ];
 }
 
-interface UpTo {
+export interface UpTo {
   readonly boundS: number;
   /** How many took at most so long. */
   readonly count: number;
 }
 
 /** Least bound first, never falling: a process of an older version does not count the later bounds. */
-function cumulative(buckets: readonly number[]): UpTo[] {
+export function cumulative(buckets: readonly number[]): UpTo[] {
   let least = 0;
   return ASCENDING.map((place) => {
     least = Math.max(least, upTo(buckets, place));

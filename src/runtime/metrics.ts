@@ -1,10 +1,13 @@
 /** Metrics of one process for a scraper (EP-24). The only file that knows prom-client. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Clock } from "../base/clock.js";
+import type { Metric } from "../policy/policy.js";
 import type { TalliedJobs } from "../store/job-tally.js";
 import type { PolicySummary } from "../store/policy-summary.js";
-import { type ApiStats, ApiStatsWindow } from "./api-stats.js";
+import type { Round } from "../store/sample-rounds.js";
+import { type ApiStats, ApiTally } from "./api-stats.js";
 import type { RuntimeEvent } from "./events.js";
+import { renderRounds } from "./exposition.js";
 import { renderTally } from "./job-tally.js";
 
 export interface ObservedRequest {
@@ -34,7 +37,7 @@ export interface Metrics {
   /** A listener for `createEmit`. */
   observeEvent(event: RuntimeEvent): void;
   observeRequest(request: ObservedRequest): void;
-  /** Over the last minute; nulls without requests. */
+  /** What this process has counted of its answers. */
   apiStats(): ApiStats;
   /** Exposition text and its content type. */
   render(): Promise<{ contentType: string; body: string }>;
@@ -48,6 +51,10 @@ export interface MetricsOptions {
   readonly readPolicy?: () => Promise<PolicyFigures>;
   /** What all processes have counted; likewise. */
   readonly readTally?: () => Promise<readonly TalliedJobs[]>;
+  /** The newest round of each source; likewise. */
+  readonly readSamples?: () => Promise<readonly Round[]>;
+  /** The catalogue of the policy in force: what the samples are named by. */
+  readonly catalogue?: () => Readonly<Record<string, Metric>>;
 }
 
 export function createMetrics(options: MetricsOptions): Metrics {
@@ -55,7 +62,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
   const ofProcess = new ProcessMetrics(registry, options.clock);
   const runtime = runtimeMetrics(registry);
   const policies = new PolicyMetrics(registry);
-  const window = new ApiStatsWindow(options.clock);
+  const api = new ApiTally(options.clock);
   const requests = new Histogram({
     name: "algobrain_http_request_duration_seconds",
     help: "Answered requests by route and status.",
@@ -66,17 +73,25 @@ export function createMetrics(options: MetricsOptions): Metrics {
   return {
     observeEvent: (event) => countEvent(runtime, event),
     observeRequest: (request) => {
+      const beganMs = performance.now();
       const { method, route, status, durationMs } = request;
       requests.observe({ method, route, status }, durationMs / 1_000);
-      window.observe(request);
+      api.observe(request);
+      api.addOverhead(performance.now() - beganMs);
     },
-    apiStats: () => window.read(),
+    apiStats: () => api.read(),
     render: async () => {
       await ofProcess.begun();
       await refreshJobs(runtime, options.readJobs);
       await policies.refresh(options.readPolicy, () => runtime.readErrors.inc());
-      const tally = await tallyText(runtime, options.readTally);
-      return { contentType: registry.contentType, body: `${await registry.metrics()}${tally}` };
+      const [tally, samples] = await Promise.all([
+        textOf(runtime, options.readTally, renderTally),
+        textOf(runtime, options.readSamples, (rounds) =>
+          renderRounds(rounds, options.catalogue?.() ?? {}),
+        ),
+      ]);
+      const body = `${await registry.metrics()}${tally}${samples}`;
+      return { contentType: registry.contentType, body };
     },
   };
 }
@@ -207,13 +222,15 @@ async function refreshJobs(
   }
 }
 
-async function tallyText(
+/** Nothing, and a count of it, when the database is silent. */
+async function textOf<T>(
   metrics: RuntimeMetrics,
-  readTally: MetricsOptions["readTally"],
+  read: (() => Promise<T>) | undefined,
+  render: (found: T) => string,
 ): Promise<string> {
-  if (readTally === undefined) return "";
+  if (read === undefined) return "";
   try {
-    return renderTally(await readTally());
+    return render(await read());
   } catch {
     metrics.readErrors.inc();
     return "";

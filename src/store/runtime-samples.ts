@@ -102,6 +102,30 @@ export async function readConnections(sql: Sql): Promise<Connections> {
   return rows[0]!;
 }
 
+export interface DatabaseSize {
+  readonly bytes: number;
+  /** Since the statistics of the database began, done or undone. */
+  readonly transactions: number;
+}
+
+/** The size is that of its files on disk; looking takes longer the more of them there are. */
+export async function readDatabaseSize(sql: Sql): Promise<DatabaseSize> {
+  const { rows } = await sql.query<DatabaseSize>(
+    `SELECT pg_database_size(datid)::float8 AS bytes, (xact_commit + xact_rollback)::float8 AS transactions
+     FROM pg_stat_database WHERE datname = current_database()`,
+  );
+  return rows[0]!;
+}
+
+/** When a run last took a backup and read it back (RB-13); null: none ever did. A dry run takes none. */
+export async function readBackupProvenAt(sql: Sql): Promise<Date | null> {
+  const { rows } = await sql.query<{ at: Date | null }>(
+    `SELECT max(ended_at) AS at FROM control.run
+     WHERE runbook = 'backup-database' AND status = 'succeeded' AND verified AND NOT dry_run`,
+  );
+  return rows[0]!.at;
+}
+
 export interface RuntimeAges {
   /** Since the time that the orchestrator's newest heartbeat holds; null when there never was one. */
   readonly heartbeatMs: number | null;

@@ -106,3 +106,20 @@ export async function countClaimingWorkers(
   );
   return rows[0]!.count;
 }
+
+/** Likewise, kind by kind; zeros as well. A process that drains takes no more of them. */
+export async function countAliveByKind(
+  sql: Sql,
+  deadAfterMs: number,
+  kinds: readonly string[],
+): Promise<{ readonly kind: string; readonly count: number }[]> {
+  const { rows } = await sql.query<{ kind: string; count: number }>(
+    `SELECT kind, count(w.id)::int AS count
+     FROM unnest($2::text[]) WITH ORDINALITY AS known(kind, place)
+     LEFT JOIN public.workers w ON known.kind = ANY (w.kinds) AND w.status = 'alive'
+       AND w.last_heartbeat > now() - $1 * interval '1 ms'
+     GROUP BY kind, place ORDER BY place`,
+    [deadAfterMs, kinds],
+  );
+  return rows;
+}

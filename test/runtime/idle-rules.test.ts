@@ -3,16 +3,21 @@ import { describe, expect, it } from "vitest";
 import { silentLogger } from "../../src/base/log.js";
 import { loadPolicySet } from "../../src/policy/bundle.js";
 import type { AlertRule, PolicySet, Signal } from "../../src/policy/policy.js";
-import { ApiStatsWindow } from "../../src/runtime/api-stats.js";
-import { apiSource } from "../../src/runtime/sample/api.js";
+import { ApiTally } from "../../src/runtime/api-stats.js";
+import { adoptionSource } from "../../src/runtime/sample/adoption.js";
+import { apiFiguresSource, apiSource } from "../../src/runtime/sample/api.js";
+import { arrivalsSource } from "../../src/runtime/sample/arrivals.js";
+import { backupSource } from "../../src/runtime/sample/backup.js";
 import { databaseSource } from "../../src/runtime/sample/database.js";
 import { dependenciesSource } from "../../src/runtime/sample/dependencies.js";
 import { jobsSource } from "../../src/runtime/sample/jobs.js";
 import { noticesSource } from "../../src/runtime/sample/notices.js";
 import { policySource } from "../../src/runtime/sample/policy.js";
+import { refusedSource } from "../../src/runtime/sample/refused.js";
 import { schedulesSource } from "../../src/runtime/sample/schedules.js";
 import { tableHealthSource } from "../../src/runtime/sample/table-health.js";
 import { tallySource } from "../../src/runtime/sample/tally.js";
+import { workersSource } from "../../src/runtime/sample/workers.js";
 import { createSpeak } from "../../src/runtime/speak.js";
 import { beatStep } from "../../src/runtime/tick/beat.js";
 import { collectSamplesTick } from "../../src/runtime/tick/collect-samples.js";
@@ -55,7 +60,7 @@ const policy: PolicySet = { ...checked.value, alerts: checked.value.alerts.map(i
 function sourcesOf(sql: Database, isPolicyRefused: boolean) {
   const options = { sql, policy: () => policy };
   const clock = { now: () => new Date(START), sleep: async () => {} };
-  const stats = new ApiStatsWindow(clock);
+  const tally = new ApiTally(clock);
   return [
     jobsSource(options),
     tallySource(sql),
@@ -64,8 +69,14 @@ function sourcesOf(sql: Database, isPolicyRefused: boolean) {
     dependenciesSource(sql),
     databaseSource({ ...options, otherProcesses: 1 }),
     tableHealthSource({ ...options, log: silentLogger }),
+    arrivalsSource(sql),
+    workersSource(options),
+    apiFiguresSource(sql),
+    backupSource(sql),
+    adoptionSource(sql),
+    refusedSource(sql),
     policySource({ sql, isSourceRefused: () => isPolicyRefused }),
-    apiSource({ apiStats: () => stats.read(), policy: () => policy, host: "laptop" }),
+    apiSource({ apiStats: () => tally.read(), policy: () => policy, host: "laptop" }),
   ];
 }
 
@@ -73,7 +84,7 @@ function sourcesOf(sql: Database, isPolicyRefused: boolean) {
 async function watch(db: Database, isPolicyRefused = false): Promise<string[]> {
   const { signal } = new AbortController();
   const sources = sourcesOf(db, isPolicyRefused);
-  const collect = collectSamplesTick({ db, log: silentLogger, sources });
+  const collect = collectSamplesTick({ db, log: silentLogger, policy: () => policy, sources });
   const speak = createSpeak();
   const deps = { db, policy: () => policy, log: silentLogger, holder: "test", speak };
   const evaluate = createEvaluateAlertsTick(deps);
@@ -119,6 +130,8 @@ describe("the shipped rules, if none of them waited", () => {
         "SELECT metric, labels FROM control.series",
       );
       for (const { metric, labels } of rows)
-        expect(Object.keys(labels), metric).toEqual(policy.metrics[metric]?.labels);
+        expect(Object.keys(labels).sort(), metric).toEqual(
+          [...(policy.metrics[metric]?.labels ?? [])].sort(),
+        );
     }));
 });

@@ -1,7 +1,7 @@
 import perfHooks from "node:perf_hooks";
 import { describe, expect, it, vi } from "vitest";
 import { type Clock, systemClock } from "../../src/base/clock.js";
-import { ApiStatsWindow } from "../../src/runtime/api-stats.js";
+import { ApiTally } from "../../src/runtime/api-stats.js";
 import { JobTally } from "../../src/runtime/job-tally.js";
 import { createMetrics } from "../../src/runtime/metrics.js";
 import { readTally } from "../../src/store/job-tally.js";
@@ -126,63 +126,71 @@ describe("metrics", () => {
   });
 });
 
-describe("api stats", () => {
-  it("say nothing without requests", () => {
-    const window = new ApiStatsWindow(clockAt(0).clock);
-    expect(window.read()).toEqual({
-      ...{ p95Ms: null, p99Ms: null, errorRate: null, requests: 0, perMinute: 0 },
-    });
+const answered = (status: number, durationMs: number, problem: string | null = null) => ({
+  ...{ route: "/api/v1/jobs", status, problem, durationMs },
+});
+
+describe("what a process counts of its answers", () => {
+  it("is zeros in every class and bucket before the first: a counter must be seen to grow", () => {
+    const { answers, durations, perMinute, overheadMs } = new ApiTally(clockAt(0).clock).read();
+    expect(Object.values(answers)).toEqual([0, 0, 0, 0, 0]);
+    expect(durations.at(-1)).toEqual({ le: "+Inf", count: 0 });
+    expect([perMinute, overheadMs]).toEqual([0, null]);
   });
 
-  it("give the percentiles and the share of 5xx of the last minute", () => {
+  it("are classes and cumulative buckets since it began, and the load of the last minute", () => {
     const { clock, advance } = clockAt(1_000_000);
-    const window = new ApiStatsWindow(clock);
-    window.observe({ route: "/api/v1/jobs", status: 500, problem: "internal", durationMs: 9_999 });
+    const tally = new ApiTally(clock);
+    tally.observe(answered(500, 9_999));
     advance(60_000);
-    for (let i = 1; i <= 100; i++)
-      window.observe({
-        route: "/api/v1/jobs",
-        status: i <= 5 ? 503 : 404,
-        problem: null,
-        durationMs: i,
-      });
-    expect(window.read()).toEqual({
-      ...{ p95Ms: 95, p99Ms: 99, errorRate: 0.05, requests: 100, perMinute: 100 },
-    });
+    for (const ms of [5, 5.1, 700, 20_000]) tally.observe(answered(ms > 600 ? 404 : 302, ms));
+    const { answers, durations, perMinute } = tally.read();
+    expect(answers).toEqual({ "2xx": 0, "3xx": 2, "4xx": 2, "5xx": 1, refused: 0 });
+    expect(durations.map(({ le, count }) => `${le}:${count}`).join(" ")).toBe(
+      "5:1 10:2 25:2 50:2 100:2 250:2 500:2 1000:3 2000:3 5000:3 10000:4 +Inf:5",
+    );
+    expect(perMinute).toBe(4);
   });
 
-  it("count every request of the last minute, also more than percentiles are taken of", () => {
+  it("count every request of the last minute", () => {
     const { clock, advance } = clockAt(1_000_000);
-    const window = new ApiStatsWindow(clock);
+    const tally = new ApiTally(clock);
     for (let second = 0; second < 200; second++) {
-      for (let i = 0; i < 500; i++)
-        window.observe({ route: "/api/v1/jobs", status: 200, problem: null, durationMs: 1 });
+      for (let i = 0; i < 500; i++) tally.observe(answered(200, 1));
       advance(1_000);
     }
     // The second that has just begun, and the 59 before it.
-    expect(window.read().perMinute).toBe(59 * 500);
-    expect(window.read().requests).toBeLessThan(59 * 500);
+    expect(tally.read().perMinute).toBe(59 * 500);
+  });
+
+  it("say what measuring costs a request, on average", () => {
+    const tally = new ApiTally(clockAt(0).clock);
+    for (const ms of [1, 3]) {
+      tally.observe(answered(200, 10));
+      tally.addOverhead(ms);
+    }
+    expect(tally.read().overheadMs).toBe(2);
   });
 
   it.each([
-    ["safe-mode", 0],
-    ["not-configured", 0],
-    ["database-unavailable", 1],
-  ])(
-    "a 503 that says %s is an error rate of %i: a refusal on purpose is no failure",
-    (problem, rate) => {
-      const window = new ApiStatsWindow(clockAt(0).clock);
-      window.observe({ route: "/api/v1/jobs", status: 503, problem, durationMs: 1 });
-      expect(window.read()).toMatchObject({ errorRate: rate, requests: 1 });
+    ["safe-mode", "refused"],
+    ["not-configured", "refused"],
+    ["database-unavailable", "5xx"],
+  ] as const)(
+    "a 503 that says %s is %s: a refusal on purpose is no failure",
+    (problem, counted) => {
+      const tally = new ApiTally(clockAt(0).clock);
+      tally.observe(answered(503, 1, problem));
+      expect(tally.read().answers[counted]).toBe(1);
     },
   );
 
   it.each(["/health", "/health/live", "/metrics"])(
     "say nothing of %s: who watches is no user, and a report of ill health is no failed answer",
     (route) => {
-      const window = new ApiStatsWindow(clockAt(0).clock);
-      window.observe({ route, status: 503, problem: null, durationMs: 1 });
-      expect(window.read().requests).toBe(0);
+      const tally = new ApiTally(clockAt(0).clock);
+      tally.observe({ ...answered(503, 1), route });
+      expect(tally.read()).toMatchObject({ perMinute: 0, answers: { "5xx": 0 } });
     },
   );
 });

@@ -1,14 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { silentLogger } from "../../src/base/log.js";
+import { systemClock } from "../../src/base/clock.js";
 import { PUBLIC_KINDS } from "../../src/job/kinds.js";
-import type { ApiStats } from "../../src/runtime/api-stats.js";
+import { type ApiStats, ApiTally } from "../../src/runtime/api-stats.js";
 import { apiSource } from "../../src/runtime/sample/api.js";
 import { databaseSource } from "../../src/runtime/sample/database.js";
 import { busyShare, hostSource, timeOf } from "../../src/runtime/sample/host.js";
 import { jobsSource } from "../../src/runtime/sample/jobs.js";
 import { noticesSource } from "../../src/runtime/sample/notices.js";
 import type { SampleSource } from "../../src/runtime/sample/source.js";
-import { collectSamplesTick } from "../../src/runtime/tick/collect-samples.js";
 import { appendAlertEvents } from "../../src/store/alerts.js";
 import { logHealing } from "../../src/store/healing.js";
 import { enqueueJobs } from "../../src/store/jobs.js";
@@ -37,7 +36,7 @@ function apiOf(stats: Partial<ApiStats>, requestsPerSecond?: number): SampleSour
   };
   const services = { ...infrastructure.services, api };
   return apiSource({
-    apiStats: () => ({ p95Ms: 1, p99Ms: 1, errorRate: 0, requests: 0, perMinute: 0, ...stats }),
+    apiStats: () => ({ ...new ApiTally(systemClock).read(), ...stats }),
     policy: () => ({ ...policy, infrastructure: { ...infrastructure, services } }),
     host: "h1",
   });
@@ -257,37 +256,12 @@ describe("samples of the rest", () => {
     expect(busyShare(before, timeOf([processor(300, 1_200)]))).toBeNull();
   });
 
-  it("are missing, not zero, where nothing was asked", async () => {
-    const samples = await apiOf({ p95Ms: null, p99Ms: null, errorRate: null }).collect(now);
-    expect(samples.map(({ metric }) => metric)).toEqual(["algobrain.api.request_rate"]);
-  });
-
   it("show what the API carries beside what it is to carry, where that is said (AM-slo-01)", async () => {
     const samples = await apiOf({ perMinute: 42_000 }, 1_000).collect(now);
-    expect(samples.slice(-2)).toMatchObject([
+    const isLoad = ({ metric }: Sample) => metric.startsWith("algobrain.api.request_rate");
+    expect(samples.filter(isLoad)).toMatchObject([
       { metric: "algobrain.api.request_rate", value: 42_000, labels: { host: "h1" } },
       { metric: "algobrain.api.request_rate_target", value: 60_000, labels: {} },
     ]);
-  });
-
-  it("are stored though one source is broken", async () => {
-    await withDatabase(async (db) => {
-      const broken: SampleSource = {
-        name: "broken",
-        collect: async () => {
-          throw new Error("no such sensor");
-        },
-      };
-      const sources = [broken, apiOf({ p95Ms: 12, p99Ms: null, errorRate: null })];
-      const tick = collectSamplesTick({ db, log: silentLogger, sources });
-      await tick.run(now, new AbortController().signal);
-      const { rows } = await db.query(
-        "SELECT metric, value FROM control.sample JOIN control.series ON id = series_id ORDER BY metric",
-      );
-      expect(rows).toEqual([
-        { metric: "algobrain.api.latency_p95_ms", value: 12 },
-        { metric: "algobrain.api.request_rate", value: 0 },
-      ]);
-    });
   });
 });

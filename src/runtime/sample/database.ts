@@ -2,7 +2,11 @@
 import type { PolicySet } from "../../policy/policy.js";
 import type { Sql } from "../../store/database.js";
 import { readReplicaLag } from "../../store/replication.js";
-import { countWorkerHosts, readConnections } from "../../store/runtime-samples.js";
+import {
+  countWorkerHosts,
+  readConnections,
+  readDatabaseSize,
+} from "../../store/runtime-samples.js";
 import { countAliveWorkers } from "../../store/workers.js";
 import { gauge, type SampleSource } from "./source.js";
 
@@ -21,6 +25,7 @@ export function databaseSource(options: DatabaseSourceOptions): SampleSource {
       const { poolSize } = infrastructure.database;
       const alive = await countAliveWorkers(options.sql, healing.workerDeadAfterMs);
       const { ours, server, serverMax } = await readConnections(options.sql);
+      const { bytes, transactions } = await readDatabaseSize(options.sql);
       // Where people develop one machine is all there is, and that is enough.
       const tasks =
         environment === "local"
@@ -33,6 +38,8 @@ export function databaseSource(options: DatabaseSourceOptions): SampleSource {
         ...gauge("algobrain.db.pool_size", pools, now),
         ...gauge("algobrain.db.server_connections", server, now),
         ...gauge("algobrain.db.server_connections_max", serverMax, now),
+        ...gauge("algobrain.db.size_bytes", bytes, now),
+        ...gauge("algobrain.db.transactions_total", transactions, now),
         ...gauge("algobrain.db.replica_lag", await readReplicaLag(options.sql), now),
         ...gauge("algobrain.workers.alive", alive, now),
         ...gauge("algobrain.workers.tasks", tasks, now),

@@ -8,7 +8,7 @@ import { PUBLIC_KINDS } from "../../job/kinds.js";
 import type { Sql } from "../../store/database.js";
 import { readTally, type TalliedJobs } from "../../store/job-tally.js";
 import type { Sample } from "../../store/samples.js";
-import { quantileS } from "../job-tally.js";
+import { cumulative, quantileS } from "../job-tally.js";
 import { gauge, type SampleSource } from "./source.js";
 
 const WINDOW_MS = 5 * MINUTE_MS;
@@ -17,10 +17,12 @@ const RUNS_MIN = 20;
 const FAILURES: readonly string[] = ["failed", "quarantined"];
 const NONE = { count: 0, buckets: [] };
 
+type Runs = Pick<TalliedJobs, "count" | "buckets">;
+
 interface Seen {
   readonly atMs: number;
   /** Of completed jobs, by kind. */
-  readonly runs: ReadonlyMap<string, Pick<TalliedJobs, "count" | "buckets">>;
+  readonly runs: ReadonlyMap<string, Runs>;
 }
 
 export function tallySource(sql: Sql): SampleSource {
@@ -37,6 +39,7 @@ export function tallySource(sql: Sql): SampleSource {
       history = [...history.filter(({ atMs }) => atMs >= seen.atMs - WINDOW_MS), seen];
       return PUBLIC_KINDS.flatMap((kind) => [
         ...endedSamples(kind, tallies, now),
+        ...durationSamples(kind, seen.runs.get(kind) ?? NONE, now),
         ...gauge("algobrain.jobs.run_p95_ms", p95Ms(kind, history[0]!, seen), now, {
           worker_type: kind,
         }),
@@ -55,6 +58,17 @@ function endedSamples(kind: string, tallies: readonly TalliedJobs[], now: Date):
     ...gauge("algobrain.jobs.failed_total", failed, now, labels),
     ...gauge("algobrain.jobs.ended_total", completed + failed, now, labels),
   ];
+}
+
+/** Zeros as well, for the same reason. */
+function durationSamples(kind: string, { count, buckets }: Runs, now: Date): Sample[] {
+  const bounded = cumulative(buckets).map(({ boundS, count }) => ({
+    le: `${boundS * 1_000}`,
+    count,
+  }));
+  return [...bounded, { le: "+Inf", count }].flatMap(({ le, count }) =>
+    gauge("algobrain.jobs.run_duration", count, now, { worker_type: kind, le }),
+  );
 }
 
 function sum(tallies: readonly TalliedJobs[]): number {
