@@ -54,7 +54,7 @@ describe("a changed value", () => {
 
   it("is the contrary when it is taken back", () => {
     const opposite = { looser: "stricter", stricter: "looser" } as const;
-    const oneWay = /\/op$|recover|runbook|kind|signal|combine|unit|cluster|channel|Bucket/;
+    const oneWay = /\/op$|mOf|recover|runbook|kind|signal|combine|unit|cluster|channel|Bucket/;
     for (const [at, after] of CHANGED_VALUES.filter(([at]) => !oneWay.test(at))) {
       const changed = done(set(at, after));
       const [there, back] = [diffPolicies(shipped, changed), diffPolicies(changed, shipped)];
@@ -69,6 +69,98 @@ describe("a changed value", () => {
 
 const RULES = shipped.access.rules;
 const APPROVED = { approvers: { role: "admin", team: null }, approvalWithinMs: 1_800_000 };
+
+describe("a level that counts ticks", () => {
+  const ticks = (mOf: Json) => done(set(`${LEVEL}/mOf`, mOf));
+  it.each<[Json, Json, string]>([
+    [
+      [3, 5],
+      [4, 5],
+      "looser | AR-06 queue-depth-high | must hold 3 of 5 ticks → 4 of 5 ticks: fires later",
+    ],
+    [
+      [3, 5],
+      [3, 4],
+      "looser | AR-06 queue-depth-high | must hold 3 of 5 ticks → 3 of 4 ticks: fires later",
+    ],
+    [
+      [3, 5],
+      [2, 5],
+      "stricter | AR-06 queue-depth-high | must hold 3 of 5 ticks → 2 of 5 ticks: fires sooner",
+    ],
+    [
+      [3, 5],
+      [3, 6],
+      "stricter | AR-06 queue-depth-high | must hold 3 of 5 ticks → 3 of 6 ticks: fires sooner",
+    ],
+    [
+      [3, 5],
+      [4, 6],
+      "looser | AR-06 queue-depth-high | must hold 3 of 5 ticks → 4 of 6 ticks: fires in another way",
+    ],
+  ])("%j → %j", (was, is, said) => {
+    expect(told(ticks(was), ticks(is))).toEqual([said]);
+  });
+});
+
+describe("a silence", () => {
+  const QUIET = {
+    ...{ name: "quiet", owner: "example-operator", reason: "The index is moved." },
+    starts: "2026-12-01T02:00:00.000Z",
+    ends: "2026-12-01T04:00:00.000Z",
+    matchers: [{ name: "rule", value: "queue-depth-high", isRegex: false, isEqual: true }],
+    silencesPages: false,
+  };
+  const withSilence = (change: object) => ({ ...shipped, silences: [{ ...QUIET, ...change }] });
+  const quiet = withSilence({});
+  it.each<[string, PolicySet, PolicySet, string]>([
+    [
+      "comes",
+      shipped,
+      quiet,
+      'looser | nobody is told of: rule="queue-depth-high" until 2026-12-01T04:00:00.000Z',
+    ],
+    [
+      "goes",
+      quiet,
+      shipped,
+      'stricter | people are told again of: rule="queue-depth-high" until 2026-12-01T04:00:00.000Z',
+    ],
+    [
+      "ends later",
+      quiet,
+      withSilence({ ends: "2026-12-01T05:00:00.000Z" }),
+      "looser | until 2026-12-01T04:00:00.000Z → 2026-12-01T05:00:00.000Z: silent for longer",
+    ],
+    [
+      "begins later",
+      quiet,
+      withSilence({ starts: "2026-12-01T03:00:00.000Z" }),
+      "stricter | from 2026-12-01T02:00:00.000Z → 2026-12-01T03:00:00.000Z: silent for a shorter time",
+    ],
+    [
+      "holds pages back",
+      quiet,
+      withSilence({ silencesPages: true }),
+      "looser | pages are held back: on: nobody is woken",
+    ],
+    [
+      "hides something else",
+      quiet,
+      withSilence({ matchers: [{ ...QUIET.matchers[0], isEqual: false }] }),
+      'looser | rule="queue-depth-high" → rule!="queue-depth-high": silences otherwise',
+    ],
+    [
+      "has another owner",
+      quiet,
+      withSilence({ owner: "example-admin" }),
+      "neutral | owner example-operator → example-admin",
+    ],
+  ])("that %s", (_, before, after, said) => {
+    const [risk, words] = [said.split(" | ")[0], said.split(" | ")[1]];
+    expect(told(before, after)).toEqual([`${risk} | silence quiet | ${words}`]);
+  });
+});
 
 describe("an entry that comes or goes", () => {
   it.each<[string, Operation, string]>([

@@ -133,6 +133,15 @@ function ticks([m, n]: readonly [number, number]): string {
   return `${m} of ${n} ticks`;
 }
 
+const judgeGroup: Judge = ({ before, after }) => {
+  const show = (json: Json | undefined) => {
+    const labels = json as AlertRule["groupBy"];
+    if (labels === null) return "each by itself";
+    return labels.length === 0 ? "all together" : `together by ${labels.join(", ")}`;
+  };
+  return verdict(`instances told ${show(before)} → ${show(after)}`, ["neutral", ""]);
+};
+
 const WITHHELD = members({
   lost: ["stricter", "no longer held back by"],
   gained: ["looser", "not told while it fires:"],
@@ -239,7 +248,7 @@ export const ALERT_ROWS: Rows = {
     more: ["looser", "told again later"],
     less: ["stricter", "told again sooner"],
   }),
-  "alerts.*.groupBy": exchange("told together by"),
+  "alerts.*.groupBy": judgeGroup,
   "alerts.*.inhibitedBy": judgeInhibitors,
   "alerts.*.groupWaitMs": amount("first word after", duration, {
     more: ["looser", "told later"],
