@@ -43,7 +43,7 @@ export async function activeSilences(sql: Sql, now: Date): Promise<KnownSilence[
 /** Active ones first, the next to end foremost; then those to come; then those that are over, the last foremost. */
 export async function listSilences(sql: Sql, now: Date): Promise<KnownSilence[]> {
   const { rows } = await sql.query<KnownSilence>(
-    `SELECT ${COLUMNS} FROM control.silence WHERE ends_at > $1 - $2 * interval '1 day'
+    `SELECT ${COLUMNS} FROM control.silence WHERE ends_at > $1::timestamptz - $2 * interval '1 day'
      ORDER BY ends_at <= $1, starts_at > $1, CASE
        WHEN ends_at <= $1 THEN -extract(epoch FROM ends_at)
        WHEN starts_at > $1 THEN extract(epoch FROM starts_at)
