@@ -31,7 +31,8 @@ import { enqueueNotice, isNoticeTold } from "../store/notices.js";
 import { ONCE_PER_MS } from "./notify.js";
 import { foldDigests } from "./speaking/digests.js";
 import { Lanes, laneOf } from "./speaking/lanes.js";
-import { NO_SILENCER, type OpenSilencer, openMuting } from "./speaking/muting.js";
+import { type OpenSilencer, openMuting } from "./speaking/muting.js";
+import { openSilencer } from "./speaking/silencer.js";
 
 export interface Found {
   readonly policy: PolicySet;
@@ -83,14 +84,14 @@ export interface PageNews {
 export interface SpeakDeps {
   /** In the transaction of the notice. */
   readonly onPage?: (tx: Sql, page: PageNews) => Promise<void>;
-  /** Default: nothing is silenced. */
+  /** Default: those of the store. */
   readonly silences?: OpenSilencer;
 }
 
 export function createSpeak(deps: SpeakDeps = {}): Speak {
   return async (tx, found) => {
     const lanes = await Lanes.open(tx, found);
-    const plans = await planRules(tx, found, deps.silences ?? NO_SILENCER);
+    const plans = await planRules(tx, found, deps.silences ?? openSilencer);
     const telling = new Telling(tx, found, lanes, deps);
     for (const notice of await lastWords(tx, found)) await telling.tellEnd(notice);
     for (const wish of wishesOf(plans, found.policy)) await telling.tell(wish);

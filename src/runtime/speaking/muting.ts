@@ -23,9 +23,6 @@ export interface SilenceTarget {
 
 export type OpenSilencer = (tx: Sql, found: Found) => Promise<Silencer>;
 
-/** Nothing is silenced. */
-export const NO_SILENCER: OpenSilencer = async () => ({ find: () => null, close: async () => {} });
-
 export async function openMuting(tx: Sql, found: Found, silencer: Silencer): Promise<Mute> {
   const { alerts } = found.policy;
   const firing = await readParents(tx, found);
