@@ -132,7 +132,7 @@ function parse(text: string): unknown {
 }
 
 function misread(what: string, text: string, cause?: unknown): Fault {
-  return fault.data(`${SYSTEM}_ANSWER_INVALID`, `it answered ${what}: ${text.slice(0, SHOWN)}`, {
+  return fault.data("PROMETHEUS_ANSWER_INVALID", `it answered ${what}: ${text.slice(0, SHOWN)}`, {
     hint: "is there a Prometheus API (/api/v1/query) at this address?",
     cause,
   });

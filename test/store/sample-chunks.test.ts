@@ -6,7 +6,7 @@ import { loadBoard, readCoverage } from "../../src/store/sample-history.js";
 import { deleteEmptySeries, deleteExpiredSamples } from "../../src/store/sample-retention.js";
 import { foldBlock } from "../../src/store/sample-rounds.js";
 import { summarizeSamples } from "../../src/store/sample-summary.js";
-import { insertSamples, readLatest, readWindows } from "../../src/store/samples.js";
+import { insertSamples, readLatest, readWindows, type Sample } from "../../src/store/samples.js";
 import { dumpTables } from "../../src/store/table-dump.js";
 import { restoreTables } from "../../src/store/table-restore.js";
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from "../support/database.js";
@@ -29,7 +29,7 @@ const MIDNIGHT = Date.UTC(2026, 10, 22);
 const MINUTE = 60_000;
 /** Minutes of the day; from 1,440 on it is the next one. */
 const at = (minutes: number) => new Date(MIDNIGHT + minutes * MINUTE);
-const sample = (minutes: number, value = minutes, host?: string) => ({
+const sample = (minutes: number, value = minutes, host?: string): Sample => ({
   ...{ metric: "m", labels: host ? { host } : {}, at: at(minutes), value },
 });
 const insertRow = (minutes: number, value: number) =>

@@ -5,7 +5,7 @@ import {
   readNewestRounds,
   readRoundsSince,
 } from "../../src/store/sample-rounds.js";
-import { insertSamples, readWindows } from "../../src/store/samples.js";
+import { insertSamples, readWindows, type Sample } from "../../src/store/samples.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 
 let lent: TestDatabase;
@@ -22,7 +22,7 @@ beforeEach(() =>
 );
 
 const at = (seconds: number) => new Date(Date.UTC(2026, 10, 22, 12, 0, seconds));
-const sample = (metric: string, seconds: number, value: number, host?: string) => ({
+const sample = (metric: string, seconds: number, value: number, host?: string): Sample => ({
   ...{ metric, labels: host ? { host } : {}, at: at(seconds), value },
 });
 const rounds = async () =>
