@@ -1,7 +1,7 @@
 /** What an incident is, by when somebody answers it, and what its record says (AM-inc-01, RB-95, RB-96). */
 import { unreachable } from "../base/assert.js";
 import { DAY_MS, formatDuration } from "../base/duration.js";
-import type { Response, Routes, Severity } from "../policy/policy.js";
+import type { Monitoring, Response, Routes, Severity } from "../policy/policy.js";
 
 export const INCIDENT_STATUSES = ["open", "acknowledged", "closed"] as const;
 export type IncidentStatus = (typeof INCIDENT_STATUSES)[number];
@@ -105,4 +105,14 @@ export function durationOf({ startedAt, resolvedAt }: Pick<Incident, "startedAt"
   if (resolvedAt === null) return null;
   const ms = Math.max(0, resolvedAt.getTime() - startedAt.getTime());
   return formatDuration(Math.round(ms / 1_000) * 1_000);
+}
+
+/** Until when the review of a closed incident is held (LB-slo-02); null: none is asked for. */
+export function postMortemDue(
+  severity: Severity,
+  closedAt: Date,
+  { postMortemFor, postMortemWithinMs }: Monitoring["incidents"],
+): Date | null {
+  if (!postMortemFor.includes(severity)) return null;
+  return new Date(closedAt.getTime() + postMortemWithinMs);
 }

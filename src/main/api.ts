@@ -41,7 +41,7 @@ export async function startApi(
   { caching, origin, samplesEveryMs }: ApiOptions,
 ): Promise<Api> {
   const { cache, countHit, redis } = caching;
-  const { config, db, log } = foundation;
+  const { config, db } = foundation;
   const proposeChange = createChangeProposer(foundation);
   const doors = await doorsOf(foundation);
   const app = await createServer({

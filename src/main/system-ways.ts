@@ -1,10 +1,12 @@
 /** How runbooks examine this installation, leave safe mode and order breakers about: the ways of `doctor` and the API. */
+import { join } from "node:path";
 import { createShell } from "../adapter/shell.js";
 import { forceBreakerOpen, resetBreakers } from "../runtime/breaker-orders.js";
 import { databaseExaminations } from "../runtime/doctor/database.js";
 import { diagnose, type Examination, type Finding, findingOf } from "../runtime/doctor/diagnose.js";
 import { machineExaminations } from "../runtime/doctor/machine.js";
 import { judgeReceivers } from "../runtime/doctor/outside.js";
+import { keepIncidentLog } from "../runtime/incident-files.js";
 import { leaveSafeMode } from "../runtime/leave-safe-mode.js";
 import type { Database } from "../store/database.js";
 import { readMigrationFiles } from "../store/migration-files.js";
@@ -63,12 +65,16 @@ function describeProbe({ status, found }: Finding): { ok: boolean; found: string
   return { ok: status !== "fail", found };
 }
 
-function createOrders({ clock, emit, notify }: Ground): SystemOrders {
+function createOrders({ config, policy, clock, emit, notify }: Ground): SystemOrders {
   return {
     leaveSafeMode: (db, order) => leaveSafeMode({ db, notify, emit }, { ...order, force: false }),
     resetBreaker: (db, order) =>
       resetBreakers({ db, clock, emit, notify }, { ...order, gate: false }),
     openBreaker: (db, { by, dependency, forMs }) =>
       forceBreakerOpen({ db, clock, emit, notify }, { by, dependency, durationMs: forMs }),
+    incidentRules: () => policy(),
+    now: () => clock.now(),
+    keepIncidentLog: (number, text) =>
+      keepIncidentLog(join(config.home, "incidents"), number, text),
   };
 }

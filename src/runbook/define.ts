@@ -11,11 +11,12 @@ import { PUBLIC_KINDS } from "../job/kinds.js";
 import { mayMove } from "../job/transition.js";
 import type { MessageTable } from "../message/message.js";
 import type { Danger } from "../policy/policy.js";
+import { SEVERITIES } from "../policy/policy.js";
 import type { SessionView } from "./database-port.js";
 import type { Readers, ShellResult, Writers } from "./port.js";
 import { TOUCHES_NOTHING, type Touches } from "./power.js";
 
-export { PUBLIC_KINDS, Type };
+export { PUBLIC_KINDS, SEVERITIES, Type };
 
 /** A parameter that names a job: `job-123`, or just its number. */
 export const JobId = Type.String({

@@ -18,6 +18,7 @@ export const CAPABILITIES = [
   "database:restore",
   "safe-mode:exit",
   "breakers:reset",
+  "incidents:write",
 ] as const;
 export type Capability = (typeof CAPABILITIES)[number];
 

@@ -12,6 +12,7 @@ const READING: readonly string[] = [
   "USAGE ON SCHEMA public, control",
   "SELECT ON public.jobs, public.healdec_log, public.workers, public.audit_log",
   "SELECT ON control.job_attempt, control.job_line, control.queue_pause, control.safe_mode, control.dependency",
+  "SELECT ON control.incident, control.incident_role",
   "EXECUTE ON FUNCTION control.hold_run(bigint, bigint)",
   "EXECUTE ON FUNCTION control.audit_append(text, text, text, jsonb)",
 ];
@@ -73,6 +74,12 @@ const CAPABILITY_GRANTS: Readonly<Record<Capability, Grants>> = {
     changes: [...TELLING, "UPDATE (active, reason, entered_by, entered_at) ON control.safe_mode"],
   },
   "breakers:reset": { changes: [...TELLING, "INSERT, UPDATE ON control.dependency"] },
+  "incidents:write": {
+    changes: [
+      "INSERT, UPDATE ON control.incident",
+      "SELECT, INSERT, UPDATE ON control.incident_day",
+    ],
+  },
 };
 
 /** A database may be closed to all but those who are named. */

@@ -6,6 +6,7 @@ import { fault } from "../base/fault.js";
 import type { DependencyView, Finding, SystemReader, SystemWriter } from "../runbook/port.js";
 import type { Database } from "./database.js";
 import { type Dependency, listDependencies } from "./dependencies.js";
+import { createIncidentReader, createIncidentWriter, type IncidentWays } from "./incident-care.js";
 import { type BrokenInvariant, findBrokenInvariants } from "./invariants.js";
 import { enterSafeMode } from "./safe-mode.js";
 
@@ -24,7 +25,7 @@ interface Order {
   readonly reason: string;
 }
 
-export interface SystemOrders {
+export interface SystemOrders extends IncidentWays {
   leaveSafeMode(
     db: Database,
     order: Order,
@@ -50,6 +51,7 @@ export function createSystemReader(db: Database, looks: SystemLooks): SystemRead
       (await findBrokenInvariants(db)).map(({ invariant, count }) => ({ invariant, count })),
     dependencies: async () => (await listDependencies(db)).map(viewOf),
     probe: (dependency, signal) => looks.probe(dependency, signal),
+    ...createIncidentReader(db),
   };
 }
 
@@ -78,6 +80,7 @@ export function createSystemWriter(db: Database, by: string, orders: SystemOrder
     },
     openBreaker: ({ dependency, forMs, reason }) =>
       orders.openBreaker(db, { by, reason, dependency, forMs }),
+    ...createIncidentWriter(db, by, orders),
   };
 }
 

@@ -9,6 +9,7 @@ import { breakerRoutes } from "./route/breakers.js";
 import { cacheRoutes } from "./route/cache.js";
 import { configRoutes } from "./route/config.js";
 import { githubRoutes } from "./route/github.js";
+import { incidentRoutes } from "./route/incidents.js";
 import { jobActionRoutes } from "./route/job-actions.js";
 import { jobBulkRoutes } from "./route/job-bulk.js";
 import { jobWhyRoutes } from "./route/job-why.js";
@@ -41,6 +42,7 @@ const API: readonly Register[] = [
   alertRoutes,
   alertmanagerRoutes,
   alertmanagerAlertRoutes,
+  incidentRoutes,
   runRoutes,
   runActionRoutes,
   runStreamRoutes,

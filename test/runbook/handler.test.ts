@@ -51,6 +51,7 @@ const WRITES: Readonly<
   ...{ correctJob: true, prioritize: true, restorePriorities: true, endSession: true },
   ...{ backup: true, removeBackup: true, restoreInto: true, dropRestored: true },
   ...{ exitSafeMode: true, enterSafeMode: true, resetBreaker: true, openBreaker: true },
+  ...{ openIncident: true, closeIncident: true, reopenIncident: true, keepIncidentLog: true },
   run: true,
 };
 

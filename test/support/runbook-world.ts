@@ -168,6 +168,9 @@ const noWay = async (): Promise<never> => {
 const NO_WAYS: SystemLooks & SystemOrders = {
   ...{ diagnose: noWay, probe: noWay },
   ...{ leaveSafeMode: noWay, resetBreaker: noWay, openBreaker: noWay },
+  incidentRules: () => makePolicy(),
+  now: () => systemClock.now(),
+  keepIncidentLog: noWay,
 };
 
 /** What the handler of runs stands on besides its database: everything in its place, nothing stopped or bounded. */

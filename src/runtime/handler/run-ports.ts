@@ -145,6 +145,8 @@ const SYSTEM_READS: Readonly<Record<keyof SystemReader, true>> = {
   brokenInvariants: true,
   dependencies: true,
   probe: true,
+  incident: true,
+  openIncidents: true,
 };
 
 /** What plans, checks and runbooks that only read are handed: what is named here, so that nothing new slips in. */
