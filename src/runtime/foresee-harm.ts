@@ -1,7 +1,10 @@
 /** Everything that a new policy would do, asked before it does: of the two sets, of the samples, of the rows. */
 import { compileRule } from "../alert/compile.js";
+import { firingPages } from "../alert/firing-pages.js";
 import { type NewlyFiring, shadowEvaluate } from "../alert/shadow.js";
+import type { RuleState } from "../alert/state.js";
 import type { Held } from "../policy/harm/held.js";
+import { findSilenceHarm } from "../policy/harm/silences.js";
 import { findHarm, findRowHarm } from "../policy/harm.js";
 import type { PolicySet } from "../policy/policy.js";
 import { loadAlertStates } from "../store/alerts.js";
@@ -28,8 +31,14 @@ export async function foreseeHarm(sql: Sql, candidate: Candidate, now: Date): Pr
   const rows = findRowHarm(eligible, previewed, before.adoption.retentionMargin);
   // What is too heavy to evaluate is not evaluated to find out what it would fire.
   const isHeavy = plain.some(({ reason }) => reason === "evaluation-too-heavy");
-  const newly = isHeavy ? [] : await foreseeFiring(sql, candidate, now);
-  return [...plain, ...rows, ...tooManyOf(newly, before.adoption.newPagesMax)];
+  const states = await loadAlertStates(sql, before.alerts);
+  const newly = isHeavy ? [] : await foreseeFiring(sql, candidate, states, now);
+  return [
+    ...plain,
+    ...rows,
+    ...tooManyOf(newly, before.adoption.newPagesMax),
+    ...findSilenceHarm(before, after, firingPages(before, states), now),
+  ];
 }
 
 /** Only of entities whose rows would go sooner than they do. */
@@ -54,13 +63,13 @@ export async function countEligible(
 async function foreseeFiring(
   sql: Sql,
   { before, after }: Candidate,
+  states: ReadonlyMap<string, RuleState>,
   now: Date,
 ): Promise<NewlyFiring[]> {
   const rules = [before, after].flatMap(({ alerts, metrics }) =>
     alerts.map((rule) => compileRule(rule, metrics)),
   );
   const board = await loadRuleBoard(sql, rules, now);
-  const states = await loadAlertStates(sql, before.alerts);
   return shadowEvaluate({ before, after, states, board, now });
 }
 

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { InstanceState } from "../../src/alert/state.js";
 import { systemClock } from "../../src/base/clock.js";
+import { saveAlertStates } from "../../src/store/alerts.js";
 import { listAudit } from "../../src/store/audit.js";
 import { readPolicyInForce } from "../../src/store/policies.js";
 import {
@@ -19,6 +21,26 @@ import { makeKey } from "../support/sign-bundle.js";
 
 /** Something that everybody may change at any time. */
 const longerEvents = (days: number) => ({ "retention/events_retention_days": days });
+
+/** Its strictest level fires, as the evaluator remembers it. */
+function makeFiring(level: string, now: Date): InstanceState {
+  const at = now.getTime();
+  return {
+    ...{ shape: "", labels: {}, knownSince: at, tickAt: at, value: 1, valueAt: at },
+    levels: { [level]: { phase: "firing", activeAt: at, recoveringSince: null, op: ">" } },
+    ...{ level, severity: "sev1", since: at, begun: { level, at }, endedByEdit: false },
+    ...{ told: null, cooling: null },
+  };
+}
+
+/** A silence of four hours that holds pages back, and began just now. */
+function pagesSilenced(now: Date) {
+  const moment = (inMs: number) => `${new Date(now.getTime() + inMs).toISOString().slice(0, 19)}Z`;
+  return {
+    ...{ starts: moment(-60_000), ends: moment(3 * 3_600_000) },
+    ...{ owner: "example-operator", reason: "It is looked after.", silencesPages: true },
+  };
+}
 
 async function onGround(test: (ground: Ground, leader: Leader) => Promise<void>): Promise<void> {
   await withDatabase(async (db) => {
@@ -170,6 +192,25 @@ describe("a bundle", () => {
       expect((await readBundle(db, 3))?.findings).toMatchObject([
         { reason: "pages-newly", sentence: expect.stringContaining("AR-18 cpu-overload") },
       ]);
+    }));
+
+  it("that would hide a page that is out now is held, and adopted once nothing fires", () =>
+    onGround(async ({ db, publish, sections }, leader) => {
+      const firing = makeFiring("AR-31", systemClock.now());
+      const row = { rule: "safe-mode-active", instance: "all", state: firing };
+      await saveAlertStates(db, { upsert: [row], remove: [] }, []);
+      const quiet = { ...pagesSilenced(systemClock.now()), matchers: ["rule=safe-mode-active"] };
+      const silenced = edited(sections, { silences: { quiet } });
+      publish({ revision: 1, sections: silenced });
+      await leader.step();
+      expect((await readBundle(db, 1))?.findings).toMatchObject([
+        { reason: "sev1-silenced", subject: "AR-31 safe-mode-active" },
+      ]);
+
+      await saveAlertStates(db, { upsert: [], remove: [row] }, []);
+      publish({ revision: 2, sections: silenced });
+      await leader.step();
+      expect(leader.holder.inForce()).toMatchObject({ bundleRevision: 2 });
     }));
 
   it("that deletes what its review previewed is adopted", () =>
