@@ -8,6 +8,13 @@ import type { Column } from "./board.js";
 
 export type Combine = "sum" | "avg" | "min" | "max";
 
+/** Ticks that follow each other: `count` of them from `from` on, in milliseconds. */
+export interface Ticks {
+  readonly from: number;
+  readonly everyMs: number;
+  readonly count: number;
+}
+
 /** Samples of one series, or of several combined. Only the first `length` entries count; times ascend strictly. */
 export type Points = Pick<Column, "times" | "values" | "length">;
 
@@ -121,11 +128,6 @@ export class Combination {
   }
 
   valueAt(at: number): number {
-    const only = this.#cursors.length === 1 ? this.#cursors[0] : undefined;
-    if (only) {
-      const i = only.freshAt(at, this.lookbackMs);
-      return i < 0 ? Number.NaN : only.points.values[i]!;
-    }
     let count = 0;
     for (const cursor of this.#cursors) {
       const i = cursor.freshAt(at, this.lookbackMs);
@@ -134,5 +136,26 @@ export class Combination {
       count += 1;
     }
     return aggregate(this.combine, this.#seen, 0, count);
+  }
+
+  /** The same at ticks that follow each other. */
+  valuesInto(out: Float64Array, { from, everyMs, count }: Ticks): void {
+    const only = this.#cursors.length === 1 ? this.#cursors[0] : undefined;
+    if (only) {
+      newestInto(out, only, { from, everyMs, count }, this.lookbackMs);
+      return;
+    }
+    for (let i = 0; i < count; i += 1) out[i] = this.valueAt(from + i * everyMs);
+  }
+}
+
+function newestInto(out: Float64Array, cursor: Cursor, ticks: Ticks, lookbackMs: number): void {
+  const { from, everyMs, count } = ticks;
+  const { times, values, length } = cursor.points;
+  let place = cursor.indexAt(from);
+  for (let i = 0; i < count; i += 1) {
+    const at = from + i * everyMs;
+    while (place + 1 < length && times[place + 1]! <= at) place += 1;
+    out[i] = place >= 0 && times[place]! > at - lookbackMs ? values[place]! : Number.NaN;
   }
 }

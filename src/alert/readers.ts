@@ -5,15 +5,27 @@ import type { Column } from "./board.js";
 import type { CompiledRule } from "./compile.js";
 import { type Grown, Growth } from "./growth.js";
 import { type Bucket, boundOf, quantileOf, totalOf } from "./histogram.js";
-import { aggregate, Combination, Cursor, PERCENTILES, type Points } from "./kernel.js";
+import { aggregate, Combination, Cursor, PERCENTILES, type Points, type Ticks } from "./kernel.js";
 import { mergeColumns } from "./merge.js";
 import { type Shortcut, shortcutOf } from "./shortcut.js";
 
 export interface Reader {
   /** The number at a tick, in the metric's unit; NaN: no data. */
   valueAt(at: number): number;
+  /** The numbers at `count` ticks from `from` on, as valueAt would say them one by one. */
+  valuesInto?(out: Float64Array, ticks: Ticks): void;
   /** Promises that ticks from `from` to `to` are asked and no sample comes or goes: work may be done ahead. */
   freeze(from: number, to: number): void;
+}
+
+/** Into the first `count` places of `out`. */
+export function readInto(out: Float64Array, reader: Reader, ticks: Ticks): void {
+  if (reader.valuesInto) {
+    reader.valuesInto(out, ticks);
+    return;
+  }
+  const { from, everyMs, count } = ticks;
+  for (let i = 0; i < count; i += 1) out[i] = reader.valueAt(from + i * everyMs);
 }
 
 export type Sides = readonly [readonly Column[], readonly Column[]];
@@ -69,6 +81,10 @@ class LastReader implements Reader {
     return this.together.valueAt(at);
   }
 
+  valuesInto(out: Float64Array, ticks: Ticks): void {
+    this.together.valuesInto(out, ticks);
+  }
+
   freeze(): void {}
 }
 
@@ -100,8 +116,27 @@ class WindowReader implements Reader {
     const before = this.#start.indexAt(from);
     const end = this.#end.indexAt(at) + 1;
     if (this.how.fullWindow && !this.#isCovered(before, end, from, at)) return Number.NaN;
-    const known = this.#shortcut?.over(before + 1, end) ?? null;
-    return known ?? aggregate(this.how.fn, this.#start.points.values, before + 1, end);
+    return this.#over(before + 1, end);
+  }
+
+  /** Both borders of the window only move on, so they are walked and not looked for. */
+  valuesInto(out: Float64Array, { from, everyMs, count }: Ticks): void {
+    const { times, length } = this.#start.points;
+    const { overMs, fullWindow } = this.how;
+    let before = this.#start.indexAt(from - overMs);
+    let end = this.#end.indexAt(from) + 1;
+    for (let i = 0; i < count; i += 1) {
+      const at = from + i * everyMs;
+      while (before + 1 < length && times[before + 1]! <= at - overMs) before += 1;
+      while (end < length && times[end]! <= at) end += 1;
+      const isOpen = fullWindow && !this.#isCovered(before, end, at - overMs, at);
+      out[i] = isOpen ? Number.NaN : this.#over(before + 1, end);
+    }
+  }
+
+  #over(first: number, end: number): number {
+    const known = this.#shortcut ? this.#shortcut.over(first, end) : null;
+    return known ?? aggregate(this.how.fn, this.#start.points.values, first, end);
   }
 
   /** A single series is read where it stands. */
@@ -311,6 +346,8 @@ class BurnReader implements Reader {
 
 /** A missing or zero divisor is no data. */
 class QuotientReader implements Reader {
+  #dens = new Float64Array();
+
   constructor(
     private readonly num: Reader,
     private readonly den: Reader,
@@ -324,6 +361,16 @@ class QuotientReader implements Reader {
   valueAt(at: number): number {
     const den = this.den.valueAt(at);
     return den === 0 ? Number.NaN : this.num.valueAt(at) / den;
+  }
+
+  valuesInto(out: Float64Array, ticks: Ticks): void {
+    const { count } = ticks;
+    if (this.#dens.length < count) this.#dens = new Float64Array(count);
+    readInto(out, this.num, ticks);
+    readInto(this.#dens, this.den, ticks);
+    for (let i = 0; i < count; i += 1) {
+      out[i] = this.#dens[i] === 0 ? Number.NaN : out[i]! / this.#dens[i]!;
+    }
   }
 }
 

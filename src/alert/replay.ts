@@ -5,6 +5,7 @@
 import type { AlertRule } from "../policy/policy.js";
 import type { Board } from "./board.js";
 import { type CompiledRule, type CompileOptions, compileRule, type Metrics } from "./compile.js";
+import { readInto } from "./readers.js";
 import { moveClock } from "./restore.js";
 import { groupInstances, type Measured } from "./signal.js";
 import type { InstanceState, RuleState, Transition } from "./state.js";
@@ -83,6 +84,9 @@ function byTime<T extends { readonly at: number }>(events: T[]): T[] {
   return events.sort((a, b) => a.at - b.at);
 }
 
+/** So many ticks are read at once. */
+const BLOCK_TICKS = 4_096;
+
 /** One instance from the first tick to the last. Instances of a rule know nothing of each other. */
 class Walk {
   readonly transitions: Transition[] = [];
@@ -107,45 +111,60 @@ class Walk {
   }
 
   run(from: number, to: number): void {
-    const { everyMs, by, signal } = this.compiled.rule;
+    const { everyMs } = this.compiled.rule;
     const { reader } = this.measured;
-    const isAge = signal.form === "age";
     reader.freeze(from, to);
-    // Of the newest tick that was not stepped.
-    let value = Number.NaN;
-    let at = Number.NaN;
-    for (let tick = from; tick <= to; tick += everyMs) {
-      const read = reader.valueAt(tick);
-      const isUnknown = this.state === null && by.length > 0 && !Number.isFinite(read);
-      if (isUnknown && !this.measured.speaksAt(tick)) continue;
-      const is = isAge && Number.isNaN(read) ? this.#silentFor(tick) : read;
-      this.ticks += 1;
-      if (!Number.isFinite(is)) this.missingTicks += 1;
-      if (tick < this.#deadline && this.#isAlike(is)) {
-        value = is;
-        at = tick;
-        continue;
-      }
-      this.#catchUp(at, value);
-      this.#step(tick, read);
-      at = Number.NaN;
+    const values = new Float64Array(BLOCK_TICKS);
+    for (let first = from; first <= to; first += BLOCK_TICKS * everyMs) {
+      const count = Math.min(BLOCK_TICKS, Math.floor((to - first) / everyMs) + 1);
+      readInto(values, reader, { from: first, everyMs, count });
+      this.#walk(values, first, count);
     }
-    this.#catchUp(at, value);
+  }
+
+  #walk(values: Float64Array, first: number, count: number): void {
+    const { everyMs } = this.compiled.rule;
+    for (let i = this.#pass(values, first, 0, count); i < count; ) {
+      this.#look(values[i]!, first + i * everyMs);
+      i = this.#pass(values, first, i + 1, count);
+    }
+  }
+
+  /** The first tick, from `start` on, that is not surely like the last. */
+  #pass(values: Float64Array, first: number, start: number, count: number): number {
+    const { everyMs } = this.compiled.rule;
+    if (this.state === null) return start;
+    const end = Math.min(count, Math.ceil((this.#deadline - first) / everyMs));
+    let i = start;
+    if (this.#class === NO_VALUE) {
+      while (i < end && Number.isNaN(values[i])) i += 1;
+      this.missingTicks += i - start;
+    } else {
+      const [low, high] = [this.#low, this.#high];
+      while (i < end && values[i]! > low && values[i]! < high) i += 1;
+    }
+    if (i === start) return start;
+    this.ticks += i - start;
+    this.state = moveClock(this.state, first + (i - 1) * everyMs, values[i - 1]!);
+    return i;
+  }
+
+  #look(read: number, tick: number): void {
+    const { by, signal } = this.compiled.rule;
+    const isUnknown = this.state === null && by.length > 0 && !Number.isFinite(read);
+    if (isUnknown && !this.measured.speaksAt(tick)) return;
+    const isAge = signal.form === "age" && Number.isNaN(read);
+    const value = isAge ? this.#silentFor(tick) : read;
+    this.ticks += 1;
+    if (!Number.isFinite(value)) this.missingTicks += 1;
+    const isAlike = tick < this.#deadline && this.#classes.classOf(value) === this.#class;
+    if (isAlike) this.state = moveClock(this.state!, tick, value);
+    else this.#step(tick, read);
   }
 
   /** The `age` form before the first sample: as old as our waiting for it. Seconds. */
   #silentFor(tick: number): number {
     return this.state ? (tick - this.state.knownSince) / 1_000 : 0;
-  }
-
-  #isAlike(value: number): boolean {
-    if (value > this.#low && value < this.#high) return true;
-    return this.#classes.classOf(value) === this.#class;
-  }
-
-  #catchUp(at: number, value: number): void {
-    if (this.state === null || Number.isNaN(at)) return;
-    this.state = moveClock(this.state, at, value);
   }
 
   #step(tick: number, value: number): void {
