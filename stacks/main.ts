@@ -1,8 +1,9 @@
 /** The stacks of one environment. They lay out resources and decide nothing: every number is the policy's. */
 import { App } from "#cdk";
+import type { LeftOut } from "../src/alert/outlet/left-out.js";
 import type { PolicySet } from "../src/policy/policy.js";
 import { makeDataStack } from "./data-stack.js";
-import { type LeftOut, makeObservabilityStack } from "./observability-stack.js";
+import { makeObservabilityStack } from "./observability-stack.js";
 import { makeServicesStack } from "./services-stack.js";
 
 export interface Built {

@@ -13,19 +13,14 @@ import {
   type CloudWatchStatistic,
   cloudWatchAlarm,
 } from "../src/alert/outlet/cloudwatch.js";
+import type { LeftOut } from "../src/alert/outlet/left-out.js";
 import type { AlertLevel, AlertRule, PolicySet } from "../src/policy/policy.js";
 import { foundStack } from "./foundation.js";
 
-/** A level that only our own evaluator watches, and why. */
-export interface LeftOut {
-  readonly rule: string;
-  readonly level: string;
-  readonly reason: string;
-}
-
-/** Answers what CloudWatch cannot watch, so that synthesis can say so. */
+/** Answers what CloudWatch cannot watch, so that synthesis can say so. Without the outlet there are no alarms. */
 export function makeObservabilityStack(app: App, policy: PolicySet): LeftOut[] {
   const stack = foundStack(app, policy, "observability");
+  if (!policy.monitoring.outlets.cloudwatch.enabled) return [];
   const topic = makeTopic(stack, policy);
   const context = { namespace: policy.infrastructure.namespace, metrics: policy.metrics };
   const leftOut: LeftOut[] = [];
@@ -76,6 +71,7 @@ function makeAlarm(
     comparisonOperator: alarm.comparison,
     threshold: alarm.threshold,
     evaluationPeriods: alarm.evaluationPeriods,
+    ...(alarm.datapointsToAlarm === null ? {} : { datapointsToAlarm: alarm.datapointsToAlarm }),
     treatMissingData: alarm.missingData,
     alarmActions: [topicArn],
     okActions: [topicArn],

@@ -5,13 +5,13 @@
  */
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { LeftOut } from "../src/alert/outlet/left-out.js";
 import { fault } from "../src/base/fault.js";
 import type { JsonObject } from "../src/base/json.js";
 import type { PolicySet } from "../src/policy/policy.js";
 import { checkLimits } from "./limits.js";
 import { buildApp } from "./main.js";
 import { stackName } from "./names.js";
-import type { LeftOut } from "./observability-stack.js";
 import { awsSchema } from "./provider-schema.js";
 import { checkReferences } from "./references.js";
 import { checkSchema, elementsOf, type StackFinding } from "./schema-check.js";

@@ -82,6 +82,35 @@ describe("windows", () => {
   });
 });
 
+describe("M of N ticks", () => {
+  const last: Signal = { form: "last", of: ERRORS };
+  const counting = { mOf: [3, 5] as const };
+
+  test("of a minute each are M of N periods", () => {
+    const alarm = sound({ signal: last, everyMs: MINUTE_MS }, counting);
+    expect(alarm).toMatchObject({
+      ...{ evaluationPeriods: 5, datapointsToAlarm: 3 },
+      query: { metric: { statistic: "Average", periodS: 60 } },
+    });
+  });
+
+  test("of windows that follow one another are M of N periods of a window", () => {
+    const signal: Signal = { form: "increase", of: DEPTH, overMs: 5 * MINUTE_MS };
+    const alarm = sound({ signal, everyMs: 5 * MINUTE_MS }, counting);
+    expect(alarm).toMatchObject({
+      ...{ evaluationPeriods: 5, datapointsToAlarm: 3 },
+      query: { metric: { statistic: "Sum", periodS: 300 } },
+    });
+  });
+
+  test.each<[string, Partial<AlertRule>, RegExp]>([
+    ["of fifteen seconds", { signal: last }, /ticks of 15s.*one a minute/],
+    ["of windows that overlap", { everyMs: MINUTE_MS }, /windows of 10m each 1m.*do not overlap/],
+  ])("%s have no form", (_what, rule, reason) => {
+    expect(alarmOf(rule, counting)).toEqual({ ok: false, reason: expect.stringMatching(reason) });
+  });
+});
+
 describe("missing data", () => {
   test.each([
     ["hold", "ignore", false],
@@ -174,6 +203,24 @@ describe("as a resource", () => {
       alarm_actions: topic,
       ok_actions: topic,
     });
+  });
+
+  test("M of N arrives there, and without it all periods must breach", async () => {
+    const signal: Signal = { form: "last", of: ERRORS };
+    const levels = [makeLevel({ id: "AR-92", mOf: [3, 5] })];
+    const counting = makeRule({ name: "often", everyMs: MINUTE_MS, signal, levels });
+    const output = await synthesized(makePolicy({ alerts: [...makePolicy().alerts, counting] }));
+    const alarm = (id: string) => output.resource("aws_cloudwatch_metric_alarm", `alarm-${id}`);
+    expect(alarm("AR-92")).toMatchObject({ evaluation_periods: 5, datapoints_to_alarm: 3 });
+    expect(alarm("AR-02")).not.toHaveProperty("datapoints_to_alarm");
+  });
+
+  test("nothing is made of the outlet that is switched off (X-70)", async () => {
+    const { monitoring, ...policy } = makePolicy();
+    const outlets = { ...monitoring.outlets, cloudwatch: { enabled: false } };
+    const output = await synthesized({ ...policy, monitoring: { ...monitoring, outlets } });
+    const { resource = {} } = output.documents["algobrain-production-observability"]!;
+    expect(Object.keys(resource)).toEqual([]);
   });
 
   test("the address that is paged is asked for at apply, and is sensitive", async () => {

@@ -59,8 +59,9 @@ export type CloudWatchComparison =
 export interface CloudWatchAlarm {
   readonly comparison: CloudWatchComparison;
   readonly threshold: number;
-  /** All of them must breach: our rules know no M of N. */
   readonly evaluationPeriods: number;
+  /** So many of them must breach; null: all. */
+  readonly datapointsToAlarm: number | null;
   readonly missingData: "breaching" | "notBreaching" | "ignore" | "missing";
   /** `noData: alert`: the state INSUFFICIENT_DATA is told too. */
   readonly tellsMissingData: boolean;
@@ -103,7 +104,7 @@ export function cloudWatchAlarm(
   level: AlertLevel,
   context: CloudWatchContext,
 ): CloudWatchForm {
-  const refusal = whyNot(rule, context);
+  const refusal = whyNot(rule, context) ?? whyNotTicks(rule, level);
   if (refusal !== null) return { ok: false, reason: refusal };
   const { signal } = rule;
   if (signal.form === "burn")
@@ -111,7 +112,7 @@ export function cloudWatchAlarm(
   const alarm =
     signal.form === "age"
       ? deadManAlarm(signal.of, level, context)
-      : thresholdAlarm(rule, level, queryOf(signal, context));
+      : thresholdAlarm(rule, level, queryOf(signal, lastPeriodOf(rule, level), context));
   const spanS = alarm.evaluationPeriods * periodOf(alarm.query);
   const spanMaxS = periodOf(alarm.query) < HOUR_S ? DAY_S : 7 * DAY_S;
   if (spanS <= spanMaxS) return { ok: true, alarm };
@@ -159,22 +160,43 @@ function whyNot(rule: AlertRule, { metrics }: CloudWatchContext): string | null 
   return null;
 }
 
+/** Its points are our ticks only where both are as long: a window slides with every tick, a period does not. */
+function whyNotTicks({ signal, everyMs }: AlertRule, { mOf }: AlertLevel): string | null {
+  if (mOf === null) return null;
+  const tick = formatDuration(everyMs);
+  if (everyMs % (RESOLUTION_S * 1000) !== 0)
+    return `counts ticks of ${tick}, of which CloudWatch sees one a minute`;
+  return "overMs" in signal && signal.overMs !== everyMs
+    ? `counts windows of ${formatDuration(signal.overMs)} each ${tick}; the periods of an alarm do not overlap`
+    : null;
+}
+
 /** Looks at the same span as the rule does, window and `for` together. */
 function thresholdAlarm(
   rule: AlertRule,
   level: AlertLevel,
   query: CloudWatchQuery,
 ): CloudWatchAlarm {
-  const overMs = "overMs" in rule.signal ? rule.signal.overMs : 0;
   const then = rule.noData?.then ?? "hold";
   return {
     comparison: COMPARISONS[level.op],
     threshold: level.value,
-    evaluationPeriods: Math.max(1, Math.ceil((overMs + level.forMs) / (periodOf(query) * 1000))),
+    ...periodsOf(rule, level, query),
     missingData: MISSING_DATA[then],
     tellsMissingData: then === "alert",
     query,
   };
+}
+
+function periodsOf(
+  { signal }: AlertRule,
+  { forMs, mOf }: AlertLevel,
+  query: CloudWatchQuery,
+): Pick<CloudWatchAlarm, "evaluationPeriods" | "datapointsToAlarm"> {
+  if (mOf) return { evaluationPeriods: mOf[1], datapointsToAlarm: mOf[0] };
+  const overMs = "overMs" in signal ? signal.overMs : 0;
+  const periods = Math.ceil((overMs + forMs) / (periodOf(query) * 1000));
+  return { evaluationPeriods: Math.max(1, periods), datapointsToAlarm: null };
 }
 
 /**
@@ -191,6 +213,7 @@ function deadManAlarm(
     comparison: "LessThanThreshold",
     threshold: 1,
     evaluationPeriods: 1 + Math.ceil(quietS / RESOLUTION_S),
+    datapointsToAlarm: null,
     missingData: "breaching",
     tellsMissingData: false,
     query: {
@@ -204,8 +227,14 @@ function deadManAlarm(
   };
 }
 
+/** Milliseconds of which a last value is the mean: a tick where ticks are counted. */
+function lastPeriodOf({ everyMs }: AlertRule, { mOf }: AlertLevel): number {
+  return mOf ? everyMs : RESOLUTION_S * 1000;
+}
+
 function queryOf(
   signal: Exclude<Signal, { form: "age" | "burn" }>,
+  lastMs: number,
   context: CloudWatchContext,
 ): CloudWatchQuery {
   const read = (of: Selector, statistic: string, overMs: number): CloudWatchStatistic => ({
@@ -215,7 +244,7 @@ function queryOf(
   });
   switch (signal.form) {
     case "last":
-      return { kind: "metric", metric: read(signal.of, "Average", RESOLUTION_S * 1000) };
+      return { kind: "metric", metric: read(signal.of, "Average", lastMs) };
     case "agg":
       return { kind: "metric", metric: read(signal.of, statisticOf(signal.fn), signal.overMs) };
     case "increase":

@@ -3,7 +3,7 @@
  * as `sum:algobrain.jobs.pending{status:pending}` (HB-alr-05, HB-dash-03): both mean the whole queue only where it is
  * one series with that tag. So there it is one, and the kinds stand beside it under another name.
  */
-import type { ExportedSample } from "../port.js";
+import type { ExportedSample, MetricsSink } from "../port.js";
 
 interface Fold {
   /** The label that is added up, and the name of the series that keep it. */
@@ -68,4 +68,13 @@ export function datadogOrigin(name: string): {
     if (name === beside) return { metric, tags: [] };
   }
   return { metric: name, tags: [] };
+}
+
+/** A sink to Datadog's agent that is sent what Datadog gets. */
+export function datadogSink(sink: MetricsSink): MetricsSink {
+  return {
+    send: (samples) => sink.send(datadogSamples(samples)),
+    heartbeat: (isAlive) => sink.heartbeat(isAlive),
+    close: () => sink.close(),
+  };
 }
