@@ -12,6 +12,7 @@ import type { Database } from "../../src/store/database.js";
 import { enqueueNotice, listNotices, type NewNotice, readNotice } from "../../src/store/notices.js";
 import { faultOf } from "../contract/delivery.js";
 import { withDatabase } from "../support/database.js";
+import { lendToFile } from "../support/lend.js";
 import { makeNotice } from "../support/make-notice.js";
 import { makePolicy } from "../support/make-policy.js";
 
@@ -56,6 +57,13 @@ const POLICY: PolicySet = makePolicy({
     runtimeReceivers: { critical: ["pagerduty", "ops"], operator: ["ops"] },
   },
 });
+
+const database = lendToFile<Database>(withDatabase);
+/** Empty: one database for all tests of the file. */
+async function inDatabase(work: (db: Database) => Promise<void>): Promise<void> {
+  await database().query("TRUNCATE control.notice, public.jobs CASCADE");
+  await work(database());
+}
 
 /** What the receivers heard; `answer` is what they say to the next delivery. */
 let heard: Delivery[];
@@ -116,7 +124,7 @@ const events = () => logged.map(({ event }) => event);
 
 describe("a notice that goes out", () => {
   test("is delivered as it was written, and remembers what it is called there", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const id = await enqueue(db);
       expect(await send(db, id)).toEqual({ notice_id: id, status: "sent", reference: "#ops/1" });
       expect(heard).toEqual([
@@ -135,7 +143,7 @@ describe("a notice that goes out", () => {
     }));
 
   test("is not sent again by a job that runs twice", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const id = await enqueue(db);
       await send(db, id);
       expect(await send(db, id)).toEqual({ notice_id: id, status: "sent" });
@@ -145,7 +153,7 @@ describe("a notice that goes out", () => {
 
 describe("a notice that waits", () => {
   test("for a token or key that nobody has set: shown, said once, and sent when it is there", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const id = await enqueue(db);
       const unconfigured = handler(db, new Map());
       for (let n = 0; n < 2; n++) {
@@ -167,7 +175,7 @@ describe("a notice that waits", () => {
     }));
 
   test("behind an older one of the same trouble: a resolve never overtakes its trigger", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const trigger = await enqueue(db, { receiver: "pagerduty" });
       const resolve = await enqueue(db, { receiver: "pagerduty", action: "resolve" });
       expect(await faultOf(send(db, resolve))).toMatchObject({
@@ -181,7 +189,7 @@ describe("a notice that waits", () => {
     }));
 
   test("for its token of the minute, but a page has tokens of its own and a digest needs none", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       for (let n = 0; n < 3; n++) await send(db, await enqueue(db, { dedupKey: `k${n}` }));
       const fourth = await enqueue(db, { dedupKey: "k3" });
       now = new Date(now.getTime() + 20_000);
@@ -198,7 +206,7 @@ describe("a notice that waits", () => {
     }));
 
   test("for a receiver that is away, without burning attempts of its job", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const id = await enqueue(db, { receiver: "pagerduty" });
       failing(fault.transient("PAGERDUTY_TIMED_OUT", "no answer within 10000 ms"));
       const waits: number[] = [];
@@ -218,7 +226,7 @@ describe("a notice that waits", () => {
     }));
 
   test("as long as the receiver says, which counts as no try", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const id = await enqueue(db, { receiver: "hook" });
       failing(fault.waiting("WEBHOOK_RATE_LIMITED", "slow down", { retryAfterMs: 7_000 }));
       for (let n = 0; n < 5; n++) {
@@ -228,7 +236,7 @@ describe("a notice that waits", () => {
     }));
 
   test("after a stop of our own process, of which the receiver knows nothing", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const id = await enqueue(db);
       const stopped = AbortSignal.abort();
       failing(fault.transient("SLACK_ABORTED", "given up"));
@@ -257,7 +265,7 @@ describe("a delivery whose answer was lost", () => {
   const lost = fault.transient("SLACK_TIMED_OUT", "no answer within 10000 ms");
 
   test("is looked for before it is made again, and found", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const id = await enqueue(db);
       const way = looking(db, { reference: "C1/17" });
       failing(lost);
@@ -268,7 +276,7 @@ describe("a delivery whose answer was lost", () => {
     }));
 
   test("is made again when it is not there", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const id = await enqueue(db);
       const way = looking(db, null);
       failing(lost);
@@ -279,7 +287,7 @@ describe("a delivery whose answer was lost", () => {
     }));
 
   test("is not looked for after an answer, or when it never left us", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const id = await enqueue(db);
       const way = looking(db, { reference: "another's" });
       failing(fault.transient("SLACK_UNREACHABLE", "nobody there", { details: { sent: false } }));
@@ -300,18 +308,18 @@ describe("a dead letter", () => {
   };
 
   test("is a message that the receiver will never take", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       failing(fault.data("SLACK_MESSAGE_REFUSED", "Slack answered invalid_blocks"));
       await isDead(db, await enqueue(db), "SLACK_MESSAGE_REFUSED: Slack answered invalid_blocks");
     }));
 
   test("is one whose receiver has left the routes", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       await isDead(db, await enqueue(db, { receiver: "gone" }), 'no receiver "gone" in routes');
     }));
 
   test("is one that was tried as often as its receiver allows; waiting is no try", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const id = await enqueue(db, { receiver: "thrice" });
       failing(fault.waiting("WEBHOOK_RATE_LIMITED", "slow down", { retryAfterMs: 7_000 }));
       await faultOf(send(db, id));
@@ -323,7 +331,7 @@ describe("a dead letter", () => {
     }));
 
   test("is no webhook whose receiver is only away, however often it was tried", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const id = await enqueue(db, { receiver: "hook" });
       failing(fault.transient("WEBHOOK_FAILED", "it answered 500"));
       for (let n = 0; n < 9; n++) await faultOf(send(db, id));
@@ -333,7 +341,7 @@ describe("a dead letter", () => {
     }));
 
   test("is what nobody could deliver for a day", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const id = await enqueue(db);
       now = new Date(now.getTime() + 25 * 3_600_000);
       await isDead(db, id, "not delivered for a day");
@@ -341,7 +349,7 @@ describe("a dead letter", () => {
     }));
 
   test("does not hold back what comes behind it", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const trigger = await enqueue(db);
       const resolve = await enqueue(db, { action: "resolve" });
       failing(fault.data("SLACK_MESSAGE_REFUSED", "no"));
@@ -364,7 +372,7 @@ describe("words of the runtime", () => {
     (await listNotices(db, { limit: 99 })).map(({ receiver }) => receiver).sort();
 
   test("go to every receiver of their audience, in the transaction that caused them", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const notify = createRuntimeNotify({ policy: () => POLICY, now: () => now });
       await db.transaction((tx) => notify(tx, word));
       expect(await toldTo(db)).toEqual(["ops", "pagerduty"]);
@@ -373,7 +381,7 @@ describe("words of the runtime", () => {
     }));
 
   test("are one message while they are waiting and for five minutes, then they are news again", () =>
-    withDatabase(async (db) => {
+    inDatabase(async (db) => {
       const notify = createRuntimeNotify({ policy: () => POLICY, now: () => now });
       for (let n = 0; n < 3; n++) await notify(db, { ...word, audience: "operator" });
       const [pending] = await listNotices(db, { limit: 9 });

@@ -83,6 +83,8 @@ function callMethod(
       return history(args, options, messages, undefined);
     case "/api/conversations.replies":
       return history(args, options, messages, String(args.ts));
+    case "/api/conversations.list":
+      return channels(options, messages);
     default:
       return refuse("unknown_method");
   }
@@ -128,6 +130,16 @@ function post(
     ...(metadata === undefined ? {} : { metadata }),
   });
   return accept(typeof user === "string" ? { message_ts: ts } : { channel, ts });
+}
+
+/** Those that exist, or that somebody posted to; here a channel's id is its name. */
+function channels(
+  { mayRead = true, channels: known = [] }: StandInSlackOptions,
+  messages: readonly SlackPost[],
+): LoopbackAnswer {
+  if (!mayRead) return refuse("missing_scope");
+  const ids = [...new Set([...known, ...messages.map(({ channel }) => channel)])];
+  return accept({ channels: ids.map((id) => ({ id, name: id.replace(/^#/, "") })) });
 }
 
 /** Newest first; a thread's messages are in no channel's history. */

@@ -161,13 +161,29 @@ async function deliverOnce(
 ): Promise<Delivered> {
   const delivery = toDelivery(notice, receiver);
   if (!notifier.find) return notifier.deliver(delivery, signal);
-  const found = notice.sendingAt && (await notifier.find(delivery, notice.createdAt, signal));
+  const found = notice.sendingAt && (await lookFor(notifier, delivery, notice.createdAt, signal));
   if (found) {
     log.info("notice.found", { ...fieldsOf(notice), reference: found.reference });
     return found;
   }
   await markNoticeSending(deps.db, notice.id, now());
   return notifier.deliver(delivery, signal);
+}
+
+/** A look that can never succeed tells nothing, and must not keep the notice from going out. */
+async function lookFor(
+  notifier: Notifier,
+  delivery: Delivery,
+  since: Date,
+  signal: AbortSignal,
+): Promise<Delivered | null> {
+  try {
+    return (await notifier.find?.(delivery, since, signal)) ?? null;
+  } catch (thrown) {
+    const { kind } = toFault(thrown);
+    if (kind === "data" || kind === "refused") return null;
+    throw thrown;
+  }
 }
 
 /** Throws a waiting Fault while it may still go out. */
