@@ -13,20 +13,26 @@ export interface ChunkRow {
 
 const COLUMNS = `series_id AS "seriesId", ((day - DATE '1970-01-01') * 86400000::float8) AS "dayMs", samples, data`;
 
-/** Those that hold something in (from, to], by series and in order of their days. */
+/** Those that hold something in (from, to], by series, and of each in order of their days. */
 export async function readChunks(
   sql: Sql,
   ids: readonly number[],
   from: Date,
   to: Date,
-): Promise<ChunkRow[]> {
+): Promise<Map<number, ChunkRow[]>> {
   const { rows } = await sql.query<ChunkRow>(
     `SELECT ${COLUMNS} FROM control.sample_chunk
      WHERE series_id = ANY ($1) AND day >= $2::date AND day <= $3::date AND to_at > $4 AND from_at <= $5
      ORDER BY series_id, day`,
     [ids, dayText(from.getTime()), dayText(to.getTime()), from, to],
   );
-  return rows;
+  const bySeries = new Map<number, ChunkRow[]>();
+  for (const row of rows) {
+    const known = bySeries.get(row.seriesId);
+    if (known) known.push(row);
+    else bySeries.set(row.seriesId, [row]);
+  }
+  return bySeries;
 }
 
 /** Of one day, locked until the caller's transaction ends: who rewrites them reads them like this. */

@@ -20,11 +20,13 @@ export async function readSpans(
 ): Promise<Map<number, Samples>> {
   const found = new Map<number, Samples>();
   if (spans.length === 0) return found;
-  const newest = await readRows(sql, ROUND_ROWS, spans, to);
-  const former = await readRows(sql, FORMER_ROWS, spans, to);
+  const newest = await readRoundSamples(sql, spans, to);
   for (let i = 0; i < spans.length; i += SERIES_A_STATEMENT) {
     const page = spans.slice(i, i + SERIES_A_STATEMENT);
-    const chunks = await readChunksOf(sql, page, to);
+    const former = await readFormerSamples(sql, page, to);
+    const ids = page.map(({ id }) => id);
+    const earliest = new Date(Math.min(...page.map(({ from }) => from.getTime())));
+    const chunks = await readChunks(sql, ids, earliest, to);
     for (const { id, from } of page) {
       const kept = assemble(chunks.get(id) ?? [], newest.get(id) ?? NONE);
       const old = former.get(id);
@@ -36,22 +38,6 @@ export async function readSpans(
 }
 
 const NONE: Samples = { times: new Float64Array(0), values: new Float64Array(0) };
-
-async function readChunksOf(
-  sql: Sql,
-  page: readonly SeriesSpan[],
-  to: Date,
-): Promise<Map<number, ChunkRow[]>> {
-  const ids = page.map(({ id }) => id);
-  const from = new Date(Math.min(...page.map((span) => span.from.getTime())));
-  const bySeries = new Map<number, ChunkRow[]>();
-  for (const row of await readChunks(sql, ids, from, to)) {
-    const rows = bySeries.get(row.seriesId);
-    if (rows) rows.push(row);
-    else bySeries.set(row.seriesId, [row]);
-  }
-  return bySeries;
-}
 
 /** The rounds mostly come after the chunks: then a month is written once, and not copied. */
 function assemble(chunks: readonly ChunkRow[], rounds: Samples): Samples {
@@ -93,7 +79,6 @@ const ROUND_ROWS = `
     WHERE r.slot > (SELECT min(since) FROM wanted) AND r.slot <= $3
     ORDER BY r.slot, r.source COLLATE "C"
   )`;
-/** What a version wrote that knew only rows. */
 const FORMER_ROWS = `
   WITH ${WANTED}, picked AS (
     SELECT w.id, s.at, s.value FROM wanted w
@@ -106,6 +91,24 @@ interface PickedRow {
   readonly id: number;
   readonly times: number[];
   readonly values: number[];
+}
+
+/** What is not folded yet. */
+export async function readRoundSamples(
+  sql: Sql,
+  spans: readonly SeriesSpan[],
+  to: Date,
+): Promise<Map<number, Samples>> {
+  return readRows(sql, ROUND_ROWS, spans, to);
+}
+
+/** What a version wrote that knew only rows. */
+export async function readFormerSamples(
+  sql: Sql,
+  spans: readonly SeriesSpan[],
+  to: Date,
+): Promise<Map<number, Samples>> {
+  return readRows(sql, FORMER_ROWS, spans, to);
 }
 
 async function readRows(

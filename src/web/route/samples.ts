@@ -1,7 +1,12 @@
-/** Samples from outside: a probe that looks at us from elsewhere, a script that knows a number of its own. */
+/**
+ * Samples from outside: a probe that looks at us from elsewhere, a script that knows a number of its own. And what is
+ * kept of all of them, a day of a series at a time as it is stored: adapter/api-history reads it for backtests.
+ */
 import type { FastifyInstance } from "fastify";
 import type { Static } from "typebox";
+import { DAY_MS } from "../../base/duration.js";
 import { closed, Type } from "../../base/type.js";
+import { readSampleDays } from "../../store/sample-days.js";
 import { insertSamples } from "../../store/samples.js";
 import type { WebDeps } from "../deps.js";
 import { actorOf } from "../guard.js";
@@ -54,6 +59,41 @@ const PushedSchema = Type.Object({
   }),
 });
 
+/** Some megabytes an answer. */
+const PAGE_SERIES = 20;
+const HISTORY_MAX_MS = 31 * DAY_MS;
+
+const HistoryQuerySchema = Type.Object(
+  {
+    metric: Type.String({ minLength: 1, maxLength: 200 }),
+    from: Type.String({ format: "date-time", description: "excluded" }),
+    to: Type.String({ format: "date-time", description: "included; at most 31 days later" }),
+    after: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 2_147_483_647,
+        description: "`next` of the page before",
+      }),
+    ),
+  },
+  closed,
+);
+
+const HistorySchema = Type.Object({
+  series: Type.Array(
+    Type.Object({
+      labels: Type.Record(Type.String(), Type.String()),
+      days: Type.Array(
+        Type.Object({
+          day: Type.String({ format: "date", description: "UTC; whole, also beyond from and to" }),
+          data: Type.String({ description: "a chunk (docs/decisions/0043) in base64" }),
+        }),
+      ),
+    }),
+  ),
+  next: Type.Union([Type.Integer(), Type.Null()], { description: "null: that was the last page" }),
+});
+
 export function sampleRoutes(app: FastifyInstance, deps: WebDeps): void {
   app.post(
     "/api/v1/samples",
@@ -69,6 +109,40 @@ export function sampleRoutes(app: FastifyInstance, deps: WebDeps): void {
       return push(deps, samples, `push/${actorOf(request)}`);
     },
   );
+
+  app.get(
+    "/api/v1/samples/history",
+    {
+      schema: {
+        summary: "What was measured of a metric: compressed days, some series a page",
+        querystring: HistoryQuerySchema,
+        response: { 200: HistorySchema },
+      },
+    },
+    async (request) => readHistory(deps, request.query as Static<typeof HistoryQuerySchema>),
+  );
+}
+
+async function readHistory(
+  { db }: WebDeps,
+  { metric, from: fromText, to: toText, after = 0 }: Static<typeof HistoryQuerySchema>,
+): Promise<Static<typeof HistorySchema>> {
+  const [from, to] = [new Date(fromText), new Date(toText)];
+  const span = to.getTime() - from.getTime();
+  if (!(span > 0 && span <= HISTORY_MAX_MS))
+    throw misfit("query", "/to", "must be after `from`, and at most 31 days");
+  const limit = PAGE_SERIES;
+  const series = await readSampleDays(db, { metric, from, to, after, limit });
+  return {
+    series: series.map(({ labels, days }) => ({
+      labels,
+      days: days.map(({ dayMs, data }) => ({
+        day: new Date(dayMs).toISOString().slice(0, 10),
+        data: Buffer.from(data).toString("base64"),
+      })),
+    })),
+    next: series.length < limit ? null : series.at(-1)!.id,
+  };
 }
 
 async function push(
