@@ -84,8 +84,8 @@ function rawRule(chosen: Rule, index: number): unknown {
 }
 
 function lasting(chosen: Rule, value: number): object {
-  if (chosen.ticks) return { mOf: chosen.ticks };
-  return { for: chosen.for, ...(chosen.recover && { recover: { value, for: "1m" } }) };
+  const recover = chosen.recover && { recover: { value, for: "1m" } };
+  return { ...(chosen.ticks ? { mOf: chosen.ticks } : { for: chosen.for }), ...recover };
 }
 
 /** A rule on two counters of its own. */

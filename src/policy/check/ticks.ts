@@ -10,7 +10,7 @@ export function checkTicks({ key, node: level }: Entry): Problem[] {
   const both = time
     ? [problemAt(ticks.key, "found for and mOf, expected either of them", "leave one of them out")]
     : [];
-  return [...both, ...checkRecover(level), ...checkCounts(ticks.node)];
+  return [...both, ...checkCounts(ticks.node)];
 }
 
 function nothingSaid(key: Place): Problem {
@@ -19,14 +19,6 @@ function nothingSaid(key: Place): Problem {
     'missing key "for", expected a duration such as 90s, 5m or 1h30m',
     "0s fires at once; mOf: [3, 5] counts ticks instead",
   );
-}
-
-/** It ends when fewer than m of the newest n are over: there is no other time to say. */
-function checkRecover(level: Node): Problem[] {
-  const recover = level.kind === "map" ? level.entries.get("recover") : undefined;
-  return recover
-    ? [problemAt(recover.key, "found recover with mOf, which ends with fewer than m ticks over")]
-    : [];
 }
 
 const TWO = "write [m, n]: m of the newest n ticks, such as [3, 5]";
