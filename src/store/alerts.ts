@@ -54,18 +54,20 @@ export async function saveAlertStates(
   const ticks = clock.map(({ tickAt }) => tickAt.getTime());
   const at = ticks.length === 0 ? null : new Date(Math.max(...ticks));
   for (const rows of pagesOf(upsert)) {
+    // One text of all rows is read twice as fast as an array of texts.
+    const given = rows.map(({ rule, instance, state }) => [rule, instance, state]);
     await tx.query(
       `INSERT INTO control.alert_state (rule, instance, state, updated_at)
-       SELECT rule, instance, state, coalesce($4, now()) FROM unnest($1::text[], $2::text[], $3::jsonb[]) AS given (rule, instance, state)
+       SELECT given->>0, given->>1, given->2, coalesce($2, now()) FROM jsonb_array_elements($1::jsonb) AS given
        ON CONFLICT (rule, instance) DO UPDATE SET state = excluded.state, updated_at = excluded.updated_at`,
-      [...keysOf(rows), rows.map(({ state }) => JSON.stringify(state)), at],
+      [JSON.stringify(given), at],
     );
   }
   for (const rows of pagesOf(remove)) {
     await tx.query(
       `DELETE FROM control.alert_state s USING unnest($1::text[], $2::text[]) AS given (rule, instance)
        WHERE s.rule = given.rule AND s.instance = given.instance`,
-      keysOf(rows),
+      [rows.map(({ rule }) => rule), rows.map(({ instance }) => instance)],
     );
   }
   await writeAlertClock(tx, clock);
@@ -84,10 +86,6 @@ function pagesOf<Key extends InstanceKey>(keys: readonly Key[]): Key[][] {
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function keysOf(keys: readonly InstanceKey[]): [string[], string[]] {
-  return [keys.map(({ rule }) => rule), keys.map(({ instance }) => instance)];
 }
 
 export async function appendAlertEvents(
