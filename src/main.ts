@@ -235,6 +235,9 @@ async function openParts(
     const control = await startControl(foundation, { caching, origin, ...options });
     opened.push(() => control.stop());
   }
+  const { startEvaluating } = await import("./main/evaluating.js");
+  const evaluating = await startEvaluating(foundation);
+  opened.push(() => evaluating.stop());
   if (role === "orchestrator") return null;
   const { startApi } = await import("./main/api.js");
   const api = await startApi(foundation, { caching, origin, ...options });

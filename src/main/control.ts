@@ -1,11 +1,9 @@
 /** The part that leads: recovery of dead workers, schedules, samples, alerts. Two of them are normal: one leads. */
 import { SCHEMA_VERSION } from "../policy/envelope-types.js";
 import { createAdopter } from "../runtime/adopt.js";
-import { createAlertAutomation } from "../runtime/alert-automation.js";
 import { createOrchestrator } from "../runtime/orchestrator.js";
 import { probationTick } from "../runtime/probation.js";
 import { policySource } from "../runtime/sample/policy.js";
-import { createSpeak } from "../runtime/speak.js";
 import { adoptPolicyTick } from "../runtime/tick/adopt-policy.js";
 import { anchorAuditTick } from "../runtime/tick/anchor-audit.js";
 import { beatStep } from "../runtime/tick/beat.js";
@@ -13,9 +11,9 @@ import { checkProtectionTick } from "../runtime/tick/check-protection.js";
 import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
 import { compactSamplesTick } from "../runtime/tick/compact-samples.js";
 import { endOverridesTick } from "../runtime/tick/end-overrides.js";
-import { createEvaluateAlertsTick } from "../runtime/tick/evaluate-alerts.js";
 import { expireApprovalsTick } from "../runtime/tick/expire-approvals.js";
 import { followChangesTick } from "../runtime/tick/follow-changes.js";
+import { incidentTimersTick } from "../runtime/tick/incident-timers.js";
 import { laySilencesTick } from "../runtime/tick/lay-silences.js";
 import { recoverDeadWorkersStep } from "../runtime/tick/recover-dead-workers.js";
 import { runSchedulesStep } from "../runtime/tick/run-schedules.js";
@@ -28,7 +26,7 @@ import type { Caching } from "./caching.js";
 import type { Foundation } from "./foundation.js";
 import type { PolicyOrigin } from "./policy.js";
 import { createGitHost, createIncidents } from "./ports.js";
-import { loadRunbooks, runbookHashes } from "./runbooks.js";
+import { runbookHashes } from "./runbooks.js";
 import { createSampleSources } from "./samples.js";
 
 /** A dead worker is found this much after its lease, at most. */
@@ -47,7 +45,6 @@ export async function startControl(
   { caching, origin, samplesEveryMs }: ControlOptions,
 ): Promise<{ stop(): Promise<void> }> {
   const { db, log } = foundation;
-  const registry = await loadRunbooks();
   const adopting = await adoptingOf(foundation, origin);
   const sources = [
     ...createSampleSources(foundation, caching),
@@ -62,12 +59,8 @@ export async function startControl(
       collectSamplesTick({ ...foundation, sources, everyMs: samplesEveryMs }),
       compactSamplesTick(foundation),
       laySilencesTick({ db, log, policy: () => foundation.policyHolder.inForce().set }),
-      createEvaluateAlertsTick({
-        ...foundation,
-        speak: createSpeak(),
-        onTransitions: createAlertAutomation({ ...foundation, registry }),
-      }),
       stallAbandonedRunsTick(foundation),
+      incidentTimersTick(foundation),
       tellFollowersTick({ ...foundation, incidents: createIncidents(foundation) }),
       adopting,
       probationTick(foundation),

@@ -1,16 +1,23 @@
 /** Who measures: the sources of the part that leads, and those that only the process of the API can be asked. */
 import { hostname } from "node:os";
+import { adoptionSource } from "../runtime/sample/adoption.js";
 import { apiFiguresSource, apiSource } from "../runtime/sample/api.js";
+import { arrivalsSource } from "../runtime/sample/arrivals.js";
+import { backupSource } from "../runtime/sample/backup.js";
 import { cacheSource } from "../runtime/sample/cache.js";
 import { databaseSource } from "../runtime/sample/database.js";
 import { dependenciesSource } from "../runtime/sample/dependencies.js";
 import { hostSource } from "../runtime/sample/host.js";
+import { incidentsSource } from "../runtime/sample/incidents.js";
 import { jobsSource } from "../runtime/sample/jobs.js";
 import { noticesSource } from "../runtime/sample/notices.js";
+import { processSource } from "../runtime/sample/process.js";
+import { refusedSource } from "../runtime/sample/refused.js";
 import { schedulesSource } from "../runtime/sample/schedules.js";
 import type { SampleSource } from "../runtime/sample/source.js";
 import { tableHealthSource } from "../runtime/sample/table-health.js";
 import { tallySource } from "../runtime/sample/tally.js";
+import { workersSource } from "../runtime/sample/workers.js";
 import type { Caching } from "./caching.js";
 import type { Foundation } from "./foundation.js";
 
@@ -18,21 +25,34 @@ import type { Foundation } from "./foundation.js";
 const OTHER_PROCESSES = 1;
 
 export function createSampleSources(foundation: Foundation, { cache }: Caching): SampleSource[] {
-  const { db: sql, policy, log, config } = foundation;
+  const { db: sql, policy, log, config, role, clock } = foundation;
   return [
     jobsSource({ sql, policy }),
+    arrivalsSource(sql),
+    workersSource({ sql, policy }),
     apiFiguresSource(sql),
     tallySource(sql),
     schedulesSource({ sql, policy }),
     noticesSource({ sql, policy }),
+    incidentsSource(sql),
     dependenciesSource(sql),
     databaseSource({ sql, policy, otherProcesses: OTHER_PROCESSES }),
     tableHealthSource({ sql, policy, log }),
     hostSource(config.home),
     cacheSource(cache),
+    backupSource(sql),
+    adoptionSource(sql),
+    refusedSource(sql),
+    // Where both parts are one process, that of the API measures it.
+    ...(role === "all" ? [] : [processSource({ role, host: hostname(), clock })]),
   ];
 }
 
-export function createApiSources({ metrics, policy }: Foundation): SampleSource[] {
-  return [apiSource({ apiStats: metrics.apiStats, policy, host: hostname() })];
+export function createApiSources(foundation: Foundation): SampleSource[] {
+  const { metrics, policy, role, clock } = foundation;
+  const host = hostname();
+  return [
+    apiSource({ apiStats: metrics.apiStats, policy, host }),
+    processSource({ role, host, clock }),
+  ];
 }

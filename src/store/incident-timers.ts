@@ -30,23 +30,13 @@ export async function noteEscalation(tx: Sql, number: string, told: number): Pro
   await tx.query("UPDATE control.incident SET reminded = $2 WHERE number = $1", [number, told]);
 }
 
-export interface IncidentCounts {
-  readonly open: number;
-  /** Past the time by which somebody answers. */
-  readonly unanswered: number;
-  readonly postMortemsOverdue: number;
-}
-
-/** A review counts as held when its incident has a note `post-mortem: …`. */
-export async function countIncidents(sql: Sql, now: Date): Promise<IncidentCounts> {
-  const { rows } = await sql.query<IncidentCounts>(
-    `SELECT count(*) FILTER (WHERE status <> 'closed')::int AS open,
-       count(*) FILTER (WHERE status = 'open' AND respond_by <= $1)::int AS unanswered,
-       count(*) FILTER (WHERE post_mortem_due <= $1 AND NOT EXISTS (
-         SELECT FROM control.incident_note n WHERE n.incident_id = i.id AND n.text ILIKE 'post-mortem:%')
-       )::int AS "postMortemsOverdue"
-     FROM control.incident i`,
+/** Reviews that are due and not held: one counts as held when its incident has a note `post-mortem: …`. */
+export async function countOverdueReviews(sql: Sql, now: Date): Promise<number> {
+  const { rows } = await sql.query<{ overdue: number }>(
+    `SELECT count(*)::int AS overdue FROM control.incident i
+     WHERE post_mortem_due <= $1 AND NOT EXISTS (
+       SELECT FROM control.incident_note n WHERE n.incident_id = i.id AND n.text ILIKE 'post-mortem:%')`,
     [now],
   );
-  return rows[0]!;
+  return rows[0]!.overdue;
 }

@@ -1,6 +1,7 @@
 /** All routes of the API. Each file registers its own; what each needs stands in access.ts. */
 import type { FastifyInstance, FastifyPluginAsync, FastifyPluginCallback } from "fastify";
 import type { WebDeps } from "./deps.js";
+import { alertExplainRoutes } from "./route/alert-explain.js";
 import { alertmanagerRoutes } from "./route/alertmanager.js";
 import { alertmanagerAlertRoutes } from "./route/alertmanager-alerts.js";
 import { alertRoutes } from "./route/alerts.js";
@@ -8,6 +9,7 @@ import { allQueueRoutes } from "./route/all-queues.js";
 import { breakerRoutes } from "./route/breakers.js";
 import { cacheRoutes } from "./route/cache.js";
 import { configRoutes } from "./route/config.js";
+import { digestRoutes } from "./route/digests.js";
 import { githubRoutes } from "./route/github.js";
 import { incidentRoutes } from "./route/incidents.js";
 import { jobActionRoutes } from "./route/job-actions.js";
@@ -24,6 +26,7 @@ import { runActionRoutes } from "./route/run-actions.js";
 import { runStreamRoutes } from "./route/run-stream.js";
 import { runRoutes } from "./route/runs.js";
 import { safeModeRoutes } from "./route/safe-mode.js";
+import { sampleRoutes } from "./route/samples.js";
 import { statusRoutes } from "./route/status.js";
 import { stopRoutes } from "./route/stop.js";
 import { testJobRoutes } from "./route/test-job.js";
@@ -40,6 +43,9 @@ const API: readonly Register[] = [
   queueRoutes,
   allQueueRoutes,
   alertRoutes,
+  alertExplainRoutes,
+  digestRoutes,
+  sampleRoutes,
   alertmanagerRoutes,
   alertmanagerAlertRoutes,
   incidentRoutes,

@@ -4,7 +4,6 @@ import type { JsonObject } from "../base/json.js";
 import { closed, Type } from "../base/type.js";
 import { JOB_STATUSES } from "../job/job.js";
 import { PUBLIC_KINDS } from "../job/kinds.js";
-import { SEVERITIES } from "../policy/policy.js";
 import { AttemptSchema } from "./attempt-document.js";
 import { JOB_FILTER, JobIdText } from "./job-filter.js";
 
@@ -106,29 +105,3 @@ export const SafeModeLeftSchema = Type.Object({
   changed: Type.Boolean({ description: "false when it was not on" }),
 });
 export const LimitQuerySchema = Type.Object({ limit: Type.Optional(Limit) }, closed);
-
-const alert = {
-  rule: Type.String(),
-  instance: Type.String({ description: "empty for a rule with one instance" }),
-  level: Nullable(Type.String({ description: "AR-…" })),
-  severity: Nullable(Type.String({ enum: [...SEVERITIES] })),
-  value: Nullable(Type.Number()),
-};
-
-export const ActiveAlertsSchema = Type.Object({
-  alerts: Type.Array(
-    Type.Object({
-      ...alert,
-      labels: AnyObject,
-      phase: Type.String({ enum: ["pending", "firing"] }),
-      since: Time,
-      told_at: Nullable(Time),
-    }),
-  ),
-});
-
-export const AlertHistorySchema = Type.Object({
-  events: Type.Array(
-    Type.Object({ ...alert, id: Type.Integer(), transition: Type.String(), at: Time }),
-  ),
-});
