@@ -199,16 +199,17 @@ function newsOf(
 
 function triggerReason(
   group: GroupState,
-  { audible, told, silenced }: Flush,
+  view: Flush,
   { repeatMs }: GroupTimers,
   levels: readonly string[],
   now: number,
 ): SpokenReason | null {
+  const { audible, told, silenced } = view;
   const steps = audible.map(({ instance, level, toldElsewhere = null }) => {
     const known = told[instance] ?? toldElsewhere;
     return known === null ? null : place(levels, level) - place(levels, known);
   });
-  if (steps.some((step) => step !== null && step > 0)) return "upgraded";
+  if (isWorse(view, levels) || steps.some((step) => step !== null && step > 0)) return "upgraded";
   const held = audible.filter(({ instance }) => silenced.includes(instance));
   const isFresh = ({ instance }: Member, at: number) =>
     told[instance] === undefined && !silenced.includes(instance) && (steps[at] ?? 0) === 0;
