@@ -3,7 +3,7 @@
  * what we say besides: clients of theirs pass over it.
  */
 import { Type } from "../base/type.js";
-import { Time } from "./schema.js";
+import { AnyObject, Time } from "./schema.js";
 
 const MatcherSchema = Type.Object({
   name: Type.String(),
@@ -61,7 +61,10 @@ export const GettableAlertSchema = Type.Object({
 });
 
 export const StatusSchema = Type.Object({
-  cluster: Type.Object({ status: Type.String({ enum: ["ready", "settling", "disabled"] }) }),
+  cluster: Type.Object({
+    status: Type.String({ enum: ["ready", "settling", "disabled"] }),
+    peers: Type.Array(AnyObject, { description: "none: processes share one database" }),
+  }),
   versionInfo: Type.Object({
     version: Type.String(),
     revision: Type.String(),

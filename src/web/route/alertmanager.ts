@@ -50,7 +50,7 @@ function aboutRoutes(app: FastifyInstance, { clock, commit, policy }: WebDeps): 
     "/api/v2/status",
     { schema: { summary: "Alertmanager's status", response: { 200: StatusSchema } } },
     async () => ({
-      cluster: { status: "disabled" },
+      cluster: { status: "disabled", peers: [] },
       versionInfo: {
         ...{ version: SPEAKS, revision: commit ?? "", branch: "algobrain" },
         ...{ buildUser: "", buildDate: "", goVersion: "" },
