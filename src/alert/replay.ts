@@ -49,9 +49,10 @@ export function replayRule(input: ReplayInput): Replayed {
   const { everyTick = false, ...compileOptions } = options;
   const compiled = compileRule(rule, metrics, compileOptions);
   const from = Math.ceil(input.from / rule.everyMs) * rule.everyMs;
+  const classes = classifierOf(rule);
   const walks = instancesOf(compiled, board, state).map((measured) => {
     const known = state[measured.instance] ?? null;
-    const walk = new Walk(compiled, measured, known, everyTick);
+    const walk = new Walk(compiled, measured, known, classes, everyTick);
     walk.run(from, input.to);
     return walk;
   });
@@ -105,9 +106,10 @@ class Walk {
     readonly compiled: CompiledRule,
     readonly measured: Measured,
     public state: InstanceState | null,
+    classes: Classifier,
     readonly everyTick: boolean,
   ) {
-    this.#classes = classifierOf(compiled.rule);
+    this.#classes = classes;
   }
 
   run(from: number, to: number): void {
@@ -183,7 +185,7 @@ class Walk {
     this.state = isForgotten ? null : after;
     const seen = after.seen ? after.value! : Number.NaN;
     this.#class = this.#classes.classOf(seen);
-    [this.#low, this.#high] = this.#classes.between(seen);
+    [this.#low, this.#high] = this.#classes.between(this.#class);
     const mayBeNext = isForgotten || this.everyTick;
     this.#deadline = mayBeNext ? Number.NEGATIVE_INFINITY : nextDeadline(rule, after);
   }

@@ -41,9 +41,9 @@ export interface InstanceState {
   /** By id of levels with `mOf`: their newest points (m-of-n.ts), newest last. */
   readonly rings?: Readonly<Record<string, string>> | undefined;
   /** The tick had a value. A row is written when its memory changes: restoreState moves the clocks of the ticks between. */
-  readonly seen?: boolean;
+  readonly seen?: boolean | undefined;
   /** The tick had no value, and clocks stood still. Absent: they did not. */
-  readonly held?: boolean;
+  readonly held?: boolean | undefined;
   /** The strictest firing level: the one that counts. */
   readonly level: string | null;
   readonly severity: Severity | null;

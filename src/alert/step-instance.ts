@@ -202,35 +202,44 @@ function tickOf(rule: AlertRule, before: InstanceState, value: number | null, no
 
 /** Gives back the same levels when none of them changed. */
 function stepLevels(rule: AlertRule, before: Memory, tick: Tick, now: number): Memory {
-  const strictest = rule.levels.length - 1;
   const next: Record<string, LevelState> = {};
   let rings: Record<string, string> | undefined;
   let isSame = true;
   let firing = -1;
-  for (const [i, level] of rule.levels.entries()) {
+  for (let i = 0; i < rule.levels.length; i += 1) {
+    const level = rule.levels[i]!;
     const former = before.levels[level.id] ?? null;
-    // Declared silence raises the strictest level at once: it may hide the worst.
-    const its: Tick = tick.kind === "alert" && i < strictest ? { kind: "breach" } : tick;
+    const its = tickFor(rule, i, tick);
     let state: LevelState | null;
     if (isWindowLevel(level)) {
       const ring = pushPoint(level, before.rings?.[level.id] ?? "", its);
       rings = { ...rings, [level.id]: ring };
       state = stepWindowLevel(rule, level, former, ring, its, now);
-    } else {
-      state = stepLevel(level, former, its, now);
-    }
+    } else state = stepLevel(level, former, its, now);
     if (state !== former) isSame = false;
     if (state) next[level.id] = state;
     if (state?.phase === "firing") firing = i;
   }
-  // Critical implies warning: what is beyond the stricter line need not wait at the milder one.
-  for (const { id } of rule.levels.slice(0, Math.max(firing, 0))) {
-    const state = next[id];
+  const implied = implyMilder(rule, next, firing);
+  return { levels: isSame && !implied ? before.levels : next, rings };
+}
+
+/** Declared silence raises the strictest level at once: it may hide the worst. */
+function tickFor(rule: AlertRule, index: number, tick: Tick): Tick {
+  return tick.kind === "alert" && index < rule.levels.length - 1 ? { kind: "breach" } : tick;
+}
+
+/** Critical implies warning: what is beyond the stricter line need not wait at the milder one. */
+function implyMilder(rule: AlertRule, levels: Record<string, LevelState>, firing: number): boolean {
+  let isChanged = false;
+  for (let i = 0; i < firing; i += 1) {
+    const { id } = rule.levels[i]!;
+    const state = levels[id];
     if (state?.phase !== "pending") continue;
-    next[id] = { ...state, phase: "firing" };
-    isSame = false;
+    levels[id] = { ...state, phase: "firing" };
+    isChanged = true;
   }
-  return { levels: isSame ? before.levels : next, rings };
+  return isChanged;
 }
 
 export function isForgettable(rule: AlertRule, state: InstanceState, now: number): boolean {

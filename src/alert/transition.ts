@@ -19,9 +19,9 @@ export function transitionOf(
 type Change = Pick<Transition, "kind" | "level" | "severity">;
 
 function levelChange(rule: AlertRule, before: InstanceState, after: InstanceState): Change | null {
+  if (before.level === after.level) return null;
   const was = standing(before);
   const is = standing(after);
-  if (was?.level === is?.level) return null;
   if (!was) return is && { kind: "fired", ...is };
   if (!is) return { kind: after.endedByEdit ? "ended-by-edit" : "resolved", ...was };
   const isWorse = levelIndex(rule, is.level) > levelIndex(rule, was.level);

@@ -2,7 +2,7 @@
  * What a step sees of a value: on which side of each line it lies. Two values of one class are stepped alike, and only
  * time can make a difference between two ticks of one class; `nextDeadline` says when.
  */
-import type { AlertRule, Comparison } from "../policy/policy.js";
+import type { AlertLevel, AlertRule, Comparison } from "../policy/policy.js";
 import { isBeyond, lineOf } from "./level.js";
 import { evaluationRange } from "./m-of-n.js";
 import type { InstanceState } from "./state.js";
@@ -15,32 +15,43 @@ export const NO_VALUE = -1;
 export interface Classifier {
   /** A number for each value: equal numbers, equal steps. */
   classOf(value: number): number;
-  /** Every value between these two, both excluded, is of the class of `value`. */
-  between(value: number): readonly [low: number, high: number];
+  /** Every value between these two, both excluded, is of the class. */
+  between(valueClass: number): Between;
 }
 
+export type Between = readonly [low: number, high: number];
+
+type Line = { readonly op: Comparison; readonly line: number };
+
 export function classifierOf(rule: AlertRule): Classifier {
-  const lines = rule.levels.flatMap(({ op, value, recover }) => [
+  const lines = rule.levels.flatMap(({ op, value, recover }): Line[] => [
     { op, line: lineOf(op, value) },
     ...(recover ? [{ op: recover.op, line: lineOf(recover.op, recover.value) }] : []),
   ]);
-  const ascending = lines.map(({ line }) => line).sort((a, b) => a - b);
+  const between = betweenLines(lines);
   return {
     classOf: (value) => (Number.isFinite(value) ? sidesOf(value, lines) : NO_VALUE),
-    between: (value) => {
-      if (!Number.isFinite(value) || ascending.includes(value)) return NOTHING_BETWEEN;
-      const low = ascending.findLast((line) => line < value) ?? -Number.MAX_VALUE;
-      return [low, ascending.find((line) => line > value) ?? Number.MAX_VALUE];
-    },
+    between: (valueClass) => between.get(valueClass) ?? NOTHING_BETWEEN,
   };
 }
 
 const NOTHING_BETWEEN = [Number.NaN, Number.NaN] as const;
 
-function sidesOf(
-  value: number,
-  lines: readonly { readonly op: Comparison; readonly line: number }[],
-): number {
+/** Each line that is crossed changes the class, so each class lies between two neighbours. */
+function betweenLines(lines: readonly Line[]): Map<number, Between> {
+  const borders = [-Number.MAX_VALUE, ...lines.map(({ line }) => line), Number.MAX_VALUE];
+  borders.sort((a, b) => a - b);
+  const between = new Map<number, Between>();
+  for (let i = 1; i < borders.length; i += 1) {
+    const [low, high] = [borders[i - 1]!, borders[i]!];
+    const middle = low / 2 + high / 2;
+    // Between two lines that touch there is no number.
+    if (middle > low && middle < high) between.set(sidesOf(middle, lines), [low, high]);
+  }
+  return between;
+}
+
+function sidesOf(value: number, lines: readonly Line[]): number {
   let sides = 0;
   for (const { op, line } of lines) sides = sides * 2 + (isBeyond(value, op, line) ? 1 : 0);
   return sides;
@@ -51,7 +62,9 @@ function sidesOf(
  * exactly what moveClock does.
  */
 export function nextDeadline(rule: AlertRule, state: InstanceState): number {
-  return Math.min(endOfSilence(rule, state), ...rule.levels.map((_, i) => endOf(rule, i, state)));
+  let next = endOfSilence(rule, state);
+  for (const level of rule.levels) next = Math.min(next, endOf(level, state));
+  return next;
 }
 
 /** When missing data begins to mean something, or the instance is forgotten. */
@@ -64,8 +77,7 @@ function endOfSilence(rule: AlertRule, state: InstanceState): number {
 }
 
 /** When a level's own time is over. */
-function endOf(rule: AlertRule, index: number, state: InstanceState): number {
-  const level = rule.levels[index]!;
+function endOf(level: AlertLevel, state: InstanceState): number {
   const { phase, activeAt, recoveringSince } = state.levels[level.id] ?? NOT_ACTIVE;
   if (isWindowLevel(level) && !isSettled(state.rings?.[level.id] ?? "", level.mOf[1]))
     return state.tickAt + 1;
