@@ -7,7 +7,7 @@ import type { CompiledRule } from "../alert/compile.js";
 import { HOUR_MS, MINUTE_MS } from "../base/duration.js";
 import type { Sql } from "../store/database.js";
 import { loadBoard } from "../store/sample-history.js";
-import { readRoundsSince } from "../store/sample-rounds.js";
+import { type Round, readRoundsSince } from "../store/sample-rounds.js";
 import { readLatest, readWindows } from "../store/samples.js";
 
 /** Of the rounds of the process that leads: with them most of what rules look at is in. */
@@ -65,6 +65,8 @@ export class EvaluatorBoard {
   /** The newest round of the leader that is on it, in milliseconds. */
   #leaderAt = Number.NEGATIVE_INFINITY;
   #trimmedAt: number;
+  /** Rounds that are read again, by name: how many samples of each are on the board. */
+  #known: ReadonlyMap<string, number> = new Map();
 
   private constructor(
     readonly board: Board,
@@ -91,13 +93,12 @@ export class EvaluatorBoard {
 
   /** Two statements: rounds that were stored since, also late ones. */
   async follow(sql: Sql, to: Date): Promise<void> {
-    for (const { slot, source, samples } of await readRoundsSince(sql, this.#after(), to)) {
-      const at = slot.getTime();
-      if (source === LEADER_SOURCE) this.#leaderAt = Math.max(this.#leaderAt, at);
-      for (const { metric, labels, value } of samples) {
-        if (this.spans.has(metric)) this.board.append(metric, labels, at, value);
-      }
+    const rounds = await readRoundsSince(sql, this.#after(), to);
+    for (const round of rounds) {
+      // A round that was added to is longer.
+      if (this.#known.get(nameOf(round)) !== round.samples.length) this.#add(round);
     }
+    this.#known = new Map(rounds.map((round) => [nameOf(round), round.samples.length]));
     this.#followed(to);
   }
 
@@ -111,6 +112,14 @@ export class EvaluatorBoard {
     this.#followed(to);
   }
 
+  #add({ slot, source, samples }: Round): void {
+    const at = slot.getTime();
+    if (source === LEADER_SOURCE) this.#leaderAt = Math.max(this.#leaderAt, at);
+    for (const { metric, labels, value } of samples) {
+      if (this.spans.has(metric)) this.board.append(metric, labels, at, value);
+    }
+  }
+
   #after(): Date {
     return new Date(this.followedTo.getTime() - LATE_MS);
   }
@@ -122,4 +131,8 @@ export class EvaluatorBoard {
     this.board.trim((metric) => now - (this.spans.get(metric) ?? 0));
     this.#trimmedAt = now;
   }
+}
+
+function nameOf({ slot, source }: Round): string {
+  return `${slot.getTime()} ${source}`;
 }

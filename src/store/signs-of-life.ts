@@ -32,7 +32,8 @@ export async function noteSign(sql: Sql, name: SignName, at: Date): Promise<void
   else await sql.query(UPSERT_AND_ROW, [name, at, metric, FORMER_EVERY_MS], "note-sign-and-row");
 }
 
-const UPSERT = `INSERT INTO control.sign_of_life (name, at) VALUES ($1, $2)
+/** A clock that goes ahead must not hide for an hour that its process has died. */
+const UPSERT = `INSERT INTO control.sign_of_life (name, at) VALUES ($1, least($2, now()))
   ON CONFLICT (name) DO UPDATE SET at = excluded.at`;
 
 /** A copy of what the slot's rounds say, at the slot: readers of both take it for one sample. */
