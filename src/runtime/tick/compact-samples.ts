@@ -25,9 +25,9 @@ export function compactSamplesTick(deps: {
     run: async (now, signal) => {
       const latest = now.getTime() - BLOCK_MS;
       const before = new Date(latest - (latest % BLOCK_MS));
-      const folded = await foldAll(deps, before, signal);
-      if (folded.blocks === 0) return;
-      deps.log.info("samples.compacted", { ...folded });
+      const { blocks, rounds, samples } = await foldAll(deps, before, signal);
+      if (blocks === 0) return;
+      deps.log.info("samples.compacted", { blocks, rounds, samples });
       await free(deps);
     },
   };
