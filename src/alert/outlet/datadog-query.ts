@@ -27,8 +27,11 @@ export type DatadogQuery =
 export function datadogQuery(rule: AlertRule, level: AlertLevel, metrics: Metrics): DatadogQuery {
   const refusal = whyNot(rule, level, metrics);
   if (refusal !== null) return { ok: false, reason: refusal };
-  if (rule.signal.form === "age") return heartbeatQuery();
-  const { window, over, text, loose } = measure(rule, rule.signal, level, metrics);
+  const { signal } = rule;
+  if (signal.form === "burn")
+    return { ok: false, reason: "a burn rate needs two windows; Datadog has objectives for it" };
+  if (signal.form === "age") return heartbeatQuery();
+  const { window, over, text, loose } = measure(rule, signal, level, metrics);
   const measured = `${window}(last_${windowText(over)}):${text}`;
   const query = `${measured} ${level.op} ${numberText(level.value)}`;
   return {
@@ -51,7 +54,6 @@ function whyNot(rule: AlertRule, level: AlertLevel, metrics: Metrics): string | 
 }
 
 function whyNoForm({ signal }: AlertRule, level: AlertLevel, metrics: Metrics): string | null {
-  if (signal.form === "burn") return "a burn rate needs two windows; Datadog has objectives for it";
   if (signal.form === "age")
     return signal.of.metric === HEARTBEAT ? null : "a metric query knows no time that has passed";
   if ("fn" in signal && SPACE_AND_TIME[signal.fn] === undefined)
