@@ -2,7 +2,7 @@
  * What was measured, since when, and why it was told or not (X-29): one alert as a document, and as a few lines that a
  * person reads in chat. Everything comes as an argument.
  */
-import { formatAge } from "../base/duration.js";
+import { formatAge, MINUTE_MS } from "../base/duration.js";
 import type { AlertLevel, AlertRule, Receiver, Unit } from "../policy/policy.js";
 import { formatValue } from "./alert-message.js";
 import type { GroupState } from "./group.js";
@@ -47,7 +47,9 @@ export interface KnownGroup {
 export interface KnownLane {
   readonly receiver: string;
   readonly lane: "normal" | "critical";
+  /** As they were at `refilledAt`; they come back with time (storm.ts). */
   readonly tokens: number;
+  readonly refilledAt: Date;
   readonly stormSince: Date | null;
   readonly waiting: number;
 }
@@ -109,7 +111,7 @@ function momentOf(ms: number | null | undefined): Date | null {
 
 /** Those whom a level names, and those who still know of it. */
 function receiverStories(input: ExplainInput): ReceiverStory[] {
-  const { rule, instance, labels, groups, lanes, receivers } = input;
+  const { rule, instance, labels, groups, lanes, receivers, now } = input;
   const key = groupKeyOf(rule, instance, labels);
   const own = groups.filter(({ groupKey, state }) => groupKey === key || instance in state.told);
   const named = rule.levels.flatMap(({ notify }) => notify);
@@ -122,9 +124,16 @@ function receiverStories(input: ExplainInput): ReceiverStory[] {
       sentence: group ? REASON_TEXT[group.state.last.reason] : whyNothing(input, receiver),
       lanes: lanes
         .filter((lane) => lane.receiver === receiver)
-        .map((lane) => ({ ...lane, perMinuteMax })),
+        .map((lane) => ({ ...lane, perMinuteMax, tokens: tokensNow(lane, perMinuteMax, now) })),
     };
   });
+}
+
+/** Null as most: the receiver left the policy. */
+function tokensNow(lane: KnownLane, perMinuteMax: number | null, now: Date): number {
+  const most = perMinuteMax ?? lane.tokens;
+  const passedMs = Math.max(0, now.getTime() - lane.refilledAt.getTime());
+  return Math.min(most, lane.tokens + (passedMs * most) / MINUTE_MS);
 }
 
 /** There is no group: nothing was said, and nothing is to be. */
@@ -143,6 +152,7 @@ function textOf(input: ExplainInput, story: Story): string {
   const measured = value === null ? "no data" : formatValue(value, unit);
   return [
     `${rule.name}/${instance}: ${rule.summary}`,
+    ...(rule.waitsFor?.length ? [`Not judged: it waits for ${rule.waitsFor.join(", ")}.`] : []),
     `Measured at ${at.toISOString()}: ${measured}, which is ${signalText(rule.signal)}.`,
     samplesText(input),
     ...story.levels.map((level) => levelText(level, input)),

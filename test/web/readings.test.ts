@@ -45,7 +45,7 @@ async function seed(db: Database): Promise<void> {
   await enqueueJob(db, { kind: "gc", payload: {} });
   await cancelJob(db, { seq: 1, actor: "test", reason: "for its history" });
   await pauseQueue(db, { kind: "gc", reason: "x", by: "test", expiresAt: null });
-  const state = { rule: "queue-depth-high", instance: "", state: firing };
+  const state = { rule: "queue-depth-high", instance: "all", state: firing };
   const clock = [{ everyMs: 15_000, tickAt: new Date(NOON) }];
   await saveAlertStates(db, { upsert: [state], remove: [] }, clock);
   const [metric, labels] = ["algobrain.jobs.pending", { worker_type: "index" }];
@@ -56,7 +56,7 @@ async function seed(db: Database): Promise<void> {
   const event = {
     rule: "queue-depth-high",
     level: "AR-06",
-    instance: "",
+    instance: "all",
     labels: {},
     severity: "sev2",
   } as const;
@@ -85,8 +85,9 @@ describe("reading over HTTP", () => {
       expect(await get(api, "/api/alerts/active")).toEqual({
         alerts: [
           {
+            id: "AR-06~all",
             rule: "queue-depth-high",
-            instance: "",
+            instance: "all",
             labels: { worker_type: "index" },
             phase: "firing",
             level: "AR-06",
@@ -94,6 +95,14 @@ describe("reading over HTTP", () => {
             value: 1200,
             since: "2026-03-01T12:00:00.000Z",
             told_at: null,
+            // AM-api-03, letter by letter.
+            metric: "algobrain.jobs.pending",
+            status: "firing",
+            threshold: 1000,
+            occurredAt: "2026-03-01T12:00:00.000Z",
+            message:
+              "queue-depth-high: Jobs wait longer than the workers can keep up. It is at 1200, and fires > 1000.",
+            ...{ silencedBy: [], inhibitedBy: [] },
           },
         ],
       });
@@ -102,7 +111,7 @@ describe("reading over HTTP", () => {
   it("shows at most 200 transitions, newest first (EP-26)", () =>
     withApi(async (api) => {
       const one = {
-        ...({ rule: "r", level: "AR-06", instance: "", labels: {}, value: 1 } as const),
+        ...({ rule: "r", level: "AR-06", instance: "all", labels: {}, value: 1 } as const),
         severity: "sev2" as const,
       };
       const many = Array.from({ length: 250 }, (_, n) => ({
