@@ -72,6 +72,12 @@ const SILENCES: readonly Case[] = [
     ],
   ],
   [
+    "a rule and the level of another",
+    `¦${matchers("[rule=queue-depth-high, level=AR-31]")}`,
+    ["would hide nothing: no alert of alerts/*.yaml has all of that"],
+  ],
+  ["a rule and one of its levels", matchers("[rule=queue-depth-high, level=AR-06]"), []],
+  [
     "a level by its name, and not by its id",
     matchers("[¦level=high]"),
     ['found "level=high", which is true of no alert of alerts/*.yaml'],

@@ -12,6 +12,7 @@ import {
   entriesOf,
   itemsOf,
   type Node,
+  type Place,
   type PolicyTree,
   problemAt,
   textOf,
@@ -102,7 +103,8 @@ function checkMatchers({ key, node }: Entry, alerts: Node | undefined): Problem[
       : [problemAt(item.place, `found ${show(item)}, ${matcher.reason}`)],
   );
   const matchers = read.flatMap(({ matcher }) => (matcher.ok ? [matcher.value] : []));
-  if (problems.length > 0 || nodes.length === 0 || isNarrow(matchers, known.rules)) return problems;
+  if (problems.length > 0 || nodes.length === 0) return problems;
+  if (isNarrow(matchers, known.rules)) return checkTogether(key, matchers, known);
   return [
     problemAt(
       key,
@@ -110,6 +112,21 @@ function checkMatchers({ key, node }: Entry, alerts: Node | undefined): Problem[
       'such as rule="queue-depth-high"',
     ),
   ];
+}
+
+/** Each may be true of some alert, and all of them of none. */
+function checkTogether(
+  key: Place,
+  matchers: readonly Matcher[],
+  { node, rules }: Alerts,
+): Problem[] {
+  const about = matchers.filter(({ name }) => ["rule", "alertname", "level"].includes(name));
+  const isSome = rules.some(({ name, levels }) =>
+    levels.some((level) => matchesAll(about, { rule: name, alertname: name, level })),
+  );
+  return isSome || !node
+    ? []
+    : [problemAt(key, "would hide nothing: no alert of alerts/*.yaml has all of that")];
 }
 
 interface Alerts {
