@@ -25,7 +25,7 @@ export function ticks([m, n]: readonly [number, number]): string {
 
 export const judgeGroup: Judge = ({ before, after }) => {
   const show = (json: Json | undefined) => {
-    const labels = json as AlertRule["groupBy"];
+    const labels = (json ?? null) as AlertRule["groupBy"];
     if (labels === null) return "each by itself";
     return labels.length === 0 ? "all together" : `together by ${labels.join(", ")}`;
   };
