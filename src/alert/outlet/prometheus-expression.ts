@@ -4,13 +4,12 @@
  * version 3, ours are half-open. test/peers/promtool.peer.ts compares the rest, alert by alert.
  */
 import { unreachable } from "../../base/assert.js";
-import { HOUR_MS } from "../../base/duration.js";
+import { formatDuration, HOUR_MS } from "../../base/duration.js";
 import type { AlertLevel, AlertRule, Comparison, Selector, Signal } from "../../policy/policy.js";
 import { selectorsOf } from "../../policy/selectors.js";
 import {
   aggregated,
   combined,
-  durationText,
   isSingle,
   type Metrics,
   numberText,
@@ -135,12 +134,12 @@ function windowValue(rule: AlertRule, how: Windowed, source: Source): Value {
 /** Time before series where that is the same, since a range of a plain selector is read from what was stored. */
 function windowText(rule: AlertRule, how: Windowed, source: Source): string {
   const { fn, overMs } = how;
-  const range = durationText(overMs);
+  const range = formatDuration(overMs);
   if (source.metric.kind === "histogram") return histogramText(rule, how, source);
   if (commutes(rule, how, source))
     return combined(rule, source, overTime(fn, `${selectorText(source)}[${range}]`));
   const together = combined(rule, source, selectorText(source));
-  return overTime(fn, `(${together})[${range}:${durationText(rule.everyMs)}]`);
+  return overTime(fn, `(${together})[${range}:${formatDuration(rule.everyMs)}]`);
 }
 
 /** Sums and means may be taken in either order while all series have samples; so may the extreme of an extreme. */
@@ -151,7 +150,7 @@ function commutes(rule: AlertRule, { fn }: Windowed, source: Source): boolean {
 }
 
 function histogramText(rule: AlertRule, { fn, overMs }: Windowed, source: Source): string {
-  const range = `[${durationText(overMs)}]`;
+  const range = `[${formatDuration(overMs)}]`;
   if (fn === "count")
     return combined(rule, source, `increase(${selectorText(source, "_count")}${range})`);
   const labels = [...new Set(["le", ...source.metric.labels])];
@@ -169,14 +168,14 @@ function windowLoose(rule: AlertRule, how: Windowed, sources: readonly Source[])
     ...(how.fn in SHARES ? [INTERPOLATED] : []),
     ...(sources.every((source) => commutes(rule, how, source))
       ? []
-      : [`combined series are looked at each ${durationText(rule.everyMs)}`]),
+      : [`combined series are looked at each ${formatDuration(rule.everyMs)}`]),
   ];
 }
 
 /** A full window: what was there when it began. */
 function isKnownSince(rule: AlertRule, how: Windowed, source: Source): string {
   if (!how.fullWindow || source.metric.kind === "histogram") return "";
-  const then = `${selectorText(source)} offset ${durationText(how.overMs)}`;
+  const then = `${selectorText(source)} offset ${formatDuration(how.overMs)}`;
   return ` and ${combined(rule, source, then)}`;
 }
 
@@ -196,14 +195,14 @@ function growthValue(
 
 function growthText(form: "rate" | "increase", overMs: number, source: Source): string {
   const suffix = source.metric.kind === "histogram" ? "_count" : "";
-  return `${form}(${selectorText(source, suffix)}[${durationText(overMs)}])`;
+  return `${form}(${selectorText(source, suffix)}[${formatDuration(overMs)}])`;
 }
 
 /** How many happened in the window: growth of counters, sum of counts. Of an instance always the sum. */
 function volumeText(rule: AlertRule, overMs: number, source: Source): string {
   const grown =
     source.metric.kind === "gauge"
-      ? `sum_over_time(${selectorText(source)}[${durationText(overMs)}])`
+      ? `sum_over_time(${selectorText(source)}[${formatDuration(overMs)}])`
       : growthText("increase", overMs, source);
   return combined({ ...rule, combine: "sum" }, source, grown);
 }
@@ -264,11 +263,11 @@ const SCRAPED = "the time of a sample is that of its scrape";
 /** The freshest counts, unless the rule asks for the stalest. */
 function ageValue(rule: AlertRule, of: Selector, metrics: Metrics): Value {
   const source = sourceOf(of, metrics);
-  const reach = durationText(reachOf(rule));
+  const reach = formatDuration(reachOf(rule));
   const beats =
     source.metric.unit === "timestamp"
       ? `last_over_time(${selectorText(source)}[${reach}])`
-      : `max_over_time(timestamp(${selectorText(source)})[${reach}:${durationText(rule.everyMs)}])`;
+      : `max_over_time(timestamp(${selectorText(source)})[${reach}:${formatDuration(rule.everyMs)}])`;
   // Of the same series under two addresses the freshest, in any case.
   const labels = isSingle(rule, source) ? rule.by : source.metric.labels;
   const freshest = aggregated("max", labels, beats);

@@ -1,9 +1,10 @@
 /** All alert rules as a rule file of Prometheus: one group a rule, one alert a level (X-70). */
+import { formatDuration } from "../../base/duration.js";
 import type { AlertLevel, AlertRule, PolicySet } from "../../policy/policy.js";
 import { selectorsOf } from "../../policy/selectors.js";
 import { type Exported, eachLevel, type LeftOut } from "./left-out.js";
 import { type PrometheusExpression, prometheusExpression } from "./prometheus-expression.js";
-import { durationText, type Metrics, selectorText, sourceOf } from "./promql.js";
+import { type Metrics, selectorText, sourceOf } from "./promql.js";
 import { type YamlValue, yamlText } from "./yaml-text.js";
 
 const HEADING = [
@@ -51,7 +52,7 @@ function groupOf(policy: PolicySet, told: readonly Told[]): YamlValue[] {
   const { rule } = first;
   const silence = absenceOf(policy, rule);
   const name = `${policy.system}/${rule.name}`;
-  return [{ name, interval: durationText(rule.everyMs), rules: [...rules, ...silence] }];
+  return [{ name, interval: formatDuration(rule.everyMs), rules: [...rules, ...silence] }];
 }
 
 type Sound = Extract<PrometheusExpression, { ok: true }>;
@@ -61,8 +62,8 @@ function alertOf(policy: PolicySet, { rule, level }: Told, form: Sound): YamlVal
   return {
     alert: rule.name,
     expr,
-    for: forMs > 0 ? durationText(forMs) : undefined,
-    keep_firing_for: keepFiringForMs ? durationText(keepFiringForMs) : undefined,
+    for: forMs > 0 ? formatDuration(forMs) : undefined,
+    keep_firing_for: keepFiringForMs ? formatDuration(keepFiringForMs) : undefined,
     labels: labelsOf(policy, level),
     annotations: {
       summary: plain(rule.summary),
@@ -93,7 +94,7 @@ function absenceOf({ metrics, ...policy }: PolicySet, rule: AlertRule): YamlValu
     {
       alert: rule.name,
       expr: absentText(selectorsOf(signal), noData.afterMs, metrics),
-      for: then > 0 ? durationText(then) : undefined,
+      for: then > 0 ? formatDuration(then) : undefined,
       labels: labelsOf({ metrics, ...policy }, strictest),
       annotations: {
         summary: `${plain(rule.summary)} (no data)`,
@@ -108,7 +109,7 @@ function absentText(
   afterMs: number,
   metrics: Metrics,
 ): string {
-  const range = durationText(Math.max(afterMs, 1_000));
+  const range = formatDuration(Math.max(afterMs, 1_000));
   return selectors
     .map((selector) => `absent_over_time(${selectorText(sourceOf(selector, metrics))}[${range}])`)
     .join(" or ");

@@ -1,5 +1,4 @@
 /** Words of PromQL, put together from ours. Names and units come from prometheus-name. */
-import { formatDuration } from "../../base/duration.js";
 import type { Aggregate, AlertRule, Metric, Selector } from "../../policy/policy.js";
 import { prometheusName } from "./prometheus-name.js";
 
@@ -52,8 +51,6 @@ export function aggregated(operator: string, by: readonly string[], inner: strin
 export function numberText(value: number): string {
   return String(Number(value.toPrecision(12)));
 }
-
-export const durationText = formatDuration;
 
 /** Functions over a range; percentiles of gauges are interpolated there and by nearest rank here. */
 export function overTime(fn: Aggregate, range: string): string {
