@@ -3,7 +3,7 @@
  * it last committed.
  */
 import { hold } from "./level.js";
-import type { InstanceState, LevelState, RuleState } from "./state.js";
+import { type InstanceState, type LevelState, type RuleState, ringKey } from "./state.js";
 
 /** @param tickAt when rules of this interval were last judged, in milliseconds; null: not since there is such a clock */
 export function restoreState(stored: RuleState, tickAt: number | null): RuleState {
@@ -71,7 +71,7 @@ function holdOn(state: InstanceState, tickAt: number): InstanceState["levels"] {
   const lostMs = tickAt - state.tickAt;
   const levels = Object.entries(state.levels).map(([id, level]): [string, LevelState] => [
     id,
-    state.rings?.[id] === undefined ? hold(level, lostMs) : level,
+    state.rings?.[ringKey({ id, op: level.op })] === undefined ? hold(level, lostMs) : level,
   ]);
   return Object.fromEntries(levels);
 }

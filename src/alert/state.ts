@@ -3,7 +3,7 @@
  * and a restart changes nothing. Times are milliseconds since the epoch.
  */
 import { canonicalJson } from "../base/json.js";
-import type { AlertRule, Comparison, Severity } from "../policy/policy.js";
+import type { AlertLevel, AlertRule, Comparison, Severity } from "../policy/policy.js";
 import type { Labels } from "./instance.js";
 
 export interface LevelState {
@@ -38,7 +38,7 @@ export interface InstanceState {
   readonly valueAt: number | null;
   /** By level id; a level that is not active has no entry. */
   readonly levels: Readonly<Record<string, LevelState>>;
-  /** By id of levels with `mOf`: their newest points (m-of-n.ts), newest last. */
+  /** Of levels with `mOf`, by ringKey: their newest points (m-of-n.ts), newest last. */
   readonly rings?: Readonly<Record<string, string>> | undefined;
   /** The tick had a value. A row is written when its memory changes: restoreState moves the clocks of the ticks between. */
   readonly seen?: boolean | undefined;
@@ -87,6 +87,11 @@ export interface Transition {
 /** Changes exactly when `signal`, `combine` or `by` do: thresholds and times may be tuned under fire. */
 export function shapeOf(rule: AlertRule): string {
   return canonicalJson({ signal: rule.signal, combine: rule.combine, by: rule.by });
+}
+
+/** Points were judged by one comparison: under another one they are none. */
+export function ringKey({ id, op }: Pick<AlertLevel, "id" | "op">): string {
+  return `${id} ${op}`;
 }
 
 /** Place of a level in its rule, strictest last; -1 for none or one that the rule no longer has. */

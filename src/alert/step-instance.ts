@@ -4,7 +4,7 @@ import type { AlertRule } from "../policy/policy.js";
 import type { CompiledRule } from "./compile.js";
 import type { Labels } from "./instance.js";
 import { stepLevel, type Tick } from "./level.js";
-import type { InstanceState, LevelState } from "./state.js";
+import { type InstanceState, type LevelState, ringKey } from "./state.js";
 import { isWindowLevel, pushPoint, stepWindowLevel } from "./window-level.js";
 
 /** An instance that is quiet and without data for this long is forgotten: a removed queue, a renamed kind. */
@@ -212,8 +212,9 @@ function stepLevels(rule: AlertRule, before: Memory, tick: Tick, now: number): M
     const its = tickFor(rule, i, tick);
     let state: LevelState | null;
     if (isWindowLevel(level)) {
-      const ring = pushPoint(level, before.rings?.[level.id] ?? "", its);
-      rings = { ...rings, [level.id]: ring };
+      const key = ringKey(level);
+      const ring = pushPoint(level, before.rings?.[key] ?? "", its);
+      rings = { ...rings, [key]: ring };
       state = stepWindowLevel(rule, level, former, ring, its, now);
     } else state = stepLevel(level, former, its, now);
     if (state !== former) isSame = false;

@@ -5,7 +5,7 @@
 import type { AlertLevel, AlertRule, Comparison } from "../policy/policy.js";
 import { isBeyond, lineOf } from "./level.js";
 import { evaluationRange } from "./m-of-n.js";
-import type { InstanceState } from "./state.js";
+import { type InstanceState, ringKey } from "./state.js";
 import { forgottenAt, isQuiet } from "./step-instance.js";
 import { isWindowLevel } from "./window-level.js";
 
@@ -79,7 +79,7 @@ function endOfSilence(rule: AlertRule, state: InstanceState): number {
 /** When a level's own time is over. */
 function endOf(level: AlertLevel, state: InstanceState): number {
   const { phase, activeAt, recoveringSince } = state.levels[level.id] ?? NOT_ACTIVE;
-  if (isWindowLevel(level) && !isSettled(state.rings?.[level.id] ?? "", level.mOf[1]))
+  if (isWindowLevel(level) && !isSettled(state.rings?.[ringKey(level)] ?? "", level.mOf[1]))
     return state.tickAt + 1;
   if (state.held || phase === null) return Number.POSITIVE_INFINITY;
   if (phase === "pending" && !isWindowLevel(level)) return activeAt + level.forMs;

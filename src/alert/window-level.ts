@@ -44,13 +44,16 @@ export function stepWindowLevel(
   now: number,
 ): LevelState | null {
   const [m, n] = level.mOf;
-  const missing = missingPoint(rule, tick);
+  // What was before we looked stands for nothing: neither a new rule nor a new series pages by that.
+  const missing = ring.length < n ? "ignore" : missingPoint(rule, tick);
   const verdict = judgePoints(ring.split("") as PointClass[], { m, n, missing });
   const firing = stepFiring(level, before, verdict, tick, now);
   if (firing) return firing;
+  const isPending = before?.phase === "pending";
+  if (isPending && verdict === "keep") return before;
   // Some points are bad, too few of them yet.
   if (!ring.slice(-n).includes("X")) return null;
-  return before?.phase === "pending" ? before : pending(level, now);
+  return isPending ? before : pending(level, now);
 }
 
 function missingPoint({ noData }: AlertRule, { kind }: Tick): MissingPoint {
