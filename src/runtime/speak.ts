@@ -14,8 +14,8 @@ import {
   wordsOf,
 } from "../alert/plan-notices.js";
 import { speaksInStorms } from "../alert/receivers.js";
-import { endRemovedRule, type RemovedRule } from "../alert/removed-rule.js";
-import type { RuleState, Transition } from "../alert/state.js";
+import { endRemovedRule } from "../alert/removed-rule.js";
+import type { RuleState } from "../alert/state.js";
 import { type SpokenGroup, writeTold } from "../alert/told.js";
 import { type AlertRule, type PolicySet, SEVERITIES, type Severity } from "../policy/policy.js";
 import {
@@ -30,21 +30,10 @@ import type { DigestEntry } from "../store/digests.js";
 import { enqueueNotice, isNoticeTold } from "../store/notices.js";
 import { ONCE_PER_MS } from "./notify.js";
 import { foldDigests } from "./speaking/digests.js";
+import type { Found } from "./speaking/found.js";
 import { Lanes, laneOf } from "./speaking/lanes.js";
 import { type OpenSilencer, openMuting } from "./speaking/muting.js";
 import { openSilencer } from "./speaking/silencer.js";
-
-export interface Found {
-  readonly policy: PolicySet;
-  /** Of the rules that were judged, by name, after the step. */
-  readonly states: ReadonlyMap<string, RuleState>;
-  /** Not stored yet: a storm is counted with them. */
-  readonly transitions: readonly Transition[];
-  /** Rules that left the policies. */
-  readonly removed: readonly RemovedRule[];
-  /** The tick. */
-  readonly now: Date;
-}
 
 export interface Spoken {
   /** The same states, with the memory of what was told; what has not changed is the same object. */

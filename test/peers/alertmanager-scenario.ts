@@ -82,7 +82,10 @@ export async function readScenarios(): Promise<Scenario[]> {
   }));
 }
 
-type WrittenScenario = Omit<Scenario, "key" | "route"> & {
+type WrittenScenario = Omit<Scenario, "key" | "route" | "inhibit" | "until"> & {
+  readonly inhibit?: Scenario["inhibit"];
+  readonly until?: number;
+
   readonly route?: Partial<Scenario["route"]>;
 };
 

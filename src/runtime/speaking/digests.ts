@@ -19,7 +19,7 @@ import {
 } from "../../store/digests.js";
 import { enqueueNotice, type NewNotice, nextNoticeId } from "../../store/notices.js";
 import type { StoredLane } from "../../store/receiver-lanes.js";
-import type { Found } from "../speak.js";
+import type { Found } from "./found.js";
 import { isStormy, type Lanes } from "./lanes.js";
 
 /** Writes the entries down, and the digests whose time has come. Answers the notices that were made. */

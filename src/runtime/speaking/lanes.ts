@@ -6,7 +6,7 @@ import type { Severity } from "../../policy/policy.js";
 import type { Sql } from "../../store/database.js";
 import { countFiredSince } from "../../store/notice-samples.js";
 import { type Lane, readLanes, type StoredLane, saveLanes } from "../../store/receiver-lanes.js";
-import type { Found } from "../speak.js";
+import type { Found } from "./found.js";
 
 export function laneOf(severity: Severity): Lane {
   return severity === "sev1" ? "critical" : "normal";

@@ -6,7 +6,7 @@ import { levelIndex, type RuleState } from "../../alert/state.js";
 import type { AlertLevel, AlertRule } from "../../policy/policy.js";
 import { readFiring } from "../../store/alert-groups.js";
 import type { Sql } from "../../store/database.js";
-import type { Found } from "../speak.js";
+import type { Found } from "./found.js";
 
 /** The silences in force at a tick. */
 export interface Silencer {

@@ -2,7 +2,7 @@
 import { alertLabels, holdsBack } from "../../alert/silence.js";
 import type { Sql } from "../../store/database.js";
 import { activeSilences, noteMatches } from "../../store/silences.js";
-import type { Found } from "../speak.js";
+import type { Found } from "./found.js";
 import type { Silencer } from "./muting.js";
 
 export async function openSilencer(tx: Sql, { policy, now }: Found): Promise<Silencer> {
