@@ -273,6 +273,44 @@ describe("age", () => {
   });
 });
 
+describe("burn", () => {
+  const burn = (minAll = 1): Signal => ({
+    ...{ form: "burn", bad: OK, all: DONE, slo: 0.999 },
+    ...{ longMs: 60 * MINUTE, shortMs: 5 * MINUTE, minAll },
+  });
+  /** Each minute ten are done; so many of them are bad while the first so many minutes last, then others. */
+  const hours = (early: number, late: number, lateFrom: number) => {
+    const at = (n: number) => START + n * MINUTE;
+    const badAt = (n: number) => Math.min(n, lateFrom) * early + Math.max(n - lateFrom, 0) * late;
+    const minutes = Array.from({ length: 121 }, (_, n) => n);
+    return [
+      makeSeries(
+        "jobs_done",
+        minutes.map((n) => ({ at: at(n), value: 10 * n })),
+      ),
+      makeSeries(
+        "jobs_ok",
+        minutes.map((n) => ({ at: at(n), value: badAt(n) })),
+      ),
+    ];
+  };
+
+  test("is how many times too fast the budget goes: 1.44 % of a 0.1 % budget is 14.4", () => {
+    expect(value(burn(), hours(0.144, 0.144, 0), 120 * MINUTE)).toBeCloseTo(14.4, 6);
+  });
+
+  test("is the smaller of both windows: what is over does not page, what began just now does not yet", () => {
+    expect(value(burn(), hours(1, 0, 115), 120 * MINUTE)).toBe(0);
+    expect(value(burn(), hours(0, 1, 115), 120 * MINUTE)).toBeCloseTo(100 / 12, 6);
+  });
+
+  test("of too few is no data: one error of ten an hour is not a hundredfold burn", () => {
+    expect(value(burn(601), hours(1, 1, 0), 120 * MINUTE)).toBeNull();
+    expect(value(burn(600), hours(1, 1, 0), 120 * MINUTE)).toBeCloseTo(100, 6);
+    expect(value(burn(), [], 0)).toBeNull();
+  });
+});
+
 describe("instances", () => {
   const last: Signal = { form: "last", of: GAUGE };
 
