@@ -50,8 +50,15 @@ function whyNot(rule: AlertRule, level: AlertLevel, metrics: Metrics): string | 
   for (const { metric } of selectorsOf(signal))
     if (metrics[metric]?.source !== "runtime")
       return `${metric} is not measured by the runtime, so it is not sent to Datadog`;
+  for (const { where } of selectorsOf(signal))
+    for (const [label, value] of Object.entries(where))
+      if (!TAG_VALUE.test(value))
+        return `${label} is ${JSON.stringify(value)}, which no tag of Datadog's can be`;
   return whyNoForm(rule, level, metrics);
 }
+
+/** What arrives there as it was sent, and ends no scope of a query. */
+const TAG_VALUE = /^[a-z0-9_./-]+$/;
 
 function whyNoForm({ signal }: AlertRule, level: AlertLevel, metrics: Metrics): string | null {
   if (signal.form === "age")

@@ -50,10 +50,18 @@ export function prometheusExpression(
   };
 }
 
+/** Labels that the rule file gives to alerts: instances that differ by one of them would become the same alert. */
+const ALERT_LABELS: readonly string[] = [
+  ...["alertname", "system", "environment", "level", "severity"],
+];
+
 function whyNot(rule: AlertRule, level: AlertLevel, metrics: Metrics): string | null {
   const { waitsFor = [] } = rule;
   if (waitsFor.length > 0) return `waits for ${waitsFor.join(", ")}, which nobody emits yet`;
   if (level.mOf) return "counts ticks that are over; Prometheus only knows how long it has lasted";
+  const taken = rule.by.find((label) => ALERT_LABELS.includes(label));
+  if (taken !== undefined)
+    return `has an instance for each ${taken}, which is a label of every alert there`;
   for (const { metric } of selectorsOf(rule.signal))
     if (metrics[metric]?.source !== "runtime")
       return `${metric} is not measured by the runtime, so it is not exposed for Prometheus`;

@@ -128,6 +128,7 @@ describe("what has no form has a reason", () => {
   test.each<[string, Partial<AlertRule>, Partial<AlertLevel>, RegExp]>([
     ["a planned metric", { waitsFor: ["x.y"] }, {}, /waits for x\.y/],
     ["M of N", {}, { mOf: [3, 5] }, /counts ticks/],
+    ["an instance for a label of alerts", { by: ["level"] }, {}, /label of every alert/],
     ["a metric of CloudWatch", { signal: { form: "last", of: of("aws.cpu") } }, {}, /aws\.cpu/],
   ])("%s", (_what, rule, level, reason) => {
     expect(written({ signal: { form: "last", of: PENDING }, ...rule }, level)).toEqual({
