@@ -1,9 +1,10 @@
 /** The alerts of a rule, sorted into the groups of each receiver, and what each group's step says of them. */
 import type { AlertRule, PolicySet } from "../policy/policy.js";
-import { type GroupState, type GroupStep, type Member, stepGroup } from "./group.js";
+import type { GroupState, GroupStep, Member } from "./group.js";
 import { groupKeyOf } from "./group-key.js";
 import { receiversOf } from "./receivers.js";
 import { type InstanceState, levelIndex, type RuleState } from "./state.js";
+import { stepGroup } from "./step-group.js";
 
 export interface KnownGroup {
   readonly receiver: string;

@@ -4,9 +4,10 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type GroupState, type Member, stepGroup } from "../../src/alert/group.js";
+import type { GroupState, Member } from "../../src/alert/group.js";
 import { groupKeyOf } from "../../src/alert/group-key.js";
 import { findInhibitor } from "../../src/alert/inhibit.js";
+import { stepGroup } from "../../src/alert/step-group.js";
 import { runOurs } from "../peers/alertmanager-ours.js";
 import { readScenarios } from "../peers/alertmanager-scenario.js";
 import { makeRule } from "../support/make-policy.js";

@@ -1,7 +1,8 @@
 /** A scenario on our side, in virtual time: the production step, with silences and inhibition as production asks them. */
-import { type GroupState, type Member, stepGroup } from "../../src/alert/group.js";
+import type { GroupState, Member } from "../../src/alert/group.js";
 import { findInhibitor } from "../../src/alert/inhibit.js";
 import { findSilence, type Silence, stateOfSilence } from "../../src/alert/silence.js";
+import { stepGroup } from "../../src/alert/step-group.js";
 import { makeRule } from "../support/make-policy.js";
 import {
   inOrder,

@@ -4,12 +4,8 @@ import { compileRule } from "../../src/alert/compile.js";
 import { stepRule } from "../../src/alert/evaluate.js";
 import type { RuleState, Transition } from "../../src/alert/state.js";
 import type { AlertRule, PolicySet } from "../../src/policy/policy.js";
-import {
-  createSpeak,
-  type PageNews,
-  type SpeakDeps,
-  type Spoken,
-} from "../../src/runtime/speak.js";
+import { createSpeak, type SpeakDeps, type Spoken } from "../../src/runtime/speak.js";
+import type { PageNews } from "../../src/runtime/speaking/page-news.js";
 import { readGroups } from "../../src/store/alert-groups.js";
 import { appendAlertEvents } from "../../src/store/alerts.js";
 import type { Database } from "../../src/store/database.js";
