@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { HOUR_MS, MINUTE_MS } from "../../src/base/duration.js";
 import { createOpenOnPage } from "../../src/runtime/incidents.js";
 import type { RuntimeWord } from "../../src/runtime/runtime-word.js";
-import type { PageNews } from "../../src/runtime/speak.js";
+import type { PageNews } from "../../src/runtime/speaking/page-news.js";
 import { incidentTimersTick } from "../../src/runtime/tick/incident-timers.js";
 import { readAuditOfTarget } from "../../src/store/audit.js";
 import { readTimeline } from "../../src/store/incident-timeline.js";
