@@ -2,8 +2,8 @@
  * A level of an alert rule as a CloudWatch alarm, or the reason why CloudWatch cannot say it (X-70).
  * The alarms are the second pair of eyes: they watch what the runtime publishes once a minute to its
  * namespace, and page when it stops publishing (design 3, 16). Published means: gauges by value,
- * counters by their increase since the last time, histograms by raw observations, all of them
- * combined over their labels, so that no alarm needs dimensions. Two things of a rule have no CloudWatch form and are left to our own
+ * counters by their increase since the last time, all of them combined over their labels (cloudwatch-sink), so that
+ * no alarm needs dimensions. Two things of a rule have no CloudWatch form and are left to our own
  * evaluator: `recover` (hysteresis) and `noData.after` (CloudWatch notices a gap at once).
  */
 import { unreachable } from "../../base/assert.js";
@@ -121,12 +121,15 @@ export function cloudWatchAlarm(
 }
 
 /**
- * The published series of a selector: what the catalogue says, else the metric's name in capitals
+ * The published series of a metric: what the catalogue says, else the metric's name in capitals
  * (`algobrain.api.error_rate` is `ApiErrorRate`).
  */
-function cloudWatchSeries(selector: Selector, context: CloudWatchContext): CloudWatchSeries {
-  const given = context.metrics[selector.metric]?.cloudwatch;
-  const [, ...words] = selector.metric.split(/[._]/);
+export function cloudWatchSeries(
+  { metric }: Pick<Selector, "metric">,
+  context: CloudWatchContext,
+): CloudWatchSeries {
+  const given = context.metrics[metric]?.cloudwatch;
+  const [, ...words] = metric.split(/[._]/);
   return {
     namespace: given?.namespace ?? context.namespace,
     metricName:
