@@ -17,7 +17,7 @@ export interface KnownSilence extends Silence {
   readonly endedBy: string | null;
   /** When it last hid an alert that fires; null: never yet. */
   readonly matchedAt: Date | null;
-  /** How many at the last tick that judged it. */
+  /** How many at once, in the last minutes. */
   readonly matches: number;
 }
 
@@ -204,12 +204,10 @@ export function factsOf(wish: {
   };
 }
 
-/** A row is written when its count changes, and once a minute while it hides something. */
-const MATCHED_EVERY = "interval '1 minute'";
-
 /**
- * How many firing alerts each active silence hid at a tick: what is not named hid none. In the evaluator's
- * transaction, in the order of ids.
+ * How many firing alerts each active silence hid at a tick; what is not named hid none. A tick judges only the rules
+ * that are due, so what is kept is the most of a minute, and "none" only after five without any. In the evaluator's
+ * transaction, in the order of ids; most ticks write nothing.
  */
 export async function noteMatches(
   tx: Sql,
@@ -220,10 +218,10 @@ export async function noteMatches(
     `WITH seen AS (
        SELECT s.id, coalesce(c.count, 0) AS count FROM control.silence s
        LEFT JOIN unnest($1::uuid[], $2::int[]) AS c (id, count) USING (id)
-       WHERE s.starts_at <= $3 AND s.ends_at > $3
-         AND (s.matches <> coalesce(c.count, 0)
-           OR (c.count > 0 AND s.matched_at IS DISTINCT FROM $3
-               AND coalesce(s.matched_at, '-infinity') <= $3 - ${MATCHED_EVERY}))
+       WHERE s.starts_at <= $3 AND s.ends_at > $3 AND CASE
+         WHEN coalesce(c.count, 0) > s.matches THEN true
+         WHEN c.count > 0 THEN s.matched_at <= $3 - interval '1 minute'
+         ELSE s.matches > 0 AND s.matched_at <= $3 - interval '5 minutes' END
        ORDER BY s.id FOR UPDATE OF s
      )
      UPDATE control.silence s SET matches = seen.count,

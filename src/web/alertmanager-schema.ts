@@ -36,7 +36,7 @@ export const GettableSilenceSchema = Type.Object({
   silencesPages: Type.Boolean(),
   source: Type.String({ enum: ["git", "api"] }),
   name: Type.Optional(Type.String({ description: "in silences.yaml" })),
-  matches: Type.Integer({ description: "firing alerts that it hid at the last tick" }),
+  matches: Type.Integer({ description: "firing alerts that it hid at once, in the last minutes" }),
   note: Type.Optional(Type.String({ description: "what looks wrong with it" })),
 });
 

@@ -116,7 +116,9 @@ async function readGround(
   const current = policy();
   const { receivers } = current.routes;
   const silences = await activeSilences(db, now);
-  const firing = (await listFiring(db, current.alerts)).map((one) => {
+  // Only of a rule that others inhibit: a storm has thousands.
+  const others = rule.inhibitedBy.length > 0 ? await listFiring(db, current.alerts) : [];
+  const firing = others.map((one) => {
     return { rule: one.rule, labels: one.state.labels, level: one.state.level };
   });
   return {
