@@ -9,6 +9,7 @@ import { type Close, openInOrder } from "./base/open-in-order.js";
 import type { Lane } from "./job/kinds.js";
 import { whenDatabaseAnswers } from "./main/await-database.js";
 import { openCaching } from "./main/caching.js";
+import { createErrorReports } from "./main/error-reports.js";
 import {
   createProcessLog,
   type Foundation,
@@ -17,6 +18,7 @@ import {
   openPool,
   ticksOfEveryProcess,
 } from "./main/foundation.js";
+import { createMetricsSink } from "./main/metrics-export.js";
 import { OUTAGE_SESSIONS, outlivingTicks } from "./main/outliving.js";
 import { beginPolicy, openPolicyOrigin, type PolicyOrigin, readPublished } from "./main/policy.js";
 import { waitAtDoor } from "./main/waiting-door.js";
@@ -76,10 +78,13 @@ const WORKER_LANES: readonly Lane[] = ["general", "general", "internal", "execut
 
 export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   const role = options.lane === null ? options.role : `worker-${options.lane}`;
-  const log = createProcessLog(options.config, options.writeLog, role);
-  const { close: stop, ...runtime } = await openInOrder((opened) =>
-    open({ ...options, name: role }, log, opened),
-  );
+  const reports = createErrorReports(options.config, (lost) => log.warn("errors.lost", lost));
+  const log = createProcessLog(options.config, options.writeLog, role, reports?.onError);
+  const { close: stop, ...runtime } = await openInOrder((opened) => {
+    // Closed last: what goes wrong at the end is told as well.
+    if (reports) opened.push(() => reports.flush());
+    return open({ ...options, name: role }, log, opened);
+  });
   return { ...runtime, stop };
 }
 
@@ -230,9 +235,11 @@ async function openParts(
   if (role === "worker" || role === "executor") return null;
   const caching = await openCaching(foundation, role);
   opened.push(() => caching.close());
+  const sink = createMetricsSink(foundation.config, foundation.policy(), foundation.log);
+  if (sink) opened.push(() => sink.close());
   if (role === "all" || role === "orchestrator") {
     const { startControl } = await import("./main/control.js");
-    const control = await startControl(foundation, { caching, origin, ...options });
+    const control = await startControl(foundation, { caching, origin, sink, ...options });
     opened.push(() => control.stop());
   }
   const { startEvaluating } = await import("./main/evaluating.js");
@@ -240,7 +247,7 @@ async function openParts(
   opened.push(() => evaluating.stop());
   if (role === "orchestrator") return null;
   const { startApi } = await import("./main/api.js");
-  const api = await startApi(foundation, { caching, origin, ...options });
+  const api = await startApi(foundation, { caching, origin, sink, ...options });
   opened.push(() => api.stop());
   return api.url;
 }

@@ -25,6 +25,8 @@ export interface LoggerOptions {
   /** Takes one line without its newline. */
   readonly write: (line: string) => void;
   readonly fields?: LogFields;
+  /** Also takes each line of an error, as it is written: redacted. */
+  readonly onError?: ((line: string) => void) | undefined;
 }
 
 export function createLogger(options: LoggerOptions): Logger {
@@ -40,7 +42,9 @@ export function createLogger(options: LoggerOptions): Logger {
         ...options.fields,
         ...fields,
       };
-      options.write(options.redact(JSON.stringify(line, plainErrors)));
+      const written = options.redact(JSON.stringify(line, plainErrors));
+      options.write(written);
+      if (level === "error") options.onError?.(written);
     };
   return {
     debug: emit("debug"),

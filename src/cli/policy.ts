@@ -18,9 +18,19 @@ export const policyCommand = commandOfVerbs("policy", {
     async () => (await import("./policy/show.js")).runShow,
   ),
   diff: verb(
-    "policy diff BASE [--env NAME] [--dir DIR] [--format text|markdown|json] [--out FILE] [--running URL]",
+    "policy diff BASE [--env NAME] [--dir DIR] [--format text|markdown|json] [--out FILE] [--running URL] [--impact FILE]",
     "what has another meaning than in a folder or a commit, and how risky that is",
     async () => (await import("./policy/diff.js")).runDiff,
+  ),
+  outlets: verb(
+    "policy outlets [--env production] [--dir DIR] [--out outlets] [--json]",
+    "the alert rules as files for Prometheus, Datadog and Grafana, and what these cannot say",
+    async () => (await import("./policy/outlets.js")).runOutlets,
+  ),
+  impact: verb(
+    "policy impact BASE [--env production] [--dir DIR] [--history db|prometheus:URL] [--token-file FILE] [--days 30] [--format text|markdown|json] [--out FILE]",
+    "what changed alert rules would have done over the samples of the last days, old and new",
+    async () => (await import("./policy/impact.js")).runImpact,
   ),
   bundle: verb(
     "policy bundle [--env NAME] [--dir DIR] [--out FILE|-] [--previewed FILE] [--json]",

@@ -1,7 +1,9 @@
 /** The HTTP side: the API, the signed doors, health and metrics, and the samples that only this process can take. */
+
 import { createHash } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { startSlackSocket } from "../adapter/slack-socket.js";
+import type { MetricsSink } from "../alert/port.js";
 import { errorMessage, fault } from "../base/fault.js";
 import type { DoorDeps } from "../bot/deps.js";
 import { routes as botRoutes } from "../bot/routes.js";
@@ -33,12 +35,14 @@ export interface Api {
 export interface ApiOptions {
   readonly caching: Caching;
   readonly origin: PolicyOrigin;
+  /** Where what is measured goes besides our store; null: nowhere. */
+  readonly sink: MetricsSink | null;
   readonly samplesEveryMs?: number | undefined;
 }
 
 export async function startApi(
   foundation: Foundation,
-  { caching, origin, samplesEveryMs }: ApiOptions,
+  { caching, origin, sink, samplesEveryMs }: ApiOptions,
 ): Promise<Api> {
   const { cache, countHit, redis } = caching;
   const { config, db } = foundation;
@@ -83,6 +87,7 @@ export async function startApi(
       collectSamplesTick({
         ...foundation,
         sources: createApiSources(foundation),
+        sink,
         source: `api@${foundation.holder}`,
         everyMs: samplesEveryMs,
       }),

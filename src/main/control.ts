@@ -1,4 +1,5 @@
 /** The part that leads: recovery of dead workers, schedules, samples, alerts. Two of them are normal: one leads. */
+import type { MetricsSink } from "../alert/port.js";
 import { SCHEMA_VERSION } from "../policy/envelope-types.js";
 import { createAdopter } from "../runtime/adopt.js";
 import { createOrchestrator } from "../runtime/orchestrator.js";
@@ -37,12 +38,14 @@ const LEASE_MS = 5_000;
 export interface ControlOptions {
   readonly caching: Caching;
   readonly origin: PolicyOrigin;
+  /** Where what is measured goes besides our store; null: nowhere. */
+  readonly sink: MetricsSink | null;
   readonly samplesEveryMs?: number | undefined;
 }
 
 export async function startControl(
   foundation: Foundation,
-  { caching, origin, samplesEveryMs }: ControlOptions,
+  { caching, origin, sink, samplesEveryMs }: ControlOptions,
 ): Promise<{ stop(): Promise<void> }> {
   const { db, log } = foundation;
   const adopting = await adoptingOf(foundation, origin);
@@ -54,9 +57,9 @@ export async function startControl(
     ...foundation,
     leaseTtlMs: LEASE_MS,
     everyMs: CYCLE_MS,
-    cycle: [recoverDeadWorkersStep(foundation), runSchedulesStep(foundation), beatStep(db)],
+    cycle: [recoverDeadWorkersStep(foundation), runSchedulesStep(foundation), beatStep(db, sink)],
     ticks: [
-      collectSamplesTick({ ...foundation, sources, everyMs: samplesEveryMs }),
+      collectSamplesTick({ ...foundation, sources, sink, everyMs: samplesEveryMs }),
       compactSamplesTick(foundation),
       laySilencesTick({ db, log, policy: () => foundation.policyHolder.inForce().set }),
       stallAbandonedRunsTick(foundation),

@@ -82,6 +82,7 @@ export function createProcessLog(
   config: Config,
   write: (line: string) => void,
   role: string,
+  onError?: (line: string) => void,
 ): Logger {
   const redact = createRedact(config.secrets);
   return createLogger({
@@ -89,6 +90,7 @@ export function createProcessLog(
     clock: systemClock,
     redact,
     write,
+    onError,
     fields: { role },
   });
 }

@@ -1,4 +1,5 @@
 /** The outside world, as far as this configuration reaches it. What is not configured is null: its work waits and says so. */
+import { createEmailNotifier } from "../adapter/email.js";
 import { createGit } from "../adapter/git.js";
 import { createPagerDutyIncidents, createPagerDutyNotifier } from "../adapter/pagerduty.js";
 import { createShell } from "../adapter/shell.js";
@@ -76,13 +77,14 @@ export function createChangeProposer(foundation: Foundation): ProposeChange | nu
   return host && createProposeChange({ host, db, now: () => clock.now(), environment });
 }
 
-function reachOutside({ slack, pagerduty }: Config) {
+function reachOutside({ slack, pagerduty, mail }: Config) {
   const { botToken, apiUrl } = slack;
   const { routingKey, eventsUrl, token } = pagerduty;
   const talking = botToken === null ? null : createSlack({ token: botToken, apiUrl });
   const notifiers = [
     createWebhookNotifier(),
     ...(talking ? [talking.notifier] : []),
+    ...(mail === null ? [] : [createEmailNotifier(mail)]),
     ...(routingKey === null ? [] : [createPagerDutyNotifier({ routingKey, eventsUrl })]),
   ];
   return {

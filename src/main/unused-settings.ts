@@ -7,8 +7,6 @@ export function unusedSettings(config: Config): string[] {
     ["DATABASE_URL_REPLICA", config.database.replicaUrl !== null],
     ["GITHUB_TOKEN", config.github.token !== null && config.gitopsRepo === null],
     ["AWS_ENDPOINT_URL", config.aws.endpointUrl !== null && config.policySource.kind !== "s3"],
-    ["DATADOG_API_KEY", config.datadogApiKey !== null],
-    ["SENTRY_DSN", config.sentryDsn !== null],
   ];
   return unused.filter(([, isSet]) => isSet).map(([name]) => name);
 }

@@ -149,7 +149,7 @@ export function readConfig(env: Env): ReadConfig {
     auditAnchor: reader.text("AUDIT_ANCHOR"),
     commit: readCommitId(reader),
     datadogApiKey: reader.text("DATADOG_API_KEY"),
-    sentryDsn: reader.text("SENTRY_DSN"),
+    sentryDsn: readSentryDsn(reader),
     overrides: readOverrides(reader),
     secrets: [],
   };
@@ -241,6 +241,18 @@ function readPagerDuty(reader: EnvReader): Config["pagerduty"] {
     apiUrl: readBaseUrl(reader, "PAGERDUTY_API_URL"),
     eventsUrl: readBaseUrl(reader, "PAGERDUTY_EVENTS_URL"),
   };
+}
+
+/** `https://key@host/project`. The key in it is a secret: what is wrong is not quoted. */
+function readSentryDsn(reader: EnvReader): string | null {
+  const url = reader.url("SENTRY_DSN", HTTP_URL);
+  if (url === null) return null;
+  if (url.username !== "" && /\/\d+$/.test(url.pathname)) return url.href;
+  reader.problem(
+    ["SENTRY_DSN"],
+    "SENTRY_DSN: expected https://key@host/project, as Sentry shows it",
+  );
+  return null;
 }
 
 /** One without the other could send nothing (X-37). */

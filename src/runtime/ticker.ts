@@ -1,4 +1,5 @@
 /** Runs named works at their intervals until stopped, each in its own loop: a slow one delays no other. */
+import { setMaxListeners } from "node:events";
 import type { Clock } from "../base/clock.js";
 import { errorMessage } from "../base/fault.js";
 import type { Emit } from "./events.js";
@@ -23,6 +24,8 @@ export async function runTicks(
   deps: TickerDeps,
   signal: AbortSignal,
 ): Promise<void> {
+  // One listener each: many ticks are no leak.
+  setMaxListeners(ticks.length + 10, signal);
   await Promise.all(ticks.map((tick) => repeat(tick, deps, signal)));
 }
 

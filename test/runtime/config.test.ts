@@ -31,6 +31,25 @@ describe("readConfig", () => {
     });
   });
 
+  it("sends mail with a server and a sender, and with neither alone (X-37)", () => {
+    const [SMTP_URL, SMTP_FROM] = ["smtp://ann:s3cret-word@mail.example:587", "a@b.example"];
+    const read = readConfig({ SMTP_URL, SMTP_FROM });
+    expect(config({ SMTP_URL, SMTP_FROM }).mail).toEqual({ url: SMTP_URL, from: SMTP_FROM });
+    expect(read.ok && read.value.secrets).toContain("s3cret-word");
+    expect(config({}).mail).toBeNull();
+    for (const env of [{ SMTP_URL }, { SMTP_FROM }]) {
+      expect(problems(env)).toMatchObject([{ names: ["SMTP_URL", "SMTP_FROM"] }]);
+    }
+  });
+
+  it.each(["not a url", "https://sentry.example.com/1", "https://key@sentry.example.com/project"])(
+    "refuses %s as SENTRY_DSN, and does not quote the key in it",
+    (SENTRY_DSN) => {
+      expect(problems({ SENTRY_DSN })).toMatchObject([{ names: ["SENTRY_DSN"] }]);
+      expect(JSON.stringify(problems({ SENTRY_DSN }))).not.toContain("key@sentry");
+    },
+  );
+
   it("is frozen to its depth", () => {
     const read = config({ API_CORS_ORIGINS: "https://a.example" });
     expect(Object.isFrozen(read)).toBe(true);

@@ -1,4 +1,5 @@
 /** The orchestrator's heartbeat: the last step of a cycle in which all before it succeeded. */
+import type { MetricsSink } from "../../alert/port.js";
 import type { Database } from "../../store/database.js";
 import { HEARTBEAT_METRIC } from "../../store/runtime-samples.js";
 import { insertSamples } from "../../store/samples.js";
@@ -14,7 +15,7 @@ const SOURCE = "beat";
  * Each cycle writes the sign that the watchdogs look at; the first of 15 s also a sample, for rules and dashboards. The
  * sample stands at the start of its 15 s and holds the time of the beat itself, in epoch seconds.
  */
-export function beatStep(db: Database): CycleStep {
+export function beatStep(db: Database, sink: MetricsSink | null = null): CycleStep {
   let sampledAt = Number.NEGATIVE_INFINITY;
   return {
     name: "beat",
@@ -27,6 +28,7 @@ export function beatStep(db: Database): CycleStep {
         sampledAt = slot;
       }
       await noteSign(db, "heartbeat", now);
+      sink?.heartbeat(true);
     },
   };
 }
