@@ -374,6 +374,27 @@ test("a replay of the stored samples finds to the last bit what production found
     ).toEqual(inOrder(replayed.transitions.map((one) => `${one.at} ${one.kind} ${shown(one)}`)));
   }));
 
+test("one that slept through its lease stores nothing of what it remembers, and later begins with what others stored", () =>
+  withDatabase(async (db) => {
+    const { signal } = new AbortController();
+    const [sleeper, other] = [tickOf(db), tickOf(db, { holder: "b" })];
+    const expire = () => db.query("UPDATE control.lease SET expires_at = now()");
+    await depth(db, 1523, at(0));
+    await sleeper.run(look(0), signal);
+    await expire();
+    await depth(db, 1523, at(1));
+    await other.run(look(1), signal);
+    await depth(db, 1, at(2));
+    await sleeper.run(look(2), signal);
+    expect(await story(db)).toEqual(["pending", "fired"]);
+    expect(await readLease(db, EVALUATOR_LEASE)).toMatchObject({ holder: "b" });
+    await expire();
+    await depth(db, 1523, at(3));
+    await sleeper.run(look(3), signal);
+    expect(await story(db)).toEqual(["pending", "fired"]);
+    expect(await told(db)).toEqual([["trigger", "first-notification"]]);
+  }));
+
 test("who stops in order lets another process judge the next tick", () =>
   withDatabase(async (db) => {
     const first = tickOf(db);
