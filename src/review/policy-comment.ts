@@ -5,6 +5,8 @@ import { type Change, RISKS, type Risk } from "../policy/change.js";
 import { worstRisk } from "../policy/risk.js";
 import { boundMarkdown, type MarkdownSection } from "./bound-markdown.js";
 import type { HeldValue, InForce } from "./drift-report.js";
+import type { ImpactReport } from "./impact.js";
+import { impactSection } from "./impact-markdown.js";
 import { plainLine, plainText } from "./safe-markdown.js";
 
 /** What it was compared with, for the footer: `origin/main at 1f2e3d4c5b6a`. */
@@ -14,6 +16,8 @@ export interface ComparedWith {
   readonly notes: readonly string[];
   /** Null: no runtime was asked. */
   readonly inForce: InForce | null;
+  /** What changed alerts would have done. Null: nobody has looked. */
+  readonly impact: ImpactReport | null;
 }
 
 const MARKS: Readonly<Record<Risk, string>> = {
@@ -45,7 +49,9 @@ export function writePolicyComment(groups: readonly ChangeGroup[], compared: Com
     title,
     lines: [`#### ${plainText(title)}`, "", ...table(changes), ""],
   }));
-  return `${boundMarkdown([head, ...inForceSection(compared.inForce), ...sections])}\n`;
+  const impact = compared.impact && impactSection(compared.impact);
+  const asked = [...(impact ? [impact] : []), ...inForceSection(compared.inForce)];
+  return `${boundMarkdown([head, ...asked, ...sections])}\n`;
 }
 
 /** When one of the two sides has problems, there is nothing to compare. */

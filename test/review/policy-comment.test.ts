@@ -17,7 +17,7 @@ function change(risk: Risk, words: string, subject = "events_retention_days"): C
 const group = (title: string, ...changes: Change[]): ChangeGroup => ({
   ...{ title, environments: [title], changes },
 });
-const COMPARED = { base: "main at 0123456789ab", notes: [], inForce: null };
+const COMPARED = { base: "main at 0123456789ab", notes: [], inForce: null, impact: null };
 
 describe("the comment", () => {
   test("counts by risk, warns of what a revert does not undo, and has a table for each group", () => {

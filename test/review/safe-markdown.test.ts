@@ -140,6 +140,7 @@ test("our own report passes as it was written", () => {
     base: "origin/main at 1f2e3d",
     notes: [],
     inForce: null,
+    impact: null,
   });
   expect(safeMarkdown(comment)).toBe(comment.trim());
 });

@@ -7,6 +7,8 @@ import type { Change } from "../../policy/change.js";
 import { diffPolicies } from "../../policy/diff.js";
 import { worstRisk } from "../../policy/risk.js";
 import type { InForce } from "../../review/drift-report.js";
+import type { ImpactReport } from "../../review/impact.js";
+import { impactLines } from "../../review/impact-markdown.js";
 import {
   inForceLines,
   writePolicyComment,
@@ -18,6 +20,7 @@ import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
 import { formatTable } from "../table.js";
 import { type BaseDirectory, readBase } from "./base-directory.js";
 import { environmentsIn } from "./environments.js";
+import { readImpact } from "./impact-file.js";
 import { askRunning } from "./running.js";
 
 const FORMATS = ["text", "markdown", "json"] as const;
@@ -29,15 +32,19 @@ const OPTIONS = {
   format: { type: "string", default: "text" },
   out: { type: "string" },
   running: { type: "string" },
+  impact: { type: "string" },
 } as const;
 
 export async function runDiff(args: readonly string[], io: CommandIo): Promise<number> {
   const { values, operands } = parseCommandLine(args, OPTIONS, ["BASE"]);
   const format = oneOf("--format", values.format, FORMATS);
-  const inForce = await askRunning(values.running, io);
+  const [inForce, impact] = [
+    await askRunning(values.running, io),
+    await readImpact(values.impact, io),
+  ];
   const head = await readPolicyDirectory(values.dir, io);
   const base = await readBase(operands[0], { dir: values.dir, head }, io);
-  const compared = { ...compare({ base, head }, values.env), inForce };
+  const compared = { ...compare({ base, head }, values.env), inForce, impact };
   const text = compared.problems.length > 0 ? failed(compared, format) : told(compared, format);
   if (values.out === undefined) for (const line of text.trimEnd().split("\n")) io.out(line);
   else {
@@ -55,6 +62,8 @@ interface Compared {
   readonly groups: readonly ChangeGroup[];
   /** Null: no runtime was asked. */
   readonly inForce: InForce | null;
+  /** What changed alerts would have done; null: no report was handed in. */
+  readonly impact: ImpactReport | null;
 }
 
 interface Sides {
@@ -62,7 +71,10 @@ interface Sides {
   readonly head: BaseDirectory["directory"];
 }
 
-function compare({ base, head }: Sides, wanted: string | undefined): Omit<Compared, "inForce"> {
+function compare(
+  { base, head }: Sides,
+  wanted: string | undefined,
+): Omit<Compared, "inForce" | "impact"> {
   const [old, now] = [environmentsIn(base.directory.files), environmentsIn(head.files)];
   const environments = wanted === undefined ? now : [oneOf("--env", wanted, now)];
   const problems: Problem[] = [];
@@ -101,14 +113,15 @@ function failed({ base, problems, inForce }: Compared, format: Format): string {
 }
 
 function told(compared: Compared, format: Format): string {
-  const { base, notes, groups, inForce } = compared;
+  const { base, notes, groups, inForce, impact } = compared;
   if (format === "markdown") return writePolicyComment(groups, compared);
   const changes = groups.flatMap((group) => group.changes);
   if (format === "json")
-    return `${JSON.stringify({ ok: true, base, worst: worstRisk(changes), notes, groups, inForce })}\n`;
+    return `${JSON.stringify({ ok: true, base, worst: worstRisk(changes), notes, groups, inForce, impact })}\n`;
   const lines = [...notes, ...groups.flatMap((group) => groupLines(group, groups.length > 1))];
   const told = lines.length === 0 ? [summaryOf(compared)] : lines;
-  return `${[...told, ...inForceLines(inForce)].join("\n")}\n`;
+  const said = impact === null ? [] : impactLines(impact);
+  return `${[...told, ...inForceLines(inForce), ...said].join("\n")}\n`;
 }
 
 /** The title is only needed where there is another. */
