@@ -1,5 +1,5 @@
 /** Chunks: a row for each series and UTC day, its samples compressed by alert/chunk. */
-import { decodeChunkInto, encodeChunk, type Samples } from "../alert/chunk.js";
+import { decodeChunkInto, encodeChunk, mergeSamples, type Samples } from "../alert/chunk.js";
 import { DAY_MS } from "../base/duration.js";
 import type { Sql } from "./database.js";
 
@@ -35,25 +35,43 @@ export async function readChunks(
   return bySeries;
 }
 
-/** Of one day, locked until the caller's transaction ends: who rewrites them reads them like this. */
-export async function lockChunks(
+/** Until the transaction ends nobody else rewrites chunks: a day that two had read would lose what one of them added. */
+export async function lockFolding(tx: Sql): Promise<void> {
+  await tx.query("SELECT pg_advisory_xact_lock(hashtext('control.sample_chunk'))");
+}
+
+export interface SeriesSamples {
+  readonly seriesId: number;
+  readonly samples: Samples;
+}
+
+/** Under `lockFolding`. Of a moment that is there already what is added holds when it is the newer. None may be empty. */
+export async function mergeIntoDay(
   tx: Sql,
-  ids: readonly number[],
   dayMs: number,
-): Promise<ChunkRow[]> {
+  added: readonly SeriesSamples[],
+  age: "newer" | "older",
+): Promise<void> {
   const { rows } = await tx.query<ChunkRow>(
-    `SELECT ${COLUMNS} FROM control.sample_chunk
-     WHERE series_id = ANY ($1) AND day = $2::date ORDER BY series_id FOR UPDATE`,
-    [ids, dayText(dayMs)],
+    `SELECT ${COLUMNS} FROM control.sample_chunk WHERE series_id = ANY ($1) AND day = $2::date`,
+    [added.map(({ seriesId }) => seriesId), dayText(dayMs)],
   );
-  return rows;
+  const known = new Map(rows.map((row) => [row.seriesId, row]));
+  const merged = added.map(({ seriesId, samples }) => {
+    const chunk = known.get(seriesId);
+    if (!chunk) return { seriesId, samples };
+    const there = decodeChunks([chunk]);
+    const all = age === "newer" ? mergeSamples(there, samples) : mergeSamples(samples, there);
+    return { seriesId, samples: all };
+  });
+  await writeChunks(tx, dayMs, merged);
 }
 
 /** Whole chunks: what was there of the same day is replaced. None of them may be empty. */
 export async function writeChunks(
   tx: Sql,
   dayMs: number,
-  chunks: readonly { readonly seriesId: number; readonly samples: Samples }[],
+  chunks: readonly SeriesSamples[],
 ): Promise<void> {
   if (chunks.length === 0) return;
   await tx.query(

@@ -1,8 +1,8 @@
 /** Rounds: what a source measured at one moment, a row each; and their folding into chunks, a block of two hours at a time. */
-import { mergeSamples, type Samples } from "../alert/chunk.js";
+import type { Samples } from "../alert/chunk.js";
 import { HOUR_MS } from "../base/duration.js";
 import type { Sql } from "./database.js";
-import { type ChunkRow, dayOf, decodeChunks, lockChunks, writeChunks } from "./sample-chunks.js";
+import { dayOf, lockFolding, mergeIntoDay } from "./sample-chunks.js";
 import { type Labels, readSeriesById } from "./series-ids.js";
 
 export interface Round {
@@ -80,7 +80,7 @@ export async function foldBlock(
   tx: Sql,
   before: Date,
 ): Promise<{ readonly rounds: number; readonly samples: number } | null> {
-  await tx.query("SELECT pg_advisory_xact_lock(hashtext('control.sample_chunk'))");
+  await lockFolding(tx);
   const rounds = await takeRounds(tx, before);
   if (rounds.length === 0) return null;
   let samples = 0;
@@ -132,15 +132,9 @@ async function foldSeries(
   series: Collected,
   ids: readonly number[],
 ): Promise<number> {
-  const before = new Map<number, ChunkRow>();
-  for (const row of await lockChunks(tx, ids, dayMs)) before.set(row.seriesId, row);
-  const chunks = ids.map((seriesId) => {
-    const newer = toSamples(series.get(seriesId)!);
-    const chunk = before.get(seriesId);
-    return { seriesId, samples: chunk ? mergeSamples(decodeChunks([chunk]), newer) : newer };
-  });
-  await writeChunks(tx, dayMs, chunks);
-  return ids.reduce((sum, id) => sum + series.get(id)!.size, 0);
+  const added = ids.map((id) => ({ seriesId: id, samples: toSamples(series.get(id)!) }));
+  await mergeIntoDay(tx, dayMs, added, "newer");
+  return added.reduce((sum, { samples }) => sum + samples.times.length, 0);
 }
 
 function toSamples(moments: ReadonlyMap<number, number>): Samples {

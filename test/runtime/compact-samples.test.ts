@@ -74,4 +74,49 @@ describe("compacting", () => {
     await tick("one", ending).tick.run(at(9), stopping.signal);
     expect(await left()).toEqual([2]);
   });
+
+  it("folds the rows of the versions before, a partition a run, and loses none of them", async () => {
+    const days = (count: number) => at(24 * count);
+    const insertRow = (when: Date, value: number) =>
+      db.query(
+        `INSERT INTO control.sample (series_id, at, value)
+         SELECT id, $1, $2 FROM control.series WHERE metric = 'm'`,
+        [when, value],
+      );
+    await db.query("TRUNCATE control.sample");
+    await insertSamples(db, [sample(1)]);
+    const ended = new Date((await endOfFirstPartition(db)).getTime() + 3 * 86_400_000);
+    const before = (await readAll()).length;
+    await insertRow(days(-40), 0.1);
+    await insertRow(days(-40.5), 1 / 3);
+    await insertRow(at(1), 99);
+    const all = await readAll();
+    expect(all.map(({ value }) => value)).toEqual([1 / 3, 0.1, 1]);
+    expect(before).toBe(1);
+
+    const { tick: compact, lines } = tick();
+    await compact.run(new Date(ended.getTime() - 60_000), signal);
+    await compact.run(new Date(ended.getTime() - 60_000), signal);
+    expect(lines.map(({ event }) => event)).toEqual(["samples.compacted"]);
+    await compact.run(ended, signal);
+    expect(lines[1]).toEqual({
+      event: "samples.rows-compacted",
+      fields: { partition: "control.sample_before_days", rows: 3 },
+    });
+    expect((await db.query("SELECT FROM control.sample")).rowCount).toBe(0);
+    expect(await readAll()).toEqual(all);
+  });
 });
+
+async function readAll() {
+  const [series] = await readWindows(db, [{ metric: "m", from: at(-2_000) }], at(24));
+  return series?.points ?? [];
+}
+
+async function endOfFirstPartition(sql: Database): Promise<Date> {
+  const { rows } = await sql.query<{ until: Date }>(
+    `SELECT substring(pg_get_expr(relpartbound, oid) FROM 'TO .''([^'']+)')::timestamptz AS until
+     FROM pg_class WHERE relname = 'sample_before_days'`,
+  );
+  return rows[0]!.until;
+}
