@@ -55,7 +55,9 @@ export function matchesAll(
   matchers: readonly Matcher[],
   labels: Readonly<Record<string, string>>,
 ): boolean {
-  return matchers.every((matcher) => isMatch(matcher, labels[matcher.name] ?? ""));
+  // A label may be called constructor, and every object has one.
+  const textOf = (name: string) => (Object.hasOwn(labels, name) ? labels[name]! : "");
+  return matchers.every((matcher) => isMatch(matcher, textOf(matcher.name)));
 }
 
 function isMatch(matcher: Matcher, text: string): boolean {

@@ -12,8 +12,9 @@ export type ReadPattern =
 export const SUBJECT_MAX = 200;
 
 const LENGTH_MAX = 200;
-/** Ways to match a text of that length; a second has a hundred times as many. */
-const WAYS_MAX = 10_000_000;
+/** Ways to match a name as long as names are: three open ends. Thousands of alerts are held against each pattern. */
+const WAYS_MAX = 200_000;
+const NAME_LENGTH = 50;
 
 export function readPattern(text: string): ReadPattern {
   const reason = findUnsafe(text);
@@ -61,8 +62,9 @@ function waysOf(plain: string): number {
 
 /** How many lengths a repeated character may have. */
 function repeats(token: string): number {
-  if (token === "?") return 2;
+  // There or not, at each place; eight of them are as many ways as three open ends.
+  if (token === "?") return 4;
   const [, from, comma, to] = /\{(\d*)(,?)(\d*)\}/.exec(token) ?? [];
-  if (comma === "" || from === undefined) return comma === "" ? 1 : SUBJECT_MAX;
-  return to ? Math.min(SUBJECT_MAX, Math.max(1, Number(to) - Number(from) + 1)) : SUBJECT_MAX;
+  if (comma === "" || from === undefined) return comma === "" ? 1 : NAME_LENGTH;
+  return to ? Math.min(NAME_LENGTH, Math.max(1, Number(to) - Number(from) + 1)) : NAME_LENGTH;
 }

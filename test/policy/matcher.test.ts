@@ -64,6 +64,8 @@ describe("all matchers of a silence", () => {
     [["host!="], false],
     [["host=~.*"], true],
     [["host=~.+"], false],
+    [["constructor=~.+"], false],
+    [["__proto__=~.+"], false],
     // No pattern that is refused hides anything, whichever way round.
     [["rule=~(a+)+"], false],
     [["rule!~(a+)+"], false],
@@ -101,6 +103,7 @@ describe("a pattern", () => {
     ["a{0,}b{1,}c*d+", "too many ways"],
     ["a*a*(x|y)a*a*", "too many ways"],
     ["a?".repeat(24) + "a".repeat(24), "too many ways"],
+    [`${".?".repeat(9)}X`, "too many ways"],
     ["(a|a)".repeat(24), "too many ways"],
     ["a".repeat(201), "has 201 characters"],
     ["a(", "is no regular expression"],
@@ -134,7 +137,7 @@ describe("a pattern", () => {
         const before = process.cpuUsage();
         found.value.test(`${text.slice(1)}!`);
         const { user, system } = process.cpuUsage(before);
-        expect((user + system) / 1000).toBeLessThan(1000);
+        expect((user + system) / 1000).toBeLessThan(500);
       }),
       { numRuns: 200 },
     );
