@@ -28,7 +28,7 @@ export const policyCommand = commandOfVerbs("policy", {
     async () => (await import("./policy/outlets.js")).runOutlets,
   ),
   impact: verb(
-    "policy impact BASE [--env production] [--dir DIR] [--history db|prometheus:URL] [--token-file FILE] [--days 30] [--format text|markdown|json] [--out FILE]",
+    "policy impact BASE [--env production] [--dir DIR] [--history db|api:URL|prometheus:URL] [--token-file FILE] [--days 30] [--format text|markdown|json] [--out FILE]",
     "what changed alert rules would have done over the samples of the last days, old and new",
     async () => (await import("./policy/impact.js")).runImpact,
   ),

@@ -102,13 +102,16 @@ describe("policy impact", () => {
   });
 
   test.each([
-    [["--history", "file:/etc"], "--history: expected db, or prometheus:"],
+    [["--history", "file:/etc"], "--history: expected db, or api:"],
+    [["--history", "prometheus:http://me:secret@x/"], "--history: expected db, or api:"],
+    [["--history", "api:http://127.0.0.1:9"], "--token-file is missing"],
     [["--days", "0"], '--days: found "0"'],
     [["--env", "nowhere"], "--env"],
   ])("asked with %j says what it expects", async (args, message) => {
     const { code, err } = await policy("impact", ...args);
     expect(code).toBe(2);
     expect(err).toContain(message);
+    expect(err).not.toContain("secret");
   });
 
   test("a file that is no report is named, and nothing is compared", async () => {

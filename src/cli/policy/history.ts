@@ -1,7 +1,8 @@
-/** Where a backtest reads what was measured: the database of this configuration, or a Prometheus server. */
+/** Where a backtest reads what was measured: the database of this configuration, a running AlgoBrain, a Prometheus server. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Board } from "../../alert/board.js";
+import { decodeChunk } from "../../alert/chunk.js";
 import { BOUND, boundOf } from "../../alert/histogram.js";
 import type { Labels } from "../../alert/instance.js";
 import { prometheusName } from "../../alert/outlet/prometheus-name.js";
@@ -32,21 +33,39 @@ const DEADLINE_MS = 5 * 60_000;
 /** Between two samples, as ours stand. */
 const STEP_MS = 15_000;
 
-/** @param typed `db`, or `prometheus:https://host` */
+const EXPECTED = "db, or api: or prometheus: and an address without a password";
+
+/** @param typed `db`, `api:https://host`, or `prometheus:https://host` */
 export async function openHistory(
   typed: string,
   tokenFile: string | undefined,
   io: CommandIo,
 ): Promise<History> {
   if (typed === "db") return ofDatabase(io);
-  const url = /^prometheus:(https?:\/\/.+)$/.exec(typed)?.[1];
-  if (url === undefined)
-    throw new UsageError("--history: expected db, or prometheus: and the address of its API");
-  // From a file and never from the command line, where every user of the machine would see it (X-31).
-  const token = tokenFile && (await readFile(resolve(io.cwd, tokenFile), "utf8")).trim();
-  // Loaded only here: the database needs none of it.
-  const { createPrometheusHistory } = await import("../../adapter/prometheus-history.js");
-  return ofSource(createPrometheusHistory({ url, token: token ?? null }));
+  const [, kind, url = ""] = /^(api|prometheus):(https?:\/\/.+)$/.exec(typed) ?? [];
+  // Not shown: it may hold a password.
+  if (kind === undefined || !isPlain(url)) throw new UsageError(`--history: expected ${EXPECTED}`);
+  const token = await readToken(tokenFile, io);
+  if (kind === "prometheus") {
+    // Loaded only here, as the next one: the database needs neither.
+    const { createPrometheusHistory } = await import("../../adapter/prometheus-history.js");
+    return ofSource(createPrometheusHistory({ url, token }), true);
+  }
+  if (token === null)
+    throw new UsageError("--token-file is missing: a file with a viewer's token for the API");
+  const { createApiHistory } = await import("../../adapter/api-history.js");
+  return ofSource(createApiHistory({ url, token, decode: decodeChunk }));
+}
+
+function isPlain(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { username, password } = new URL(url);
+  return username === "" && password === "";
+}
+
+/** From a file and never from the command line, where every user of the machine would see it (X-31). */
+async function readToken(path: string | undefined, io: CommandIo): Promise<string | null> {
+  return path === undefined ? null : (await readFile(resolve(io.cwd, path), "utf8")).trim();
 }
 
 function ofDatabase(io: CommandIo): History {
@@ -60,17 +79,18 @@ function ofDatabase(io: CommandIo): History {
   };
 }
 
-function ofSource(source: HistorySource): History {
+function ofSource(source: HistorySource, isScaled = false): History {
   return {
     name: source.name,
     load: async ({ metrics, from, to }) => {
       const wanted = { metrics: metrics.map(toWanted), from, to, stepMs: STEP_MS };
+      const series = await source.load(wanted, AbortSignal.timeout(DEADLINE_MS));
+      const factors = new Map(metrics.map((one) => [one.name, prometheusName(one).factor]));
       const board = new Board();
-      for (const { metric, labels, times, values } of await source.load(
-        wanted,
-        AbortSignal.timeout(DEADLINE_MS),
-      ))
-        board.adopt(metric, inOurBounds(labels, factorOf(metrics, metric)), times, values);
+      for (const { metric, labels, times, values } of series) {
+        const factor = isScaled ? (factors.get(metric) ?? 1) : 1;
+        board.adopt(metric, inOurBounds(labels, factor), times, values);
+      }
       return board;
     },
   };
@@ -87,14 +107,9 @@ function toWanted(metric: Metric) {
   };
 }
 
-function factorOf(metrics: readonly Metric[], name: string): number {
-  const metric = metrics.find((one) => one.name === name);
-  return metric ? prometheusName(metric).factor : 1;
-}
-
 function inOurBounds(labels: Labels, factor: number): Labels {
   const bound = boundOf(labels);
-  if (!Number.isFinite(bound)) return labels;
+  if (factor === 1 || !Number.isFinite(bound)) return labels;
   // 0.005 s are 5 ms, and not 5.000000000000001.
   return { ...labels, [BOUND]: String(Number((bound / factor).toPrecision(12))) };
 }
