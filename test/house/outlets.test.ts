@@ -7,9 +7,9 @@ import { HEARTBEAT } from "../../src/alert/outlet/datadog-query.js";
 import { datadogOrigin } from "../../src/alert/outlet/datadog-series.js";
 import { grafanaDashboard } from "../../src/alert/outlet/grafana-dashboard.js";
 import { prometheusRules } from "../../src/alert/outlet/prometheus.js";
-import { prometheusName } from "../../src/alert/outlet/prometheus-name.js";
 import { loadPolicySet } from "../../src/policy/bundle.js";
 import type { Metric, PolicySet } from "../../src/policy/policy.js";
+import { renderRounds } from "../../src/runtime/exposition.js";
 import { SHIPPED } from "../policy/shipped.js";
 
 const ENVIRONMENTS = ["local", "staging", "production"];
@@ -40,22 +40,38 @@ function findUnsent(queries: readonly string[], metrics: PolicySet["metrics"]): 
   });
 }
 
-/** Words before a brace, a bracket, or a comparison that look like a metric of ours. */
+/** What EP-24 shows when everything is measured: metric name → labels. */
+function exposedBy(metrics: PolicySet["metrics"]): ReadonlyMap<string, readonly string[]> {
+  const samples = Object.values(metrics)
+    .filter(isEmitted)
+    .map(({ name, labels }) => ({
+      ...{ metric: name, value: 1 },
+      labels: Object.fromEntries(labels.map((label) => [label, label === "le" ? "+Inf" : "x"])),
+    }));
+  const text = renderRounds([{ slot: new Date(0), source: "leader", samples }], metrics);
+  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return new Map(
+    lines.map((line) => {
+      const [, name, labels = ""] = /^(\w+)(?:\{(.*)\})? /.exec(line)!;
+      return [name!, [...labels.matchAll(/(\w+)="/g)].map(([, label]) => label!)];
+    }),
+  );
+}
+
 const PROMETHEUS_NAME = /\balgobrain_[a-z0-9_]+/g;
+const BY_LABELS = /by \(([^)]*)\)/g;
 
 function findUnexposed(expressions: readonly string[], metrics: PolicySet["metrics"]): string[] {
-  const exposed = new Set(
-    Object.values(metrics)
-      .filter(isEmitted)
-      .flatMap((metric) => {
-        const { name } = prometheusName(metric);
-        return metric.kind === "histogram"
-          ? ["_bucket", "_count", "_sum"].map((end) => name + end)
-          : [name];
-      }),
-  );
-  const asked = new Set(expressions.flatMap((text) => text.match(PROMETHEUS_NAME) ?? []));
-  return [...asked].filter((name) => !exposed.has(name));
+  const exposed = exposedBy(metrics);
+  return expressions.flatMap((text) => {
+    const names = text.match(PROMETHEUS_NAME) ?? [];
+    const known = new Set(names.flatMap((name) => exposed.get(name) ?? []));
+    const asked = [...text.matchAll(BY_LABELS)].flatMap(([, list]) => list!.split(", "));
+    return [
+      ...names.filter((name) => !exposed.has(name)).map((name) => `nobody shows ${name}`),
+      ...asked.filter((label) => !known.has(label)).map((label) => `${text}: no label ${label}`),
+    ];
+  });
 }
 
 interface Files {
@@ -112,8 +128,10 @@ describe("the check itself", () => {
       "avg(last_5m):avg:algobrain.deployment.rolled_back{*} > 0",
     ];
     expect(findUnsent(queries, metrics)).toHaveLength(3);
-    expect(findUnexposed(["max(algobrain_jobs_pendig) > 1"], metrics)).toEqual([
-      "algobrain_jobs_pendig",
+    const wrong = ["max(algobrain_jobs_pendig) > 1", "max by (queue) (algobrain_jobs_pending) > 1"];
+    expect(findUnexposed(wrong, metrics)).toEqual([
+      "nobody shows algobrain_jobs_pendig",
+      expect.stringContaining("no label queue"),
     ]);
   });
 });

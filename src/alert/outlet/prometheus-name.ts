@@ -37,7 +37,11 @@ const UNIT_SUFFIXES: Readonly<Record<Metric["unit"], UnitSuffix>> = {
 
 export function prometheusName(metric: Pick<Metric, "name" | "unit" | "kind">): PrometheusName {
   const { suffix, said, factor } = UNIT_SUFFIXES[metric.unit];
-  const words = metric.name.replaceAll(/[^a-zA-Z0-9]/g, "_").replace(/_total$/, "");
+  // `_count` is what a histogram's number of observations is called there: error_count is errors.
+  const words = metric.name
+    .replaceAll(/[^a-zA-Z0-9]/g, "_")
+    .replace(/_total$/, "")
+    .replace(/_count$/, "s");
   const total = metric.kind === "counter" ? "_total" : "";
   return { name: `${words.replace(said, "")}${suffix}${total}`, factor };
 }

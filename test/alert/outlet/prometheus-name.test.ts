@@ -36,6 +36,7 @@ describe("names in the world of Prometheus", () => {
     ["algobrain.jobs.failed_total", "count", "counter", "algobrain_jobs_failed_total", 1],
     ["algobrain.gc.freed", "bytes", "counter", "algobrain_gc_freed_bytes_total", 1],
     ["algobrain.jobs.pending", "count", "gauge", "algobrain_jobs_pending", 1],
+    ["algobrain.worker.error_count", "count", "gauge", "algobrain_worker_errors", 1],
     [
       "algobrain.api.request_rate",
       "perMinute",
