@@ -27,6 +27,7 @@ import { beginStep, finishStep } from "../../src/store/run-steps.js";
 import { readRun } from "../../src/store/runs.js";
 import { markWorker, registerWorker } from "../../src/store/workers.js";
 import { approval } from "./approval-machine.js";
+import { incident } from "./incident-machine.js";
 
 /** True when it moved, false when it was refused, null when the call made another move than the one meant. */
 type Try = (db: Database, key: number, from: string) => Promise<boolean | null>;
@@ -403,6 +404,7 @@ export const MACHINES: Readonly<Record<string, readonly Machine[]>> = {
   job: [job],
   run: [run],
   approval: [approval],
+  incident: [incident],
   step: [step, look],
   notice: [notice],
   worker: [worker],
