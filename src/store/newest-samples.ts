@@ -5,6 +5,8 @@ import type { Sql } from "./database.js";
 
 /** Whoever still reports is found in these; only the silent are looked for in all rounds. */
 const RECENT_MS = 5 * 60_000;
+/** Of so many it is cheaper to ask each round whether it has any of them than to take it apart: 40 ms instead of 200. */
+const FEW = 32;
 
 interface NewestRow {
   readonly id: number;
@@ -48,8 +50,9 @@ async function readNewestInRounds(
     `SELECT DISTINCT ON (u.id) u.id, ${AS_MS("r.slot")} AS at, u.value
      FROM control.sample_round r CROSS JOIN LATERAL unnest(r.series_ids, r.values) AS u (id, value)
      WHERE u.id = ANY ($1) AND r.slot > coalesce($2, '-infinity'::timestamptz) AND r.slot <= $3
+       AND ($4 OR r.series_ids && $1)
      ORDER BY u.id, r.slot DESC, r.source COLLATE "C" DESC`,
-    [ids, after, to],
+    [ids, after, to, ids.length > FEW],
   );
   return rows;
 }

@@ -67,6 +67,25 @@ describe("pushing samples", () => {
     ));
 });
 
+describe("reading history", () => {
+  it("takes only a span that there can be", () =>
+    withApi(async (api) => {
+      const get = async (from: string, to: string) =>
+        (
+          await api.as("viewer", {
+            url: "/api/v1/samples/history",
+            query: { metric: "probe.ok", from, to },
+          })
+        ).statusCode;
+      expect(await get("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z")).toBe(200);
+      expect(await get("2026-01-01T00:00:00Z", "2026-02-01T00:00:01Z")).toBe(422);
+      expect(await get("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z")).toBe(422);
+      expect(await get("0000-01-01T00:00:00Z", "0000-01-02T00:00:00Z")).toBe(422);
+      expect(await get("9999-12-31T23:00:00Z", "9999-12-31T23:30:00Z")).toBe(422);
+      expect(await get("tomorrow", "2026-01-01T00:00:00Z")).toBe(422);
+    }));
+});
+
 describe("what is taken from outside", () => {
   const now = new Date("2026-11-22T12:00:00Z");
   const whyOf = (changes: object) => {

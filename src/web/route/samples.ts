@@ -62,6 +62,8 @@ const PushedSchema = Type.Object({
 /** Some megabytes an answer. */
 const PAGE_SERIES = 20;
 const HISTORY_MAX_MS = 31 * DAY_MS;
+/** Years of four digits. */
+const TIME_MAX_MS = Date.UTC(9999, 11, 31);
 
 const HistoryQuerySchema = Type.Object(
   {
@@ -128,6 +130,8 @@ async function readHistory(
   { metric, from: fromText, to: toText, after = 0 }: Static<typeof HistoryQuerySchema>,
 ): Promise<Static<typeof HistorySchema>> {
   const [from, to] = [new Date(fromText), new Date(toText)];
+  if (!(from.getTime() >= 0 && to.getTime() <= TIME_MAX_MS))
+    throw misfit("query", "/from", "must be a time with a zone, after 1970, as must `to`");
   const span = to.getTime() - from.getTime();
   if (!(span > 0 && span <= HISTORY_MAX_MS))
     throw misfit("query", "/to", "must be after `from`, and at most 31 days");
