@@ -56,7 +56,8 @@ function spansOf(rules: readonly CompiledRule[]): Map<string, number> {
 function adoptAll(board: Board, loaded: Board, metrics: readonly string[]): void {
   for (const metric of metrics) {
     for (const { labels, times, values, length } of loaded.columnsOf(metric)) {
-      board.adopt(metric, labels, times.subarray(0, length), values.subarray(0, length));
+      // A copy: what was loaded may be a view of whole days, of which an hour is wanted.
+      board.adopt(metric, labels, times.slice(0, length), values.slice(0, length));
     }
   }
 }
