@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { instanceKey } from "../../src/alert/instance.js";
+import type { InstanceState } from "../../src/alert/state.js";
 import { saveAlertStates } from "../../src/store/alerts.js";
 import { createServer } from "../../src/web/server.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
@@ -171,12 +172,12 @@ describe.skipIf(missing !== undefined)(title, () => {
   test("alerts are queried, and a silence holds the one it names", async () => {
     const labels = { worker_type: "index" };
     const at = Date.now() - 60_000;
-    const state = {
+    const state: InstanceState = {
       ...{ shape: "s", labels, knownSince: at, tickAt: at, value: 1200, valueAt: at },
       levels: { "AR-06": { phase: "firing", activeAt: at, recoveringSince: null, op: ">" } },
       ...{ level: "AR-06", severity: "sev2", since: at, begun: { level: "AR-06", at } },
       ...{ endedByEdit: false, told: null, cooling: null },
-    } as const;
+    };
     const upsert = [{ rule: rule.name, instance: instanceKey(labels), state }];
     await saveAlertStates(lent.db, { upsert, remove: [] }, []);
     const own = [
