@@ -6,9 +6,9 @@ import { readMigrationFiles } from "../../dist/src/store/migration-files.js";
 import { withServers } from "../queue/servers.mjs";
 
 const USER = "bench";
-const DATABASE = "alerts";
+const DATABASE = `bench_alerts${process.env.BENCH_DB_SUFFIX ?? ""}`;
 
-/** Lends `work` an open database and its address. BENCH_PG_PORT names a server of yours; its database `alerts` is made anew. */
+/** Lends `work` an open database and its address. BENCH_PG_PORT names a server of yours; its database `bench_alerts` is made anew. */
 export function withDatabase(work) {
   return withServers(async ({ env, settings }) => {
     const address = (name) => `postgres://${USER}@127.0.0.1:${env.BENCH_PG_PORT}/${name}`;
