@@ -23,7 +23,7 @@ export interface NewSilence {
 /** What a silence is judged by: the policy in force. */
 export interface SilenceGround {
   readonly limits: SilenceLimits;
-  readonly rules: readonly Pick<AlertRule, "name" | "levels">[];
+  readonly rules: readonly Pick<AlertRule, "name" | "levels" | "by">[];
 }
 
 const MATCHERS_MAX = 20;
@@ -99,7 +99,7 @@ function checkReach(
         'alertname="queue-depth-high" or level="AR-06"; a pattern that fits anything picks nothing',
     ];
   const reached = rules.flatMap((rule) =>
-    rule.levels.filter((level) => couldHide(matchers, rule.name, level)),
+    rule.levels.filter((level) => couldHide(matchers, rule, level)),
   );
   if (reached.length === 0) return [hitsNothing(matchers, rules)];
   const isAllPages = reached.every(({ severity }) => severity === "sev1");
@@ -110,25 +110,39 @@ function checkReach(
   ];
 }
 
+type SilencedRule = SilenceGround["rules"][number];
+
 const OF_EVERY_ALERT: readonly string[] = ["alertname", "rule", "level", "severity"];
 
-/** Whatever the alert's own labels are. */
-function couldHide(matchers: readonly Matcher[], rule: string, level: AlertLevel): boolean {
-  const known = matchers.filter(({ name }) => OF_EVERY_ALERT.includes(name));
+/** Whatever the values of the alert's own labels are. A label that it does not have is the empty text. */
+function couldHide(matchers: readonly Matcher[], { name, by }: SilencedRule, level: AlertLevel) {
+  const own = ["system", ...by];
+  const decided = matchers.filter((matcher) => !own.includes(matcher.name));
   const { id, severity } = level;
-  return matchesAll(known, { alertname: rule, rule, level: id, severity });
+  return matchesAll(decided, { alertname: name, rule: name, level: id, severity });
 }
 
 function hitsNothing(matchers: readonly Matcher[], rules: SilenceGround["rules"]): string {
+  const known = matchers.filter(({ name }) => OF_EVERY_ALERT.includes(name));
+  const meant = rules.find((rule) => rule.levels.some((level) => couldHide(known, rule, level)));
+  const why = meant ? withoutLabel(matchers, meant) : nearRule(matchers, rules);
+  return `no rule has an alert that it could hide (${matchers.map(printMatcher).join(" ")}): ${why}`;
+}
+
+function withoutLabel(matchers: readonly Matcher[], { name, by }: SilencedRule): string {
+  const own = [...OF_EVERY_ALERT, "system", ...by];
+  const foreign = matchers.filter((matcher) => !own.includes(matcher.name));
+  return `alerts of ${name} have no ${foreign.map((one) => one.name).join(", ")}, only ${own.join(", ")}`;
+}
+
+function nearRule(matchers: readonly Matcher[], rules: SilenceGround["rules"]): string {
   const names = rules.map(({ name }) => name);
   const wanted = matchers.find(
     ({ name, isRegex, value }) =>
       ["alertname", "rule"].includes(name) && !isRegex && !names.includes(value),
   );
   const hint = wanted && didYouMean(wanted.value, names);
-  return `no rule has an alert that it could hide (${matchers.map(printMatcher).join(" ")})${
-    hint ? `: ${hint}` : ": amtool alert query shows the labels of those that fire"
-  }`;
+  return hint ?? "amtool alert query shows the labels of those that fire";
 }
 
 const NAMED_MAX = 5;

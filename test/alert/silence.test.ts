@@ -21,6 +21,7 @@ const NOW = new Date("2026-03-01T12:00:00Z");
 const later = (ms: number) => new Date(NOW.getTime() + ms);
 
 const QUEUE = makeRule({
+  by: ["worker_type"],
   levels: [
     makeLevel({ id: "AR-06", severity: "sev2" }),
     makeLevel({ id: "AR-07", severity: "sev1" }),
@@ -127,6 +128,7 @@ describe("what may be asked for", () => {
 
   test.each([
     ["a level", { matchers: matchersOf("level=AR-06") }],
+    ["some of a rule", { matchers: matchersOf("level=AR-06", "worker_type=~ind.*", "host=") }],
     ["a rule that pages as well: only the rest of it is held back", {}],
     [
       "a page that says so",
@@ -176,6 +178,11 @@ describe("what may be asked for", () => {
       "a rule that is not there",
       { matchers: matchersOf("alertname=queue-dept-high") },
       'did you mean "queue-depth-high"?',
+    ],
+    [
+      "a label that its alerts do not have",
+      { matchers: matchersOf("rule=queue-depth-high", "host=a") },
+      "alerts of queue-depth-high have no host, only alertname, rule, level, severity, system, worker_type",
     ],
     ["a slow pattern", { matchers: matchersOf("rule=~(a+)+b") }, "repeats a group"],
     [

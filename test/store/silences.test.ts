@@ -39,7 +39,7 @@ function makeWish(overrides: Partial<NewSilence> = {}): NewSilence {
 const post = (overrides: Partial<NewSilence> = {}, now = NOW) =>
   lent.db.transaction((tx) =>
     postSilence(tx, makeWish(overrides), {
-      ...{ by: "api:ann", now, limits: LIMITS, rules: [makeRule()] },
+      ...{ by: "api:ann", now, limits: LIMITS, rules: [makeRule({ by: ["worker_type"] })] },
     }),
   );
 
