@@ -1,5 +1,6 @@
 /** The part that leads: recovery of dead workers, schedules, samples, alerts. Two of them are normal: one leads. */
 import type { MetricsSink } from "../alert/port.js";
+import { joinSinks } from "../alert/sinks.js";
 import { SCHEMA_VERSION } from "../policy/envelope-types.js";
 import { createAdopter } from "../runtime/adopt.js";
 import { createOrchestrator } from "../runtime/orchestrator.js";
@@ -25,6 +26,7 @@ import { runTicks, type Tick } from "../runtime/ticker.js";
 import { anchorAtTheEnd, anchoringOf } from "./anchoring.js";
 import type { Caching } from "./caching.js";
 import type { Foundation } from "./foundation.js";
+import { createCloudWatch } from "./metrics-export.js";
 import type { PolicyOrigin } from "./policy.js";
 import { createGitHost, createIncidents } from "./ports.js";
 import { runbookHashes } from "./runbooks.js";
@@ -59,7 +61,11 @@ export async function startControl(
     everyMs: CYCLE_MS,
     cycle: [recoverDeadWorkersStep(foundation), runSchedulesStep(foundation), beatStep(db, sink)],
     ticks: [
-      collectSamplesTick({ ...foundation, sources, sink, everyMs: samplesEveryMs }),
+      collectSamplesTick({
+        ...foundation,
+        ...{ sources, everyMs: samplesEveryMs },
+        sink: joinSinks([sink, createCloudWatch(foundation)]),
+      }),
       compactSamplesTick(foundation),
       laySilencesTick({ db, log, policy: () => foundation.policyHolder.inForce().set }),
       stallAbandonedRunsTick(foundation),
