@@ -14,6 +14,11 @@ export interface StoredLane {
   readonly digestAt: number | null;
 }
 
+export interface LaneNow extends StoredLane {
+  /** Words of the runtime of the last minute, which asked for no token, since it was stored. */
+  readonly spent: number;
+}
+
 interface LaneRow {
   readonly receiver: string;
   readonly lane: Lane;
@@ -22,28 +27,37 @@ interface LaneRow {
   readonly stormSince: Date | null;
   readonly calmSince: Date | null;
   readonly digestAt: Date | null;
-  /** Words of the runtime, which ask nobody, since the bucket was last filled. */
   readonly spent: number;
 }
 
-/** Every lane that ever said something. What the runtime said meanwhile has cost its tokens. */
-export async function readLanes(sql: Sql): Promise<StoredLane[]> {
+/** Every lane that ever said something, as it is at `now`. Each half of the words has an index of its own. */
+export async function readLanes(sql: Sql, now: Date): Promise<LaneNow[]> {
   const { rows } = await sql.query<LaneRow>(
-    `SELECT receiver, lane, tokens, refilled_at AS "refilledAt", storm_since AS "stormSince",
+    `WITH word AS (
+       SELECT receiver, severity, created_at FROM control.notice
+       WHERE status <> 'pending' AND group_key IS NULL
+         AND created_at > $1::timestamptz - interval '1 minute' AND created_at <= $1
+       UNION ALL
+       SELECT receiver, severity, created_at FROM control.notice
+       WHERE status = 'pending' AND group_key IS NULL
+         AND created_at > $1::timestamptz - interval '1 minute' AND created_at <= $1
+     )
+     SELECT receiver, lane, tokens, refilled_at AS "refilledAt", storm_since AS "stormSince",
        calm_since AS "calmSince", digest_at AS "digestAt",
-       (SELECT count(*)::int FROM control.notice n
-        WHERE n.created_at > l.refilled_at AND n.receiver = l.receiver AND n.group_key IS NULL
-          AND (n.severity = 'sev1') = (l.lane = 'critical')) AS spent
+       (SELECT count(*)::int FROM word w
+        WHERE w.receiver = l.receiver AND w.created_at > l.refilled_at
+          AND (w.severity = 'sev1') = (l.lane = 'critical')) AS spent
      FROM control.receiver_lane l ORDER BY receiver, lane`,
+    [now],
   );
   return rows.map(toLane);
 }
 
-function toLane({ receiver, lane, tokens, spent, ...row }: LaneRow): StoredLane {
+function toLane({ receiver, lane, tokens, spent, ...row }: LaneRow): LaneNow {
   return {
-    ...{ receiver, lane, digestAt: row.digestAt?.getTime() ?? null },
+    ...{ receiver, lane, spent, digestAt: row.digestAt?.getTime() ?? null },
     state: {
-      tokens: Math.max(0, tokens - spent),
+      tokens,
       refilledAt: row.refilledAt.getTime(),
       stormSince: row.stormSince?.getTime() ?? null,
       calmSince: row.calmSince?.getTime() ?? null,

@@ -5,7 +5,13 @@ import { RECEIVER_DEFAULTS } from "../../policy/defaults.js";
 import type { Severity } from "../../policy/policy.js";
 import type { Sql } from "../../store/database.js";
 import { countFiredSince } from "../../store/notice-samples.js";
-import { type Lane, readLanes, type StoredLane, saveLanes } from "../../store/receiver-lanes.js";
+import {
+  type Lane,
+  type LaneNow,
+  readLanes,
+  type StoredLane,
+  saveLanes,
+} from "../../store/receiver-lanes.js";
 import type { Found } from "./found.js";
 
 export function laneOf(severity: Severity): Lane {
@@ -20,15 +26,20 @@ export class Lanes {
   readonly #changed = new Set<string>();
   readonly #firedLastMinute: number;
 
-  private constructor(found: Found, lanes: readonly StoredLane[], firedLastMinute: number) {
+  private constructor(found: Found, lanes: readonly LaneNow[], firedLastMinute: number) {
     this.#found = found;
-    this.#lanes = new Map(lanes.map((lane) => [nameOf(lane.receiver, lane.lane), lane]));
     this.#firedLastMinute = firedLastMinute;
+    this.#lanes = new Map(
+      lanes.map(({ spent, ...stored }) => [
+        nameOf(stored.receiver, stored.lane),
+        { ...stored, state: this.#afterWords(stored, spent) },
+      ]),
+    );
   }
 
   /** Before the transitions of this tick are stored: they are counted with those of the minute. */
   static async open(tx: Sql, found: Found): Promise<Lanes> {
-    const lanes = await readLanes(tx);
+    const lanes = await readLanes(tx, found.now);
     const isAsked = found.transitions.length > 0 || lanes.some(isUnsettled);
     const since = new Date(found.now.getTime() - MINUTE_MS);
     const before = isAsked ? await countFiredSince(tx, since) : 0;
@@ -64,6 +75,13 @@ export class Lanes {
   async save(tx: Sql): Promise<void> {
     const changed = [...this.#changed].sort().flatMap((name) => this.#lanes.get(name) ?? []);
     await saveLanes(tx, changed);
+  }
+
+  /** What the runtime said meanwhile has cost tokens, too. */
+  #afterWords({ receiver, state }: StoredLane, spent: number): LaneState {
+    if (spent === 0) return state;
+    const { lane } = weather(state, this.#weather(receiver));
+    return { ...lane, tokens: Math.max(0, lane.tokens - spent) };
   }
 
   #get(receiver: string, lane: Lane): StoredLane {
