@@ -35,13 +35,16 @@ const ms = [];
 let done = [];
 for (let round = 0; round < scene.rounds; round += 1) {
   const started = performance.now();
+  const before = process.cpuUsage();
   const board = load();
   const loaded = performance.now();
   done = rules.map((rule) => replayRule({ rule, metrics, board, from, to }));
   const finished = performance.now();
   ms.push(finished - started);
+  const { user, system } = process.cpuUsage(before);
   console.error(
-    `read ${(loaded - started).toFixed(0)} ms, judged ${(finished - loaded).toFixed(0)} ms`,
+    `read ${(loaded - started).toFixed(0)} ms, judged ${(finished - loaded).toFixed(0)} ms; ` +
+      `${((user + system) / 1_000).toFixed(0)} ms of the processors`,
   );
 }
 const ticks = done.reduce((sum, one) => sum + one.ticks, 0);

@@ -94,6 +94,7 @@ class WindowReader implements Reader {
   #end: Cursor;
   /** Of each point the newest one at or before it that ends a hole; null: looked for each time. */
   #holes: Int32Array | null = null;
+  #isFrozen = false;
   #shortcut: Shortcut | null = null;
 
   constructor(
@@ -106,13 +107,14 @@ class WindowReader implements Reader {
 
   freeze(from: number, to: number): void {
     this.#merge(from - this.how.overMs, to);
-    this.#holes = holesOf(this.#start.points, this.rule.lookbackMs);
+    this.#isFrozen = true;
+    if (this.how.fullWindow) this.#holes = holesOf(this.#start.points, this.rule.lookbackMs);
     this.#shortcut = shortcutOf(this.how.fn, this.#start.points);
   }
 
   valueAt(at: number): number {
     const from = at - this.how.overMs;
-    if (!this.#holes) this.#merge(from, at);
+    if (!this.#isFrozen) this.#merge(from, at);
     const before = this.#start.indexAt(from);
     const end = this.#end.indexAt(at) + 1;
     if (this.how.fullWindow && !this.#isCovered(before, end, from, at)) return Number.NaN;
