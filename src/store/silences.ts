@@ -222,7 +222,7 @@ export async function noteMatches(
          WHEN coalesce(c.count, 0) > s.matches THEN true
          WHEN c.count > 0 THEN s.matched_at <= $3 - interval '1 minute'
          ELSE s.matches > 0 AND s.matched_at <= $3 - interval '5 minutes' END
-       ORDER BY s.id FOR UPDATE OF s
+       ORDER BY s.id FOR UPDATE OF s SKIP LOCKED
      )
      UPDATE control.silence s SET matches = seen.count,
        matched_at = CASE WHEN seen.count > 0 THEN $3 ELSE s.matched_at END

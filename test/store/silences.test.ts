@@ -178,6 +178,15 @@ describe("what a silence hid", () => {
     expect(await seen(busy)).toEqual({ matches: 2, matchedAt: later(106_000) });
   });
 
+  test("keeps no tick waiting for a person who is changing it", async () => {
+    const id = await posted();
+    await lent.db.transaction(async (person) => {
+      await expireSilence(person, id, { by: "api:bob", now: later(HOUR_MS - 1) });
+      await note({ [id]: 3 }, NOW);
+    });
+    expect((await seen(id)).matches).toBe(0);
+  });
+
   test("is none after five minutes without any", async () => {
     const id = await posted();
     await note({ [id]: 3 }, NOW);

@@ -2,7 +2,7 @@
  * Silences by Alertmanager's API, version 2, so that amtool and its like work with us unmodified. What differs: an end
  * within the policy's limits, an owner, a reason and narrow matchers are asked for, and expiring twice is no error.
  */
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
 import { isIdle, stateOfSilence } from "../../alert/silence.js";
 import type { NewSilence } from "../../alert/silence-wish.js";
@@ -104,8 +104,7 @@ function readRoutes(app: FastifyInstance, { db, clock, log }: WebDeps): void {
 }
 
 function writeRoutes(app: FastifyInstance, deps: WebDeps): void {
-  const { db, clock, log } = deps;
-  const errorHandler = answerAsAlertmanager(log);
+  const errorHandler = answerAsAlertmanager(deps.log);
   app.post(
     "/api/v2/silences",
     {
@@ -116,27 +115,32 @@ function writeRoutes(app: FastifyInstance, deps: WebDeps): void {
         response: { 200: SilencePostedSchema },
       },
     },
-    async (request, reply) => {
-      const wish = toWish(request.body as Static<typeof PostableSilenceSchema>);
-      if (wish.id !== null && !UUID.test(wish.id)) return sendText(reply, 404, NOT_FOUND);
-      const posted = await db.transaction((tx) => postSilence(tx, wish, contextOf(request, deps)));
-      if (posted.outcome === "done") return { silenceID: posted.id };
-      if (posted.outcome === "not-found") return sendText(reply, 404, NOT_FOUND);
-      return sendText(reply, 400, `Failed to create silence: ${posted.reasons.join("; ")}`);
-    },
+    (request, reply) => post(deps, request, reply),
   );
   app.delete(
     "/api/v2/silence/:silenceID",
     { errorHandler, schema: { summary: "End a silence now, also one of silences.yaml" } },
-    async (request, reply) => {
-      const id = idOf(request);
-      const who = { by: actorOf(request), now: clock.now() };
-      const isThere =
-        UUID.test(id) && (await db.transaction((tx) => expireSilence(tx, id, who))) !== "not-found";
-      if (!isThere) return sendText(reply, 404, NOT_FOUND);
-      return reply.code(200).type("application/json").send("");
-    },
+    (request, reply) => expire(deps, request, reply),
   );
+}
+
+async function post(deps: WebDeps, request: FastifyRequest, reply: FastifyReply) {
+  const wish = toWish(request.body as Static<typeof PostableSilenceSchema>);
+  if (wish.id !== null && !UUID.test(wish.id)) return sendText(reply, 404, NOT_FOUND);
+  const context = contextOf(request, deps);
+  const posted = await deps.db.transaction((tx) => postSilence(tx, wish, context));
+  if (posted.outcome === "done") return { silenceID: posted.id };
+  if (posted.outcome === "not-found") return sendText(reply, 404, NOT_FOUND);
+  return sendText(reply, 400, `Failed to create silence: ${posted.reasons.join("; ")}`);
+}
+
+async function expire({ db, clock }: WebDeps, request: FastifyRequest, reply: FastifyReply) {
+  const id = idOf(request);
+  if (!UUID.test(id)) return sendText(reply, 404, NOT_FOUND);
+  const who = { by: actorOf(request), now: clock.now() };
+  const outcome = await db.transaction((tx) => expireSilence(tx, id, who));
+  if (outcome === "not-found") return sendText(reply, 404, NOT_FOUND);
+  return reply.code(200).type("application/json").send("");
 }
 
 /** The words by which amtool's import knows that it must make a new one. */
