@@ -49,11 +49,12 @@ export interface SpeakDeps {
 
 export function createSpeak(deps: SpeakDeps = {}): Speak {
   return async (tx, found) => {
-    const lanes = await Lanes.open(tx, found);
     const plans = await planRules(tx, found, deps.silences ?? openSilencer);
+    const [ends, wishes] = [await planEnds(tx, found), wishesOf(plans, found.policy)];
+    const lanes = await Lanes.open(tx, found, ends.length + wishes.length > 0);
     const telling = new Telling(tx, found, lanes, deps.onPage);
-    for (const notice of await planEnds(tx, found)) await telling.tellEnd(notice);
-    for (const wish of wishesOf(plans, found.policy)) await telling.tell(wish);
+    for (const notice of ends) await telling.tellEnd(notice);
+    for (const wish of wishes) await telling.tell(wish);
     const digests = await foldDigests(tx, found, lanes, telling.entries);
     await lanes.save(tx);
     const states = await store(tx, found, plans, telling);

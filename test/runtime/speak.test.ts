@@ -162,6 +162,13 @@ describe("a storm", () => {
     expect((await told("ops")).at(-1)).toBe("trigger first-notification 1");
   });
 
+  test("is one also when all have waited for their group since it began", async () => {
+    const waiting = manyRules(60, { groupWaitMs: 2 * EVERY });
+    const world = new World(waiting);
+    for (const n of [0, 1, 2]) await world.tick(n, all(waiting, 20));
+    expect(await told("ops")).toEqual(["trigger digest 60"]);
+  });
+
   test("of ends is folded as well, but an incident that was opened by itself is closed by itself", async () => {
     const burning = manyRules(45);
     const world = new World(burning);

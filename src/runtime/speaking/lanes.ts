@@ -38,9 +38,9 @@ export class Lanes {
   }
 
   /** Before the transitions of this tick are stored: they are counted with those of the minute. */
-  static async open(tx: Sql, found: Found): Promise<Lanes> {
+  static async open(tx: Sql, found: Found, isSpeaking: boolean): Promise<Lanes> {
     const lanes = await readLanes(tx, found.now);
-    const isAsked = found.transitions.length > 0 || lanes.some(isUnsettled);
+    const isAsked = isSpeaking || lanes.some(isUnsettled);
     const since = new Date(found.now.getTime() - MINUTE_MS);
     const before = isAsked ? await countFiredSince(tx, since) : 0;
     const now = found.transitions.filter(({ kind }) => FIRES.includes(kind)).length;
