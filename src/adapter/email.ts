@@ -54,6 +54,7 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
     return await Promise.race([work, aborted]);
   } finally {
     signal.removeEventListener("abort", stop);
+    // Said already: this end is only that of a connection that we closed.
     work.catch(() => {});
   }
 }

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { load } from "js-yaml";
 import { describe, expect, test } from "vitest";
 import { type StandInGitHub, startStandInGitHub } from "../../src/adapter/stand-in/github.js";
+import { startLoopback } from "../../src/adapter/stand-in/loopback.js";
 import { isJsonObject, type JsonObject } from "../../src/base/json.js";
 import { git, withFolder } from "../support/git-repository.js";
 import { lendToFile } from "../support/lend.js";
@@ -83,7 +84,7 @@ const ground = lendToFile<Ground>((work) =>
 function makeCheckout(folder: string): Omit<Ground, "github"> {
   const checkout = join(folder, "checkout");
   mkdirSync(checkout);
-  for (const part of ["bin", "policies", "runbooks", ".github", "package.json"])
+  for (const part of ["bin", "policies", "runbooks", "scripts", ".github", "package.json"])
     cpSync(join(ROOT, part), join(checkout, part), { recursive: true });
   writeFileSync(join(checkout, ".gitignore"), "node_modules\ndist\nsrc\n");
   for (const part of ["node_modules", "dist", "src"])
@@ -118,6 +119,7 @@ const CONTEXT: Readonly<Record<string, string>> = {
   "github.repository": REPO,
   "github.event.pull_request.number": "1",
   "vars.ALGOBRAIN_URL": "",
+  "secrets.ALGOBRAIN_VIEWER_TOKEN": "",
 };
 
 function fill(value: unknown): string {
@@ -134,7 +136,11 @@ interface Said {
 }
 
 /** As the runner does it: bash, which ends at the first failure. */
-function runStep(job: string, name: string): Promise<Said> {
+function runStep(
+  job: string,
+  name: string,
+  given: Readonly<Record<string, string>> = {},
+): Promise<Said> {
   const step = stepsOf(job).find((one) => one.name === name);
   if (!step) throw new Error(`the job ${job} has no step ${name}`);
   const { checkout, summary, github } = ground();
@@ -142,6 +148,7 @@ function runStep(job: string, name: string): Promise<Said> {
     ...{ PATH: process.env.PATH, HOME: process.env.HOME },
     ...{ GITHUB_STEP_SUMMARY: summary, GITHUB_API_URL: github.url },
     ...Object.fromEntries(Object.entries(step.env).map(([key, value]) => [key, fill(value)])),
+    ...given,
   };
   const bash = ["--noprofile", "--norc", "-eo", "pipefail", "-c", step.run];
   return new Promise((resolve) => {
@@ -153,6 +160,13 @@ function runStep(job: string, name: string): Promise<Said> {
 }
 
 const steps = (job: string) => stepsOf(job).filter(({ run }) => !IS_SUITE.test(run));
+
+/** What the first job stores and the second fetches. */
+function handOver(): void {
+  const { checkout } = ground();
+  for (const part of ["policy.md", "policies"])
+    cpSync(join(checkout, part), join(checkout, "proposed", part), { recursive: true });
+}
 
 /** In the order of the workflow: a later line needs what an earlier one made. */
 describe("a pull request that changes a number", { timeout: LINES_TIMEOUT_MS }, () => {
@@ -167,7 +181,10 @@ describe("a pull request that changes a number", { timeout: LINES_TIMEOUT_MS }, 
   });
 
   test("gets one comment, and no second one when it is explained again", async () => {
-    expect(steps("comment").map(({ name }) => name)).toEqual(["Comment"]);
+    expect(steps("comment").map(({ name }) => name)).toEqual(["Impact", "Comment"]);
+    handOver();
+    const { code, out } = await runStep("comment", "Impact");
+    expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining("no token") });
     for (const word of ["created", "unchanged"]) {
       const { code, out } = await runStep("comment", "Comment");
       expect({ code, out }).toEqual({ code: 0, out: expect.stringContaining(word) });
@@ -177,9 +194,28 @@ describe("a pull request that changes a number", { timeout: LINES_TIMEOUT_MS }, 
     ]);
   });
 
+  test("hears what its alerts would have done, from the runtime that recorded", async () => {
+    const asked: string[] = [];
+    const api = await startLoopback(async ({ path, headers }) => {
+      asked.push(`${path} ${headers.authorization}`);
+      return { status: 503, body: {} };
+    });
+    const alerts = join(ground().checkout, "proposed/policies/algobrain/alerts/queues.yaml");
+    const text = readFileSync(alerts, "utf8");
+    writeFileSync(alerts, text.replace(/(queue-depth-high:[\s\S]*?value: )\d+/, "$17"));
+    const { code, out } = await runStep("comment", "Impact", { URL: api.url, TOKEN: "a-viewer" });
+    await api.close();
+    writeFileSync(alerts, text);
+    expect(asked[0]).toBe("/api/v1/samples/history Bearer a-viewer");
+    expect({ code, out }).toEqual({ code: 0, out: expect.not.stringContaining("a-viewer") });
+    const report = readFileSync(join(ground().checkout, "proposed/policy.md"), "utf8");
+    // A runtime that does not answer spoils no comment, and is no "no effect".
+    expect(report).toMatch(/365[\s\S]*cannot tell/i);
+  });
+
   test("by whom may not write comments fails nothing, and is explained in the summary", async () => {
     const { github, checkout, summary } = ground();
-    writeFileSync(join(checkout, "policy.md"), "# another word\n");
+    writeFileSync(join(checkout, "proposed/policy.md"), "# another word\n");
     writeFileSync(summary, "");
     github.setReadOnly(true);
     const { code } = await runStep("comment", "Comment");
@@ -198,6 +234,7 @@ describe("a pull request that breaks a policy", { timeout: LINES_TIMEOUT_MS }, (
     const { code, out } = await runStep("policy", "Problems");
     const changes = await runStep("policy", "Changes");
     writeFileSync(file, text);
+    handOver();
     expect([code, changes.code]).toEqual([1, 1]);
     expect(out).toMatch(/^::error file=policies\/algobrain\/retention\.yaml,line=\d+/m);
     expect((await runStep("comment", "Comment")).out).toContain("updated");
