@@ -8,7 +8,7 @@ import { type Replayed, replayRule } from "../alert/replay.js";
 import { HOUR_MS } from "../base/duration.js";
 import { canonicalJson } from "../base/json.js";
 import type { AlertRule, PolicySet } from "../policy/policy.js";
-import { type Firing, firingsOf, overlaps, within } from "./firing.js";
+import { type Firing, firingsOf, within, without } from "./firing.js";
 import { type RuleFigures, ruleFigures } from "./rule-figures.js";
 import { wordsOf } from "./said.js";
 
@@ -62,8 +62,8 @@ export function backtest(input: BacktestInput): RuleImpact[] {
       before: old?.figures ?? null,
       after: now?.figures ?? null,
       ...{ coverage: share, poorest },
-      onlyBefore: without(old?.firings ?? [], now?.firings ?? []),
-      onlyAfter: without(now?.firings ?? [], old?.firings ?? []),
+      onlyBefore: listed(without(old?.firings ?? [], now?.firings ?? [])),
+      onlyAfter: listed(without(now?.firings ?? [], old?.firings ?? [])),
     };
   });
 }
@@ -168,8 +168,7 @@ class Side {
   }
 }
 
-function without(firings: readonly Firing[], others: readonly Firing[]): FiringList {
-  const only = firings.filter((one) => !others.some((other) => overlaps(one, other)));
+function listed(only: readonly Firing[]): FiringList {
   return { shown: only.slice(0, SHOWN_MAX), more: Math.max(only.length - SHOWN_MAX, 0) };
 }
 

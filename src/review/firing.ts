@@ -34,9 +34,53 @@ export function within(firings: readonly Firing[], from: number, to: number): Fi
   return firings.filter((one) => one.from <= to && (one.to === null || one.to > from));
 }
 
-/** Whether two of one instance fire at one time and got equally bad: then they are the same trouble. */
-export function overlaps(a: Firing, b: Firing): boolean {
-  const isOpen = (end: number | null, begin: number) => end === null || end > begin;
-  const isSame = a.instance === b.instance && a.level === b.level;
-  return isSame && isOpen(a.to, b.from) && isOpen(b.to, a.from);
+/** What fires at a time, for times that only grow. */
+export class Sweep {
+  readonly #firings: readonly Firing[];
+  #next = 0;
+  #open: Firing[] = [];
+
+  /** @param firings in order of their beginning */
+  constructor(firings: readonly Firing[]) {
+    this.#firings = firings;
+  }
+
+  at(now: number): readonly Firing[] {
+    for (; (this.#firings[this.#next]?.from ?? Number.POSITIVE_INFINITY) <= now; this.#next += 1)
+      this.#open.push(this.#firings[this.#next]!);
+    if (this.#open.some(({ to }) => to !== null && to <= now))
+      this.#open = this.#open.filter(({ to }) => to === null || to > now);
+    return this.#open;
+  }
+}
+
+/**
+ * Those of `firings` at whose time the others do not fire: one instance that got equally bad is the same trouble.
+ * Both in order of their beginning; those of one instance do not overlap.
+ */
+export function without(firings: readonly Firing[], others: readonly Firing[]): Firing[] {
+  const sweeps = new Map<string, Firing[]>();
+  for (const one of others) {
+    const known = sweeps.get(keyOf(one));
+    if (known) known.push(one);
+    else sweeps.set(keyOf(one), [one]);
+  }
+  const places = new Map<string, number>();
+  return firings.filter((one) => {
+    const key = keyOf(one);
+    const same = sweeps.get(key) ?? [];
+    let place = places.get(key) ?? 0;
+    while (place < same.length && endOf(same[place]!) <= one.from) place += 1;
+    places.set(key, place);
+    const other = same[place];
+    return other === undefined || other.from >= endOf(one);
+  });
+}
+
+function keyOf({ instance, level }: Firing): string {
+  return `${level} ${instance}`;
+}
+
+function endOf({ to }: Firing): number {
+  return to ?? Number.POSITIVE_INFINITY;
 }

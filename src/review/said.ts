@@ -9,7 +9,7 @@ import { alertLabels, findSilence, type Silence } from "../alert/silence.js";
 import { type InstanceState, levelIndex, type RuleState } from "../alert/state.js";
 import { writeTold } from "../alert/told.js";
 import { type AlertRule, type PolicySet, SEVERITIES, type Severity } from "../policy/policy.js";
-import { type Firing, within } from "./firing.js";
+import { type Firing, Sweep } from "./firing.js";
 
 export interface Said {
   /** Milliseconds. */
@@ -35,9 +35,9 @@ export interface SayingInput {
 /** In order of time. */
 export function wordsOf(input: SayingInput): Said[] {
   const { rule } = input;
-  const { changes } = input.replayed;
+  const changes = audibleOf(input.replayed.changes);
   const saying = new Saying(input);
-  const given = agenda(input);
+  const given = agenda(input, changes);
   let [change, wake] = [0, 0];
   let at = Number.NEGATIVE_INFINITY;
   for (;;) {
@@ -52,11 +52,24 @@ export function wordsOf(input: SayingInput): Said[] {
   }
 }
 
+/** What is pending is nobody's news. */
+function audibleOf(changes: Replayed["changes"]): Replayed["changes"] {
+  const last = new Map<string, InstanceState>();
+  return changes.filter(({ instance, state }) => {
+    const before = last.get(instance);
+    last.set(instance, state);
+    const { level, begun, endedByEdit } = state;
+    if (!before) return level !== null;
+    const isSame = before.level === level && before.endedByEdit === endedByEdit;
+    return !isSame || before.begun?.at !== begun?.at;
+  });
+}
+
 /** Times at which something happens from outside: changes, and what mutes beginning or ending. Ascending. */
-function agenda({ replayed, parents, policy }: SayingInput): number[] {
+function agenda({ parents, policy }: SayingInput, changes: Replayed["changes"]): number[] {
   const silences = policy.silences.flatMap(({ starts, ends }) => [starts, ends].map(Date.parse));
   const muting = [...parents.values()].flat().flatMap(({ from, to }) => [from, to ?? from]);
-  const all = [...replayed.changes.map(({ at }) => at), ...silences, ...muting];
+  const all = [...changes.map(({ at }) => at), ...silences, ...muting];
   return [...new Set(all)].sort((a, b) => a - b);
 }
 
@@ -66,10 +79,16 @@ class Saying {
   #groups: KnownGroup[] = [];
   readonly #input: SayingInput;
   readonly #silences: readonly Silence[];
+  /** By the name of the parent; looked at once for each time, which only grows. */
+  readonly #parents: readonly { readonly rule: string; readonly sweep: Sweep }[];
 
   constructor(input: SayingInput) {
     this.#input = input;
     this.#silences = input.policy.silences.map(toSilence);
+    this.#parents = [...input.parents].map(([rule, firings]) => ({
+      rule,
+      sweep: new Sweep(firings),
+    }));
   }
 
   /** The replay knows what was measured; what was told, we know. */
@@ -121,11 +140,12 @@ class Saying {
   }
 
   #muteAt(now: number): Mute {
-    const { policy, parents } = this.#input;
+    const { policy } = this.#input;
     const active = this.#silences.filter((one) => +one.startsAt <= now && now < +one.endsAt);
-    const firing = [...parents].flatMap(([rule, firings]) =>
-      within(firings, now, now).map(({ labels }) => ({ rule, labels })),
+    const firing = this.#parents.flatMap(({ rule, sweep }) =>
+      sweep.at(now).map(({ labels }) => ({ rule, labels })),
     );
+    if (active.length === 0 && firing.length === 0) return () => null;
     return (rule, _instance, { labels, level: id }) => {
       const level = rule.levels[levelIndex(rule, id)]!;
       const all = alertLabels(policy.system, rule, level, labels);
