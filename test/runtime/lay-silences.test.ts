@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import { silentLogger } from "../../src/base/log.js";
 import type { SilencePolicy } from "../../src/policy/monitoring.js";
 import type { PolicySet } from "../../src/policy/policy.js";
@@ -6,6 +6,7 @@ import { laySilencesTick } from "../../src/runtime/tick/lay-silences.js";
 import type { Database } from "../../src/store/database.js";
 import { activeSilences } from "../../src/store/silences.js";
 import { withDatabase } from "../support/database.js";
+import { lendToFile } from "../support/lend.js";
 import { makePolicy } from "../support/make-policy.js";
 
 const NOW = new Date("2026-03-01T12:00:00Z");
@@ -38,8 +39,12 @@ function tickOver(db: Database, first: PolicySet) {
 const namesAt = async (db: Database, now: Date) =>
   (await activeSilences(db, now)).map(({ name }) => name);
 
+const database = lendToFile<Database>(withDatabase);
+afterEach(() => database().query("TRUNCATE control.silence"));
+const within = (claim: (db: Database) => Promise<void>) => claim(database());
+
 test("the silences of the policy in force hold, and end when a policy without them comes into force", () =>
-  withDatabase(async (db) => {
+  within(async (db) => {
     const tick = tickOver(db, makePolicy({ silences: [quiet] }));
     await tick.run(NOW);
     expect(await namesAt(db, NOW)).toEqual(["quiet"]);
@@ -54,7 +59,7 @@ test("the silences of the policy in force hold, and end when a policy without th
   }));
 
 test("while nothing changes the database is asked once in five minutes; what it lost is laid again", () =>
-  withDatabase(async (db) => {
+  within(async (db) => {
     let statements = 0;
     const counting: Database = {
       ...db,
@@ -72,7 +77,7 @@ test("while nothing changes the database is asked once in five minutes; what it 
   }));
 
 test("a tick that fails lays them at the next one", () =>
-  withDatabase(async (db) => {
+  within(async (db) => {
     let isAway = true;
     const flaky: Database = {
       ...db,

@@ -1,5 +1,5 @@
 /** Silences at work: the evaluator's own ticks under silences of the table, and what its receivers hear. */
-import { expect, test } from "vitest";
+import { afterEach, expect, test } from "vitest";
 import type { NewSilence } from "../../src/alert/silence-wish.js";
 import { HOUR_MS } from "../../src/base/duration.js";
 import { silentLogger } from "../../src/base/log.js";
@@ -12,6 +12,7 @@ import { listNotices } from "../../src/store/notices.js";
 import { insertSamples } from "../../src/store/samples.js";
 import { activeSilences, expireSilence, postSilence } from "../../src/store/silences.js";
 import { withDatabase } from "../support/database.js";
+import { lendToFile } from "../support/lend.js";
 import { makeLevel, makeMetric, makePolicy, makeRule } from "../support/make-policy.js";
 
 const START = 1_700_000_040_000;
@@ -61,8 +62,17 @@ const told = async (db: Database) =>
 const story = async (db: Database) =>
   (await listAlertHistory(db, 200)).reverse().map(({ transition }) => transition);
 
+const database = lendToFile<Database>(withDatabase);
+afterEach(() =>
+  database().query(
+    `TRUNCATE control.alert_state, control.alert_event, control.alert_group, control.alert_clock, control.silence,
+       control.sample_round, control.notice, control.lease, control.receiver_lane, public.jobs CASCADE`,
+  ),
+);
+const within = (claim: (db: Database) => Promise<void>) => claim(database());
+
 test("a silenced alert is judged and recorded, and not told; ended by a person it speaks at the next tick", () =>
-  withDatabase(async (db) => {
+  within(async (db) => {
     const id = await silence(db);
     await live(db, 0, [1, 1523, 1523]);
     expect(await story(db)).toEqual(["fired"]);
@@ -74,7 +84,7 @@ test("a silenced alert is judged and recorded, and not told; ended by a person i
   }));
 
 test("one that ends by itself over a firing alert lets it speak, once", () =>
-  withDatabase(async (db) => {
+  within(async (db) => {
     await silence(db, { endsAt: at(3) });
     await live(db, 0, [1, 1523, 1523]);
     expect(await told(db)).toEqual([]);
@@ -83,7 +93,7 @@ test("one that ends by itself over a firing alert lets it speak, once", () =>
   }));
 
 test("what fired and was over within its silence is said to nobody", () =>
-  withDatabase(async (db) => {
+  within(async (db) => {
     await silence(db, { endsAt: at(3) });
     await live(db, 0, [1523, 1523, 1, 1, 1]);
     expect(await story(db)).toEqual(["fired", "resolved"]);
@@ -91,7 +101,7 @@ test("what fired and was over within its silence is said to nobody", () =>
   }));
 
 test("who was told before the silence hears that it is over, within it", () =>
-  withDatabase(async (db) => {
+  within(async (db) => {
     await live(db, 0, [1523]);
     await silence(db);
     await live(db, 1, [1523, 1]);
@@ -102,7 +112,7 @@ test("who was told before the silence hears that it is over, within it", () =>
   }));
 
 test("a page passes a silence that does not say so, and is held back by one that does", () =>
-  withDatabase(async (db) => {
+  within(async (db) => {
     await silence(db);
     await live(db, 0, [1523, 6000]);
     expect((await told(db)).map(([action]) => action)).toEqual(["trigger"]);
