@@ -61,10 +61,10 @@ export function replayRule(input: ReplayInput): Replayed {
   );
   return {
     state: Object.fromEntries(kept),
-    transitions: byTime(walks.flatMap(({ transitions }) => transitions)),
+    transitions: byTime(walks.map(({ transitions }) => transitions)),
     ticks: walks.reduce((sum, { ticks }) => sum + ticks, 0),
     missingTicks: walks.reduce((sum, { missingTicks }) => sum + missingTicks, 0),
-    changes: byTime(walks.flatMap(({ changes }) => changes)),
+    changes: byTime(walks.map(({ changes }) => changes)),
   };
 }
 
@@ -81,8 +81,9 @@ function silentInstance(instance: string, labels: InstanceState["labels"]): Meas
   return { instance, labels, reader, speaksAt: () => false };
 }
 
-function byTime<T extends { readonly at: number }>(events: T[]): T[] {
-  return events.sort((a, b) => a.at - b.at);
+/** Those of one instance stand in order already. */
+function byTime<T extends { readonly at: number }>(stories: readonly T[][]): readonly T[] {
+  return stories.length === 1 ? stories[0]! : stories.flat().sort((a, b) => a.at - b.at);
 }
 
 /** So many ticks are read at once. */

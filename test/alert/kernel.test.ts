@@ -5,6 +5,7 @@ import { boardOf } from "../../src/alert/board.js";
 import { compileRule, type Metrics } from "../../src/alert/compile.js";
 import { Cursor } from "../../src/alert/kernel.js";
 import { readInto } from "../../src/alert/readers.js";
+import type { Series } from "../../src/alert/series.js";
 import { groupInstances } from "../../src/alert/signal.js";
 import type { Aggregate, AlertRule, Signal } from "../../src/policy/policy.js";
 import { makeMetric, makeRule } from "../support/make-policy.js";
@@ -80,7 +81,7 @@ function makeBoard() {
       for (const [name, value] of Object.entries({ ...values, ...buckets }))
         points.get(name)!.push({ at, value });
     }
-    return [...points].map(([name, own]) => {
+    return [...points].map(([name, own]): Series => {
       const isBucket = name in { "10": 0, "100": 0, "+Inf": 0 };
       return isBucket
         ? { metric: "spread", labels: { host, le: name }, points: own }

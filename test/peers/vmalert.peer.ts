@@ -44,11 +44,11 @@ function randomOf(seed: number): () => number {
 
 /**
  * Stands at a level for a while, then at another; with four digits, as samples are stored. The high level of every
- * fourth series lies on the line of its rule: it flaps.
+ * tenth series lies on the line of its rule: it flaps.
  */
 function valuesOf(n: number): Float64Array {
   const random = randomOf(SEED + n);
-  const high = n % 4 === 0 ? 0.92 : 0.96;
+  const high = n % 10 === 0 ? 0.92 : 0.96;
   let [level, left] = [0, 0];
   return Float64Array.from({ length: TICKS }, () => {
     if (left === 0) [level, left] = [random() < 0.1 ? high : 0.4, Math.ceil(random() * 120)];
