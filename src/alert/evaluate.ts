@@ -3,9 +3,10 @@
  * 3, decision 10). Pure: readings and the time go in, the next state and what changed come out.
  */
 import type { CompiledRule } from "./compile.js";
+import { mustBeWritten } from "./row-change.js";
 import type { Reading } from "./signal.js";
 import type { InstanceState, RuleState, Transition } from "./state.js";
-import { freshInstance, isForgettable, mustBeWritten, stepInstance } from "./step-instance.js";
+import { freshInstance, isForgettable, stepInstance } from "./step-instance.js";
 import { transitionOf } from "./transition.js";
 
 export interface StepInput {

@@ -5,11 +5,12 @@
 import type { AlertRule } from "../policy/policy.js";
 import type { Board } from "./board.js";
 import { type CompiledRule, type CompileOptions, compileRule, type Metrics } from "./compile.js";
-import { readInto } from "./readers.js";
+import { readInto } from "./reader.js";
 import { moveClock } from "./restore.js";
+import { hasChanged } from "./row-change.js";
 import { groupInstances, type Measured } from "./signal.js";
 import type { InstanceState, RuleState, Transition } from "./state.js";
-import { freshInstance, hasChanged, isForgettable, stepInstance } from "./step-instance.js";
+import { freshInstance, isForgettable, stepInstance } from "./step-instance.js";
 import { transitionOf } from "./transition.js";
 import { type Classifier, classifierOf, NO_VALUE, nextDeadline } from "./value-class.js";
 

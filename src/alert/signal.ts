@@ -8,7 +8,8 @@ import type { Board, Column } from "./board.js";
 import type { CompiledRule } from "./compile.js";
 import { instanceKey, instanceLabels, type Labels } from "./instance.js";
 import { Cursor } from "./kernel.js";
-import { type Reader, readerOf } from "./readers.js";
+import type { Reader } from "./reader.js";
+import { readerOf } from "./readers.js";
 
 /** What a rule sees of one instance at one tick. Null is no data, which is neither good nor bad. */
 export interface Reading {

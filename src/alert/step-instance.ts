@@ -10,9 +10,6 @@ import { isWindowLevel, pushPoint, stepWindowLevel } from "./window-level.js";
 /** An instance that is quiet and without data for this long is forgotten: a removed queue, a renamed kind. */
 const FORGET_AFTER_MS = DAY_MS;
 
-/** An active row is written at least so often, so that whoever reads it sees a value of today. */
-const REFRESH_EVERY_MS = 60_000;
-
 export function freshInstance(
   { rule, shape }: CompiledRule,
   labels: Labels,
@@ -71,43 +68,6 @@ export function stepInstance(
     told: before.told,
     cooling: before.cooling,
   };
-}
-
-/**
- * Whether the row must be written. A tick that only moves clocks on is made up for by restoreState, so that ten
- * thousand quiet instances cost no write.
- */
-export function mustBeWritten(before: InstanceState | undefined, after: InstanceState): boolean {
-  if (before === undefined || hasChanged(before, after)) return true;
-  const isActive = after.level !== null || !isEmpty(after.levels);
-  const minuteOf = (at: number) => Math.floor(at / REFRESH_EVERY_MS);
-  return isActive && minuteOf(before.tickAt) !== minuteOf(after.tickAt);
-}
-
-/** Whether something is remembered that was not, but for clocks. */
-export function hasChanged(before: InstanceState, after: InstanceState): boolean {
-  return (
-    before.seen !== after.seen ||
-    before.held !== after.held ||
-    before.level !== after.level ||
-    before.since !== after.since ||
-    before.shape !== after.shape ||
-    before.endedByEdit !== after.endedByEdit ||
-    !sameRings(before.rings, after.rings) ||
-    (before.levels !== after.levels && !(after.held && sameLevels(before.levels, after.levels)))
-  );
-}
-
-function sameRings(before: Rings | undefined, after: Rings | undefined): boolean {
-  if (before === after) return true;
-  const ids = Object.keys({ ...before, ...after });
-  return ids.every((id) => before?.[id] === after?.[id]);
-}
-
-/** But for what holding moves on. */
-function sameLevels(before: Levels, after: Levels): boolean {
-  const ids = Object.keys({ ...before, ...after });
-  return ids.every((id) => before[id]?.phase === after[id]?.phase);
 }
 
 function isEmpty(levels: Levels): boolean {

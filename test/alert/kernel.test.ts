@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { boardOf } from "../../src/alert/board.js";
 import { compileRule, type Metrics } from "../../src/alert/compile.js";
 import { Cursor } from "../../src/alert/kernel.js";
-import { readInto } from "../../src/alert/readers.js";
+import { readInto } from "../../src/alert/reader.js";
 import type { Series } from "../../src/alert/series.js";
 import { groupInstances } from "../../src/alert/signal.js";
 import type { Aggregate, AlertRule, Signal } from "../../src/policy/policy.js";

@@ -15,6 +15,7 @@ import { encodeChunk } from "../../src/alert/chunk.js";
 import type { AlertRule } from "../../src/policy/policy.js";
 import { ROOT } from "../house/source-tree.js";
 import { makeLevel, makeMetric, makeRule } from "../support/make-policy.js";
+import { until } from "../support/until.js";
 import { findPeer } from "./debian.js";
 
 const run = promisify(execFile);
@@ -109,11 +110,7 @@ async function serve(path: string, folder: string): Promise<Served> {
   ];
   const process = spawn(path, args, { stdio: "ignore" });
   const url = `http://${address}`;
-  const until = Date.now() + 20_000;
-  while (!(await answers(`${url}/health`))) {
-    if (Date.now() > until) throw new Error(`${path} did not answer on ${url} within 20 s`);
-    await new Promise((done) => setTimeout(done, 50));
-  }
+  await until(() => answers(`${url}/health`), `${path} answers on ${url}`);
   return { process, url };
 }
 
