@@ -73,18 +73,16 @@ function firstAfter(times: Float64Array, ms: number): number {
 const WANTED = "wanted AS (SELECT * FROM unnest($1::int[], $2::timestamptz[]) AS w (id, since))";
 const ROUND_ROWS = `
   WITH ${WANTED}, picked AS (
-    SELECT u.id, r.slot AS at, u.value FROM control.sample_round r
+    SELECT u.id, r.slot AS at, r.source COLLATE "C" AS source, u.value FROM control.sample_round r
     CROSS JOIN LATERAL unnest(r.series_ids, r.values) AS u (id, value)
     JOIN wanted w ON w.id = u.id AND r.slot > w.since
     WHERE r.slot > (SELECT min(since) FROM wanted) AND r.slot <= $3
-    ORDER BY r.slot, r.source COLLATE "C"
   )`;
 const FORMER_ROWS = `
   WITH ${WANTED}, picked AS (
-    SELECT w.id, s.at, s.value FROM wanted w
+    SELECT w.id, s.at, '' AS source, s.value FROM wanted w
     CROSS JOIN LATERAL (
       SELECT at, value FROM control.sample WHERE series_id = w.id AND at > w.since AND at <= $3) AS s
-    ORDER BY s.at
   )`;
 
 interface PickedRow {
@@ -117,9 +115,10 @@ async function readRows(
   spans: readonly SeriesSpan[],
   to: Date,
 ): Promise<Map<number, Samples>> {
+  // In one order with the group: grouping sorts once more, and does not keep an order that it was given.
   const { rows } = await sql.query<PickedRow>(
     `${picked} SELECT id, array_agg((extract(epoch FROM at) * 1000)::float8) AS times, array_agg(value) AS values
-     FROM picked GROUP BY id`,
+     FROM (SELECT * FROM picked ORDER BY id, at, source) AS ordered GROUP BY id`,
     [spans.map(({ id }) => id), spans.map(({ from }) => from.toISOString()), to],
   );
   return new Map(rows.map(({ id, times, values }) => [id, unique(times, values)]));
