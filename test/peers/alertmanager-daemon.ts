@@ -17,6 +17,8 @@ import {
 } from "./alertmanager-scenario.js";
 
 export interface Daemon {
+  /** `http://127.0.0.1:41234` */
+  readonly url: string;
   /** Drives all scenarios at once, in real time; what each route heard, by key. */
   run(scenarios: readonly Scenario[]): Promise<ReadonlyMap<string, readonly Post[]>>;
   close(): Promise<void>;
@@ -62,7 +64,7 @@ export async function startAlertmanager(
     await close();
     throw error;
   }
-  return { run: (all) => drive(url, ear, all), close };
+  return { url, run: (all) => drive(url, ear, all), close };
 }
 
 /** Where Debian's build looks for its templates. */
