@@ -89,7 +89,7 @@ function isFlushDue(
   now: number,
 ): boolean {
   if (now >= group.nextFlushAt) return true;
-  const isFirst = group.nextFlushAt === group.createdAt + waitMs;
+  const isFirst = group.lastSaidAt === null && group.nextFlushAt === group.createdAt + waitMs;
   // What has burnt for longer than the wait has waited enough.
   const hasWaited = isFirst && view.audible.some(({ startsAt }) => startsAt + waitMs <= now);
   return hasWaited || isWorse(view, levels);

@@ -126,31 +126,5 @@ export async function readBackupProvenAt(sql: Sql): Promise<Date | null> {
   return rows[0]!.at;
 }
 
-export interface RuntimeAges {
-  /** Since the time that the orchestrator's newest heartbeat holds; null when there never was one. */
-  readonly heartbeatMs: number | null;
-  /** Since samples were last collected; null when they never were. */
-  readonly samplesMs: number | null;
-  /** Since the rules were last judged; null when they never were. */
-  readonly evaluatorMs: number | null;
-}
-
-/** Both are part of every round, so they stand for it. */
+/** The time of the orchestrator's last cycle, in epoch seconds. */
 export const HEARTBEAT_METRIC = "algobrain.orchestrator.heartbeat";
-const COLLECTED_METRIC = "algobrain.workers.alive";
-
-/** How old the runtime's signs of life are, by the database's clock. Three index look-ups. */
-export async function readRuntimeAges(sql: Sql, evaluatorLease: string): Promise<RuntimeAges> {
-  const { rows } = await sql.query<RuntimeAges>(
-    `SELECT (extract(epoch FROM now() - ${newest(HEARTBEAT_METRIC)}) * 1000)::float8 AS "heartbeatMs",
-       (extract(epoch FROM now() - ${newest(COLLECTED_METRIC)}) * 1000)::float8 AS "samplesMs",
-       (SELECT extract(epoch FROM now() - beat_at) * 1000 FROM control.lease WHERE name = $1)::float8 AS "evaluatorMs"`,
-    [evaluatorLease],
-  );
-  return rows[0]!;
-}
-
-function newest(metric: string): string {
-  return `(SELECT max(at) FROM control.sample WHERE series_id =
-            (SELECT id FROM control.series WHERE metric = '${metric}' AND labels = '{}'))`;
-}

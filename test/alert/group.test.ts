@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { GroupState, Member } from "../../src/alert/group.js";
+import type { GroupState, GroupStep, Member } from "../../src/alert/group.js";
 import { groupKeyOf } from "../../src/alert/group-key.js";
 import { findInhibitor } from "../../src/alert/inhibit.js";
 import { stepGroup } from "../../src/alert/step-group.js";
@@ -155,4 +155,22 @@ test("a parent inhibits by equal labels alone, and no rule inhibits that is not 
     findInhibitor(target, [{ rule, labels: { host } }], rules);
   expect([by("down", "x"), by("down", "y"), by("other", "x")]).toEqual(["down", null, null]);
   expect(findInhibitor({ rule: "down", labels: {} }, [target], rules)).toBeNull();
+});
+
+test("a later flush that falls where the first would have been is no first one: it waits its time", () => {
+  const MINUTE = 60_000;
+  const timers = { ...TIMERS, waitMs: 4 * MINUTE, intervalMs: 2 * MINUTE, repeatMs: 3 * MINUTE };
+  const member: Member = {
+    ...{ instance: "a", labels: {}, level: "warning", severity: "sev3", startsAt: 0 },
+    ...{ endedByEdit: false, coolingUntil: null, mutedBy: null },
+  };
+  const said: number[] = [];
+  let state: GroupState | null = null;
+  for (let minute = 4; minute <= 12; minute += 1) {
+    const step: GroupStep = stepGroup(state, [member], timers, LEVELS, minute * MINUTE);
+    state = step.state;
+    if (step.say) said.push(minute);
+  }
+  // Told at once, as it had burnt for the wait already; then at flushes alone: 6 is too soon, 8 is not 7.
+  expect(said).toEqual([4, 8, 12]);
 });

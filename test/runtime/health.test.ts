@@ -4,7 +4,7 @@ import { type HealthDeps, readHealth } from "../../src/runtime/health.js";
 import { type Database, openDatabase } from "../../src/store/database.js";
 import { publishPolicy } from "../../src/store/policies.js";
 import { enterSafeMode } from "../../src/store/safe-mode.js";
-import { insertSamples } from "../../src/store/samples.js";
+import { noteSign } from "../../src/store/signs-of-life.js";
 import { registerWorker } from "../../src/store/workers.js";
 import { withDatabase } from "../support/database.js";
 import { makePolicy } from "./support/policy.js";
@@ -19,8 +19,7 @@ const deps = (db: Database, redis: HealthDeps["redis"] = null): HealthDeps => ({
 
 async function alive(db: Database, beatAgeS = 1): Promise<void> {
   const at = new Date(Date.now() - beatAgeS * 1_000);
-  const metric = "algobrain.orchestrator.heartbeat";
-  await insertSamples(db, [{ metric, labels: {}, at, value: at.getTime() / 1_000 }]);
+  await noteSign(db, "heartbeat", at);
   await registerWorker(db, { lane: "general", kinds: ["index"], hostname: "h", pid: 1 });
 }
 

@@ -10,14 +10,12 @@ import type { PolicySet } from "../../policy/policy.js";
 import type { Database } from "../../store/database.js";
 import { insertSamples, type Sample } from "../../store/samples.js";
 import { noteSign } from "../../store/signs-of-life.js";
+import { LEADER_SOURCE } from "../evaluator-board.js";
 import type { SampleSource } from "../sample/source.js";
 import type { Tick } from "../ticker.js";
 
 /** A collection interval that three missed ones make stale (AR-36). */
 const SAMPLES_EVERY_MS = 15_000;
-
-/** The round of who leads; its coming in is what the watchdogs look for. */
-const LEADER = "leader";
 
 export interface CollectSamplesDeps {
   readonly db: Database;
@@ -33,7 +31,7 @@ export interface CollectSamplesDeps {
 }
 
 export function collectSamplesTick(deps: CollectSamplesDeps): Tick {
-  const { db, log, sources, source = LEADER, everyMs = SAMPLES_EVERY_MS } = deps;
+  const { db, log, sources, source = LEADER_SOURCE, everyMs = SAMPLES_EVERY_MS } = deps;
   return {
     name: "collect-samples",
     everyMs,
@@ -46,7 +44,7 @@ export function collectSamplesTick(deps: CollectSamplesDeps): Tick {
       if (round.length === 0) return;
       const { refused } = await db.transaction(async (tx) => {
         const stored = await insertSamples(tx, round, source, monitoring.samples);
-        if (source === LEADER) await noteSign(tx, "samples", now);
+        if (source === LEADER_SOURCE) await noteSign(tx, "samples", now);
         return stored;
       });
       if (refused > 0) log.warn("samples.refused", { source, refused });
