@@ -22,6 +22,15 @@ export interface GitHubOptions {
   readonly apiUrl: string;
   /** Milliseconds that a call may take. */
   readonly timeoutMs?: number;
+  /** What each answer says of the limit of requests, where it says it. */
+  readonly onBudget?: ((seen: GitHubBudgetSeen) => void) | undefined;
+}
+
+export interface GitHubBudgetSeen {
+  readonly limit: number;
+  readonly remaining: number;
+  /** When the limit is whole again. */
+  readonly resetAt: Date;
 }
 
 export interface GitHubClient {
@@ -63,7 +72,7 @@ async function openOctokit(options: GitHubOptions): Promise<Octokit> {
     baseUrl: options.apiUrl,
     userAgent: "algobrain-control-plane",
     log: SILENT,
-    request: { fetch: fetchWithin(options.timeoutMs ?? TIMEOUT_MS), log: SILENT },
+    request: { fetch: fetchWithin(options), log: SILENT },
   });
 }
 
@@ -82,7 +91,7 @@ interface Asked {
   readonly signal?: AbortSignal | null;
 }
 
-function fetchWithin(timeoutMs: number) {
+function fetchWithin({ timeoutMs = TIMEOUT_MS, onBudget }: GitHubOptions) {
   return async (url: string, { method, headers, body, signal }: Asked): Promise<Response> => {
     const answer = await sendHttp({
       ...{ system: SYSTEM, method, url, headers, timeoutMs, bytesMax: BYTES_MAX },
@@ -90,10 +99,25 @@ function fetchWithin(timeoutMs: number) {
       signal: signal ?? new AbortController().signal,
     });
     const { status, text } = answer;
+    const budget = budgetOf(answer.headers);
+    if (budget) onBudget?.(budget);
     // Octokit would take a redirect for an answer.
     const moved = status >= 300 && status < 400 ? faultOfStatus(SYSTEM, answer, "us") : null;
     if (moved) throw moved;
     const content = NO_CONTENT.includes(status) ? null : text;
     return new Response(content, { status, headers: answer.headers });
   };
+}
+
+/** Of the limit of the REST API alone: search and GraphQL have their own (docs.github.com, "Rate limits for the REST API"). */
+function budgetOf(headers: Headers): GitHubBudgetSeen | null {
+  const numberOf = (name: string) => Number(headers.get(`x-ratelimit-${name}`) ?? Number.NaN);
+  const [limit, remaining, reset] = ["limit", "remaining", "reset"].map(numberOf) as [
+    number,
+    number,
+    number,
+  ];
+  if ((headers.get("x-ratelimit-resource") ?? "core") !== "core") return null;
+  if (![limit, remaining, reset].every(Number.isSafeInteger)) return null;
+  return { limit, remaining, resetAt: new Date(reset * 1_000) };
 }

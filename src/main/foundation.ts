@@ -12,6 +12,7 @@ import type { StopSwitchPort } from "../runbook/stop.js";
 import type { Config } from "../runtime/config.js";
 import { createEmit, type Emit } from "../runtime/events.js";
 import { FailedTicks } from "../runtime/failed-ticks.js";
+import { GitHubBudget } from "../runtime/github-budget.js";
 import { JobTally } from "../runtime/job-tally.js";
 import { FileJournal } from "../runtime/journal.js";
 import { type JournalFiles, openJournalFiles } from "../runtime/journal-files.js";
@@ -40,6 +41,8 @@ import { unusedSettings } from "./unused-settings.js";
 const SAMPLES_MAX_AGE_MS = 60_000;
 
 export interface Foundation {
+  /** What GitHub said of its limit to this process. */
+  readonly githubBudget: GitHubBudget;
   readonly config: Config;
   /** Where the database is, with its password: for pools and children, never for a log. */
   readonly databaseUrl: string;
@@ -145,6 +148,7 @@ export function layFoundation(parts: {
   const urlSecrets = [decodeURIComponent(new URL(parts.databaseUrl).password)];
   return {
     ...{ config, db, log, role, databaseUrl: parts.databaseUrl },
+    githubBudget: new GitHubBudget(),
     clock,
     metrics,
     tally,

@@ -2,12 +2,16 @@
 import { createGitHubHost } from "../adapter/github-host.js";
 import type { GitHost } from "../review/port.js";
 import type { Config } from "../runtime/config.js";
+import type { BudgetSeen } from "../runtime/github-budget.js";
 
 /** Null: GITOPS_REPO is not set, or there are no credentials. Nothing is called until it is asked something. */
-export function openGitHost({ gitopsRepo, github }: Config): GitHost | null {
+export function openGitHost(
+  { gitopsRepo, github }: Config,
+  onBudget?: (seen: BudgetSeen) => void,
+): GitHost | null {
   if (gitopsRepo === null) return null;
   const { token, app, apiUrl } = github;
-  const at = { repository: gitopsRepo, apiUrl };
+  const at = { repository: gitopsRepo, apiUrl, onBudget };
   if (token !== null) return createGitHubHost({ ...at, auth: { kind: "token", token } });
   return app === null ? null : createGitHubHost({ ...at, auth: { kind: "app", ...app } });
 }

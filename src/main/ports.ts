@@ -52,7 +52,7 @@ export function createPorts(foundation: Foundation, cache: Cache): Ports {
 
 /** Null: no repository, or no credentials for it. */
 export function createGitHost(foundation: Foundation): GitHost | null {
-  const host = openGitHost(foundation.config);
+  const host = openGitHost(foundation.config, foundation.githubBudget.note);
   const guard = createDependencyGuard({ ...foundation, board: new DependencyBoard(foundation) });
   return host && guardGitHost(host, guard);
 }

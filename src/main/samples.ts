@@ -7,6 +7,7 @@ import { backupSource } from "../runtime/sample/backup.js";
 import { cacheSource } from "../runtime/sample/cache.js";
 import { databaseSource } from "../runtime/sample/database.js";
 import { dependenciesSource } from "../runtime/sample/dependencies.js";
+import { githubSource } from "../runtime/sample/github.js";
 import { hostSource } from "../runtime/sample/host.js";
 import { incidentsSource } from "../runtime/sample/incidents.js";
 import { jobsSource } from "../runtime/sample/jobs.js";
@@ -39,6 +40,7 @@ export function createSampleSources(foundation: Foundation, { cache }: Caching):
     databaseSource({ sql, policy, otherProcesses: OTHER_PROCESSES }),
     tableHealthSource({ sql, policy, log }),
     hostSource(config.home),
+    githubSource(foundation.githubBudget),
     cacheSource(cache),
     backupSource(sql),
     adoptionSource(sql),

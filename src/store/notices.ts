@@ -42,26 +42,7 @@ const PRIORITY: Readonly<Record<Severity, number>> = { sev1: 10, sev2: 8, sev3: 
 
 /** Row and job: call it inside the transaction of what caused it, so that neither is without the other. */
 export async function enqueueNotice(tx: Sql, notice: NewNotice): Promise<number> {
-  const { rows } = await tx.query<{ id: number }>(
-    `INSERT INTO control.notice
-       (id, receiver, dedup_key, action, severity, source, message, details, reason, group_key, alerts)
-     OVERRIDING SYSTEM VALUE
-     VALUES (coalesce($1, ${NEXT_ID}), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id`,
-    [
-      notice.id ?? null,
-      notice.receiver,
-      notice.dedupKey,
-      notice.action,
-      notice.severity,
-      notice.source,
-      JSON.stringify(notice.message),
-      JSON.stringify(notice.details),
-      notice.reason,
-      notice.groupKey ?? null,
-      notice.alerts ?? 1,
-    ],
-  );
-  const id = rows[0]!.id;
+  const id = await insertNotice(tx, notice);
   const job = await enqueueJob(tx, {
     kind: "notice",
     payload: { notice_id: id },
@@ -69,6 +50,24 @@ export async function enqueueNotice(tx: Sql, notice: NewNotice): Promise<number>
   });
   await tx.query("UPDATE control.notice SET job_seq = $2 WHERE id = $1", [id, job.seq]);
   return id;
+}
+
+async function insertNotice(tx: Sql, notice: NewNotice): Promise<number> {
+  const { receiver, dedupKey, action, severity, source, message, details, reason } = notice;
+  const { groupKey = null, alerts = 1 } = notice;
+  // A run may insert here, and has no right to numbers: only who asked for one brings it.
+  const given = notice.id === undefined ? [] : [notice.id];
+  const [column, value] = given.length === 0 ? ["", ""] : [", id", ", $11"];
+  const { rows } = await tx.query<{ id: number }>(
+    `INSERT INTO control.notice
+       (receiver, dedup_key, action, severity, source, message, details, reason, group_key, alerts${column})
+     OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10${value}) RETURNING id`,
+    [
+      ...[receiver, dedupKey, action, severity, source],
+      ...[JSON.stringify(message), JSON.stringify(details), reason, groupKey, alerts, ...given],
+    ],
+  );
+  return rows[0]!.id;
 }
 
 const NEXT_ID = "nextval(pg_get_serial_sequence('control.notice', 'id'))";
