@@ -187,6 +187,9 @@ const OWN_WORDS: Readonly<Record<string, string>> = {
   backup: "2026-01-28",
   from: "3",
   threshold: "50",
+  title: "checkout is down",
+  number: "INC-2026-11-22-001",
+  ...{ symptoms: "no orders", cause: "a full disk", resolution: "space", prevention: "an alert" },
 };
 
 describe("of every runbook", () => {
