@@ -179,7 +179,7 @@ describe("who joined a run", () => {
   test("of a run that failed learns that a person is needed, and people are told once", async () => {
     const notes: string[] = [];
     await joined("failed");
-    await lent.db.query("TRUNCATE control.notice");
+    await lent.db.query("TRUNCATE control.notice CASCADE");
     await teller(async (_, text) => void notes.push(text))();
     expect(notes).toHaveLength(2);
     expect(notes[0]).toContain("A person is needed. Next: /algobrain run-1");
