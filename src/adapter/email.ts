@@ -54,8 +54,9 @@ async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T
     return await Promise.race([work, aborted]);
   } finally {
     signal.removeEventListener("abort", stop);
-    // Said already: this end is only that of a connection that we closed.
-    work.catch(() => {});
+    work.catch(() => {
+      // Said already: what ends now is only the connection that we close.
+    });
   }
 }
 
