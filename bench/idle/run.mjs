@@ -26,8 +26,8 @@ const [SETTLE_S, MEASURE_S] = [values.settle, values.seconds].map((text) => {
 });
 const CPU_BAR_PERCENT = 1;
 const MEMORY_BAR_MB = 200;
-/** The API, two general workers, one of the internal lane. */
-const PROCESSES = 4;
+/** The main one, two general workers, one of the internal lane, the executor. */
+const PROCESSES = 5;
 const START_MAX_MS = 60_000;
 /** The unit of time in /proc, on every Linux that Node runs on. */
 const TICK_MS = 10;
