@@ -205,8 +205,8 @@ describe("editing", () => {
       }),
       { numRuns: 100 },
     );
-    // A test that refuses everything would prove nothing.
-    expect(edits).toBeGreaterThan(20);
+    // A test that refuses everything would prove nothing. About a quarter fits: so few by chance is one in billions.
+    expect(edits).toBeGreaterThan(3);
   });
 });
 
