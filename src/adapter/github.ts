@@ -3,6 +3,7 @@
  * answer, no redirects, no retries (the guard and the breaker do that) and not a word to the console.
  */
 import type { Octokit } from "@octokit/rest";
+import type { HostBudget } from "../review/port.js";
 import { SYSTEM, toGitHubFault } from "./github-faults.js";
 import { faultOfStatus, sendHttp } from "./http.js";
 
@@ -23,14 +24,7 @@ export interface GitHubOptions {
   /** Milliseconds that a call may take. */
   readonly timeoutMs?: number;
   /** What each answer says of the limit of requests, where it says it. */
-  readonly onBudget?: ((seen: GitHubBudgetSeen) => void) | undefined;
-}
-
-export interface GitHubBudgetSeen {
-  readonly limit: number;
-  readonly remaining: number;
-  /** When the limit is whole again. */
-  readonly resetAt: Date;
+  readonly onBudget?: ((seen: HostBudget) => void) | undefined;
 }
 
 export interface GitHubClient {
@@ -110,7 +104,7 @@ function fetchWithin({ timeoutMs = TIMEOUT_MS, onBudget }: GitHubOptions) {
 }
 
 /** Of the limit of the REST API alone: search and GraphQL have their own (docs.github.com, "Rate limits for the REST API"). */
-function budgetOf(headers: Headers): GitHubBudgetSeen | null {
+function budgetOf(headers: Headers): HostBudget | null {
   const numberOf = (name: string) => Number(headers.get(`x-ratelimit-${name}`) ?? Number.NaN);
   const [limit, remaining, reset] = ["limit", "remaining", "reset"].map(numberOf) as [
     number,

@@ -1,13 +1,12 @@
 /** The host of the repository that policies come from, as this configuration reaches it. */
 import { createGitHubHost } from "../adapter/github-host.js";
-import type { GitHost } from "../review/port.js";
+import type { GitHost, HostBudget } from "../review/port.js";
 import type { Config } from "../runtime/config.js";
-import type { BudgetSeen } from "../runtime/github-budget.js";
 
 /** Null: GITOPS_REPO is not set, or there are no credentials. Nothing is called until it is asked something. */
 export function openGitHost(
   { gitopsRepo, github }: Config,
-  onBudget?: (seen: BudgetSeen) => void,
+  onBudget?: (seen: HostBudget) => void,
 ): GitHost | null {
   if (gitopsRepo === null) return null;
   const { token, app, apiUrl } = github;

@@ -81,6 +81,14 @@ export interface GitHost {
   protection(branch: string, signal: AbortSignal): Promise<Protection>;
 }
 
+/** What an answer of the host says of its limit of requests. */
+export interface HostBudget {
+  readonly limit: number;
+  readonly remaining: number;
+  /** When the limit is whole again. */
+  readonly resetAt: Date;
+}
+
 /** Where bundles come from. */
 export interface BundleSource {
   /** As people know it: a folder, `s3://bucket/key`. */

@@ -1,18 +1,12 @@
 /** What is left of GitHub's limit of requests, as its last answer said (HB-op-32, HB-wrk-14). */
 
-/** Of the headers `x-ratelimit-limit`, `-remaining` and `-reset` of an answer of the REST API. */
-export interface BudgetSeen {
-  readonly limit: number;
-  readonly remaining: number;
-  /** When the limit is whole again. */
-  readonly resetAt: Date;
-}
+import type { HostBudget } from "../review/port.js";
 
 /** Remembers the newest; what has begun anew since says nothing of now. */
 export class GitHubBudget {
-  #seen: BudgetSeen | null = null;
+  #seen: HostBudget | null = null;
 
-  readonly note = (seen: BudgetSeen): void => {
+  readonly note = (seen: HostBudget): void => {
     if (seen.limit > 0) this.#seen = seen;
   };
 
