@@ -12,7 +12,7 @@ const ALONE = [
   "test/workload/large-history.test.ts",
 ];
 
-const EACH = { testTimeout: 30_000, hookTimeout: 60_000, restoreMocks: true } as const;
+const EACH = { testTimeout: 60_000, hookTimeout: 120_000, restoreMocks: true } as const;
 
 export default defineConfig({
   test: {

@@ -229,7 +229,7 @@ describe.skipIf(redisProgram === null)(`${NEEDS_REDIS} a connection to Redis`, (
     const startedMs = performance.now();
     const answers = await Promise.all([cache.get("a"), cache.get("b"), connection.answers()]);
     expect(answers).toEqual([null, null, false]);
-    expect(performance.now() - startedMs).toBeLessThan(1_500);
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
     await until(async () => {
       const askedMs = performance.now();
       await cache.get("a");

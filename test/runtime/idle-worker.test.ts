@@ -68,9 +68,9 @@ describe("an idle worker", () => {
           const { id } = await enqueueJob(db, { kind: "index", payload: {} });
           await seen("job.failed", id);
         }
-        // 100 ms of ours, and as much for a machine that is busy.
+        // 100 ms of ours, the rest for a machine that is busy; without a look of its own it takes 2 s and more.
         expect(Math.min(...ran)).toBeGreaterThanOrEqual(TIMEOUT_MS - 1);
-        expect(Math.max(...ran)).toBeLessThan(TIMEOUT_MS + 200);
+        expect(Math.max(...ran)).toBeLessThan(TIMEOUT_MS + 1_000);
       }),
     );
   });

@@ -98,7 +98,7 @@ async function completed(db: Database): Promise<number> {
 
 describe("processes that are killed", () => {
   it("a job whose worker is killed in its midst completes on another (HB-heal-02)", async () => {
-    await withRuntime(15_000, async (db, { startedIn }) => {
+    await withRuntime(40_000, async (db, { startedIn }) => {
       await twoAlive(db);
       const { seq, id } = await enqueueJob(db, { kind: "index", payload: { hold: 1 } });
       const holder = await startedIn(seq);
@@ -116,8 +116,8 @@ describe("processes that are killed", () => {
           workerId: `index-worker-${holder.split("-").at(-1)}`,
         },
       ]);
-      // At once through the supervisor, not after the lease of 15 s.
-      expect(healedMs).toBeLessThan(7_500);
+      // At once through the supervisor, not after the lease of 40 s.
+      expect(healedMs).toBeLessThan(20_000);
       expect((await listWorkers(db)).find((worker) => worker.id === holder)?.status).toBe("dead");
     });
   });

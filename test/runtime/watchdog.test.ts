@@ -145,7 +145,7 @@ describe("beside the version before", () => {
         "INSERT INTO control.alert_state (rule, instance, state, updated_at) VALUES ('a', 'all', '{}', now())",
       );
       const ages = await readSigns(db);
-      expect(Math.max(ages.heartbeatMs!, ages.samplesMs!, ages.evaluatorMs!)).toBeLessThan(5_000);
+      expect(Math.max(ages.heartbeatMs!, ages.samplesMs!, ages.evaluatorMs!)).toBeLessThan(60_000);
     });
   });
 

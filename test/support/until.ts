@@ -1,6 +1,9 @@
 /** Waits for a fact, not for a time: polls until the condition holds, and fails by name when it never does. */
 import { systemClock } from "../../src/base/clock.js";
 
+/** A machine may stand still for longer than any deadline: a fact may come late, but not later than so many looks. */
+const LOOKS_MIN = 100;
+
 /** Most facts come at once: the first looks follow one another closely, the later ones cost less. */
 const POLL_MIN_MS = 2;
 const POLL_MAX_MS = 20;
@@ -10,13 +13,16 @@ export async function until<T>(
   what: string,
   timeoutMs = 20_000,
 ): Promise<T> {
-  const deadline = systemClock.now().getTime() + timeoutMs;
-  for (let pauseMs = POLL_MIN_MS; ; pauseMs = Math.min(2 * pauseMs, POLL_MAX_MS)) {
+  // The time of day may jump, also on a machine that was put to sleep.
+  const deadline = performance.now() + timeoutMs;
+  let pauseMs = POLL_MIN_MS;
+  for (let looks = 1; ; looks++) {
     const value = await condition();
     if (value !== undefined && value !== null && value !== false) return value;
-    if (systemClock.now().getTime() > deadline) {
+    if (performance.now() > deadline && looks >= LOOKS_MIN) {
       throw new Error(`gave up after ${timeoutMs} ms: ${what}`);
     }
     await systemClock.sleep(pauseMs);
+    pauseMs = Math.min(2 * pauseMs, POLL_MAX_MS);
   }
 }

@@ -70,7 +70,7 @@ describe("on the wire", () => {
         new Promise<number>((resolve, reject) => {
           app.server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
         });
-      await until(async () => (await open()) === 0, "the server holds no connection", 3_000);
+      await until(async () => (await open()) === 0, "the server holds no connection");
       socket.destroy();
     }));
 
