@@ -13,7 +13,8 @@ import {
   addPolicyRevision,
   type PolicyRevision,
   readLastGoodPolicy,
-  readPolicyInForce,
+  readPolicyDigest,
+  readPolicyRevision,
 } from "../store/policies.js";
 import { readBundle, type StoredBundle, setBundleStatus } from "../store/policy-bundles.js";
 import { type ProbationFacts, readProbationFacts } from "../store/probation-facts.js";
@@ -38,12 +39,22 @@ const IDLE_MAX_MS = MINUTE_MS;
 const STORM_FACTOR = 2;
 
 export function probationTick(deps: ProbationDeps): Tick {
-  return { name: "watch-adoption", everyMs: EVERY_MS, run: (now) => watch(deps, now) };
+  /** The revision whose trial is over: whole policies are not read again for it, it never has another. */
+  let over: number | null = null;
+  return {
+    name: "watch-adoption",
+    everyMs: EVERY_MS,
+    run: async (now) => {
+      const newest = await readPolicyDigest(deps.db);
+      if (newest === null || newest.revision === over) return;
+      const trial = await readTrial(deps.db, newest.revision, now);
+      if (trial === null) over = newest.revision;
+      else await watch(deps, trial, now);
+    },
+  };
 }
 
-async function watch(deps: ProbationDeps, now: Date): Promise<void> {
-  const trial = await readTrial(deps.db, now);
-  if (trial === null) return;
+async function watch(deps: ProbationDeps, trial: Trial, now: Date): Promise<void> {
   const { current, good, bundle } = trial;
   const limits = asSet(good).adoption;
   const facts = await readProbationFacts(deps.db, {
@@ -67,8 +78,8 @@ interface Trial {
 }
 
 /** Null: nothing was adopted of late, or there is no way back. The time is that of the policy before it. */
-async function readTrial(db: Database, now: Date): Promise<Trial | null> {
-  const current = await readPolicyInForce(db);
+async function readTrial(db: Database, revision: number, now: Date): Promise<Trial | null> {
+  const current = await readPolicyRevision(db, revision);
   if (current === null || current.bundleRevision === null || current.rolledBackFrom !== null)
     return null;
   const good = await readLastGoodPolicy(db, current.revision);

@@ -28,8 +28,13 @@ const FORMER_EVERY_MS = 15_000;
 /** One statement. The version before is told as well, once in 15 s, as long as it may run beside this one. */
 export async function noteSign(sql: Sql, name: SignName, at: Date): Promise<void> {
   const metric = FORMER_METRIC[name];
-  if (metric === null) await sql.query(UPSERT, [name, at], "note-sign");
+  if (metric === null) await noteSignAlone(sql, name, at);
   else await sql.query(UPSERT_AND_ROW, [name, at, metric, FORMER_EVERY_MS], "note-sign-and-row");
+}
+
+/** Between two of the rows that the version before reads: a caller that has told it in these 15 s. */
+export async function noteSignAlone(sql: Sql, name: SignName, at: Date): Promise<void> {
+  await sql.query(UPSERT, [name, at], "note-sign");
 }
 
 /** A clock that goes ahead must not hide for an hour that its process has died. */

@@ -3,7 +3,7 @@ import type { MetricsSink } from "../../alert/port.js";
 import type { Database } from "../../store/database.js";
 import { HEARTBEAT_METRIC } from "../../store/runtime-samples.js";
 import { insertSamples } from "../../store/samples.js";
-import { noteSign } from "../../store/signs-of-life.js";
+import { noteSign, noteSignAlone } from "../../store/signs-of-life.js";
 import type { CycleStep } from "../orchestrator.js";
 
 /** On the grid of the other samples: so its time costs a chunk nothing. */
@@ -25,9 +25,11 @@ export function beatStep(db: Database, sink: MetricsSink | null = null): CycleSt
         const value = now.getTime() / 1_000;
         const sample = { metric: HEARTBEAT_METRIC, labels: {}, at: new Date(slot), value };
         await insertSamples(db, [sample], SOURCE);
+        await noteSign(db, "heartbeat", now);
         sampledAt = slot;
+      } else {
+        await noteSignAlone(db, "heartbeat", now);
       }
-      await noteSign(db, "heartbeat", now);
       sink?.heartbeat(true);
     },
   };

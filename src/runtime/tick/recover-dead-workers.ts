@@ -7,6 +7,8 @@ import { type RecoverDeps, recoverOrphans, recoverWorker } from "../recover.js";
 
 /** A running row without a known worker was written by hand; whoever did it may still be at it. */
 const ORPHAN_GRACE_MS = 60_000;
+/** Supervisors and workers look for those, too. */
+const GONE_EVERY_MS = 2_000;
 /** What no death explains is swept up less often: nobody waits for it. */
 const SWEEP_EVERY_MS = 10_000;
 
@@ -18,6 +20,7 @@ export async function recoverGoneWorkers(deps: RecoverDeps): Promise<void> {
 }
 
 export function recoverDeadWorkersStep(deps: RecoverDeps): CycleStep {
+  let lookedMs = Number.NEGATIVE_INFINITY;
   let sweptMs = Number.NEGATIVE_INFINITY;
   return {
     name: "recover-dead-workers",
@@ -26,7 +29,10 @@ export function recoverDeadWorkersStep(deps: RecoverDeps): CycleStep {
       for (const { id } of await listDeadWorkers(deps.db, workerDeadAfterMs)) {
         await recoverWorker(id, deps);
       }
-      await recoverGoneWorkers(deps);
+      if (performance.now() - lookedMs >= GONE_EVERY_MS) {
+        await recoverGoneWorkers(deps);
+        lookedMs = performance.now();
+      }
       if (performance.now() - sweptMs < SWEEP_EVERY_MS) return;
       await recoverOrphans(ORPHAN_GRACE_MS, deps);
       await dropLostCapacity(deps.db);
