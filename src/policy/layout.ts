@@ -4,6 +4,7 @@
  */
 import { canonicalJson } from "../base/json.js";
 import type { SilencePolicy } from "./monitoring.js";
+import type { PlanException } from "./plan-review.js";
 import type {
   AccessRule,
   AlertLevel,
@@ -58,6 +59,12 @@ const NAMED: Readonly<Record<string, Named>> = {
     nameKey: "name",
     sorted: true,
     tracesOf: ({ name: _, ...rest }: SilencePolicy) => [canonicalJson(rest)],
+  },
+  exceptions: {
+    nameOf: (exception: PlanException) => exception.name,
+    nameKey: "name",
+    sorted: true,
+    tracesOf: ({ name: _, ...rest }: PlanException) => [canonicalJson(rest)],
   },
   "access.people": {
     nameOf: (person: Person) => person.name,
@@ -133,6 +140,8 @@ const NAME_PARENTS: Readonly<Record<string, string>> = {
   runbooks: "runbook",
   flags: "flag",
   silences: "silence",
+  exceptions: "exception",
+  "infrastructure.review.drift.classes": "drift class",
 };
 
 /** What an entry below this pattern is called; undefined where the next step is a key of ours. */

@@ -11,6 +11,11 @@ import {
   RESPONSE_DEFAULTS,
 } from "./defaults.js";
 import {
+  EXECUTOR_SCALING,
+  EXECUTOR_SIZE,
+  infrastructureDefaults,
+} from "./infrastructure-defaults.js";
+import {
   type Access,
   type AlertRule,
   type Automation,
@@ -21,6 +26,7 @@ import {
 } from "./policy.js";
 import { resolveBreakers } from "./resolve-breakers.js";
 import { afterByPlace } from "./resolve-routes.js";
+import type { Infrastructure } from "./services.js";
 
 const LATER_SECTIONS = {
   flags: {},
@@ -28,6 +34,7 @@ const LATER_SECTIONS = {
   adoption: ADOPTION_DEFAULTS,
   monitoring: MONITORING_DEFAULTS,
   silences: [],
+  exceptions: [],
 };
 
 /**
@@ -35,7 +42,7 @@ const LATER_SECTIONS = {
  * @param stored what `control.policy_revision` holds, after its digest has been compared
  */
 export function completeSet(stored: PolicySet): PolicySet {
-  const { healing, retention, routes, access } = stored;
+  const { healing, retention, routes, access, scaling } = stored;
   return {
     ...LATER_SECTIONS,
     ...stored,
@@ -45,6 +52,8 @@ export function completeSet(stored: PolicySet): PolicySet {
       automation: healing.automation ?? AUTOMATION_DEFAULTS,
       breakers: { ...resolveBreakers(), ...healing.breakers },
     },
+    scaling: { ...scaling, executor: scaling.executor ?? EXECUTOR_SCALING },
+    infrastructure: completeInfrastructure(stored),
     retention: { ...RETENTION_DEFAULTS, ...retention },
     routes: {
       ...routes,
@@ -69,6 +78,15 @@ function completeRule(rule: AlertRule): AlertRule {
     levels: rule.levels.map((level) => ({ ...level, mOf: level.mOf ?? null })),
     groupBy: rule.groupBy ?? null,
     inhibitedBy: rule.inhibitedBy ?? [],
+  };
+}
+
+function completeInfrastructure({ infrastructure, environment }: PolicySet): Infrastructure {
+  const { services } = infrastructure;
+  return {
+    ...infrastructureDefaults(infrastructure.cluster, environment),
+    ...infrastructure,
+    services: { ...services, executor: services.executor ?? EXECUTOR_SIZE },
   };
 }
 

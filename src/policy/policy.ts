@@ -14,7 +14,8 @@ import type {
   SilencePolicy,
   StormLimits,
 } from "./monitoring.js";
-import type { Infrastructure, ServiceScaling } from "./services.js";
+import type { PlanException } from "./plan-review.js";
+import type { Infrastructure, ServiceName, ServiceScaling } from "./services.js";
 
 /** One scale: sev1 critical, sev2 high, sev3 medium and "warning", sev4 low (design 8.8, X-26). */
 export const SEVERITIES = ["sev1", "sev2", "sev3", "sev4"] as const;
@@ -405,7 +406,7 @@ export interface PolicySet {
   readonly alerts: readonly AlertRule[];
   readonly workers: Readonly<Record<string, WorkerKind>>;
   readonly healing: Healing;
-  readonly scaling: Readonly<Record<"api" | "orchestrator" | "workers", ServiceScaling>>;
+  readonly scaling: Readonly<Record<ServiceName, ServiceScaling>>;
   readonly retention: Retention;
   readonly schedules: readonly Schedule[];
   readonly infrastructure: Infrastructure;
@@ -416,6 +417,8 @@ export interface PolicySet {
   readonly monitoring: Monitoring;
   /** By name. */
   readonly silences: readonly SilencePolicy[];
+  /** By name. */
+  readonly exceptions: readonly PlanException[];
   readonly access: Access;
   readonly automation: readonly Automation[];
   /** Runbook name → built or planned (runbooks/catalogue.yaml). */

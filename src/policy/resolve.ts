@@ -5,6 +5,7 @@
 import { assert } from "../base/assert.js";
 import { parseDuration } from "../base/duration.js";
 import { EVERY_DEFAULT_MS } from "./check/alerts.js";
+import { EXECUTOR_SCALING } from "./infrastructure-defaults.js";
 import type {
   Access,
   AlertLevel,
@@ -28,11 +29,12 @@ import {
   resolveAutomationLimits,
 } from "./resolve-automation.js";
 import { resolveBreakers } from "./resolve-breakers.js";
+import { resolveExceptions, resolveInfrastructure } from "./resolve-infrastructure.js";
 import { resolveMonitoring, resolveSilences } from "./resolve-monitoring.js";
 import { resolveEscalation, resolveReceivers, resolveSeverities } from "./resolve-routes.js";
 import type { RawSection, RawSet, Section } from "./schema.js";
 import { selectorsOf } from "./selectors.js";
-import type { Infrastructure, ScalingTarget, ServiceScaling } from "./services.js";
+import type { ScalingTarget, ServiceScaling } from "./services.js";
 import { type SignalUnit, thresholdNumber, unitOfSignal } from "./threshold.js";
 
 /** Grouping and repetition of rules that do not say them: Alertmanager's usual numbers. */
@@ -55,18 +57,20 @@ export function resolvePolicySet(raw: RawSet, system: string, environment: strin
       api: resolveService(raw.scaling.api),
       orchestrator: resolveService(raw.scaling.orchestrator),
       workers: resolveService(raw.scaling.workers),
+      executor: raw.scaling.executor ? resolveService(raw.scaling.executor) : EXECUTOR_SCALING,
     },
     retention: resolveRetention(raw.retention),
     schedules: sortedByName(
       Object.entries(raw.schedules).map(([name, schedule]) => resolveSchedule(name, schedule)),
     ),
-    infrastructure: resolveInfrastructure(raw.infrastructure),
+    infrastructure: resolveInfrastructure(raw.infrastructure, environment),
     routes: resolveRoutes(raw.routes),
     flags: resolveFlags(raw.flags),
     cache: resolveCache(raw.cache),
     adoption: resolveAdoption(raw.adoption),
     monitoring: resolveMonitoring(raw.monitoring),
     silences: resolveSilences(raw.silences),
+    exceptions: resolveExceptions(raw.exceptions),
     access: resolveAccess(raw.access),
     automation: sortedByName(
       Object.entries(raw.automation).map(([name, entry]) => resolveAutomation(name, entry)),
@@ -298,13 +302,6 @@ function resolveRetention(raw: Raw<"retention">): Retention {
 function resolveSchedule(name: string, raw: Raw<"schedules">[string]): Schedule {
   const { timeZone = "UTC", payload = {}, missed = "once", ...rest } = raw;
   return { name, ...rest, timeZone, payload, missed };
-}
-
-function resolveInfrastructure({
-  pinInTask = false,
-  ...rest
-}: Raw<"infrastructure">): Infrastructure {
-  return { ...rest, pinInTask };
 }
 
 function resolveRoutes(raw: Raw<"routes">): Routes {

@@ -6,6 +6,7 @@ import type { Static } from "typebox";
 import { AdoptionFile, CacheFile, FlagsFile } from "./schema/adoption.js";
 import { AlertsFile, MetricsFile } from "./schema/alert.js";
 import { InfrastructureFile, ScalingFile } from "./schema/cloud.js";
+import { ExceptionsFile } from "./schema/estate.js";
 import { MonitoringFile, SilencesFile } from "./schema/monitoring.js";
 import { AccessFile, AutomationFile, CatalogueFile, RoutesFile } from "./schema/people.js";
 import { HealingFile, RetentionFile, SchedulesFile, WorkersFile } from "./schema/runtime.js";
@@ -29,6 +30,7 @@ export const SECTION_SCHEMAS = {
   adoption: AdoptionFile,
   monitoring: MonitoringFile,
   silences: SilencesFile,
+  exceptions: ExceptionsFile,
 } as const;
 export type Section = keyof typeof SECTION_SCHEMAS;
 export const SECTIONS = Object.keys(SECTION_SCHEMAS) as readonly Section[];
@@ -42,6 +44,7 @@ export const OPTIONAL_SECTIONS = [
   "adoption",
   "monitoring",
   "silences",
+  "exceptions",
 ] as const satisfies readonly Section[];
 type OptionalSection = (typeof OPTIONAL_SECTIONS)[number];
 

@@ -8,6 +8,11 @@ import {
   MONITORING_DEFAULTS,
   RESPONSE_DEFAULTS,
 } from "../../src/policy/defaults.js";
+import {
+  EXECUTOR_SCALING,
+  EXECUTOR_SIZE,
+  infrastructureDefaults,
+} from "../../src/policy/infrastructure-defaults.js";
 import type {
   AccessRule,
   AlertLevel,
@@ -19,7 +24,7 @@ import type {
   Receiver,
   WorkerKind,
 } from "../../src/policy/policy.js";
-import type { ServiceScaling } from "../../src/policy/services.js";
+import type { ServiceName, ServiceScaling } from "../../src/policy/services.js";
 
 const MINUTE_MS = 60_000;
 
@@ -138,7 +143,7 @@ export function makeWorkerKind(kind: string, overrides: Partial<WorkerKind> = {}
 }
 
 /** HB-aws-02…04, HB-aws-07, HB-aws-08. */
-function makeScaling(): Record<"api" | "orchestrator" | "workers", ServiceScaling> {
+function makeScaling(): Record<ServiceName, ServiceScaling> {
   return {
     api: {
       min: 2,
@@ -155,6 +160,7 @@ function makeScaling(): Record<"api" | "orchestrator" | "workers", ServiceScalin
       ],
     },
     orchestrator: { min: 1, max: 1, desired: 1, policies: [] },
+    executor: EXECUTOR_SCALING,
     workers: {
       min: 12,
       max: 120,
@@ -259,6 +265,8 @@ export function makePolicy(overrides: Partial<PolicySet> = {}): PolicySet {
     },
     schedules: [],
     infrastructure: {
+      ...infrastructureDefaults("algobrain-prod", "production"),
+      account: "123456789012",
       region: "us-east-1",
       cluster: "algobrain-prod",
       namespace: "AlgoBrain",
@@ -266,10 +274,10 @@ export function makePolicy(overrides: Partial<PolicySet> = {}): PolicySet {
         api: { cpu: 512, memoryMiB: 1024 },
         orchestrator: { cpu: 256, memoryMiB: 512 },
         workers: { cpu: 1024, memoryMiB: 2048 },
+        executor: EXECUTOR_SIZE,
       },
       exportsBucket: "algobrain-exports",
       database: { poolSize: 20, connectionsMax: 5000, reserve: 100 },
-      pinInTask: false,
     },
     routes: {
       receivers: {
@@ -285,6 +293,7 @@ export function makePolicy(overrides: Partial<PolicySet> = {}): PolicySet {
     adoption: ADOPTION_DEFAULTS,
     monitoring: MONITORING_DEFAULTS,
     silences: [],
+    exceptions: [],
     access: {
       people: [],
       groups: {},

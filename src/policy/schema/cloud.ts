@@ -1,6 +1,7 @@
 /** What scaling.yaml and infrastructure.yaml may say. */
 
 import { closed, Type } from "../../base/type.js";
+import { Estate } from "./estate.js";
 import { byName, Duration, Name, PATTERNS, Whole } from "./form.js";
 
 const Service = Type.Object(
@@ -49,7 +50,7 @@ const Service = Type.Object(
 );
 
 export const ScalingFile = Type.Object(
-  { api: Service, orchestrator: Service, workers: Service },
+  { api: Service, orchestrator: Service, workers: Service, executor: Type.Optional(Service) },
   closed,
 );
 
@@ -88,7 +89,10 @@ export const InfrastructureFile = Type.Object(
       minLength: 1,
       description: "CloudWatch namespace of our own metrics.",
     }),
-    services: Type.Object({ api: ApiSize, orchestrator: Size, workers: Size }, closed),
+    services: Type.Object(
+      { api: ApiSize, orchestrator: Size, workers: Size, executor: Type.Optional(Size) },
+      closed,
+    ),
     exportsBucket: Type.String({ pattern: PATTERNS.bucket }),
     database: Type.Object(
       {
@@ -103,6 +107,7 @@ export const InfrastructureFile = Type.Object(
         description: "Put WORKER_CONCURRENCY_* into the task. Default false: policy is the truth.",
       }),
     ),
+    ...Estate.properties,
   },
   closed,
 );

@@ -22,6 +22,20 @@ export const PATTERNS = {
   moment: "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(?::\\d{2})?Z$",
   email: "^[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\\.)+[A-Za-z]{2,24}$",
   handle: "^@[A-Za-z0-9][A-Za-z0-9_-]{0,79}$",
+  account: "^\\d{12}$",
+  // /16 to /20; whether it is the first address of its network, check/estate.ts says.
+  cidr: "^(?:\\d{1,3}\\.){3}\\d{1,3}/(?:1[6-9]|20)$",
+  host: "^(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63}$",
+  certificate: "^arn:aws:acm:[a-z0-9-]+:\\d{12}:certificate/[A-Za-z0-9-]+$",
+  functionArn: "^arn:aws:lambda:[a-z0-9-]+:\\d{12}:function:[A-Za-z0-9_-]+(?::[A-Za-z0-9_-]+)?$",
+  version: "^\\d{1,2}\\.\\d{1,2}$",
+  databaseClass: "^db\\.[a-z0-9]+\\.[a-z0-9]+$",
+  cacheClass: "^cache\\.[a-z0-9]+\\.[a-z0-9]+$",
+  databaseName: "^[a-z][a-z0-9_]{0,62}$",
+  repo: "^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}$",
+  digits: "^\\d{1,20}$",
+  resourceType: "^aws_[a-z0-9_]+$",
+  address: '^aws_[a-z0-9_]+\\.(?:\\*|[A-Za-z_][A-Za-z0-9_-]*(?:\\[(?:\\d+|"[^"\\\\]+")\\])?)$',
   respondWithin: "^(?:(?:\\d+(?:ms|[smhdw]))+|nextBusinessDay)$",
 } as const;
 
