@@ -15,6 +15,7 @@ import { createRegistry } from "../main/kinds.js";
 import { createSystemWays } from "../main/system-ways.js";
 import { toPlain } from "../message/plain.js";
 import type { PolicySet } from "../policy/policy.js";
+import { absentAws } from "../runbook/aws-verbs.js";
 import type { Runbook } from "../runbook/define.js";
 import { executeRun } from "../runbook/execute.js";
 import type { ExecutionPorts } from "../runbook/execution.js";
@@ -147,6 +148,7 @@ async function portsOf(
       runtime: createRuntimeReader(db, { workerDeadAfterMs, check: checkPayload }),
       database: createDatabaseReader(db, care),
       system: createSystemReader(db, ways),
+      aws: NO_AWS,
     },
     writers: () => ({
       runtime: createRuntimeWriter(closed, {
@@ -154,6 +156,7 @@ async function portsOf(
       }),
       database: createDatabaseWriter(closed, care),
       system: createSystemWriter(closed, io.actor, ways),
+      aws: NO_AWS,
     }),
     ...{ shell, stop, redact },
     gate: async () => {},
@@ -162,6 +165,11 @@ async function portsOf(
     sleep: (ms, signal) => clock.sleep(ms, signal),
   };
 }
+
+const NO_AWS = absentAws(
+  "a run offline asks nothing of AWS",
+  "start it through the API, Slack or PagerDuty: the executor has the session for it",
+);
 
 /** That of the files: what is in force stands in the database. */
 async function readPolicy(config: Config, io: CommandIo): Promise<PolicySet> {

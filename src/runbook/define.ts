@@ -99,6 +99,7 @@ export interface ReadContext<P> {
   readonly runtime: Readers["runtime"];
   readonly database: Readers["database"];
   readonly system: Readers["system"];
+  readonly aws: Readers["aws"];
   readonly shell: ReadingShell;
   /** A line of progress: kept with the step and shown in the living message. */
   say(line: string): void;
@@ -114,6 +115,7 @@ export interface ActContext<P> extends PlannedContext<P> {
   readonly runtime: Readers["runtime"] & Writers["runtime"];
   readonly database: Readers["database"] & Writers["database"];
   readonly system: Readers["system"] & Writers["system"];
+  readonly aws: Readers["aws"] & Writers["aws"];
   readonly shell: WritingShell;
 }
 

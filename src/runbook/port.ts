@@ -3,6 +3,7 @@ import type { JsonObject } from "../base/json.js";
 import type { JobStatus } from "../job/job.js";
 import type { Message } from "../message/message.js";
 import type { Severity } from "../policy/policy.js";
+import type { AwsReader, AwsWriter } from "./aws-port.js";
 import type { DatabaseReader, DatabaseWriter } from "./database-port.js";
 
 export interface ShellOptions {
@@ -393,6 +394,7 @@ export interface Readers {
   readonly runtime: RuntimeReader;
   readonly database: DatabaseReader;
   readonly system: SystemReader;
+  readonly aws: AwsReader;
 }
 
 /** What may be changed: handed only to steps of runbooks that say they change something. */
@@ -400,6 +402,7 @@ export interface Writers {
   readonly runtime: RuntimeWriter;
   readonly database: DatabaseWriter;
   readonly system: SystemWriter;
+  readonly aws: AwsWriter;
 }
 
 /** A place outside the database where heads of the audit chain are kept: the name of each says all. */

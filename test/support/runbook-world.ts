@@ -7,6 +7,7 @@ import type { JobContext } from "../../src/job/port.js";
 import { createRegistry } from "../../src/main/kinds.js";
 import type { Message } from "../../src/message/message.js";
 import type { Access, AccessRule, Danger, PolicySet } from "../../src/policy/policy.js";
+import { absentAws } from "../../src/runbook/aws-verbs.js";
 import { defineRunbook, type Runbook, Type } from "../../src/runbook/define.js";
 import type { Chat, Incidents, Programs, Shell, ShellResult } from "../../src/runbook/port.js";
 import { RunbookRegistry } from "../../src/runbook/registry.js";
@@ -196,6 +197,10 @@ export function makeHandlerDeps(db: Database, care: Partial<DatabaseCareOptions>
     stop: { read: async () => null },
     redact: (text: string) => text,
     openPower: async () => ({ db, secrets: [], close: async () => {} }),
+    openAws: async () => ({
+      aws: absentAws("this world has no AWS", "hand it in as `other.openAws`"),
+      close: async () => {},
+    }),
     approvalsMin: async () => 0,
     notify: async () => {},
     afterRun: async () => {},

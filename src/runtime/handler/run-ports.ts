@@ -3,6 +3,8 @@ import type { Clock } from "../../base/clock.js";
 import { createRedact, type Redact } from "../../base/redact.js";
 import type { JobContext } from "../../job/port.js";
 import type { PolicySet } from "../../policy/policy.js";
+import type { AwsReader, AwsWriter, OpenedAws } from "../../runbook/aws-port.js";
+import { readingAws, UNDECLARED_AWS } from "../../runbook/aws-verbs.js";
 import type { DatabaseReader, DatabaseWriter } from "../../runbook/database-port.js";
 import type { Runbook } from "../../runbook/define.js";
 import type { ExecutionPorts, Original, Recorder } from "../../runbook/execution.js";
@@ -41,6 +43,12 @@ export interface RunPortsDeps {
     run: Run,
     runbook: Runbook,
   ) => Promise<Pick<OpenedPower, "db" | "secrets" | "close">>;
+  /** For a runbook that declares what it needs there: a session with no more than that. */
+  readonly openAws: (
+    run: Run,
+    runbook: Runbook,
+    signal: AbortSignal,
+  ) => Promise<Pick<OpenedAws, "aws" | "close">>;
   /** For tests that let an executor die between two writes. */
   readonly wrapRecorder?: ((recorder: Recorder) => Recorder) | undefined;
 }
@@ -73,6 +81,10 @@ export async function openRunPorts(
   const lines = await LineKeeper.open({ sql: db, clock, log: context.log }, run);
   const power = await deps.openPower(run, runbook);
   const hide = createRedact(power.secrets);
+  const { aws, close: closeAws } = await openAwsOf(deps, options).catch(async (error) => {
+    await power.close();
+    throw error;
+  });
   const recorder = createRecorder(
     {
       ...{ db, executorKey: processKey(process.pid) },
@@ -85,7 +97,7 @@ export async function openRunPorts(
   );
   const ports: ExecutionPorts = {
     recorder: deps.wrapRecorder?.(recorder) ?? recorder,
-    ...reach(deps, power.db, run, context),
+    ...reach(deps, { db: power.db, aws }, run, context),
     ...{ shell: deps.shell, stop, gate, original },
     redact: (text) => hide(deps.redact(text)),
     now: () => context.now(),
@@ -96,15 +108,24 @@ export async function openRunPorts(
     closeLines: () => lines.close(),
     close: async () => {
       await lines.close();
+      await closeAws();
       await power.close();
     },
   };
 }
 
+async function openAwsOf(
+  deps: RunPortsDeps,
+  { run, runbook, context }: RunPortsOptions,
+): Promise<Pick<OpenedAws, "aws" | "close">> {
+  if (runbook.touches.aws === undefined) return { aws: UNDECLARED_AWS, close: async () => {} };
+  return deps.openAws(run, runbook, context.signal);
+}
+
 /** All reads and writes of the run go over what its role may, and every write under its fence. */
 function reach(
   { care, policy, checkPayload: check }: RunPortsDeps,
-  db: Database,
+  { db, aws }: { readonly db: Database; readonly aws: AwsReader & AwsWriter },
   run: Run,
   context: JobContext,
 ): Pick<ExecutionPorts, "readers" | "writers"> {
@@ -115,10 +136,12 @@ function reach(
     readers: {
       runtime: createRuntimeReader(db, { workerDeadAfterMs, check }),
       ...readingHalf(care(db, actor, NO_PROGRAMS)),
+      aws: readingAws(aws),
     },
     writers: (programs) => ({
       runtime: createRuntimeWriter(held, { actor, check, now: () => context.now() }),
       ...care(held, actor, programs),
+      aws,
     }),
   };
 }
