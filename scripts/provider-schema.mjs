@@ -1,7 +1,9 @@
 // Derives a small AWS provider schema from the installed bindings, for just the types that stacks/
 // imports, in the form of `terraform providers schema -json`. The generated classes carry it: their
 // HCL metadata says names and types, their declarations what is required, their comments what is
-// read-only. What no binding tells is how many items a repeated block may have; one or many is known.
+// read-only, their getters the types of that. What no binding tells: how many items a repeated block may
+// have (one or many is known), what is sensitive, and which settable arguments the provider computes
+// when nobody sets them; scripts/provider-computed.json says the last, as far as it was looked up.
 //
 //   node scripts/provider-schema.mjs            writes stacks/aws-schema.generated.json
 //   node scripts/provider-schema.mjs --check    exit 1 when that file is stale
@@ -19,6 +21,12 @@ const bindings = dirname(
 /** Hundreds of keys that only point the provider at other servers. */
 const LEFT_OUT = new Set(["endpoints"]);
 
+/** Settable, and computed when not set, in every type that has them. */
+const COMPUTED_EVERYWHERE = new Set(["id", "region", "tags_all"]);
+const computedToo = JSON.parse(
+  readFileSync(join(root, "scripts", "provider-computed.json"), "utf8"),
+);
+
 const PLAIN_TYPES = { string: "string", number: "number", boolean: "bool", any: "dynamic" };
 const COLLECTIONS = {
   stringList: (kind) => [kind, "string"],
@@ -27,6 +35,21 @@ const COLLECTIONS = {
   stringMap: () => ["map", "string"],
   numberMap: () => ["map", "number"],
   booleanMap: () => ["map", "bool"],
+};
+
+/** How a member is read, and so its type; `Fn.tolist` around it means a set. */
+const GETTERS = {
+  getStringAttribute: "string",
+  getNumberAttribute: "number",
+  getBooleanAttribute: "bool",
+  getListAttribute: ["list", "string"],
+  getNumberListAttribute: ["list", "number"],
+  getStringMapAttribute: ["map", "string"],
+  getNumberMapAttribute: ["map", "number"],
+  getBooleanMapAttribute: ["map", "bool"],
+  StringMap: ["map", "string"],
+  NumberMap: ["map", "number"],
+  BooleanMap: ["map", "bool"],
 };
 
 /** Folder names of the bindings that stacks/ imports. */
@@ -48,7 +71,7 @@ function readBinding(folder) {
   const required = readRequired(read("index.d.ts"));
   const type = lines.join("\n").match(/\.tfResourceType = "([^"]+)"/)?.[1];
   if (type === undefined) throw new Error(`${folder}: no tfResourceType in its generated class`);
-  return { type, structs, classes, required };
+  return { type, structs, classes, required, isProvider: folder === "provider" };
 }
 
 /** `Interface.property` of every property without a question mark. */
@@ -86,7 +109,7 @@ function readStructs(lines) {
   return structs;
 }
 
-/** `// name - computed: …` comments: which members are read-only; and which are single blocks. */
+/** By class, its members: the flags of their `// name - computed: …` comments, and how they are read. */
 function readClasses(lines) {
   const classes = new Map();
   let members = new Map();
@@ -101,17 +124,25 @@ function readClasses(lines) {
     );
     if (flags) {
       const [, name, computed, optional, required] = flags;
-      const readOnly = computed === "true" && optional === "false" && required === "false";
-      members.set(name, { readOnly, single: false });
+      const settable = optional === "true" || required === "true";
+      members.set(name, { computed: computed === "true", settable });
     }
-    const single = line.match(/^\s+this\._\w+ = new \w+OutputReference\(this, "(\w+)"/);
-    if (single && members.has(single[1])) members.get(single[1]).single = true;
+    const read = readAccess(line);
+    if (members.has(read?.name)) Object.assign(members.get(read.name), read);
   }
   return classes;
 }
 
+/** `new XList(this, "name", true)`, `cdktf.Fn.tolist(this.getListAttribute('name'))` and their like. */
+function readAccess(line) {
+  const made = line.match(/ = new (?:cdktf\.)?(\w+)\(this, "(\w+)"(?:, (true|false))?\)/);
+  if (made) return { name: made[2], reader: made[1], isSet: made[3] === "true" };
+  const got = line.match(/return .*this\.(get\w+Attribute)\('(\w+)'\)/);
+  return got ? { name: got[2], reader: got[1], isSet: line.includes("Fn.tolist(") } : null;
+}
+
 /** One block: the members of its class, the types of its struct, the needs of its interface. */
-function block(binding, { className, structName, interfaceName }) {
+function block(binding, { className, structName, interfaceName, path = "" }) {
   const members = binding.classes.get(className) ?? new Map();
   const fields = binding.structs.get(structName) ?? new Map();
   const attributes = {};
@@ -121,14 +152,23 @@ function block(binding, { className, structName, interfaceName }) {
     const member = members.get(name);
     if (LEFT_OUT.has(name)) continue;
     if (field === undefined) {
-      if (member.readOnly) attributes[name] = { computed: true, type: "dynamic" };
+      if (member.computed && !member.settable)
+        attributes[name] = { computed: true, type: memberType(binding, member) };
       continue;
     }
     const needed = binding.required.has(`${interfaceName}.${field.value}`);
-    if (field.isBlock === "true" && !(field.storageClassType in COLLECTIONS)) {
-      blocks[name] = nestedBlock(binding, field, { needed, single: member?.single === true });
+    const at = `${path}${name}`;
+    const computed = member?.computed === true || isComputedToo(binding, at);
+    // What a person writes as a block, and the provider computes, is an attribute that holds objects.
+    if (field.isBlock === "true" && !(field.storageClassType in COLLECTIONS) && !computed) {
+      blocks[name] = nestedBlock(binding, field, { needed, single: isSingle(member), at });
     } else {
-      attributes[name] = { [needed ? "required" : "optional"]: true, type: attributeType(field) };
+      const type = field.isBlock === "true" ? memberType(binding, member) : attributeType(field);
+      attributes[name] = {
+        ...(computed ? { computed: true } : {}),
+        [needed ? "required" : "optional"]: true,
+        type,
+      };
     }
   }
   return {
@@ -137,7 +177,29 @@ function block(binding, { className, structName, interfaceName }) {
   };
 }
 
-function nestedBlock(binding, field, { needed, single }) {
+function isComputedToo({ type, isProvider }, at) {
+  if (isProvider) return false;
+  return COMPUTED_EVERYWHERE.has(at) || computedToo[type]?.includes(at) === true;
+}
+
+function isSingle(member) {
+  return member?.reader?.endsWith("OutputReference") === true;
+}
+
+/** Type of a member by how it is read: a plain getter, or a list class whose items are objects. */
+function memberType(binding, { reader, isSet }) {
+  const plain = GETTERS[reader];
+  if (plain !== undefined) return isSet && Array.isArray(plain) ? ["set", plain[1]] : plain;
+  const items = binding.classes.get(reader?.replace(/List$/, "OutputReference"));
+  if (items === undefined) return "dynamic";
+  const fields = [...items].sort(([a], [b]) => (a < b ? -1 : 1));
+  const object = Object.fromEntries(
+    fields.map(([name, member]) => [name, memberType(binding, member)]),
+  );
+  return [isSet ? "set" : "list", ["object", object]];
+}
+
+function nestedBlock(binding, field, { needed, single, at }) {
   const struct = field.storageClassType.replace(/List$/, "");
   return {
     nesting_mode: field.type === "struct" ? "single" : field.type,
@@ -147,6 +209,7 @@ function nestedBlock(binding, field, { needed, single }) {
       className: `${struct}OutputReference`,
       structName: struct,
       interfaceName: struct,
+      path: `${at}.`,
     }),
   };
 }

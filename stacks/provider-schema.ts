@@ -16,7 +16,7 @@ export interface AttributeSchema {
   readonly type: AttributeType;
   readonly required?: boolean;
   readonly optional?: boolean;
-  /** With neither of the others: read-only. */
+  /** The provider sets it: always when neither of the others holds, else when the stack does not. */
   readonly computed?: boolean;
 }
 

@@ -3,7 +3,12 @@ import { execFile } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
-import { awsSchema, type BlockSchema, type ProviderSchema } from "../../stacks/provider-schema.js";
+import {
+  type AttributeSchema,
+  awsSchema,
+  type BlockSchema,
+  type ProviderSchema,
+} from "../../stacks/provider-schema.js";
 import { checkSchema } from "../../stacks/schema-check.js";
 import { makePolicy } from "../support/make-policy.js";
 import { synthesized } from "../support/synthesized.js";
@@ -20,7 +25,18 @@ test("the schema is fresh: it covers every type that stacks/ imports", async () 
 });
 
 test("it stays small: the types in use and no more", () => {
-  expect(JSON.stringify(awsSchema).length).toBeLessThan(100_000);
+  expect(JSON.stringify(awsSchema).length).toBeLessThan(300_000);
+});
+
+test("the id of a resource is the provider's, unless a person sets it", () => {
+  for (const [type, { block }] of Object.entries(awsSchema.resource_schemas)) {
+    const id = block.attributes?.id;
+    if (id !== undefined) expect([type, id.computed]).toEqual([type, true]);
+  }
+});
+
+test("no attribute is of a type that cannot be planned with", () => {
+  expect(JSON.stringify(awsSchema.resource_schemas)).not.toContain('"dynamic"');
 });
 
 const reference = existsSync(REFERENCE)
@@ -67,7 +83,7 @@ function compare(ours: BlockSchema, theirs: BlockSchema, at: string): string[] {
     if (access(our) !== access(their))
       return [`${at}.${name}: ${access(our)}, not ${access(their)}`];
     const sameType = JSON.stringify(our.type) === JSON.stringify(their.type);
-    return sameType || access(our) === "read-only" ? [] : [`${at}.${name}: another type`];
+    return sameType ? [] : [`${at}.${name}: another type`];
   });
   const blocks = Object.entries(theirs.block_types ?? {}).flatMap(([name, their]) => {
     const our = ours.block_types?.[name];
@@ -81,7 +97,9 @@ function compare(ours: BlockSchema, theirs: BlockSchema, at: string): string[] {
   return [...attributes, ...blocks];
 }
 
-function access({ required, optional }: { required?: boolean; optional?: boolean }): string {
+/** Without "computed" beside "optional", a plan takes away what AWS filled in, for ever. */
+function access({ required, optional, computed }: AttributeSchema): string {
   if (required) return "required";
-  return optional ? "optional" : "read-only";
+  if (optional) return computed ? "optional and computed" : "optional";
+  return "read-only";
 }
