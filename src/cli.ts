@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   runs: async () => (await import("./cli/runs.js")).runsCommand,
   policy: async () => (await import("./cli/policy.js")).policyCommand,
   synth: async () => (await import("./cli/synth.js")).synthCommand,
+  infra: async () => (await import("./cli/infra.js")).infraCommand,
   token: async () => (await import("./cli/token.js")).tokenCommand,
   db: async () => (await import("./cli/database.js")).databaseCommand,
   audit: async () => (await import("./cli/audit.js")).auditCommand,

@@ -13,6 +13,7 @@ import { checkProtectionTick } from "../runtime/tick/check-protection.js";
 import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
 import { compactSamplesTick } from "../runtime/tick/compact-samples.js";
 import { endOverridesTick } from "../runtime/tick/end-overrides.js";
+import { endTemporaryTick } from "../runtime/tick/end-temporary.js";
 import { expireApprovalsTick } from "../runtime/tick/expire-approvals.js";
 import { followChangesTick } from "../runtime/tick/follow-changes.js";
 import { incidentTimersTick } from "../runtime/tick/incident-timers.js";
@@ -74,6 +75,7 @@ export async function startControl(
       adopting,
       probationTick(foundation),
       endOverridesTick(foundation),
+      endTemporaryTick(foundation),
       anchorAuditTick(anchoringOf(foundation)),
       ...hostTicks(foundation),
     ],

@@ -16,6 +16,15 @@ import type { SessionView } from "./database-port.js";
 import type { Readers, ShellResult, Writers } from "./port.js";
 import { TOUCHES_NOTHING, type Touches } from "./power.js";
 
+export {
+  expectStable,
+  judgeService,
+  type Settled,
+  shortName,
+  stoppedReasons,
+  waitStable,
+} from "./aws-wait.js";
+export { type DeploymentLook, judgeLooks, lookAtDeployment } from "./deployment-check.js";
 export { PUBLIC_KINDS, SEVERITIES, Type };
 
 /** A parameter that names a job: `job-123`, or just its number. */

@@ -1,5 +1,5 @@
 /** The outside world as runbooks may see it. Adapters fit these; tests hand in fakes. */
-import type { JsonObject } from "../base/json.js";
+import type { Json, JsonObject } from "../base/json.js";
 import type { JobStatus } from "../job/job.js";
 import type { Message } from "../message/message.js";
 import type { Severity } from "../policy/policy.js";
@@ -366,7 +366,27 @@ export interface IncidentWriter {
   keepIncidentLog(request: { readonly number: string }): Promise<string>;
 }
 
+/** A change past Git that somebody means to be gone by a time (X-59). */
+export interface TemporaryChangeView {
+  readonly id: number;
+  readonly environment: string;
+  /** `ecs service workers`. */
+  readonly target: string;
+  /** `desired_count`. */
+  readonly attribute: string;
+  readonly before: Json;
+  readonly after: Json;
+  readonly reason: string;
+  readonly owner: string;
+  /** `run-17`; null: no run made it. */
+  readonly runId: string | null;
+  readonly madeAt: Date;
+  readonly expiresAt: Date;
+}
+
 export interface SystemReader extends IncidentReader {
+  /** Those in force, oldest first. */
+  temporaryChanges(): Promise<readonly TemporaryChangeView[]>;
   diagnose(signal: AbortSignal): Promise<readonly Finding[]>;
   brokenInvariants(): Promise<readonly { readonly invariant: string; readonly count: number }[]>;
   dependencies(): Promise<readonly DependencyView[]>;
@@ -377,6 +397,21 @@ export interface SystemReader extends IncidentReader {
 }
 
 export interface SystemWriter extends IncidentWriter {
+  /**
+   * Answers with its number. One in force of the same target and attribute ends by it, and what was before that stays
+   * `before`.
+   */
+  noteTemporary(
+    request: Pick<
+      TemporaryChangeView,
+      "environment" | "target" | "attribute" | "before" | "after" | "reason" | "runId"
+    > & {
+      /** Milliseconds, a day at most. */
+      readonly forMs: number;
+    },
+  ): Promise<number>;
+  /** False when none of this number is in force. */
+  endTemporary(request: { readonly id: number; readonly reason: string }): Promise<boolean>;
   /** Nothing when it was off already. Throws a refused fault while a check of the data fails. */
   exitSafeMode(request: { readonly reason: string }): Promise<void>;
   enterSafeMode(request: { readonly reason: string }): Promise<void>;

@@ -19,10 +19,15 @@ export const CAPABILITIES = [
   "safe-mode:exit",
   "breakers:reset",
   "incidents:write",
+  "system:temporary",
 ] as const;
 export type Capability = (typeof CAPABILITIES)[number];
 
-/** One statement of a session policy (STS). Resources are ARNs of one's own account; `*` alone is refused. */
+/**
+ * One statement of a session policy (STS). Resources are ARNs of one's own account, written with the places that the
+ * policy fills: `{account}`, `{region}`, `{cluster}`, `{system}`, `{environment}`. `*` alone is refused but for actions
+ * that know no resource.
+ */
 export interface AwsPermission {
   readonly actions: readonly string[];
   readonly resources: readonly string[];
@@ -61,6 +66,25 @@ const ACTION = /^[a-z0-9-]+:[A-Z][A-Za-z]*\*?$/;
 const ARN = /^arn:aws[a-z-]*:(s3:::[^*]+|[a-z0-9-]+:[a-z0-9-]*:\d{12}:[^*]+)\*?$/;
 
 /**
+ * Actions for which AWS knows no resource, so that only `*` allows them (Service Authorization Reference). They look, but
+ * for one: what a revision may do stays bounded by the roles that may be passed to it.
+ */
+const WITHOUT_RESOURCE = new Set([
+  "application-autoscaling:DescribeScalableTargets",
+  "application-autoscaling:DescribeScalingPolicies",
+  "cloudwatch:GetMetricData",
+  "ec2:DescribeSecurityGroups",
+  "ecr:GetAuthorizationToken",
+  "ecs:DescribeTaskDefinition",
+  "ecs:ListTaskDefinitions",
+  "ecs:RegisterTaskDefinition",
+  "logs:DescribeLogGroups",
+  "logs:GetQueryResults",
+  "logs:StopQuery",
+  "sts:GetCallerIdentity",
+]);
+
+/**
  * What the run's session may do in AWS: of the executor's own rights only what the runbook declares, since a session
  * policy can but take away. Null: nothing is declared, so no session is opened. Throws a Fault
  * `SESSION_POLICY_INVALID` for what would allow more than a reviewer can see.
@@ -69,6 +93,8 @@ export function sessionPolicy({ aws = [] }: Touches): SessionPolicy | null {
   if (aws.length === 0) return null;
   for (const { actions, resources } of aws) {
     checkEach("action", actions, ACTION, "service:Action of one service, no bare `*`");
+    if (resources.join() === "*" && actions.every((action) => WITHOUT_RESOURCE.has(action)))
+      continue;
     checkEach("resource", resources, ARN, "an ARN of one account, with `*` at its end at most");
   }
   const policy: SessionPolicy = {

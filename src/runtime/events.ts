@@ -93,6 +93,12 @@ export type RuntimeEvent =
       readonly source: string;
       readonly reason: string;
     }
+  | {
+      readonly event: "temporary-change.expired";
+      /** `ecs service workers`. */
+      readonly target: string;
+      readonly attribute: string;
+    }
   /** One process works with it, to see whether all can. */
   | { readonly event: "policy.canary"; readonly revision: number; readonly digest: string }
   | {
@@ -154,6 +160,7 @@ const LEVELS: Readonly<Record<RuntimeEvent["event"], LogLevel>> = {
   "policy.held": "warn",
   "policy.waiting": "warn",
   "policy.rolled-back": "error",
+  "temporary-change.expired": "warn",
   "policy.canary": "info",
   "policy.adopted": "info",
   "policy.followed": "info",

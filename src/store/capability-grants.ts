@@ -80,6 +80,10 @@ const CAPABILITY_GRANTS: Readonly<Record<Capability, Grants>> = {
       "SELECT, INSERT, UPDATE ON control.incident_day",
     ],
   },
+  "system:temporary": {
+    reads: ["SELECT ON control.temporary_change"],
+    changes: ["INSERT, UPDATE (ended_at, end_reason) ON control.temporary_change"],
+  },
 };
 
 /** A database may be closed to all but those who are named. */

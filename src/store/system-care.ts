@@ -9,6 +9,11 @@ import { type Dependency, listDependencies } from "./dependencies.js";
 import { createIncidentReader, createIncidentWriter, type IncidentWays } from "./incident-care.js";
 import { type BrokenInvariant, findBrokenInvariants } from "./invariants.js";
 import { enterSafeMode } from "./safe-mode.js";
+import {
+  endTemporaryChange,
+  listTemporaryChanges,
+  noteTemporaryChange,
+} from "./temporary-changes.js";
 
 export interface SystemLooks {
   /** Everything that can be examined, through this database. Never rejects for what it finds. */
@@ -51,6 +56,7 @@ export function createSystemReader(db: Database, looks: SystemLooks): SystemRead
       (await findBrokenInvariants(db)).map(({ invariant, count }) => ({ invariant, count })),
     dependencies: async () => (await listDependencies(db)).map(viewOf),
     probe: (dependency, signal) => looks.probe(dependency, signal),
+    temporaryChanges: () => listTemporaryChanges(db),
     ...createIncidentReader(db),
   };
 }
@@ -80,6 +86,9 @@ export function createSystemWriter(db: Database, by: string, orders: SystemOrder
     },
     openBreaker: ({ dependency, forMs, reason }) =>
       orders.openBreaker(db, { by, reason, dependency, forMs }),
+    noteTemporary: (request) =>
+      db.transaction((tx) => noteTemporaryChange(tx, { ...request, owner: by })),
+    endTemporary: (request) => db.transaction((tx) => endTemporaryChange(tx, { ...request, by })),
     ...createIncidentWriter(db, by, orders),
   };
 }

@@ -84,6 +84,7 @@ export const ACCESS: Readonly<Record<string, RouteAccess>> = {
   "GET /api/v1/alerts/digests/:id": read("viewer"),
   "POST /api/v1/samples": write("operator"),
   "GET /api/v1/samples/history": read("viewer"),
+  "GET /api/v1/temporary-changes": read("viewer"),
   "GET /api/v1/incidents": read("viewer"),
   "POST /api/v1/incidents": rescue("operator"),
   "GET /api/v1/incidents/:number": read("viewer"),

@@ -29,6 +29,7 @@ import { safeModeRoutes } from "./route/safe-mode.js";
 import { sampleRoutes } from "./route/samples.js";
 import { statusRoutes } from "./route/status.js";
 import { stopRoutes } from "./route/stop.js";
+import { temporaryChangeRoutes } from "./route/temporary-changes.js";
 import { testJobRoutes } from "./route/test-job.js";
 import { tokenRoutes } from "./route/tokens.js";
 
@@ -49,6 +50,7 @@ const API: readonly Register[] = [
   alertmanagerRoutes,
   alertmanagerAlertRoutes,
   incidentRoutes,
+  temporaryChangeRoutes,
   runRoutes,
   runActionRoutes,
   runStreamRoutes,

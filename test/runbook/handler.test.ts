@@ -1,6 +1,7 @@
 /** The engine on a real database: order, records, and what becomes of an interrupted run. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/base/json.js";
+import type { AwsWriter } from "../../src/runbook/aws-port.js";
 import type { DatabaseWriter } from "../../src/runbook/database-port.js";
 import type { ReadContext, Repeat, Runbook } from "../../src/runbook/define.js";
 import type { RuntimeWriter, SystemWriter } from "../../src/runbook/port.js";
@@ -45,13 +46,21 @@ const ACT = { phase: "act", ordinal: 0, name: "act" } as const;
 
 /** All that changes anything; a port that gains a writer must name it here. */
 const WRITES: Readonly<
-  Record<keyof RuntimeWriter | keyof DatabaseWriter | keyof SystemWriter | "run", true>
+  Record<
+    keyof RuntimeWriter | keyof DatabaseWriter | keyof SystemWriter | keyof AwsWriter | "run",
+    true
+  >
 > = {
   ...{ retryJob: true, pauseQueue: true, resumeQueue: true, rerunFailed: true, cancelJob: true },
   ...{ correctJob: true, prioritize: true, restorePriorities: true, endSession: true },
   ...{ backup: true, removeBackup: true, restoreInto: true, dropRestored: true },
   ...{ exitSafeMode: true, enterSafeMode: true, resetBreaker: true, openBreaker: true },
   ...{ openIncident: true, closeIncident: true, reopenIncident: true, keepIncidentLog: true },
+  ...{ noteTemporary: true, endTemporary: true },
+  ...{ updateService: true, registerRevision: true, stopTask: true, runTask: true },
+  ...{ setLimits: true, putSecret: true, promoteSecret: true, createSecret: true },
+  ...{ readSecret: true, createSnapshot: true, setCacheToken: true, putObjects: true },
+  ...{ deleteObjects: true, invalidate: true },
   run: true,
 };
 

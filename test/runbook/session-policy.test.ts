@@ -34,6 +34,16 @@ test.each<[string, Partial<AwsPermission>, RegExp]>([
   expect(make).toThrow(expect.objectContaining({ code: "SESSION_POLICY_INVALID" }));
 });
 
+test("all resources, for what knows none and nothing beside it", () => {
+  const looks = {
+    actions: ["ecs:DescribeTaskDefinition", "logs:GetQueryResults"],
+    resources: ["*"],
+  };
+  expect(policyOf(looks)?.Statement).toMatchObject([{ Resource: ["*"] }]);
+  const more = { ...looks, actions: [...looks.actions, "ecs:UpdateService"] };
+  expect(() => policyOf(more)).toThrow(/found the resource "\*"/);
+});
+
 test("whatever passes names an action and a resource, and is no longer than AWS takes", () => {
   const text = fc.oneof(
     fc.string(),

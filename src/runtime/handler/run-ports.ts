@@ -170,6 +170,7 @@ const SYSTEM_READS: Readonly<Record<keyof SystemReader, true>> = {
   probe: true,
   incident: true,
   openIncidents: true,
+  temporaryChanges: true,
 };
 
 /** What plans, checks and runbooks that only read are handed: what is named here, so that nothing new slips in. */
