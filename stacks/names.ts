@@ -1,17 +1,46 @@
-/** Names of things in AWS, all derived from two names of the policy: the system and its cluster. */
+/** Names of things in AWS, all derived from what the policy names: the system, its environment, its cluster. */
 import type { PolicySet } from "../src/policy/policy.js";
+import type { ServiceName as AnyService } from "../src/policy/services.js";
 
 export const SERVICES = ["api", "orchestrator", "workers"] as const;
 export type ServiceName = (typeof SERVICES)[number];
 
-/** `algobrain-api`: image repository, task family (HB-aws-06, HB-cli-07). */
-export function imageName(policy: PolicySet, service: ServiceName): string {
+/**
+ * `algobrain-api` in production, as the handbook has it, and `algobrain-staging-api` elsewhere: two
+ * environments may share an account, and two things of one name would take each other's place.
+ */
+export function qualified(policy: PolicySet, name: string): string {
+  const { system, environment } = policy;
+  return environment === "production" ? `${system}-${name}` : `${system}-${environment}-${name}`;
+}
+
+/** Task family and prefix of the log streams (HB-aws-05, HB-cli-07). */
+export function imageName(policy: PolicySet, service: AnyService): string {
+  return qualified(policy, service);
+}
+
+/** One set an account: staging and production run the same image by the same digest (HB-aws-06, X-20). */
+export function repositoryName(policy: PolicySet, service: AnyService): string {
   return `${policy.system}-${service}`;
 }
 
 /** `/ecs/algobrain-api` (HB-aws-18). */
-export function logGroupName(policy: PolicySet, service: ServiceName): string {
-  return `/ecs/${imageName(policy, service)}`;
+export function logGroupName(policy: PolicySet, service: AnyService): string {
+  return `/ecs/${qualified(policy, service)}`;
+}
+
+/** Of the sessions that people open in tasks (HB-aws-22). */
+export function shellLogGroupName(policy: PolicySet): string {
+  return `/ecs/${qualified(policy, "remote-shell")}`;
+}
+
+/** `algobrain-api-task`: what its processes work as; `execution`: what starts them. */
+export function roleName(
+  policy: PolicySet,
+  service: AnyService,
+  use: "execution" | "task",
+): string {
+  return qualified(policy, `${service}-${use}`);
 }
 
 /** Cluster `algobrain-prod` keeps its secrets under `algobrain/prod/` (HB-aws-19). */
@@ -28,7 +57,21 @@ export function stackName(policy: PolicySet, part: string): string {
   return `${policy.system}-${policy.environment}-${part}`;
 }
 
-/** The bucket of the Terraform state; made once by hand, before anything else can be. */
+/** The bucket of the Terraform state; made once by `bootstrap`, before anything else can be. */
 export function stateBucketName(policy: PolicySet): string {
   return `${policy.infrastructure.cluster}-terraform-state`;
+}
+
+/** Stands where no account is known: environment `local` is synthesized and never applied. */
+const NO_ACCOUNT = "000000000000";
+
+/** `arn:aws:ecs:us-east-1:123456789012:cluster/algobrain-prod`. */
+export function arnOf(policy: PolicySet, service: string, resource: string): string {
+  const { region, account } = policy.infrastructure;
+  return `arn:aws:${service}:${region}:${account ?? NO_ACCOUNT}:${resource}`;
+}
+
+/** IAM belongs to no region: `arn:aws:iam::123456789012:role/algobrain-plan`. */
+export function iamArn(policy: PolicySet, resource: string): string {
+  return `arn:aws:iam::${policy.infrastructure.account ?? NO_ACCOUNT}:${resource}`;
 }

@@ -40,3 +40,20 @@ export interface ProviderSchema {
 
 // The compiler reads the JSON as one literal type, with tuples widened to arrays.
 export const awsSchema = generated as unknown as ProviderSchema;
+
+/** Of Terraform's built-in provider, which needs no download: how one stack reads the outputs of another. */
+export const REMOTE_STATE = "terraform_remote_state";
+const remoteState: BlockSchema = {
+  attributes: {
+    backend: { type: "string", required: true },
+    config: { type: "dynamic", optional: true },
+    defaults: { type: "dynamic", optional: true },
+    outputs: { type: "dynamic", computed: true },
+    workspace: { type: "string", optional: true },
+  },
+};
+
+/** The block of a data source; undefined for a type that the schema does not have. */
+export function dataSchema(schema: ProviderSchema, type: string): BlockSchema | undefined {
+  return type === REMOTE_STATE ? remoteState : schema.data_source_schemas[type]?.block;
+}

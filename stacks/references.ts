@@ -6,7 +6,7 @@
  */
 import { isJsonObject, type Json, type JsonObject } from "../src/base/json.js";
 import { didYouMean } from "../src/base/similar.js";
-import type { BlockSchema, ProviderSchema } from "./provider-schema.js";
+import { type BlockSchema, dataSchema, type ProviderSchema } from "./provider-schema.js";
 import { elementsOf, type StackFinding } from "./schema-check.js";
 
 /** Roots that Terraform itself defines and that need no declaration. */
@@ -43,6 +43,15 @@ function declarations(document: JsonObject): Set<string> {
     ...named("variable").map((name) => `var.${name}`),
     ...named("locals").map((name) => `local.${name}`),
   ]);
+}
+
+/** Every `a.b.c` that the expressions of a document refer to, with the place where it stands. */
+export function referencesIn(document: JsonObject): { at: string; parts: string[] }[] {
+  return SECTIONS.flatMap((key) => textsOf(document[key], key)).flatMap(({ at, text }) =>
+    expressionsOf(text)
+      .expressions.flatMap(traversalsOf)
+      .map((traversal) => ({ at, parts: partsOf(traversal) })),
+  );
 }
 
 function textsOf(value: Json | undefined, at: string): { at: string; text: string }[] {
@@ -93,8 +102,13 @@ function traversalsOf(expression: string): string[] {
   return [...code.matchAll(TRAVERSAL)].map(([traversal]) => traversal);
 }
 
+/** `a.b[0].c` as a, b, c. */
+function partsOf(traversal: string): string[] {
+  return traversal.replace(/\[[^\]]*\]/g, "").split(".");
+}
+
 function checkTraversal(traversal: string, declared: Declared, at: string): StackFinding[] {
-  const parts = traversal.replace(/\[[^\]]*\]/g, "").split(".");
+  const parts = partsOf(traversal);
   if (BUILT_IN.has(parts[0]!)) return [];
   const address = addressOf(parts);
   if (!declared.addresses.has(address)) {
@@ -123,7 +137,7 @@ function addressOf(parts: readonly string[]): string {
 
 function blockOf(parts: readonly string[], schema: ProviderSchema): BlockSchema | undefined {
   return parts[0] === "data"
-    ? schema.data_source_schemas[parts[1]!]?.block
+    ? dataSchema(schema, parts[1]!)
     : schema.resource_schemas[parts[0]!]?.block;
 }
 
@@ -168,7 +182,7 @@ function dependencies(document: JsonObject, addresses: ReadonlySet<string>) {
   for (const { at, type, name, body } of elementsOf(document, "resource")) {
     const referred = textsOf(body, at)
       .flatMap(({ text }) => expressionsOf(text).expressions.flatMap(traversalsOf))
-      .map((traversal) => addressOf(traversal.replace(/\[[^\]]*\]/g, "").split(".")));
+      .map((traversal) => addressOf(partsOf(traversal)));
     const targets = [...referred, ...dependsOn(body)].filter((target) => addresses.has(target));
     needs.set(`${type}.${name}`, new Set(targets));
   }

@@ -7,12 +7,14 @@
 import { unreachable } from "../src/base/assert.js";
 import { isJsonObject, type Json, type JsonObject } from "../src/base/json.js";
 import { didYouMean } from "../src/base/similar.js";
-import type {
-  AttributeSchema,
-  AttributeType,
-  BlockSchema,
-  NestedBlockSchema,
-  ProviderSchema,
+import {
+  type AttributeSchema,
+  type AttributeType,
+  type BlockSchema,
+  dataSchema,
+  type NestedBlockSchema,
+  type ProviderSchema,
+  REMOTE_STATE,
 } from "./provider-schema.js";
 
 export interface StackFinding {
@@ -47,8 +49,14 @@ const LIFECYCLE_ARGUMENTS = new Set([
 export function checkSchema(document: JsonObject, schema: ProviderSchema): StackFinding[] {
   return [
     ...checkProviders(document, schema),
-    ...checkKind(document, "resource", schema.resource_schemas),
-    ...checkKind(document, "data", schema.data_source_schemas),
+    ...checkKind(document, "resource", {
+      known: Object.keys(schema.resource_schemas),
+      blockOf: (type) => schema.resource_schemas[type]?.block,
+    }),
+    ...checkKind(document, "data", {
+      known: [...Object.keys(schema.data_source_schemas), REMOTE_STATE],
+      blockOf: (type) => dataSchema(schema, type),
+    }),
   ];
 }
 
@@ -59,21 +67,27 @@ function checkProviders({ provider }: JsonObject, schema: ProviderSchema): Stack
   });
 }
 
+/** The types of one kind of element. */
+interface Kind {
+  readonly known: readonly string[];
+  readonly blockOf: (type: string) => BlockSchema | undefined;
+}
+
 function checkKind(
   document: JsonObject,
   kind: "resource" | "data",
-  schemas: ProviderSchema["resource_schemas"],
+  { known, blockOf }: Kind,
 ): StackFinding[] {
   return elementsOf(document, kind).flatMap(({ at, type, body }) => {
-    const entry = schemas[type];
-    if (entry === undefined) {
-      const hint = didYouMean(type, Object.keys(schemas));
+    const block = blockOf(type);
+    if (block === undefined) {
+      const hint = didYouMean(type, known);
       const remedy = hint ?? "run node scripts/provider-schema.mjs if stacks/ began to use it";
       return [{ at, message: `the schema has no ${kind} type "${type}" (${remedy})` }];
     }
     return [
-      ...checkBlock(withoutMeta(body), entry.block, at),
-      ...checkLifecycle(body.lifecycle, entry.block, `${at}.lifecycle`),
+      ...checkBlock(withoutMeta(body), block, at),
+      ...checkLifecycle(body.lifecycle, block, `${at}.lifecycle`),
     ];
   });
 }

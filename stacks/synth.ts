@@ -7,11 +7,13 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { LeftOut } from "../src/alert/outlet/left-out.js";
 import { fault } from "../src/base/fault.js";
-import type { JsonObject } from "../src/base/json.js";
+import { isJsonObject, type JsonObject } from "../src/base/json.js";
 import type { PolicySet } from "../src/policy/policy.js";
+import { checkStacks } from "./cross-stack.js";
 import { checkLimits } from "./limits.js";
 import { buildApp } from "./main.js";
 import { stackName } from "./names.js";
+import { STACK_ORDER, type StackPart } from "./order.js";
 import { awsSchema } from "./provider-schema.js";
 import { checkReferences } from "./references.js";
 import { checkSchema, elementsOf, type StackFinding } from "./schema-check.js";
@@ -23,13 +25,17 @@ export interface SynthOptions {
 }
 
 export interface SynthesizedStack {
+  readonly part: StackPart;
   readonly name: string;
   /** The written file. */
   readonly file: string;
   readonly resourceCount: number;
+  /** Names of what it tells the stacks after it. */
+  readonly outputs: readonly string[];
 }
 
 export interface Synthesis {
+  /** In the order in which they are planned and applied. */
   readonly stacks: readonly SynthesizedStack[];
   /** Alert levels that CloudWatch cannot watch, and why: our own evaluator alone does. */
   readonly leftOut: readonly LeftOut[];
@@ -42,24 +48,29 @@ export async function synthesize({ policy, outDir }: SynthOptions): Promise<Synt
   const { app, leftOut } = buildApp(policy, outDir);
   app.synth();
   const written = await readStacks(policy, outDir);
-  const findings = written.flatMap(({ name, document }) =>
-    checkStack(document).map(({ at, message }) => `${name}: ${at}: ${message}`),
-  );
-  if (findings.length > 0) {
-    throw fault.data(
-      "STACK_INVALID",
-      `the synthesized stacks are invalid:\n${findings.join("\n")}`,
-      {
-        hint: "correct the policy or the stack that these lines name; nothing was sent anywhere",
-      },
-    );
-  }
-  const stacks = written.map(({ name, file, document }) => ({
+  refuseFindings(written);
+  const stacks = written.map(({ part, name, file, document }) => ({
+    part,
     name,
     file,
     resourceCount: elementsOf(document, "resource").length,
+    outputs: Object.keys(isJsonObject(document.output) ? document.output : {}),
   }));
   return { stacks, leftOut };
+}
+
+function refuseFindings(written: readonly WrittenStack[]): void {
+  const documents = Object.fromEntries(written.map(({ part, document }) => [part, document]));
+  const findings = [
+    ...written.flatMap(({ name, document }) =>
+      checkStack(document).map(({ at, message }) => `${name}: ${at}: ${message}`),
+    ),
+    ...checkStacks(documents).map(({ at, message }) => `${at}: ${message}`),
+  ];
+  if (findings.length === 0) return;
+  throw fault.data("STACK_INVALID", `the synthesized stacks are invalid:\n${findings.join("\n")}`, {
+    hint: "correct the policy or the stack that these lines name; nothing was sent anywhere",
+  });
 }
 
 /** Everything that can be known about a stack without Terraform and without AWS. */
@@ -80,12 +91,20 @@ async function removeStacks(policy: PolicySet, outDir: string): Promise<void> {
     await rm(stackFile(outDir, name), { force: true });
 }
 
-async function readStacks(policy: PolicySet, outDir: string) {
-  const stacks: { name: string; file: string; document: JsonObject }[] = [];
-  for (const name of await stackFolders(policy, outDir)) {
+interface WrittenStack {
+  readonly part: StackPart;
+  readonly name: string;
+  readonly file: string;
+  readonly document: JsonObject;
+}
+
+async function readStacks(policy: PolicySet, outDir: string): Promise<WrittenStack[]> {
+  const stacks: WrittenStack[] = [];
+  for (const part of STACK_ORDER) {
+    const name = stackName(policy, part);
     const file = stackFile(outDir, name);
     const text = await readFile(file, "utf8").catch(absent);
-    if (text !== null) stacks.push({ name, file, document: JSON.parse(text) });
+    if (text !== null) stacks.push({ part, name, file, document: JSON.parse(text) });
   }
   return stacks;
 }

@@ -20,8 +20,8 @@ test("each stack is named with its file and the number of its resources", async 
   const { stacks } = await synthesize({ policy: makePolicy(), outDir });
   expect(stacks.map(({ name }) => name)).toEqual([
     "algobrain-production-data",
-    "algobrain-production-observability",
     "algobrain-production-services",
+    "algobrain-production-observability",
   ]);
   for (const { name, file, resourceCount } of stacks) {
     expect(file).toBe(join(outDir, "stacks", name, "cdk.tf.json"));
