@@ -87,7 +87,7 @@ const OWNERS: readonly Owned[] = [
     instead: "take a port; src/adapter/github.ts speaks to GitHub",
   },
   {
-    library: /^@aws-sdk\//,
+    library: /^@(aws-sdk|smithy)\//,
     owner: /^src\/adapter\/aws/,
     instead: "take a port; src/adapter/aws.ts speaks to AWS",
   },
