@@ -1,0 +1,116 @@
+/**
+ * What no schema says about a resource: by what it is known, and which change needs a new one. The tables come
+ * from the suite (test/support/terraform-facts.ts) in the facts file.
+ *
+ * @typedef {object} Identity
+ * @property {string} key template over the attributes, e.g. `{cluster|last}/{name}`: the name people use
+ * @property {"key" | "arn" | "id"} importBy what `terraform import` asks for
+ * @property {"arn"} [id] where the attribute `id` is the ARN although it is imported by key
+ * @property {string} [prefix] of a made-up id, e.g. `vpc`
+ *
+ * @typedef {Record<string, any>} Body
+ */
+import { createHash } from "node:crypto";
+import { isUnknown } from "./msgpack.mjs";
+import { isSame } from "./values.mjs";
+
+const ACCOUNT = "123456789012";
+const REGION = "us-east-1";
+const EVERY_ATTRIBUTE = "*";
+/** Changed in place even where every other attribute is fixed. */
+const ALWAYS_IN_PLACE = new Set(["tags", "tags_all", "id", "arn", "skip_destroy", "track_latest"]);
+
+/** @type {Identity} */
+const BY_CONTENT = { key: "", importBy: "id" };
+
+/** @param {Record<string, Identity>} identities @param {string} type */
+function identityOf(identities, type) {
+  return identities[type] ?? BY_CONTENT;
+}
+
+/**
+ * What `terraform import` calls a resource that exists.
+ * @param {Record<string, Identity>} identities
+ * @param {string} type
+ * @param {Body} state
+ * @returns {string}
+ */
+export function importIdOf(identities, type, state) {
+  const { importBy, key } = identityOf(identities, type);
+  return importBy === "key" ? fill(key, state) : String(state[importBy]);
+}
+
+/**
+ * A maker of the identifying attributes of a new resource, the same each time for the same plan.
+ * @param {Record<string, Identity>} identities
+ * @param {string} type
+ * @param {Body} plannedState
+ * @param {(family: string) => number} nextRevision
+ * @returns {(name: string) => unknown}
+ */
+export function identityMaker(identities, type, plannedState, nextRevision) {
+  const identity = identityOf(identities, type);
+  const known = { ...plannedState };
+  if ("revision" in known) {
+    known.revision = nextRevision(`${type}/${known.family}`);
+    known.arn_without_revision = arnOf(type, String(known.family));
+  }
+  const key = identity.key === "" ? hashOf(known) : fill(identity.key, known);
+  const arn = arnOf(type, key);
+  const made = `${identity.prefix ?? type.split("_").at(-1)}-${hashOf(`${type}/${key}`)}`;
+  const id = { key, arn, id: made }[identity.id ?? identity.importBy];
+  /** @type {Body} */
+  const values = {
+    ...knownOnly(known),
+    id,
+    arn,
+    account_id: ACCOUNT,
+    owner_id: ACCOUNT,
+    region: REGION,
+  };
+  return (name) => values[name];
+}
+
+/** @param {Body} state */
+function knownOnly(state) {
+  return Object.fromEntries(
+    Object.entries(state).filter(([, value]) => value !== null && !isUnknown(value)),
+  );
+}
+
+/**
+ * `{name}` is an attribute; `{cluster|last}` is what follows its last slash, for what may be given as an ARN.
+ * @param {string} template
+ * @param {Body} body
+ */
+function fill(template, body) {
+  return template.replaceAll(/\{(\w+)(\|last)?\}/g, (_, name, last) => {
+    const value = body[name];
+    if (value === null || value === undefined || isUnknown(value)) return "";
+    return last ? String(value).split("/").at(-1) : String(value);
+  });
+}
+
+/** @param {string} type @param {string} key */
+function arnOf(type, key) {
+  const [, service = "aws", ...rest] = type.split("_");
+  return `arn:aws:${service}:${REGION}:${ACCOUNT}:${rest.join("-")}/${key}`;
+}
+
+/** @param {unknown} value */
+function hashOf(value) {
+  return createHash("sha256").update(JSON.stringify(value)).digest("hex").slice(0, 17);
+}
+
+/**
+ * The attributes whose change needs a new resource.
+ * @param {Record<string, string>} fixed reasons by attribute; `*` for all
+ * @param {Body | null} prior
+ * @param {Body} next
+ * @returns {string[]}
+ */
+export function replacedBy(fixed, prior, next) {
+  if (prior === null) return [];
+  const names = EVERY_ATTRIBUTE in fixed ? Object.keys(next) : Object.keys(fixed);
+  return names.filter((name) => !ALWAYS_IN_PLACE.has(name) && !isSame(prior[name], next[name]));
+}
