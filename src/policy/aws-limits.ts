@@ -32,3 +32,23 @@ export function fargateMemory(cpu: number): readonly number[] {
   const [least, most, step] = range;
   return Array.from({ length: (most - least) / step + 1 }, (_, i) => least + i * step);
 }
+
+/** Up to cache.r6g.large, 13 GiB (HB-aws-12); ascending. */
+export const CACHE_NODE_TYPES: readonly string[] = [
+  "cache.t4g.micro",
+  "cache.t4g.small",
+  "cache.t4g.medium",
+  "cache.m6g.large",
+  "cache.r6g.large",
+];
+
+/** `max_connections` of Aurora PostgreSQL while its least capacity is below one unit. */
+export const MOST_WHEN_HALVED = 2000;
+const CONNECTIONS_MAX = 5000;
+/** A little above AWS's table: 189 at one unit, 823 at 4, 1669 at 8, 3360 at 16. */
+const CONNECTIONS_OF_UNIT = 210;
+
+/** What `max_connections` of Aurora PostgreSQL is at most when it may grow to so many capacity units. */
+export function connectionsAt(capacityUnits: number): number {
+  return Math.min(CONNECTIONS_MAX, Math.floor(capacityUnits * CONNECTIONS_OF_UNIT));
+}

@@ -38,6 +38,7 @@ export function infrastructureDefaults(cluster: string, environment: string): La
       ...{ host: `dashboard.${cluster}.internal`, certificateArn: null },
     },
     bundleBucket: `${cluster}-policy`,
+    policyKeys: [],
     heartbeatsTable: `${cluster}-heartbeats`,
     aurora: {
       ...{ engine: "15.10", minCapacity: 1, maxCapacity: 16 },

@@ -3,6 +3,7 @@ import type { Json } from "../base/json.js";
 import type { Change, Operation } from "./change.js";
 import { ALERT_ROWS } from "./judge/alert.js";
 import { CLOUD_ROWS } from "./judge/cloud.js";
+import { EXCEPTION_ROWS } from "./judge/exceptions.js";
 import { WATCHING_ROWS } from "./judge/monitoring.js";
 import { PEOPLE_ROWS } from "./judge/people.js";
 import type { Rows, Seen, Sets, Verdict } from "./judge/row.js";
@@ -18,6 +19,7 @@ const ROWS: Rows = {
   ...CLOUD_ROWS,
   ...PEOPLE_ROWS,
   ...WATCHING_ROWS,
+  ...EXCEPTION_ROWS,
 };
 
 export function judge(operation: Operation, sets: Sets): Change {

@@ -22,7 +22,7 @@ export interface Effective {
 
 /** All values at or below the path, in the order of sections and files; null: of the whole set. Empty: no such path. */
 export function effectiveValues(loaded: LoadedSet, path: PolicyPath | null): Effective[] {
-  const filled = fillUnwritten(loaded.raw);
+  const filled = fillUnwritten(loaded.raw, loaded.environment);
   const sections = path === null ? SECTIONS : [path[0]];
   return sections.flatMap((section) =>
     valuesBelow({

@@ -20,6 +20,7 @@ export function resolveInfrastructure(raw: Raw, environment: string): Infrastruc
     services: { executor: EXECUTOR_SIZE, ...raw.services },
     exportsBucket: raw.exportsBucket,
     bundleBucket: raw.bundleBucket ?? defaults.bundleBucket,
+    policyKeys: raw.policyKeys ?? defaults.policyKeys,
     heartbeatsTable: raw.heartbeatsTable ?? defaults.heartbeatsTable,
     database: raw.database,
     aurora: resolveAurora(raw.aurora, defaults.aurora),

@@ -68,10 +68,10 @@ export interface Aurora {
   readonly minCapacity: number;
   /** In capacity units, too. */
   readonly maxCapacity: number;
-  /** Instances that only read, each of `readerClass`; 0: there is no reader endpoint. */
+  /** Instances that only read, each of `readerClass`; 0: there is no reader endpoint (HB-cli-28). */
   readonly readers: number;
   readonly readerClass: string;
-  /** Days for which the server can go back to any second (HB-cli-28). */
+  /** Days for which the server can go back to any second (HB-aws-10). */
   readonly backupDays: number;
   readonly databaseName: string;
 }
@@ -128,6 +128,8 @@ export interface Infrastructure {
   readonly exportsBucket: string;
   /** Holds published policy bundles. */
   readonly bundleBucket: string;
+  /** Raw Ed25519 public keys in base64 whose bundles are believed; none: the policies of the image hold. */
+  readonly policyKeys: readonly string[];
   /** HB-aws-13. */
   readonly heartbeatsTable: string;
   readonly database: {

@@ -16,12 +16,18 @@ import {
   RECEIVER_DEFAULTS,
   RESPONSE_DEFAULTS,
 } from "./defaults.js";
+import {
+  EXECUTOR_SCALING,
+  EXECUTOR_SIZE,
+  infrastructureDefaults,
+} from "./infrastructure-defaults.js";
+import { isFields } from "./layout.js";
 import { RETENTION_DEFAULTS, type Response, SEVERITIES } from "./policy.js";
 import { COOLDOWN_DEFAULT, GROUP_DEFAULT, NO_DATA_DEFAULT } from "./resolve.js";
 import type { RawSection, RawSet, Section } from "./schema.js";
 
 /** A set in which every key is written that has a default. Null where the default is "none" or "no bound". */
-export function fillUnwritten(raw: RawSet): RawSet {
+export function fillUnwritten(raw: RawSet, environment: string): RawSet {
   return {
     ...raw,
     metrics: eachOf(raw.metrics, (metric) => ({ emitter: metric.source, labels: [], ...metric })),
@@ -31,13 +37,15 @@ export function fillUnwritten(raw: RawSet): RawSet {
       ...worker,
     })),
     healing: fillHealing(raw.healing),
-    scaling: eachOf(raw.scaling, (service) => ({ policies: {}, ...service })),
+    scaling: eachOf({ ...raw.scaling, executor: raw.scaling.executor ?? EXECUTOR }, (service) => ({
+      ...{ policies: {}, ...service },
+    })),
     retention: { ...RETENTION, ...raw.retention },
     schedules: eachOf(raw.schedules, (schedule) => ({
       ...{ timeZone: "UTC", missed: "once", payload: {} },
       ...schedule,
     })),
-    infrastructure: { pinInTask: false, ...raw.infrastructure },
+    infrastructure: fillInfrastructure(raw.infrastructure, environment),
     routes: {
       ...raw.routes,
       receivers: eachOf(raw.routes.receivers, (receiver) => ({
@@ -53,6 +61,7 @@ export function fillUnwritten(raw: RawSet): RawSet {
     adoption: { ...ADOPTION, ...raw.adoption },
     monitoring: fillMonitoring(raw.monitoring),
     silences: eachOf(raw.silences ?? {}, (silence) => ({ silencesPages: false, ...silence })),
+    exceptions: raw.exceptions ?? {},
     // Null stands for what cannot be written.
   } as unknown as RawSet;
 }
@@ -74,6 +83,36 @@ function fillRule(rule: Raw<"alerts">[string]): unknown {
     ...(div && { signal: { div: { unit: "ratio", ...div } } }),
     group: { by: rule.by ?? [], ...GROUP_DEFAULT, ...rule.group },
   };
+}
+
+const { policies: _none, ...EXECUTOR } = EXECUTOR_SCALING;
+
+function fillInfrastructure(raw: Raw<"infrastructure">, environment: string): unknown {
+  const defaults = infrastructureDefaults(raw.cluster, environment);
+  const { aurora, deadMan, review, ...others } = defaults;
+  const { minCapacity: min, maxCapacity: max, ...server } = aurora;
+  const filled: Record<string, unknown> = {
+    ...others,
+    aurora: { ...server, min, max },
+    deadMan: { enabled: deadMan.enabled, after: formatDuration(deadMan.afterMs) },
+  };
+  const written: Readonly<Record<string, unknown>> = raw;
+  const merged = Object.entries(filled).map(([key, value]) => [key, over(value, written[key])]);
+  return {
+    ...raw,
+    ...Object.fromEntries(merged),
+    services: { executor: EXECUTOR_SIZE, ...raw.services },
+    review: {
+      budgets: { ...review.budgets, ...raw.review?.budgets },
+      drift: { classes: {}, ...raw.review?.drift },
+    },
+  };
+}
+
+/** What is written, laid over what holds without it, one level deep. */
+function over(otherwise: unknown, written: unknown): unknown {
+  if (written === undefined) return otherwise;
+  return isFields(otherwise) && isFields(written) ? { ...otherwise, ...written } : written;
 }
 
 function fillMonitoring(raw: Raw<"monitoring"> = {}): unknown {

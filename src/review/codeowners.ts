@@ -29,6 +29,14 @@ const GUARDED: readonly Guarded[] = [
     ],
   },
   {
+    why: "What keeps people from being told, and what lets a plan do more than its budgets.",
+    patterns: [
+      "/policies/*/silences.yaml",
+      "/policies/*/monitoring.yaml",
+      "/policies/*/exceptions.yaml",
+    ],
+  },
+  {
     why: "What checks all of this.",
     patterns: ["/.github/", "/src/policy/check/", "/src/review/"],
   },

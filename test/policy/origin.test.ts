@@ -62,14 +62,16 @@ describe("a value in force", () => {
 describe("what nobody wrote", () => {
   it.each(["local", "staging", "production"])("is what the set means in %s", (environment) => {
     const { raw, set } = load(environment);
-    expect(resolvePolicySet(fillUnwritten(raw), "algobrain", environment)).toEqual(set);
-    expect(resolvePolicySet(fillUnwritten(bare(raw)), "algobrain", environment)).toEqual(
-      resolvePolicySet(bare(raw), "algobrain", environment),
+    expect(resolvePolicySet(fillUnwritten(raw, environment), "algobrain", environment)).toEqual(
+      set,
     );
+    expect(
+      resolvePolicySet(fillUnwritten(bare(raw), environment), "algobrain", environment),
+    ).toEqual(resolvePolicySet(bare(raw), "algobrain", environment));
   });
 
   it("is shown wherever a schema lets a key be left out", () => {
-    const filled = fillUnwritten(load("local").raw) as unknown as Record<string, unknown>;
+    const filled = fillUnwritten(load("local").raw, "local") as unknown as Record<string, unknown>;
     const missing = Object.entries(SECTION_SCHEMAS).flatMap(([section, schema]) =>
       optionalKeys(schema as unknown as SchemaView, filled[section], section),
     );
@@ -98,10 +100,15 @@ const CHOICES =
 
 /** Everything left out that may be left out. */
 function bare(raw: RawSet): RawSet {
-  const { flags: _, cache: __, adoption: ___, monitoring: _m, silences: _s, ...rest } = raw;
+  const { flags: _, cache: __, adoption: ___, monitoring: _m, silences: _s, ...others } = raw;
+  const { exceptions: _e, ...rest } = others;
   const { breakers: ____, enabled: _____, ...healing } = rest.healing;
   const { severities: ______, ...routes } = rest.routes;
-  return { ...rest, healing, routes } as RawSet;
+  const { executor: _x, ...scaling } = rest.scaling;
+  const { region, cluster, namespace, exportsBucket, database } = rest.infrastructure;
+  const { executor: _y, ...services } = rest.infrastructure.services;
+  const infrastructure = { region, cluster, namespace, exportsBucket, database, services };
+  return { ...rest, healing, routes, scaling, infrastructure } as RawSet;
 }
 
 interface SchemaView {

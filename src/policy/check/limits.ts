@@ -1,8 +1,9 @@
 /** Numbers that must fit one another: bounds, capacity, times, and what AWS accepts. */
-import { formatDuration } from "../../base/duration.js";
+import { formatDuration, HOUR_MS, MINUTE_MS } from "../../base/duration.js";
 import type { Problem } from "../../base/problem.js";
 import { FARGATE_CPUS, fargateMemory, LOG_DAYS } from "../aws-limits.js";
 import { ADOPTION_DEFAULTS } from "../defaults.js";
+import { EXECUTOR_SCALING } from "../infrastructure-defaults.js";
 import { RETENTION_DEFAULTS } from "../policy.js";
 import {
   descend,
@@ -25,6 +26,8 @@ export function checkLimits(tree: PolicyTree): Problem[] {
     ...checkLogDays(tree),
     ...checkQuarantineWarning(tree),
     ...checkProbation(tree),
+    ...checkExecutor(tree),
+    ...checkDeadMan(tree),
   ];
 }
 
@@ -66,9 +69,11 @@ function checkConnections(tree: PolicyTree): Problem[] {
   const most = descend(database, "connectionsMax");
   const numbers = [descend(database, "poolSize"), descend(database, "reserve"), most].map(numberOf);
   const tasks = servicesOf(tree).map((service) => numberOf(descend(service, "max")));
+  // There is one even where nobody has written it.
+  if (!descend(tree.get("scaling"), "executor")) tasks.push(EXECUTOR_SCALING.max);
   const [pool, reserve, max] = numbers;
   if (!most || pool === undefined || reserve === undefined || max === undefined) return [];
-  if (tasks.length === 0 || tasks.includes(undefined)) return [];
+  if (!tree.has("scaling") || tasks.includes(undefined)) return [];
   const total = tasks.reduce<number>((sum, count) => sum + (count ?? 0), 0);
   const needed = total * pool + reserve;
   return needed < max
@@ -157,4 +162,25 @@ function checkProbation(tree: PolicyTree): Problem[] {
       `found ${show(node)}, with which canary (${formatDuration(canary)}) is not shorter than probation (${formatDuration(probation)})`,
     ),
   ];
+}
+
+/** Runs are queued and locked by what they touch: a second process would only hold more rights (design 3). */
+function checkExecutor(tree: PolicyTree): Problem[] {
+  const executor = descend(tree.get("scaling"), "executor");
+  return ["min", "desired", "max"].flatMap((key) => {
+    const node = descend(executor, key);
+    const count = numberOf(node);
+    return !node || count === undefined || count === 1
+      ? []
+      : [problemAt(node.place, `found ${count}, expected 1: there is one executor`)];
+  });
+}
+
+/** An alarm counts whole minutes; after an hour nobody would call it a dead man's switch. */
+function checkDeadMan(tree: PolicyTree): Problem[] {
+  const node = descend(tree.get("infrastructure"), "deadMan", "after");
+  const ms = durationOf(node);
+  if (!node || ms === undefined) return [];
+  if (ms % MINUTE_MS === 0 && ms >= MINUTE_MS && ms <= HOUR_MS) return [];
+  return [problemAt(node.place, `found ${show(node)}, expected whole minutes, 1m to 1h`)];
 }

@@ -7,6 +7,8 @@ import { checkAlerts } from "./alerts.js";
 import { checkAutomation } from "./automation.js";
 import { checkBands } from "./bands.js";
 import { checkEscalation } from "./escalation.js";
+import { checkEstate } from "./estate.js";
+import { checkExceptions, checkExpiring } from "./exceptions.js";
 import { checkFlags } from "./flags.js";
 import { checkBuckets } from "./histograms.js";
 import { checkInhibitors } from "./inhibitors.js";
@@ -22,7 +24,7 @@ import { checkWatched } from "./watched.js";
 
 /** What no policy file says. */
 export interface Facts {
-  /** `2026-11-22`, in UTC; null: flags and silences do not end. */
+  /** `2026-11-22`, in UTC; null: flags, silences and exceptions do not end. */
   readonly today: string | null;
   /** Names of the runbooks' files without their ending; null: nobody has looked. */
   readonly runbookFiles: readonly string[] | null;
@@ -42,6 +44,8 @@ const SOUND: readonly Check[] = [
   { reads: ["alerts"], find: checkInhibitors },
   { reads: ["monitoring"], find: checkMonitoring },
   { reads: ["silences", "monitoring", "access", "alerts"], find: checkSilences },
+  { reads: ["infrastructure"], find: checkEstate },
+  { reads: ["exceptions", "access"], find: checkExceptions },
   { reads: ["alerts", "routes", "catalogue"], find: checkNotify },
   { reads: ["routes"], find: checkRoutes },
   { reads: ["catalogue"], find: checkCatalogue },
@@ -74,6 +78,7 @@ const REVIEW: readonly Check[] = [
     find: (tree, { today }) => checkFlags(tree, today),
   },
   { reads: ["silences"], find: (tree, { today }) => checkEnded(tree, today) },
+  { reads: ["exceptions"], find: (tree, { today }) => checkExpiring(tree, today) },
 ];
 
 /** Empty for a set that a runtime can work with. */

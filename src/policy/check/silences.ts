@@ -19,6 +19,7 @@ import {
 } from "../tree.js";
 import { isDay } from "./day.js";
 import { checkName } from "./name.js";
+import { ownersOf } from "./owners.js";
 import { show } from "./shape.js";
 
 export function checkSilences(tree: PolicyTree): Problem[] {
@@ -32,19 +33,6 @@ export function checkSilences(tree: PolicyTree): Problem[] {
     }),
     ...checkMatchers({ key, node }, tree.get("alerts")),
   ]);
-}
-
-/** People and their teams as one map of names; undefined when nobody could be read. */
-function ownersOf(access: Node | undefined): Node | undefined {
-  const people = descend(access, "people");
-  if (!people) return undefined;
-  const teams = entriesOf(people).flatMap(([, { node }]) =>
-    itemsOf(descend(node, "teams")).flatMap((team): [string, Entry][] => {
-      const name = textOf(team);
-      return name === undefined ? [] : [[name, { key: team.place, node: team }]];
-    }),
-  );
-  return { kind: "map", place: people.place, entries: new Map([...teams, ...entriesOf(people)]) };
 }
 
 /** Milliseconds; undefined for what is no moment, such as the 30th of February. */

@@ -1,11 +1,8 @@
 /** What a change of scaling or infrastructure means. What has a name in AWS is replaced, not renamed. */
 import { duration, plain } from "../words.js";
-import { amount, entry, exchange, figure, type Meaning, type Rows, toggle } from "./row.js";
+import { ESTATE_ROWS, REPLACED } from "./estate.js";
+import { amount, entry, exchange, figure, type Rows, toggle } from "./row.js";
 
-const REPLACED: Meaning = [
-  "irreversible",
-  "AWS replaces it, and what was in the old one stays behind",
-];
 /** Seconds. */
 const seconds = (count: number) => duration(count * 1000);
 
@@ -66,4 +63,6 @@ export const CLOUD_ROWS: Rows = {
     on: ["neutral", "a change of policy then needs a deployment"],
     off: ["neutral", "the policy alone decides"],
   }),
+
+  ...ESTATE_ROWS,
 };

@@ -2,7 +2,7 @@
 import type { Json } from "../../base/json.js";
 import { printMatcher } from "../matcher.js";
 import type { SilencePolicy } from "../monitoring.js";
-import { duration, plain, value } from "../words.js";
+import { duration, plain } from "../words.js";
 import {
   amount,
   exchange,
@@ -10,6 +10,7 @@ import {
   type Judge,
   type Meaning,
   members,
+  moment,
   type Rows,
   toggle,
   verdict,
@@ -79,15 +80,6 @@ const judgeSilence: Judge = ({ operation, before, after }) => {
     ? verdict("nobody is told of", ["looser", words])
     : verdict("people are told again of", ["stricter", words]);
 };
-
-/** ISO texts of one form: their order is that of time. */
-function moment(label: string, { later, sooner }: { later: Meaning; sooner: Meaning }): Judge {
-  return ({ before, after }) =>
-    verdict(
-      `${label} ${value(before)} → ${value(after)}`,
-      String(after) > String(before) ? later : sooner,
-    );
-}
 
 const LONGER: Meaning = ["looser", "silent for longer"];
 const SHORTER: Meaning = ["stricter", "silent for a shorter time"];

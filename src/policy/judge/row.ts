@@ -67,6 +67,18 @@ export function exchange(label: string, meaning: Meaning = ["neutral", ""]): Jud
     verdict(`${label} ${value(before)} → ${value(after)}`.trimStart(), meaning);
 }
 
+/** ISO texts of one form: their order is that of time. */
+export function moment(
+  label: string,
+  { later, sooner }: { later: Meaning; sooner: Meaning },
+): Judge {
+  return ({ before, after }) =>
+    verdict(
+      `${label} ${value(before)} → ${value(after)}`,
+      String(after) > String(before) ? later : sooner,
+    );
+}
+
 /** A word out of a list in which later ones mean more. */
 export function ranked(
   label: string,

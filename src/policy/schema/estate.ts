@@ -39,9 +39,9 @@ const Aurora = some({
   engine: Text(PATTERNS.version, "Version of Aurora PostgreSQL. Default 15.10."),
   min: Capacity("Kept when nothing happens. Default 1."),
   max: Capacity("The most. Default 16."),
-  readers: Whole(0, 15, "Instances that only read (HB-aws-11). Default 0."),
+  readers: Whole(0, 15, "Instances that only read (HB-aws-11, HB-cli-28). Default 0."),
   readerClass: Text(PATTERNS.databaseClass, "Of each reader. Default db.r6g.large."),
-  backupDays: Whole(1, 35, "Days that can be gone back to (HB-cli-28). Default 14."),
+  backupDays: Whole(1, 35, "Days that can be gone back to (HB-aws-10). Default 14."),
   databaseName: Text(PATTERNS.databaseName, "Default algobrain."),
 });
 
@@ -122,6 +122,10 @@ export const Estate = some({
   redis: Redis,
   heartbeatsTable: Text(PATTERNS.name, "HB-aws-13. Default: the cluster's name and -heartbeats."),
   bundleBucket: Text(PATTERNS.bucket, "Of published policies. Default: the cluster's and -policy."),
+  policyKeys: Type.Array(Text(PATTERNS.publicKey, "algobrain policy publish --json prints it."), {
+    uniqueItems: true,
+    description: "Public keys whose bundles are believed. Default: none, and bundles are not read.",
+  }),
   registry: some({
     owner: Flag("Make the image repositories: one environment an account. Default true."),
   }),

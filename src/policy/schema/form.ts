@@ -33,6 +33,7 @@ export const PATTERNS = {
   cacheClass: "^cache\\.[a-z0-9]+\\.[a-z0-9]+$",
   databaseName: "^[a-z][a-z0-9_]{0,62}$",
   repo: "^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}$",
+  publicKey: "^[A-Za-z0-9+/]{43}=$",
   digits: "^\\d{1,20}$",
   resourceType: "^aws_[a-z0-9_]+$",
   address: '^aws_[a-z0-9_]+\\.(?:\\*|[A-Za-z_][A-Za-z0-9_-]*(?:\\[(?:\\d+|"[^"\\\\]+")\\])?)$',
