@@ -17,14 +17,28 @@ import type { Readers, ShellResult, Writers } from "./port.js";
 import { TOUCHES_NOTHING, type Touches } from "./power.js";
 
 export {
+  READ_IMAGES,
+  READ_LIMITS,
+  READ_SERVICES,
+  READ_SIGNS_OF_LIFE,
+  UPDATE_SERVICES,
+} from "./aws-permissions.js";
+export {
   expectStable,
   judgeService,
-  type Settled,
   shortName,
   stoppedReasons,
   waitStable,
+  waitTask,
 } from "./aws-wait.js";
-export { type DeploymentLook, judgeLooks, lookAtDeployment } from "./deployment-check.js";
+export { judgeLooks, lookAtDeployment } from "./deployment-check.js";
+export {
+  moveBack,
+  registerImage,
+  revisionWithImage,
+  type ServiceBefore,
+} from "./service-move.js";
+export { SERVICE_PATTERN, servicePlaceOf, servicesNamed } from "./service-place.js";
 export { PUBLIC_KINDS, SEVERITIES, Type };
 
 /** A parameter that names a job: `job-123`, or just its number. */

@@ -1,0 +1,378 @@
+/** One commit onto the services, in the order in which they depend on each other (RB-05, HB-op-07, BQ-op-25, X-20…X-23). */
+import { formatDuration, HOUR_MS, MINUTE_MS, parseDuration } from "../src/base/duration.js";
+import { fault } from "../src/base/fault.js";
+import {
+  type ActContext,
+  type Answer,
+  DurationText,
+  defineRunbook,
+  expectStable,
+  judgeLooks,
+  lookAtDeployment,
+  moveBack,
+  type PlannedContext,
+  READ_IMAGES,
+  READ_SERVICES,
+  READ_SIGNS_OF_LIFE,
+  type ReadContext,
+  registerImage,
+  revisionWithImage,
+  type ServiceBefore,
+  servicePlaceOf,
+  servicesNamed,
+  shortName,
+  Type,
+  UPDATE_SERVICES,
+  waitTask,
+} from "../src/runbook/define.js";
+
+type Params = {
+  env: string;
+  tag: string;
+  services: string;
+  migrate: boolean;
+  watch: string;
+  errors: number;
+};
+
+interface Facts {
+  readonly services: Readonly<Record<string, ServiceBefore>>;
+  readonly wasPaused: boolean;
+}
+
+const REGISTER = "register the new revisions";
+const RESUME = "resume the queues";
+const SNAPSHOT_WITHIN_MS = 30 * MINUTE_MS;
+const MIGRATION_WITHIN_MS = 30 * MINUTE_MS;
+/** A task has two minutes to end, and workers go a few at a time. */
+const SERVICE_WITHIN_MS = 20 * MINUTE_MS;
+const SMOKE_WITHIN_MS = 5 * MINUTE_MS;
+const LOOK_EVERY_MS = 5_000;
+/** Longer than all steps in which work stands still; then it goes on by itself, whatever became of the run. */
+const PAUSE_MS = 2 * HOUR_MS;
+
+export default defineRunbook({
+  name: "deploy-services",
+  aliases: ["deploy"],
+  title:
+    "Brings one commit onto orchestrator, workers and api, and goes back when it does not work",
+  danger: "V",
+  params: Type.Object(
+    {
+      env: Type.String({
+        pattern: "^[a-z]{2,20}$",
+        description: "the environment that you mean: another one than this is refused",
+      }),
+      tag: Type.String({
+        pattern: "^[0-9a-f]{40}$",
+        description: "the commit: all 40 hexadecimal digits",
+      }),
+      services: Type.String({
+        pattern: "^(all|[a-z]{2,30}(,[a-z]{2,30})*)$",
+        default: "all",
+        description: "all, or names with commas such as workers,api",
+      }),
+      migrate: Type.Boolean({ default: true, description: "false: the database is left as it is" }),
+      watch: Type.Unsafe<string>({ ...DurationText, default: "5m" }),
+      errors: Type.Integer({
+        ...{ minimum: 0, maximum: 100_000, default: 20 },
+        description: "lines of errors that are no reason to go back",
+      }),
+    },
+    { additionalProperties: false },
+  ),
+  positional: ["env", "tag", "services"],
+  locks: ({ services }) =>
+    (services === "all" ? ["orchestrator", "workers", "api"] : services.split(",")).map(
+      (name) => `service-${name}`,
+    ),
+  targetsMax: 10,
+  timeoutMs: 3 * HOUR_MS,
+  touches: {
+    database: ["jobs:read", "queues:pause"],
+    aws: [
+      ...READ_SERVICES,
+      ...READ_IMAGES,
+      ...READ_SIGNS_OF_LIFE,
+      ...UPDATE_SERVICES,
+      { actions: ["ecs:RegisterTaskDefinition"], resources: ["*"] },
+      {
+        actions: ["ecs:RunTask"],
+        resources: ["arn:aws:ecs:{region}:{account}:task-definition/{system}-*"],
+      },
+      { actions: ["iam:PassRole"], resources: ["arn:aws:iam::{account}:role/{system}-*"] },
+      {
+        actions: ["rds:CreateDBClusterSnapshot", "rds:DescribeDBClusterSnapshots"],
+        resources: [
+          "arn:aws:rds:{region}:{account}:cluster:{system}-*",
+          "arn:aws:rds:{region}:{account}:cluster-snapshot:{system}-*",
+        ],
+      },
+    ],
+  },
+  guide:
+    "The images must be in the registry under the commit's 40 digits; the same image goes from staging to production. Migrations fit the version before them (X-47), so going back leaves them. How many tasks run stays with autoscaling.",
+  plan: async (context) => {
+    const { params, aws, runtime } = context;
+    const place = aws.place();
+    if (params.env !== place.environment)
+      throw fault.refused(
+        "ENVIRONMENT_WRONG",
+        `this is ${place.environment}, and you asked for ${params.env}`,
+        { hint: `ask the control plane of ${params.env}` },
+      );
+    const names = servicesNamed(place, params.services);
+    const [views, digests, pauses] = await Promise.all([
+      Promise.all(names.map((name) => aws.service(name))),
+      findImages(context, names),
+      runtime.pauses(),
+    ]);
+    for (const view of views)
+      if (view.deployments.length > 1)
+        throw fault.refused("DEPLOYMENT_UNDER_WAY", `${view.name} is being deployed already`, {
+          hint: `wait for it (/algobrain show-capacity), or go back: /algobrain rollback-deployment ${view.name}`,
+        });
+    const before = views.map(({ name, taskDefinition, revision, imageTag }) => [
+      name,
+      { taskDefinition, revision, imageTag },
+    ]);
+    return {
+      text: [
+        `${place.environment}: ${names.join(", ")} onto ${params.tag}`,
+        ...names.map((name, i) => `${name}: ${digests[i]}`),
+      ].join("\n"),
+      changes: [
+        `take a snapshot of ${place.databaseCluster}`,
+        "pause all queues until the new version runs",
+        ...(params.migrate ? ["migrate the database with the new version"] : []),
+        ...views.map(
+          ({ name, revision, imageTag }) =>
+            `${name}: revision ${revision} (${imageTag ?? "no tag of ours"}) → a new one with ${params.tag}`,
+        ),
+      ],
+      facts: {
+        services: Object.fromEntries(before),
+        wasPaused: pauses.some(({ kind }) => kind === "all"),
+      },
+    };
+  },
+  steps: [
+    {
+      name: "snapshot the database",
+      repeat: { check: async (context) => ((await findSnapshot(context)) ? "done" : "not-done") },
+      timeoutMs: SNAPSHOT_WITHIN_MS,
+      run: async (context) => {
+        const id = snapshotOf(context);
+        if (!(await findSnapshot(context))) await context.aws.createSnapshot({ id });
+        while ((await findSnapshot(context))?.status !== "available")
+          await context.wait(LOOK_EVERY_MS);
+        return `${id} is there`;
+      },
+      undo: { never: "a snapshot hurts nobody: remove it when nobody needs it" },
+    },
+    {
+      name: "pause the queues",
+      repeat: "safe",
+      run: async ({ runtime, runId, params }) => {
+        const reason = `${runId} deploys ${params.tag}`;
+        await runtime.pauseQueue({ kind: "all", reason, forMs: PAUSE_MS });
+        return `all queues are paused for ${formatDuration(PAUSE_MS)} at most`;
+      },
+      undo: {
+        name: "resume the queues, unless they were paused before",
+        repeat: "safe",
+        run: resume,
+      },
+    },
+    {
+      name: REGISTER,
+      repeat: {
+        check: async (context) => {
+          const found = await Promise.all(
+            namesOf(context).map((name) => revisionWithImage(context, name, context.params.tag)),
+          );
+          return found.includes(null) ? "not-done" : "done";
+        },
+      },
+      run: async (context) => {
+        const made: string[] = [];
+        for (const name of namesOf(context))
+          made.push(shortName(await registerImage(context, name, context.params.tag)));
+        return made.join(", ");
+      },
+      undo: { never: "a revision that no service runs does nothing" },
+    },
+    {
+      name: "migrate the database",
+      // The same key starts no second task, and migrations wait for each other.
+      repeat: "safe",
+      timeoutMs: MIGRATION_WITHIN_MS,
+      run: migrate,
+      undo: { never: "migrations fit the version before them: rollback-migration takes one back" },
+    },
+    updating("orchestrator"),
+    settling("orchestrator"),
+    updating("workers"),
+    settling("workers"),
+    updating("api"),
+    settling("api"),
+    {
+      name: "look whether it works",
+      repeat: "safe",
+      run: async (context) => {
+        const deadline = context.now().getTime() + SMOKE_WITHIN_MS;
+        for (;;) {
+          const { state, found } = judgeLooks(await looksOf(context, context.now()));
+          if (state === "passed") return found;
+          if (state === "failed" || context.now().getTime() >= deadline)
+            throw fault.refused("DEPLOYMENT_UNWELL", found);
+          await context.wait(LOOK_EVERY_MS);
+        }
+      },
+      undo: { never: "it only looked" },
+    },
+    {
+      name: RESUME,
+      repeat: "safe",
+      run: async (context) => ({
+        text: await resume(context),
+        value: { since: context.now().toISOString() },
+      }),
+      undo: { never: "work goes on while the services go back" },
+    },
+  ],
+  verify: {
+    withinMs: ({ watch }) => (parseDuration(watch) ?? 0) + SMOKE_WITHIN_MS,
+    // Each look asks Logs Insights, which is paid by what it reads.
+    everyMs: 3 * LOOK_EVERY_MS,
+    check: async (context) => {
+      const resumed = context.resultOf(RESUME) as { since: string } | undefined;
+      const since = resumed === undefined ? context.now() : new Date(resumed.since);
+      const { state, found } = judgeLooks(await looksOf(context, since));
+      if (state !== "passed") return { state, text: found };
+      const watchedMs = context.now().getTime() - since.getTime();
+      const wantedMs = resumed === undefined ? 0 : (parseDuration(context.params.watch) ?? 0);
+      if (watchedMs < wantedMs) return { state: "waiting", text: `watching: ${found}` };
+      return {
+        state: "passed",
+        text: `${namesOf(context).join(", ")} run ${context.params.tag}: ${found}`,
+      };
+    },
+  },
+  next: ({ services }) =>
+    `/algobrain rollback-deployment ${services === "all" ? "api" : (services.split(",")[0] ?? "api")}`,
+});
+
+type Context = PlannedContext<Params>;
+
+function factsOf({ plan }: Pick<Context, "plan">): Facts {
+  return plan.facts as unknown as Facts;
+}
+
+/** In the order in which they are deployed. */
+function namesOf(context: Pick<Context, "aws" | "params">): readonly string[] {
+  return servicesNamed(context.aws.place(), context.params.services);
+}
+
+/** One digest a service. Throws a refused Fault `IMAGE_MISSING` that names all that are not in the registry. */
+async function findImages(
+  { aws, params }: Pick<ReadContext<Params>, "aws" | "params">,
+  names: readonly string[],
+): Promise<readonly string[]> {
+  const repositories = names.map((name) => servicePlaceOf(aws.place(), name).repository);
+  const found = await Promise.all(repositories.map((it) => aws.image(it, params.tag)));
+  const missing = repositories.filter((_, i) => !found[i]);
+  if (missing.length > 0)
+    throw fault.refused("IMAGE_MISSING", `${missing.join(", ")} have no image ${params.tag}`, {
+      hint: `/algobrain build-and-push-images ${params.tag}`,
+    });
+  return found.flatMap((it) => it?.digest ?? []);
+}
+
+/** RDS: letters, digits and single hyphens; a number of a run may come again after a restore, with the commit it does not. */
+function snapshotOf({ aws, runId, params }: Pick<Context, "aws" | "runId" | "params">): string {
+  return `${aws.place().databaseCluster}-${runId}-${params.tag.slice(0, 12)}`;
+}
+
+async function findSnapshot(context: Pick<Context, "aws" | "runId" | "params">) {
+  const all = await context.aws.snapshots(20);
+  return all.find(({ id }) => id === snapshotOf(context));
+}
+
+async function migrate(context: ActContext<Params>): Promise<string> {
+  const { params, aws, runId } = context;
+  if (!params.migrate) return "not asked for: the database stays as it is";
+  const names = namesOf(context);
+  const service = names.includes("workers") ? "workers" : (names[0] ?? "workers");
+  const taskDefinition = await registerImage(context, service, params.tag);
+  const command = ["db", "migrate"];
+  const { task } = await aws.runTask({
+    ...{ taskDefinition, command, service, key: `${runId}-migrate` },
+  });
+  const ended = await waitTask(context, task);
+  if (ended.exitCode === 0) return `${command.join(" ")} ended well in task ${task}`;
+  throw fault.refused(
+    "MIGRATION_FAILED",
+    `task ${task} ended with ${ended.exitCode ?? "no exit code"}: ${ended.stoppedReason ?? "it says no reason"}`,
+    { hint: `what it said is in ${servicePlaceOf(aws.place(), service).logGroup}` },
+  );
+}
+
+function updating(name: string) {
+  return {
+    name: `update ${name}`,
+    repeat: {
+      check: async ({ aws, params }: Context) =>
+        (await aws.service(name)).imageTag === params.tag
+          ? ("done" as const)
+          : ("not-done" as const),
+    },
+    run: async (context: ActContext<Params>): Promise<Answer | string> => {
+      const before = factsOf(context).services[name];
+      if (!before) return "not asked for";
+      const taskDefinition = await registerImage(context, name, context.params.tag);
+      await context.aws.updateService({ service: name, taskDefinition });
+      return {
+        text: `revision ${before.revision} → ${shortName(taskDefinition)}`,
+        value: taskDefinition,
+      };
+    },
+    undo: {
+      name: `bring ${name} back to the revision before`,
+      repeat: "safe" as const,
+      run: async (context: ActContext<Params>): Promise<string> => {
+        const before = factsOf(context).services[name];
+        return before ? moveBack(context, name, before) : `${name} was not asked for`;
+      },
+    },
+  };
+}
+
+function settling(name: string) {
+  return {
+    name: `wait for ${name}`,
+    repeat: "safe" as const,
+    run: async (context: ActContext<Params>): Promise<string> => {
+      if (!factsOf(context).services[name]) return "not asked for";
+      // Not known after a crash: then the commit that it runs at last must do.
+      const moved = context.resultOf(`update ${name}`);
+      const wanted = typeof moved === "string" ? { taskDefinition: moved } : {};
+      const text = await expectStable(context, name, { withinMs: SERVICE_WITHIN_MS, ...wanted });
+      const { imageTag } = await context.aws.service(name);
+      if (imageTag === context.params.tag) return text;
+      throw fault.refused("SERVICE_WENT_BACK", `${name} runs ${imageTag ?? "another image"} again`);
+    },
+    undo: { never: "it only looked" },
+  };
+}
+
+async function resume(context: ActContext<Params>): Promise<string> {
+  if (factsOf(context).wasPaused) return "they were paused before: left paused";
+  await context.runtime.resumeQueue({ kind: "all", reason: `${context.runId} is through` });
+  return "all queues go on";
+}
+
+function looksOf(context: Context, since: Date) {
+  const { tag, errors } = context.params;
+  return lookAtDeployment(context, { services: namesOf(context), tag, since, errorsMax: errors });
+}
