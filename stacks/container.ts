@@ -1,62 +1,134 @@
-/** The container of a service: command, plain environment, secrets by ARN, logs. */
+/** The container of a service: command, plain environment, secrets by ARN, logs, the few folders it may write to. */
 import type { PolicySet } from "../src/policy/policy.js";
-import { imageName, type ServiceName } from "./names.js";
+import type { ServiceName } from "../src/policy/services.js";
+import { imageName } from "./names.js";
 import type { TaskSecret } from "./secret.js";
 
 /** Fargate's most: running jobs get this long to end before the task is killed. */
 const STOP_TIMEOUT_S = 120;
-const PORT = 3001;
+/** Where the API listens, inside the network. */
+export const API_PORT = 3001;
+const REDIS_PORT = 6379;
+/** Shallow on purpose: a dead database must not end every task at once (X-60). */
+export const LIVE_PATH = "/health/live";
+/** The user that the images are built for; files of the image belong to root. */
+const USER_ID = "10001";
+/** What `policy publish --to` is given (docs/operating.md). */
+const BUNDLE_KEY = "policies/current.json";
 
-const ROLES = { api: "api", orchestrator: "orchestrator", workers: "worker" } as const;
+const ROLES: Readonly<Record<ServiceName, string>> = {
+  api: "api",
+  orchestrator: "orchestrator",
+  workers: "worker",
+  executor: "executor",
+};
 
-/** Exit 0 while /health/live answers; the image has Node and need not have curl. */
-const PROBE = `fetch("http://127.0.0.1:${PORT}/health/live").then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))`;
+/**
+ * Volumes that live as long as the task, by name: all else is read-only. The last two are the remote shell's: its
+ * agent writes there and cannot start on a root file system that refuses (aws/containers-roadmap#1359).
+ */
+const HOME = { home: "/var/lib/algobrain", tmp: "/tmp" } as const;
+const REMOTE_SHELL = { "shell-state": "/var/lib/amazon", "shell-logs": "/var/log/amazon" } as const;
+
+/** Exit 0 while the API lives; the image has Node and need not have curl. */
+const PROBE = `fetch("http://127.0.0.1:${API_PORT}${LIVE_PATH}").then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))`;
 
 export interface ContainerOptions {
   readonly service: ServiceName;
   readonly image: string;
+  /** The commit of the image, 40 hexadecimal digits. */
+  readonly imageTag: string;
   readonly logGroup: string;
   readonly secrets: readonly TaskSecret[];
+  /** Host of the cache that writes. */
+  readonly cacheEndpoint: string;
+  /** What a run of the executor works as; nobody else is told. */
+  readonly executorRoleArn: string;
 }
 
 /** The JSON text that a task definition takes. */
 export function containerDefinitions(policy: PolicySet, options: ContainerOptions): string {
-  const { service, image, logGroup, secrets } = options;
+  const { service, image, secrets } = options;
   const container = {
     name: service,
     image,
     essential: true,
     command: ["serve", "--role", ROLES[service]],
-    environment: environment(policy, service),
+    environment: environment(policy, options),
     secrets: secrets.map(({ variable, arn }) => ({ name: variable, valueFrom: arn })),
-    portMappings: service === "api" ? [{ containerPort: PORT, protocol: "tcp" }] : [],
+    portMappings: service === "api" ? [{ containerPort: API_PORT, protocol: "tcp" }] : [],
     ...(service === "api" ? { healthCheck: { command: ["CMD", "node", "-e", PROBE] } } : {}),
+    user: USER_ID,
+    readonlyRootFilesystem: true,
+    mountPoints: Object.entries(foldersOf(service)).map(([sourceVolume, containerPath]) => ({
+      sourceVolume,
+      containerPath,
+      readOnly: false,
+    })),
     stopTimeout: STOP_TIMEOUT_S,
     linuxParameters: { initProcessEnabled: true },
-    logConfiguration: {
-      logDriver: "awslogs",
-      options: {
-        "awslogs-group": logGroup,
-        "awslogs-region": policy.infrastructure.region,
-        "awslogs-stream-prefix": imageName(policy, service),
-      },
-    },
+    logConfiguration: logConfiguration(policy, options),
   };
   return JSON.stringify([container]);
 }
 
+/** The volumes of a service's task; their folders are made, and given to the user, by the image. */
+export function volumesOf(service: ServiceName): { name: string }[] {
+  return Object.keys(foldersOf(service)).map((name) => ({ name }));
+}
+
+/** A shell beside whoever may act on AWS would be a way around every approval. */
+export function hasRemoteShell(service: ServiceName): boolean {
+  return service !== "executor";
+}
+
+function foldersOf(service: ServiceName): Readonly<Record<string, string>> {
+  return hasRemoteShell(service) ? { ...HOME, ...REMOTE_SHELL } : HOME;
+}
+
+function logConfiguration(policy: PolicySet, { service, logGroup }: ContainerOptions) {
+  return {
+    logDriver: "awslogs",
+    options: {
+      "awslogs-group": logGroup,
+      "awslogs-region": policy.infrastructure.region,
+      "awslogs-stream-prefix": imageName(policy, service),
+    },
+  };
+}
+
 /** Only what a process must know before it can read policy; the rest is policy (HB-env-35, design 8.4). */
-function environment(policy: PolicySet, service: ServiceName): { name: string; value: string }[] {
+function environment(
+  policy: PolicySet,
+  { service, imageTag, cacheEndpoint, executorRoleArn }: ContainerOptions,
+): { name: string; value: string }[] {
+  const { region, exportsBucket, pinInTask } = policy.infrastructure;
   const variables: Record<string, string> = {
+    ALGOBRAIN_COMMIT: imageTag,
     ALGOBRAIN_ENV: policy.environment,
-    AWS_REGION: policy.infrastructure.region,
-    S3_EXPORTS_BUCKET: policy.infrastructure.exportsBucket,
-    ...(service === "api" ? { HOST: "0.0.0.0", PORT: String(PORT) } : {}),
-    ...(service === "workers" && policy.infrastructure.pinInTask ? pinnedConcurrency(policy) : {}),
+    ALGOBRAIN_HOME: HOME.home,
+    AWS_REGION: region,
+    REDIS_URL: `rediss://${cacheEndpoint}:${REDIS_PORT}`,
+    S3_EXPORTS_BUCKET: exportsBucket,
+    TMPDIR: HOME.tmp,
+    ...policySource(policy),
+    ...(service === "api" ? { HOST: "0.0.0.0", PORT: String(API_PORT) } : {}),
+    ...(service === "executor" ? { AWS_EXECUTOR_ROLE_ARN: executorRoleArn } : {}),
+    ...(service === "workers" && pinInTask ? pinnedConcurrency(policy) : {}),
   };
   return Object.entries(variables)
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([name, value]) => ({ name, value }));
+}
+
+/** With no key pinned no bundle could be believed: then the policies of the image hold. */
+function policySource({ infrastructure }: PolicySet): Record<string, string> {
+  const { policyKeys, bundleBucket } = infrastructure;
+  if (policyKeys.length === 0) return {};
+  return {
+    POLICY_PUBLIC_KEY: policyKeys.join(","),
+    POLICY_SOURCE: `s3://${bundleBucket}/${BUNDLE_KEY}`,
+  };
 }
 
 /** HB-env-12…23 by their names; set, they override policy and are shown as drift. */

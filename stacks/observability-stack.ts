@@ -1,43 +1,56 @@
-/** The second pair of eyes: CloudWatch alarms for the rules it can see, told through one topic (design 3, 16). */
+/**
+ * The second pair of eyes: CloudWatch alarms for the rules it can see and for our silence, told through one topic
+ * (design 3, 16), and what people look at: an overview, saved queries, logs sent on.
+ */
 
-import {
-  CloudwatchMetricAlarm,
-  type CloudwatchMetricAlarmConfig,
-} from "#aws/cloudwatch-metric-alarm";
 import { SnsTopic } from "#aws/sns-topic";
 import { SnsTopicSubscription } from "#aws/sns-topic-subscription";
 import { type App, type TerraformStack, TerraformVariable } from "#cdk";
-import {
-  type CloudWatchAlarm,
-  type CloudWatchQuery,
-  type CloudWatchStatistic,
-  cloudWatchAlarm,
-} from "../src/alert/outlet/cloudwatch.js";
+import { cloudWatchAlarm } from "../src/alert/outlet/cloudwatch.js";
 import type { LeftOut } from "../src/alert/outlet/left-out.js";
-import type { AlertLevel, AlertRule, PolicySet } from "../src/policy/policy.js";
-import { foundStack } from "./foundation.js";
+import type { PolicySet } from "../src/policy/policy.js";
+import { makeAlarm } from "./alarm.js";
+import { makeDashboard } from "./dashboard.js";
+import { makeDeadMan } from "./dead-man.js";
+import { makeForwarder } from "./forwarder.js";
+import { foundStack, outputOf } from "./foundation.js";
+import { makeLogQueries } from "./log-queries.js";
 
-/** Answers what CloudWatch cannot watch, so that synthesis can say so. Without the outlet there are no alarms (X-70). */
+/**
+ * Answers what CloudWatch cannot watch, so that synthesis can say so. Without the outlet nothing is published there:
+ * then there are no alarms, and a dead-man alarm would only ever say that (X-70).
+ */
 export function makeObservabilityStack(app: App, policy: PolicySet): LeftOut[] {
   const stack = foundStack(app, policy, "observability");
+  const keyArn = outputOf(stack, policy, "network", "kms_key_arn");
+  makeLogQueries(stack, policy);
+  makeForwarder(stack, policy, keyArn);
   if (!policy.monitoring.outlets.cloudwatch.enabled) return [];
-  const topic = makeTopic(stack, policy);
+  makeDashboard(stack, policy);
+  const topicArn = makeTopic(stack, policy, keyArn).arn;
+  makeDeadMan(stack, policy, topicArn);
+  return makeAlarms(stack, policy, topicArn);
+}
+
+function makeAlarms(stack: TerraformStack, policy: PolicySet, topicArn: string): LeftOut[] {
   const context = { namespace: policy.infrastructure.namespace, metrics: policy.metrics };
   const leftOut: LeftOut[] = [];
   for (const rule of policy.alerts) {
     for (const level of rule.levels) {
       const form = cloudWatchAlarm(rule, level, context);
-      if (form.ok)
-        makeAlarm(stack, policy, { rule, level, alarm: form.alarm, topicArn: topic.arn });
+      if (form.ok) makeAlarm(stack, policy, { rule, level, alarm: form.alarm, topicArn });
       else leftOut.push({ rule: rule.name, level: level.id, reason: form.reason });
     }
   }
   return leftOut;
 }
 
-/** Not encrypted with the key AWS manages: that one lets no alarm publish. */
-function makeTopic(stack: TerraformStack, policy: PolicySet): SnsTopic {
-  const topic = new SnsTopic(stack, "alarms", { name: `${policy.infrastructure.cluster}-alarms` });
+/** Encrypted with our key and not with the one that AWS manages: that one lets no alarm publish. */
+function makeTopic(stack: TerraformStack, policy: PolicySet, keyArn: string): SnsTopic {
+  const topic = new SnsTopic(stack, "alarms", {
+    name: `${policy.infrastructure.cluster}-alarms`,
+    kmsMasterKeyId: keyArn,
+  });
   const endpoint = new TerraformVariable(stack, "alarm_endpoint", {
     type: "string",
     sensitive: true,
@@ -51,58 +64,4 @@ function makeTopic(stack: TerraformStack, policy: PolicySet): SnsTopic {
     endpointAutoConfirms: true,
   });
   return topic;
-}
-
-interface AlarmOptions {
-  readonly rule: AlertRule;
-  readonly level: AlertLevel;
-  readonly alarm: CloudWatchAlarm;
-  readonly topicArn: string;
-}
-
-function makeAlarm(
-  stack: TerraformStack,
-  policy: PolicySet,
-  { rule, level, alarm, topicArn }: AlarmOptions,
-): void {
-  new CloudwatchMetricAlarm(stack, `alarm-${level.id}`, {
-    alarmName: `${policy.infrastructure.cluster}-${rule.name}-${level.id}`,
-    alarmDescription: `${level.id} ${level.severity}: ${rule.summary}`,
-    comparisonOperator: alarm.comparison,
-    threshold: alarm.threshold,
-    evaluationPeriods: alarm.evaluationPeriods,
-    ...(alarm.datapointsToAlarm === null ? {} : { datapointsToAlarm: alarm.datapointsToAlarm }),
-    treatMissingData: alarm.missingData,
-    alarmActions: [topicArn],
-    okActions: [topicArn],
-    ...(alarm.tellsMissingData ? { insufficientDataActions: [topicArn] } : {}),
-    ...observed(alarm.query),
-  });
-}
-
-function observed(query: CloudWatchQuery): Partial<CloudwatchMetricAlarmConfig> {
-  if (query.kind === "math") return { metricQuery: metricMath(query.expression, query.metrics) };
-  const { metric } = query;
-  return {
-    namespace: metric.namespace,
-    metricName: metric.metricName,
-    period: metric.periodS,
-    // The provider keeps percentiles apart from the five plain statistics.
-    ...(metric.statistic.startsWith("p")
-      ? { extendedStatistic: metric.statistic }
-      : { statistic: metric.statistic }),
-  };
-}
-
-function metricMath(expression: string, metrics: readonly CloudWatchStatistic[]) {
-  const inputs = metrics.map((metric, index) => ({
-    id: `m${index + 1}`,
-    metric: {
-      namespace: metric.namespace,
-      metricName: metric.metricName,
-      period: metric.periodS,
-      stat: metric.statistic,
-    },
-  }));
-  return [{ id: "e1", expression, returnData: true }, ...inputs];
 }

@@ -1,6 +1,7 @@
 /**
  * Two roles a service: ECS itself starts tasks with the one, the processes inside act with the other.
- * Each may do what its service needs and nothing more (design 3, 15).
+ * Each may do what its service needs and nothing more (design 3, 15), and neither may outgrow the boundary that the
+ * identity stack draws.
  */
 
 import { IamRole } from "#aws/iam-role";
@@ -8,7 +9,9 @@ import { IamRolePolicy } from "#aws/iam-role-policy";
 import { IamRolePolicyAttachment } from "#aws/iam-role-policy-attachment";
 import type { TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
-import { imageName, type ServiceName } from "./names.js";
+import type { ServiceName } from "../src/policy/services.js";
+import { hasRemoteShell } from "./container.js";
+import { roleName } from "./names.js";
 
 /** Pull the image, write to the log group. */
 const START_TASKS = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy";
@@ -25,42 +28,65 @@ export interface TaskRoles {
   readonly taskArn: string;
 }
 
+/** What the other stacks have made and a role of ours is allowed to touch: ARNs. */
+export interface RoleInputs {
+  readonly boundaryArn: string;
+  readonly keyArn: string;
+  readonly heartbeatsTableArn: string;
+  readonly exportsBucketArn: string;
+  readonly bundleBucketArn: string;
+  readonly executorRoleArn: string;
+}
+
 export interface TaskRolesOptions {
   readonly service: ServiceName;
   readonly secretArns: readonly string[];
-  readonly logGroupArn: string;
+  /** Of the log group that remote shells are recorded in. */
+  readonly shellLogsArn: string;
+  readonly inputs: RoleInputs;
 }
 
 export function makeTaskRoles(
   stack: TerraformStack,
   policy: PolicySet,
-  { service, secretArns, logGroupArn }: TaskRolesOptions,
+  options: TaskRolesOptions,
 ): TaskRoles {
-  const execution = makeRole(stack, policy, service, "execution");
+  const { service, inputs } = options;
+  const execution = makeExecutionRole(stack, policy, options);
+  const task = makeRole(stack, inputs, roleName(policy, service, "task"), `${service}-task`);
+  const statements = taskStatements(policy, options);
+  // A policy without statements is refused.
+  if (statements.length > 0) grant(stack, `${service}-task-policy`, task, statements);
+  return { executionArn: execution.arn, taskArn: task.arn };
+}
+
+function makeExecutionRole(
+  stack: TerraformStack,
+  policy: PolicySet,
+  { service, secretArns, inputs }: TaskRolesOptions,
+): IamRole {
+  const name = roleName(policy, service, "execution");
+  const role = makeRole(stack, inputs, name, `${service}-execution`);
   new IamRolePolicyAttachment(stack, `${service}-execution-start`, {
-    role: execution.name,
+    role: role.name,
     policyArn: START_TASKS,
   });
-  grant(stack, `${service}-execution-secrets`, execution, [
+  grant(stack, `${service}-execution-secrets`, role, [
     { Effect: "Allow", Action: ["secretsmanager:GetSecretValue"], Resource: secretArns },
+    decrypt(policy, inputs, "secretsmanager"),
   ]);
-  const task = makeRole(stack, policy, service, "task");
-  grant(stack, `${service}-task-policy`, task, [
-    publishMetrics(policy),
-    ...remoteShell(logGroupArn),
-    ...(service === "workers" ? [writeExports(policy)] : []),
-  ]);
-  return { executionArn: execution.arn, taskArn: task.arn };
+  return role;
 }
 
 function makeRole(
   stack: TerraformStack,
-  policy: PolicySet,
-  service: ServiceName,
-  use: "execution" | "task",
+  { boundaryArn }: RoleInputs,
+  name: string,
+  id: string,
 ): IamRole {
-  return new IamRole(stack, `${service}-${use}-role`, {
-    name: `${imageName(policy, service)}-${policy.environment}-${use}`,
+  return new IamRole(stack, `${id}-role`, {
+    name,
+    permissionsBoundary: boundaryArn,
     assumeRolePolicy: document([
       {
         Effect: "Allow",
@@ -80,7 +106,21 @@ function grant(
   new IamRolePolicy(stack, id, { name: id, role: role.name, policy: document(statements) });
 }
 
-/** PutMetricData knows no resources; the namespace is the only bound there is (HB-aws-09). */
+function taskStatements(policy: PolicySet, options: TaskRolesOptions): Statement[] {
+  const { service, shellLogsArn, inputs } = options;
+  return [
+    ...(hasRemoteShell(service) ? remoteShell(shellLogsArn, inputs.keyArn) : []),
+    ...(policy.infrastructure.policyKeys.length > 0 ? readBundles(policy, inputs) : []),
+    ...(service === "orchestrator" ? [publishMetrics(policy), beat(inputs)] : []),
+    ...(service === "workers" ? writeExports(policy, inputs) : []),
+    ...(service === "executor" ? [actAsRun(inputs)] : []),
+  ];
+}
+
+/**
+ * PutMetricData knows no resources; the namespace is the only bound there is (HB-aws-09). Only the orchestrator
+ * publishes: whoever else could write its heartbeat could silence the dead-man alarm.
+ */
 function publishMetrics({ infrastructure }: PolicySet): Statement {
   return {
     Effect: "Allow",
@@ -90,8 +130,17 @@ function publishMetrics({ infrastructure }: PolicySet): Statement {
   };
 }
 
-/** ECS exec, with its sessions logged (HB-aws-22). */
-function remoteShell(logGroupArn: string): Statement[] {
+/** The row that people ask for by hand, too (HB-aws-13, HB-cli-14). */
+function beat({ heartbeatsTableArn }: RoleInputs): Statement {
+  return {
+    Effect: "Allow",
+    Action: ["dynamodb:PutItem", "dynamodb:GetItem"],
+    Resource: [heartbeatsTableArn],
+  };
+}
+
+/** ECS exec, encrypted and with its sessions logged (HB-aws-22). */
+function remoteShell(logGroupArn: string, keyArn: string): Statement[] {
   return [
     {
       Effect: "Allow",
@@ -109,14 +158,58 @@ function remoteShell(logGroupArn: string): Statement[] {
       Action: ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
       Resource: [`${logGroupArn}:*`],
     },
+    { Effect: "Allow", Action: ["kms:Decrypt"], Resource: [keyArn] },
   ];
 }
 
-function writeExports({ infrastructure }: PolicySet): Statement {
+/** Without ListBucket an object that is not there looks like a refusal. */
+function readBundles(policy: PolicySet, inputs: RoleInputs): Statement[] {
+  const { bundleBucketArn } = inputs;
+  return [
+    {
+      Effect: "Allow",
+      Action: ["s3:GetObject", "s3:ListBucket"],
+      Resource: [bundleBucketArn, `${bundleBucketArn}/*`],
+    },
+    decrypt(policy, inputs, "s3"),
+  ];
+}
+
+function writeExports(policy: PolicySet, inputs: RoleInputs): Statement[] {
+  return [
+    {
+      Effect: "Allow",
+      Action: ["s3:PutObject", "s3:AbortMultipartUpload"],
+      Resource: [`${inputs.exportsBucketArn}/*`],
+    },
+    // An upload in parts is read again while it is put together.
+    throughService(policy, inputs, "s3", ["kms:GenerateDataKey", "kms:Decrypt"]),
+  ];
+}
+
+/** The process itself can do nothing: each run takes this role, narrowed to what its runbook declares. */
+function actAsRun({ executorRoleArn }: RoleInputs): Statement {
+  return { Effect: "Allow", Action: ["sts:AssumeRole"], Resource: [executorRoleArn] };
+}
+
+function decrypt(policy: PolicySet, inputs: RoleInputs, service: string): Statement {
+  return throughService(policy, inputs, service, ["kms:Decrypt"]);
+}
+
+/** Our key, but only where that service of AWS uses it for us. */
+function throughService(
+  { infrastructure }: PolicySet,
+  { keyArn }: RoleInputs,
+  service: string,
+  actions: readonly string[],
+): Statement {
   return {
     Effect: "Allow",
-    Action: ["s3:PutObject", "s3:AbortMultipartUpload"],
-    Resource: [`arn:aws:s3:::${infrastructure.exportsBucket}/*`],
+    Action: actions,
+    Resource: [keyArn],
+    Condition: {
+      StringEquals: { "kms:ViaService": `${service}.${infrastructure.region}.amazonaws.com` },
+    },
   };
 }
 

@@ -7,8 +7,7 @@ import {
 import { AppautoscalingTarget } from "#aws/appautoscaling-target";
 import type { TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
-import type { ScalingTarget } from "../src/policy/services.js";
-import type { ServiceName } from "./names.js";
+import type { ScalingTarget, ServiceName } from "../src/policy/services.js";
 
 export interface ScalingOptions {
   readonly name: ServiceName;
@@ -16,7 +15,7 @@ export interface ScalingOptions {
   readonly serviceName: string;
 }
 
-/** Nothing for a service of fixed size, such as the orchestrator. */
+/** Nothing for a service of fixed size, such as the orchestrator and the executor. */
 export function makeScaling(
   stack: TerraformStack,
   policy: PolicySet,

@@ -6,7 +6,8 @@
 import { SecretsmanagerSecret } from "#aws/secretsmanager-secret";
 import type { TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
-import { type ServiceName, secretPath } from "./names.js";
+import { SERVICES, type ServiceName } from "../src/policy/services.js";
+import { secretPath } from "./names.js";
 
 interface SecretUse {
   /** Last part of its name. */
@@ -18,27 +19,30 @@ interface SecretUse {
   readonly receiver?: "slack" | "pagerduty";
 }
 
-const ALL: readonly ServiceName[] = ["api", "orchestrator", "workers"];
-
 const USES: readonly SecretUse[] = [
-  { name: "database-url", variable: "DATABASE_URL", services: ALL },
-  { name: "redis-password", variable: "REDIS_PASSWORD", services: ALL },
+  { name: "database-url", variable: "DATABASE_URL", services: SERVICES },
+  { name: "redis-password", variable: "REDIS_PASSWORD", services: SERVICES },
   { name: "github-token", variable: "GITHUB_TOKEN", services: ["workers"] },
   { name: "webhook-secret", variable: "GITHUB_WEBHOOK_SECRET", services: ["api"] },
   // Every role refuses to start in production without it (design 6).
-  { name: "jwt-secret", variable: "JWT_SECRET", services: ALL },
-  { name: "slack-bot-token", variable: "SLACK_BOT_TOKEN", services: ALL, receiver: "slack" },
+  { name: "jwt-secret", variable: "JWT_SECRET", services: SERVICES },
+  { name: "slack-bot-token", variable: "SLACK_BOT_TOKEN", services: SERVICES, receiver: "slack" },
   {
     name: "slack-signing-secret",
     variable: "SLACK_SIGNING_SECRET",
     services: ["api"],
     receiver: "slack",
   },
-  { name: "pagerduty-token", variable: "PAGERDUTY_TOKEN", services: ALL, receiver: "pagerduty" },
+  {
+    name: "pagerduty-token",
+    variable: "PAGERDUTY_TOKEN",
+    services: SERVICES,
+    receiver: "pagerduty",
+  },
   {
     name: "pagerduty-routing-key",
     variable: "PAGERDUTY_ROUTING_KEY",
-    services: ALL,
+    services: SERVICES,
     receiver: "pagerduty",
   },
   {
@@ -49,8 +53,11 @@ const USES: readonly SecretUse[] = [
   },
 ];
 
-/** Kept for rotation and for the database itself; tasks read `database-url`. */
-const UNUSED_BY_TASKS = ["db-password"];
+/**
+ * What no task of a service reads: the password kept for its rotation, and the address with which the schema is
+ * changed, by a user that the services never are (HB-aws-24).
+ */
+const UNUSED_BY_TASKS = ["db-password", "database-url-migrator"];
 
 export interface TaskSecret {
   readonly variable: string;
@@ -61,11 +68,13 @@ export interface TaskSecret {
 export function makeSecrets(
   stack: TerraformStack,
   policy: PolicySet,
+  keyArn: string,
 ): (service: ServiceName) => TaskSecret[] {
   const receivers = new Set(Object.values(policy.routes.receivers).map(({ kind }) => kind));
   const uses = USES.filter(({ receiver }) => receiver === undefined || receivers.has(receiver));
-  const made = uses.map((use) => ({ use, arn: makeSecret(stack, policy, use.name).arn }));
-  for (const name of UNUSED_BY_TASKS) makeSecret(stack, policy, name);
+  const make = (name: string) => makeSecret(stack, policy, name, keyArn);
+  const made = uses.map((use) => ({ use, arn: make(use.name).arn }));
+  for (const name of UNUSED_BY_TASKS) make(name);
   return (service) =>
     made
       .filter(({ use }) => use.services.includes(service))
@@ -73,6 +82,12 @@ export function makeSecrets(
       .sort((a, b) => (a.variable < b.variable ? -1 : 1));
 }
 
-function makeSecret(stack: TerraformStack, policy: PolicySet, name: string): SecretsmanagerSecret {
-  return new SecretsmanagerSecret(stack, `secret-${name}`, { name: secretPath(policy, name) });
+function makeSecret(
+  stack: TerraformStack,
+  policy: PolicySet,
+  name: string,
+  kmsKeyId: string,
+): SecretsmanagerSecret {
+  const path = secretPath(policy, name);
+  return new SecretsmanagerSecret(stack, `secret-${name}`, { name: path, kmsKeyId });
 }

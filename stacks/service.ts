@@ -1,54 +1,69 @@
-/** One ECS service on Fargate with all it needs: image repository, logs, roles, task, scaling. */
+/** One ECS service on Fargate with what it alone needs: logs, roles, task, scaling. */
 
 import { CloudwatchLogGroup } from "#aws/cloudwatch-log-group";
-import { EcrRepository } from "#aws/ecr-repository";
 import type { EcsCluster } from "#aws/ecs-cluster";
-import { EcsService } from "#aws/ecs-service";
+import { EcsService, type EcsServiceConfig } from "#aws/ecs-service";
 import { EcsTaskDefinition } from "#aws/ecs-task-definition";
 import type { TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
-import { containerDefinitions } from "./container.js";
-import { imageName, logGroupName, type ServiceName } from "./names.js";
-import { makeTaskRoles } from "./role.js";
+import type { ServiceName } from "../src/policy/services.js";
+import type { Balancer } from "./balancer.js";
+import { API_PORT, containerDefinitions, hasRemoteShell, volumesOf } from "./container.js";
+import { imageName, logGroupName } from "./names.js";
+import { makeTaskRoles, type RoleInputs } from "./role.js";
 import { makeScaling } from "./scaling.js";
 import type { TaskSecret } from "./secret.js";
 
-/** What is not ours to make or to know: the network the tasks live in, and the build to run. */
-export interface ServiceInputs {
+/** What other stacks have made, and the build to run. */
+export interface ServiceInputs extends RoleInputs {
   readonly subnetIds: string[];
-  readonly securityGroupIds: string[];
+  readonly groupId: string;
+  readonly cacheEndpoint: string;
+  /** The commit whose images run. */
   readonly imageTag: string;
+  /** Of images, without tag. */
+  repositoryUrl(service: ServiceName): string;
 }
 
 export interface ServiceOptions {
   readonly name: ServiceName;
   readonly cluster: EcsCluster;
   readonly secrets: readonly TaskSecret[];
+  /** Of the log group that remote shells are recorded in. */
+  readonly shellLogsArn: string;
+  /** Leads to the API alone. */
+  readonly balancer: Balancer;
   readonly inputs: ServiceInputs;
 }
 
 /**
  * How many tasks may be missing or too many while a deployment runs, in percent of the desired count.
  * The orchestrator is stopped before its successor starts: leadership is a lease, so two would be
- * safe, but the handbook wants one (HB-aws-03, X-08).
+ * safe, but the handbook wants one (HB-aws-03, X-08). Of the executor, too, one is enough.
  */
 const ROLLING = { minimumPercent: 100, maximumPercent: 200 } as const;
 const ONE_AT_A_TIME = { minimumPercent: 0, maximumPercent: 100 } as const;
 
+/** The balancer's opinion of a new task of the API counts only after this. */
+const GRACE_S = 60;
+
 export function makeService(
   stack: TerraformStack,
   policy: PolicySet,
-  { name, cluster, secrets, inputs }: ServiceOptions,
-): void {
-  const task = makeTask(stack, policy, { name, cluster, secrets, inputs });
-  const deployment = name === "orchestrator" ? ONE_AT_A_TIME : ROLLING;
+  options: ServiceOptions,
+): CloudwatchLogGroup {
+  const { name, cluster, inputs } = options;
+  const logs = makeLogGroup(stack, policy, inputs, { id: name, name: logGroupName(policy, name) });
+  const task = makeTask(stack, policy, options, logs);
+  const alone = name === "orchestrator" || name === "executor";
+  const deployment = alone ? ONE_AT_A_TIME : ROLLING;
   const service = new EcsService(stack, `${name}-service`, {
     name,
     cluster: cluster.arn,
     taskDefinition: task.arn,
     desiredCount: policy.scaling[name].desired,
     launchType: "FARGATE",
-    enableExecuteCommand: true,
+    enableExecuteCommand: hasRemoteShell(name),
     propagateTags: "SERVICE",
     deploymentMinimumHealthyPercent: deployment.minimumPercent,
     deploymentMaximumPercent: deployment.maximumPercent,
@@ -57,31 +72,52 @@ export function makeService(
     waitForSteadyState: true,
     networkConfiguration: {
       subnets: inputs.subnetIds,
-      securityGroups: inputs.securityGroupIds,
+      securityGroups: [inputs.groupId],
       assignPublicIp: false,
     },
+    ...(name === "api" ? behind(options.balancer) : {}),
     // Desired is where a service begins. Later the scaler moves it, and a deployment must not
     // take the tasks away again under load (HB-aws-02, X-21).
     lifecycle: { ignoreChanges: ["desired_count"] },
   });
   makeScaling(stack, policy, { name, clusterName: cluster.name, serviceName: service.name });
+  return logs;
+}
+
+function behind({ targetGroupArn, listener }: Balancer): Partial<EcsServiceConfig> {
+  return {
+    loadBalancer: [{ targetGroupArn, containerName: "api", containerPort: API_PORT }],
+    healthCheckGracePeriodSeconds: GRACE_S,
+    dependsOn: [listener],
+  };
+}
+
+/** Kept as long as the policy says, all of them (HB-aws-18, X-27), and encrypted with our key. */
+export function makeLogGroup(
+  stack: TerraformStack,
+  policy: PolicySet,
+  { keyArn }: Pick<RoleInputs, "keyArn">,
+  { id, name }: { readonly id: string; readonly name: string },
+): CloudwatchLogGroup {
+  return new CloudwatchLogGroup(stack, `${id}-logs`, {
+    name,
+    retentionInDays: policy.retention.logsDays,
+    kmsKeyId: keyArn,
+  });
 }
 
 function makeTask(
   stack: TerraformStack,
   policy: PolicySet,
-  { name, secrets, inputs }: ServiceOptions,
+  { name, secrets, shellLogsArn, inputs }: ServiceOptions,
+  logs: CloudwatchLogGroup,
 ): EcsTaskDefinition {
   const size = policy.infrastructure.services[name];
-  const repository = makeRepository(stack, policy, name);
-  const logs = new CloudwatchLogGroup(stack, `${name}-logs`, {
-    name: logGroupName(policy, name),
-    retentionInDays: policy.retention.logsDays,
-  });
   const roles = makeTaskRoles(stack, policy, {
     service: name,
     secretArns: secrets.map(({ arn }) => arn),
-    logGroupArn: logs.arn,
+    shellLogsArn,
+    inputs,
   });
   return new EcsTaskDefinition(stack, `${name}-task`, {
     family: imageName(policy, name),
@@ -92,24 +128,15 @@ function makeTask(
     runtimePlatform: { cpuArchitecture: "X86_64", operatingSystemFamily: "LINUX" },
     executionRoleArn: roles.executionArn,
     taskRoleArn: roles.taskArn,
+    volume: volumesOf(name),
     containerDefinitions: containerDefinitions(policy, {
       service: name,
-      image: `${repository.repositoryUrl}:${inputs.imageTag}`,
+      image: `${inputs.repositoryUrl(name)}:${inputs.imageTag}`,
+      imageTag: inputs.imageTag,
       logGroup: logs.name,
       secrets,
+      cacheEndpoint: inputs.cacheEndpoint,
+      executorRoleArn: inputs.executorRoleArn,
     }),
-  });
-}
-
-/** Tags are written once: what ran yesterday under a tag is what runs today (HB-aws-06, X-20). */
-function makeRepository(
-  stack: TerraformStack,
-  policy: PolicySet,
-  name: ServiceName,
-): EcrRepository {
-  return new EcrRepository(stack, `${name}-images`, {
-    name: imageName(policy, name),
-    imageTagMutability: "IMMUTABLE",
-    imageScanningConfiguration: { scanOnPush: true },
   });
 }

@@ -1,6 +1,7 @@
 /**
  * Saved queries of CloudWatch Logs Insights over our JSON lines: laid out by the stacks, asked by the runbook query-logs
- * (HB-log-01…03, LB-cli-08). Each groups by names of fields, and counts under a name (X-28).
+ * (HB-log-01…03, LB-cli-08, AL-cli-08). They filter by fields that our lines have, never by words in a message, and
+ * what they count has a name by which it is sorted (X-28). The window is the asker's.
  */
 
 export interface LogQueryDefinition {
@@ -10,10 +11,69 @@ export interface LogQueryDefinition {
   readonly text: string;
 }
 
+/** Stands in `by-request-id` for the id that is looked for: whoever asks puts it there. */
+export const REQUEST_ID = "REQUEST_ID";
+
 export const LOG_QUERIES: readonly LogQueryDefinition[] = [
   {
     name: "errors",
     title: "the newest errors of all services",
-    text: 'fields @timestamp, event, role, error, request_id\n| filter level = "error"\n| sort @timestamp desc\n| limit 100',
+    text: lines(
+      "fields @timestamp, @message",
+      'filter level = "error"',
+      "sort @timestamp desc",
+      "limit 100",
+    ),
+  },
+  {
+    name: "failures-by-type",
+    title: "which kinds of jobs fail, most first",
+    text: lines(
+      'filter level = "error" and ispresent(worker_id)',
+      "stats count(*) as failures by job_type",
+      "sort failures desc",
+    ),
+  },
+  {
+    name: "healing",
+    title: "what healing did, by strategy and success",
+    text: lines(
+      'filter event = "healdec.acted"',
+      "stats count(*) as actions by strategy, success",
+      "sort actions desc",
+    ),
+  },
+  {
+    name: "by-request-id",
+    title: "every line of one request, in order",
+    text: lines(
+      "fields @timestamp, @message",
+      `filter request_id = "${REQUEST_ID}"`,
+      "sort @timestamp asc",
+      "limit 200",
+    ),
+  },
+  {
+    name: "slow-requests",
+    title: "requests that took more than two seconds, slowest first",
+    text: lines(
+      "fields @timestamp, method, route, status, duration_ms, request_id",
+      'filter event = "request.answered" and duration_ms > 2000',
+      "sort duration_ms desc",
+      "limit 100",
+    ),
+  },
+  {
+    name: "errors-by-endpoint",
+    title: "which routes answer 5xx, most first",
+    text: lines(
+      'filter event = "request.answered" and status >= 500',
+      "stats count(*) as errors by method, route",
+      "sort errors desc",
+    ),
   },
 ];
+
+function lines(...commands: readonly string[]): string {
+  return commands.join("\n| ");
+}
