@@ -9,7 +9,7 @@ import { fault } from "../base/fault.js";
 import { isJsonObject, type Json, type JsonObject } from "../base/json.js";
 import type { Shell, ShellResult } from "../runbook/port.js";
 
-/** Anchors of the whole configuration's life: an apply waits for AWS, the rest answer in seconds to minutes. */
+/** An apply waits for AWS, which takes its time for a database; the rest answers in seconds to minutes. */
 const STEP_TIMEOUT_MS = 10 * 60_000;
 const APPLY_TIMEOUT_MS = 60 * 60_000;
 /** Another run may hold the lock of the state. */
@@ -17,6 +17,11 @@ const LOCK_TIMEOUT = "2m";
 /** A plan of a thousand resources takes some 5 MB. */
 const JSON_MAX_BYTES = 128 * 1024 * 1024;
 const COMPLAINT_MAX = 2_000;
+
+const STEPS = new Set(["init", "validate", "plan", "show", "apply", "state"]);
+
+/** Arguments of /bin/sh: the first word after them is the file, the rest is the program. */
+const INTO_FILE = ["-c", 'into=$1; shift; umask 077; exec "$@" > "$into"', "sh"];
 
 /** Of `-detailed-exitcode`. */
 const EXIT_CHANGES = 2;
@@ -68,7 +73,8 @@ export function createTerraform(setup: TerraformSetup): Terraform {
       const mirror = pluginDir === undefined ? [] : [`-plugin-dir=${pluginDir}`];
       await call(folder, ["init", "-input=false", "-no-color", ...mirror]);
     },
-    validate: async (folder) => readProblems(await callForJson(setup, folder, ["validate"], [1])),
+    validate: async (folder) =>
+      readProblems(await callForJson(setup, folder, ["validate", "-json"], [1])),
     plan: async (folder, { out, destroy }) => {
       const args = ["plan", "-input=false", "-no-color", `-lock-timeout=${LOCK_TIMEOUT}`];
       const flags = ["-detailed-exitcode", ...(destroy ? ["-destroy"] : []), `-out=${out}`];
@@ -77,15 +83,14 @@ export function createTerraform(setup: TerraformSetup): Terraform {
       ]);
       return planned.exitCode === EXIT_CHANGES ? "changes" : "nothing";
     },
-    showPlan: (folder, planFile) => callForJson(setup, folder, ["show"], [], planFile),
+    showPlan: (folder, planFile) => callForJson(setup, folder, ["show", "-json", planFile]),
     apply: async (folder, planFile) => {
       const args = ["apply", "-input=false", "-no-color", `-lock-timeout=${LOCK_TIMEOUT}`];
       await call(folder, [...args, planFile], APPLY_TIMEOUT_MS);
     },
     stateMark: async (folder) => {
-      // A name per resource and line: small, and the one command that also asks a remote backend.
-      const { stdout } = await call(folder, ["state", "pull"]);
-      return stdout.trim() === "" ? null : readMark(JSON.parse(stdout));
+      const state = await callForJson(setup, folder, ["state", "pull"]);
+      return isJsonObject(state) ? readMark(state) : null;
     },
   };
 }
@@ -104,7 +109,7 @@ async function callTerraform(
     env: { CHECKPOINT_DISABLE: "1", TF_IN_AUTOMATION: "1", ...env },
   });
   if (result.exitCode !== null && [0, ...alsoGood].includes(result.exitCode)) return result;
-  throw explain(args[0] ?? "", folder, result);
+  throw explain(args.find((word) => STEPS.has(word)) ?? "", folder, result);
 }
 
 /** Through a file: one line of many megabytes is no line of a log, and nothing of it may be cut. */
@@ -112,22 +117,13 @@ async function callForJson(
   setup: TerraformSetup,
   folder: string,
   args: readonly string[],
-  alsoGood: readonly number[],
-  ...files: readonly string[]
+  alsoGood: readonly number[] = [],
 ): Promise<Json> {
-  const scratch = await mkdtemp(join(tmpdir(), "algobrain-plan-"));
+  const scratch = await mkdtemp(join(tmpdir(), "algobrain-terraform-"));
   const file = join(scratch, "answer.json");
+  const words = [...INTO_FILE, file, setup.program ?? "terraform", ...args];
   try {
-    const words = [setup.program ?? "terraform", ...args, "-json", ...files];
-    const into = { ...setup, program: "/bin/sh" };
-    const script = 'into=$1; shift; umask 077; exec "$@" > "$into"';
-    await callTerraform(
-      into,
-      folder,
-      ["-c", script, "terraform", file, ...words],
-      STEP_TIMEOUT_MS,
-      alsoGood,
-    );
+    await callTerraform({ ...setup, program: "/bin/sh" }, folder, words, STEP_TIMEOUT_MS, alsoGood);
     return await readJson(file);
   } finally {
     await rm(scratch, { recursive: true, force: true });
@@ -141,7 +137,8 @@ async function readJson(file: string): Promise<Json> {
       "TERRAFORM_ANSWER_TOO_LARGE",
       `terraform answered ${size} bytes, expected at most ${JSON_MAX_BYTES}`,
     );
-  return JSON.parse(await readFile(file, "utf8"));
+  // A state that was never written is pulled as nothing.
+  return size === 0 ? null : JSON.parse(await readFile(file, "utf8"));
 }
 
 function readProblems(answer: Json): ValidationProblem[] {

@@ -37,7 +37,10 @@ function identityOf(identities, type) {
  */
 export function importIdOf(identities, type, state) {
   const { importBy, key } = identityOf(identities, type);
-  return importBy === "key" ? fill(key, state) : String(state[importBy]);
+  return (
+    (importBy === "key" ? fill(key, state) : null) ??
+    String(state[importBy === "arn" ? "arn" : "id"])
+  );
 }
 
 /**
@@ -55,7 +58,7 @@ export function identityMaker(identities, type, plannedState, nextRevision) {
     known.revision = nextRevision(`${type}/${known.family}`);
     known.arn_without_revision = arnOf(type, String(known.family));
   }
-  const key = identity.key === "" ? hashOf(known) : fill(identity.key, known);
+  const key = fill(identity.key, known) ?? hashOf(known);
   const arn = arnOf(type, key);
   const made = `${identity.prefix ?? type.split("_").at(-1)}-${hashOf(`${type}/${key}`)}`;
   const id = { key, arn, id: made }[identity.id ?? identity.importBy];
@@ -79,16 +82,19 @@ function knownOnly(state) {
 }
 
 /**
- * `{name}` is an attribute; `{cluster|last}` is what follows its last slash, for what may be given as an ARN.
+ * `{name}` is an attribute, `{tags.Name}` one inside it; `{cluster|last}` is what follows its last slash, for what may
+ * be given as an ARN. Null when one of them is missing or not known yet.
  * @param {string} template
  * @param {Body} body
  */
 function fill(template, body) {
-  return template.replaceAll(/\{(\w+)(\|last)?\}/g, (_, name, last) => {
-    const value = body[name];
-    if (value === null || value === undefined || isUnknown(value)) return "";
+  let isWhole = template !== "";
+  const filled = template.replaceAll(/\{([\w.]+)(\|last)?\}/g, (_, path, last) => {
+    const value = path.split(".").reduce((inside, name) => inside?.[name], body);
+    if (value === null || value === undefined || isUnknown(value)) isWhole = false;
     return last ? String(value).split("/").at(-1) : String(value);
   });
+  return isWhole ? filled : null;
 }
 
 /** @param {string} type @param {string} key */
