@@ -13,8 +13,8 @@ const HTTPS_PORT = 443;
 const HTTP_PORT = 80;
 /** TLS 1.2 and 1.3 only (docs.aws.amazon.com, "Security policies for your Application Load Balancer"). */
 const TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06";
-/** The prefix of access logs in the bucket that all balancers and buckets share (LB-aws-08). */
-const LOG_PREFIX = "balancer";
+/** Its part of the bucket of access logs, and the only one it may write to (LB-aws-08). */
+const LOG_PREFIX = "alb";
 /** A task that is told to go gets no new requests, and this long for those it has. */
 const DRAIN_S = 30;
 

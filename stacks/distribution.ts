@@ -23,6 +23,10 @@ const DAY_S = 86_400;
 const YEAR_S = 365 * DAY_S;
 const BUCKET = "frontend-bucket";
 
+const ID = "cdn";
+/** For the bucket's policy, which is written before the distribution that reads the bucket. */
+export const CDN_ARN = `\${aws_cloudfront_distribution.${ID}.arn}`;
+
 export function makeDistribution(
   stack: TerraformStack,
   policy: PolicySet,
@@ -35,7 +39,7 @@ export function makeDistribution(
     signingBehavior: "always",
     signingProtocol: "sigv4",
   });
-  return new CloudfrontDistribution(stack, "cdn", {
+  return new CloudfrontDistribution(stack, ID, {
     enabled: true,
     comment: `${policy.system} dashboard, ${policy.environment}`,
     aliases: [frontend.host],

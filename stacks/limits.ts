@@ -2,21 +2,29 @@
  * What AWS refuses although its schema allows it: limits that stand only in manuals and in the
  * provider's code. Terraform would find them at apply, in the middle of a change (gitops-iac.md A5).
  */
-import { isJsonObject, type Json, type JsonObject } from "../src/base/json.js";
+import type { Json, JsonObject } from "../src/base/json.js";
 import { fargateMemory, LOG_DAYS } from "../src/policy/aws-limits.js";
+import { DATA_LIMITS } from "./data-limits.js";
+import { DELIVERY_LIMITS } from "./delivery-limits.js";
+import { blocksOf, type Limit, numberOf } from "./limit-values.js";
+import { nameFindings } from "./name-limits.js";
+import { queryDefinition } from "./query-limits.js";
 import { elementsOf, type StackFinding } from "./schema-check.js";
+import { SIZE_LIMITS } from "./size-limits.js";
 
 const HOUR_S = 3_600;
 const DAY_S = 86_400;
 
-/** Messages about one resource; numbers that are expressions are not known and pass. */
-type Limit = (body: JsonObject) => string[];
-
+/** One of a type at most: what a type has several of stands in one function. */
 const LIMITS: Readonly<Record<string, Limit>> = {
+  ...DATA_LIMITS,
+  ...DELIVERY_LIMITS,
+  ...SIZE_LIMITS,
   aws_appautoscaling_policy: scalingPolicy,
   aws_appautoscaling_target: scalableTarget,
   aws_cloudwatch_log_group: logRetention,
   aws_cloudwatch_metric_alarm: alarmWindow,
+  aws_cloudwatch_query_definition: queryDefinition,
   aws_ecs_service: deployment,
   aws_ecs_task_definition: task,
   aws_s3_bucket_lifecycle_configuration: bucketLifecycle,
@@ -25,7 +33,10 @@ const LIMITS: Readonly<Record<string, Limit>> = {
 /** All findings in one `cdk.tf.json`. */
 export function checkLimits(document: JsonObject): StackFinding[] {
   return elementsOf(document, "resource").flatMap(({ at, type, body }) =>
-    (LIMITS[type]?.(body) ?? []).map((message) => ({ at, message })),
+    [...(LIMITS[type]?.(body) ?? []), ...nameFindings(type, body)].map((message) => ({
+      at,
+      message,
+    })),
   );
 }
 
@@ -121,14 +132,4 @@ function daysOf(blocks: Json | undefined): number[] {
   return blocksOf(blocks)
     .map(({ days }) => numberOf(days))
     .filter((days) => days !== null);
-}
-
-function blocksOf(value: Json | undefined): JsonObject[] {
-  return (Array.isArray(value) ? value : [value]).filter((item) => isJsonObject(item));
-}
-
-/** Null for what is absent or an expression. */
-function numberOf(value: Json | undefined): number | null {
-  if (typeof value === "number") return value;
-  return typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value) ? Number(value) : null;
 }

@@ -12,16 +12,10 @@ import type { PolicySet } from "../src/policy/policy.js";
 import type { ServiceName } from "../src/policy/services.js";
 import { hasRemoteShell } from "./container.js";
 import { roleName } from "./names.js";
+import { policyDocument, type Statement } from "./statement.js";
 
 /** Pull the image, write to the log group. */
 const START_TASKS = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy";
-
-export interface Statement {
-  readonly Effect: "Allow";
-  readonly Action: readonly string[];
-  readonly Resource: readonly string[];
-  readonly Condition?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-}
 
 export interface TaskRoles {
   readonly executionArn: string;
@@ -87,7 +81,7 @@ function makeRole(
   return new IamRole(stack, `${id}-role`, {
     name,
     permissionsBoundary: boundaryArn,
-    assumeRolePolicy: document([
+    assumeRolePolicy: policyDocument([
       {
         Effect: "Allow",
         Action: ["sts:AssumeRole"],
@@ -103,7 +97,7 @@ function grant(
   role: IamRole,
   statements: readonly Statement[],
 ): void {
-  new IamRolePolicy(stack, id, { name: id, role: role.name, policy: document(statements) });
+  new IamRolePolicy(stack, id, { name: id, role: role.name, policy: policyDocument(statements) });
 }
 
 function taskStatements(policy: PolicySet, options: TaskRolesOptions): Statement[] {
@@ -211,8 +205,4 @@ function throughService(
       StringEquals: { "kms:ViaService": `${service}.${infrastructure.region}.amazonaws.com` },
     },
   };
-}
-
-function document(statements: readonly object[]): string {
-  return JSON.stringify({ Version: "2012-10-17", Statement: statements });
 }
