@@ -23,12 +23,16 @@ function today(): PolicySet {
 
 /** As `control.policy_revision` holds it from a version that knew nothing of this. */
 function asBefore(set: PolicySet): PolicySet {
-  const { flags, cache, adoption, monitoring, silences, ...rest } = set;
+  const { flags, cache, adoption, monitoring, silences, exceptions, ...rest } = set;
+  const { executor: _one, ...scaling } = set.scaling;
+  const { executor: _size, ...services } = set.infrastructure.services;
+  const { region, cluster, namespace, exportsBucket, database, pinInTask } = set.infrastructure;
   const { severities, receivers, ...routes } = set.routes;
   const { groups, people, rules, ...access } = set.access;
   const { breakers, automation: limits, ...healing } = set.healing;
   const old = {
-    ...{ ...rest, healing },
+    ...{ ...rest, healing, scaling },
+    infrastructure: { region, cluster, namespace, exportsBucket, database, pinInTask, services },
     alerts: set.alerts.map(({ groupBy, inhibitedBy, levels, ...rule }) => ({
       ...rule,
       levels: levels.map(({ mOf, ...level }) => level),

@@ -8,6 +8,7 @@ import { diffPolicies } from "../../src/policy/diff.js";
 import { startsPerDay } from "../../src/policy/judge/starts-per-day.js";
 import { hasRow } from "../../src/policy/judge.js";
 import { entriesByName, isFields, isWhole, namedAt, patternOf } from "../../src/policy/layout.js";
+import type { DriftMode, PlanException } from "../../src/policy/plan-review.js";
 import type { PolicySet } from "../../src/policy/policy.js";
 import { byRisk, worstRisk } from "../../src/policy/risk.js";
 import { CHANGED_VALUES, LEVEL, QUEUE } from "../fixture/policy/changed-values.js";
@@ -54,7 +55,8 @@ describe("a changed value", () => {
 
   it("is the contrary when it is taken back", () => {
     const opposite = { looser: "stricter", stricter: "looser" } as const;
-    const oneWay = /\/op$|mOf|recover|runbook|kind|signal|combine|unit|cluster|channel|Bucket/;
+    const oneWay =
+      /\/op$|mOf|recover|runbook|kind|signal|combine|unit|cluster|channel|Bucket|nat$|[hH]ost|Class$|nodeType|identity|forwarderArn|backupDays/;
     for (const [at, after] of CHANGED_VALUES.filter(([at]) => !oneWay.test(at))) {
       const changed = done(set(at, after));
       const [there, back] = [diffPolicies(shipped, changed), diffPolicies(changed, shipped)];
@@ -159,6 +161,59 @@ describe("a silence", () => {
   ])("that %s", (_, before, after, said) => {
     const [risk, words] = [said.split(" | ")[0], said.split(" | ")[1]];
     expect(told(before, after)).toEqual([`${risk} | silence quiet | ${words}`]);
+  });
+});
+
+describe("an exception of a plan", () => {
+  const MOVE: PlanException = {
+    ...{ name: "move", allows: "delete", address: "aws_s3_bucket.exports", environment: "staging" },
+    ...{ owner: "example-operator", reason: "It was copied.", expires: "2026-12-01" },
+  };
+  const having = (change: Partial<PlanException>) => ({
+    ...shipped,
+    exceptions: [{ ...MOVE, ...change }],
+  });
+  const words = "delete of aws_s3_bucket.exports in staging until 2026-12-01";
+  it.each<[string, PolicySet, PolicySet, string, string]>([
+    ["comes", shipped, having({}), "looser", `a plan may do: ${words}`],
+    ["goes", having({}), shipped, "stricter", `a plan may not do any more: ${words}`],
+    [
+      "ends later",
+      having({}),
+      having({ expires: "2026-12-02" }),
+      "looser",
+      "until 2026-12-01 → 2026-12-02: let through for longer",
+    ],
+    [
+      "lets something else through",
+      having({}),
+      having({ address: "aws_s3_bucket.*" }),
+      "looser",
+      "at aws_s3_bucket.exports → aws_s3_bucket.*: something else is let through",
+    ],
+  ])("that %s", (_, before, after, risk, said) => {
+    expect(told(before, after)).toEqual([`${risk} | exception move | ${said}`]);
+  });
+});
+
+describe("a class of drift", () => {
+  const drifting = (mode: DriftMode) => ({
+    ...shipped,
+    infrastructure: {
+      ...shipped.infrastructure,
+      review: {
+        ...shipped.infrastructure.review,
+        drift: { classes: { tags: { types: ["aws_ecs_service"], mode, why: "For a test." } } },
+      },
+    },
+  });
+  it("that heals is looser than one that reports", () => {
+    const [comes] = diffPolicies(shipped, drifting("report"));
+    expect(comes).toMatchObject({ risk: "looser", subject: "drift class tags" });
+    expect(told(drifting("report"), drifting("heal"))).toEqual([
+      "looser | drift class tags | drift is answered by report → heal: more happens without a person",
+    ]);
+    expect(diffPolicies(drifting("report"), shipped)[0]?.risk).toBe("stricter");
   });
 });
 

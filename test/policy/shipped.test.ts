@@ -62,6 +62,7 @@ describe("the shipped policies", () => {
       [2, 10],
       [1, 1],
       [12, 120],
+      [1, 1],
     ]);
     expect(local.scaling.workers.policies).toEqual([
       {

@@ -4,7 +4,6 @@ import {
   amount,
   entry,
   exchange,
-  figure,
   type Meaning,
   members,
   type Rows,
@@ -115,7 +114,7 @@ const WATCH_ROWS: Rows = {
   }),
   "infrastructure.datadog.forwarder": toggle("logs to Datadog", {
     on: ["looser", "they leave the account"],
-    off: ["neutral", "they stay in the account, and nobody reads them there"],
+    off: ["stricter", "they stay in the account"],
   }),
   "infrastructure.datadog.forwarderArn": exchange("logs leave by", [
     "looser",
@@ -157,8 +156,6 @@ const BUDGET_ROWS: Rows = Object.fromEntries(
 const DRIFT = "infrastructure.review.drift.classes.*";
 const MORE_DRIFT: Meaning = ["looser", "other drift is treated so"];
 const DRIFT_ROWS: Rows = {
-  // An empty list of classes is a value, too.
-  "infrastructure.review.drift.classes": figure("drift", plain),
   [DRIFT]: entry({
     added: ["looser", "drift of it is no longer only told as unknown"],
     removed: ["stricter", "drift of it is only reported"],
