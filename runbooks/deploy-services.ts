@@ -18,6 +18,7 @@ import {
   registerImage,
   revisionWithImage,
   type ServiceBefore,
+  serviceLocks,
   servicePlaceOf,
   servicesNamed,
   shortName,
@@ -70,7 +71,7 @@ export default defineRunbook({
       services: Type.String({
         pattern: "^(all|[a-z]{2,30}(,[a-z]{2,30})*)$",
         default: "all",
-        description: "all, or names with commas such as workers,api",
+        description: "all (without the executor), or names with commas such as workers,api",
       }),
       migrate: Type.Boolean({ default: true, description: "false: the database is left as it is" }),
       watch: Type.Unsafe<string>({ ...DurationText, default: "5m" }),
@@ -82,10 +83,7 @@ export default defineRunbook({
     { additionalProperties: false },
   ),
   positional: ["env", "tag", "services"],
-  locks: ({ services }) =>
-    (services === "all" ? ["orchestrator", "workers", "api"] : services.split(",")).map(
-      (name) => `service-${name}`,
-    ),
+  locks: ({ services }) => serviceLocks(services),
   targetsMax: 10,
   timeoutMs: 3 * HOUR_MS,
   touches: {
@@ -111,7 +109,7 @@ export default defineRunbook({
     ],
   },
   guide:
-    "The images must be in the registry under the commit's 40 digits; the same image goes from staging to production. Migrations fit the version before them (X-47), so going back leaves them. How many tasks run stays with autoscaling.",
+    "The images must be in the registry under the commit's 40 digits; the same image goes from staging to production. Migrations fit the version before them (X-47), so going back leaves them. How many tasks run stays with autoscaling. The executor, which runs this, goes by itself: services=executor.",
   plan: async (context) => {
     const { params, aws, runtime } = context;
     const place = aws.place();
@@ -173,7 +171,9 @@ export default defineRunbook({
     {
       name: "pause the queues",
       repeat: "safe",
-      run: async ({ runtime, runId, params }) => {
+      run: async (context) => {
+        const { runtime, runId, params } = context;
+        if (factsOf(context).wasPaused) return "they are paused already, by somebody else";
         const reason = `${runId} deploys ${params.tag}`;
         await runtime.pauseQueue({ kind: "all", reason, forMs: PAUSE_MS });
         return `all queues are paused for ${formatDuration(PAUSE_MS)} at most`;
@@ -200,7 +200,17 @@ export default defineRunbook({
           made.push(shortName(await registerImage(context, name, context.params.tag)));
         return made.join(", ");
       },
-      undo: { never: "a revision that no service runs does nothing" },
+      undo: {
+        // Also of an update whose answer never came, which nothing else would take back.
+        name: "bring back every service that still runs it",
+        repeat: "safe",
+        run: async (context) => {
+          const back: string[] = [];
+          for (const [name, before] of Object.entries(factsOf(context).services).reverse())
+            back.push(await moveBack(context, name, before));
+          return back.join("\n");
+        },
+      },
     },
     {
       name: "migrate the database",
@@ -240,6 +250,8 @@ export default defineRunbook({
       }),
       undo: { never: "work goes on while the services go back" },
     },
+    updating("executor"),
+    settling("executor"),
   ],
   verify: {
     withinMs: ({ watch }) => (parseDuration(watch) ?? 0) + SMOKE_WITHIN_MS,

@@ -38,7 +38,7 @@ export {
   revisionWithImage,
   type ServiceBefore,
 } from "./service-move.js";
-export { SERVICE_PATTERN, servicePlaceOf, servicesNamed } from "./service-place.js";
+export { SERVICE_PATTERN, serviceLocks, servicePlaceOf, servicesNamed } from "./service-place.js";
 export { PUBLIC_KINDS, SEVERITIES, Type };
 
 /** A parameter that names a job: `job-123`, or just its number. */

@@ -1,0 +1,250 @@
+/** Runbooks that change what runs, against a made-up account, on a real database and with the power that they declare. */
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import deployServices from "../../runbooks/deploy-services.js";
+import postDeployVerify from "../../runbooks/post-deploy-verify.js";
+import rollbackDeployment from "../../runbooks/rollback-deployment.js";
+import { systemClock } from "../../src/base/clock.js";
+import { fault } from "../../src/base/fault.js";
+import type { JsonObject } from "../../src/base/json.js";
+import { listPauses, pauseQueue } from "../../src/store/pauses.js";
+import { type AwsWorld, makeAwsWorld } from "../support/aws-world.js";
+import { TAG_BEFORE } from "../support/aws-world-services.js";
+import {
+  crashEverywhere,
+  openGround,
+  type RunbookGround,
+  rehearse,
+  takeBack,
+} from "../support/runbook.js";
+import { makeRegistry } from "../support/runbook-world.js";
+
+const TAG = "b".repeat(40);
+const SERVICES = ["orchestrator", "workers", "api"];
+const COUNT_ERRORS = 'filter level = "error" or level = "fatal" | stats count(*) as errors';
+
+let ground: RunbookGround;
+let world: AwsWorld;
+beforeAll(async () => {
+  ground = await openGround(makeRegistry(deployServices, postDeployVerify, rollbackDeployment));
+  await ground.db.query(
+    "INSERT INTO workers (id, kinds, last_heartbeat) VALUES ('general-worker-1', '{index}', now() + interval '1 hour')",
+  );
+});
+afterAll(() => ground.drop());
+beforeEach(async () => {
+  await ground.db.query("DELETE FROM control.queue_pause");
+  world = makeWorld();
+});
+
+function makeWorld(): AwsWorld {
+  const made = makeAwsWorld({ now: () => systemClock.now() });
+  // It beats as fast as the clock of a rehearsal runs.
+  const at = new Date(systemClock.now().getTime() + 3_600_000);
+  made.heartbeats.set("orchestrator", { at, leader: "orchestrator-1" });
+  for (const name of [...SERVICES, "executor"])
+    for (const tag of [TAG_BEFORE, TAG])
+      made.images.set(`algobrain-${name}:${tag}`, `sha256:${name}-${tag.slice(0, 4)}`);
+  return made;
+}
+
+const other = () => {
+  const { aws } = world;
+  return { openAws: async () => ({ aws, close: async () => {} }) };
+};
+const run = (name: string, params: JsonObject, more: { dryRun?: boolean } = {}) =>
+  rehearse(ground, name, { params, ...more, other: other() });
+
+const DEPLOY = { env: "production", tag: TAG, watch: "1s" };
+const tagOf = (name: string) =>
+  world.services.revisionOf(world.services.find(name).taskDefinition).imageTag;
+const updates = () => world.calls.filter(({ operation }) => operation === "updateService");
+const WRITES = ["updateService", "registerRevision", "runTask", "createSnapshot"];
+const writes = () => world.verbs().filter((verb) => WRITES.includes(verb));
+
+describe("deploy-services", () => {
+  test("brings one commit onto the services in their order, and the number of tasks is not touched (X-21)", async () => {
+    const { run: ended, changed } = await run("deploy-services", DEPLOY);
+    expect(ended).toMatchObject({ status: "succeeded", verified: true });
+    expect(ended.outcome).toContain(`orchestrator, workers, api run ${TAG}`);
+    expect(updates().map(({ target }) => target)).toEqual(SERVICES);
+    expect(updates().flatMap(({ keys }) => keys)).not.toContain("desired");
+    expect(world.services.commands).toEqual([["db", "migrate"]]);
+    expect(world.snapshots.map(({ id }) => id)).toEqual([
+      `algobrain-prod-${ended.id}-${TAG.slice(0, 12)}`,
+    ]);
+    expect(await listPauses(ground.db)).toEqual([]);
+    expect(changed).toEqual([]);
+  });
+
+  test("a dry run names every change and makes none", async () => {
+    const { run: planned } = await run("deploy-services", DEPLOY, { dryRun: true });
+    expect(planned.output?.text).toContain(`api: revision 1 (${TAG_BEFORE}) → a new one`);
+    expect(planned.output?.text).toContain("sha256:workers-bbbb");
+    expect(writes()).toEqual([]);
+  });
+
+  test.each([
+    ["for another environment", { env: "staging" }, "this is production"],
+    ["of an image that is not there", { tag: "c".repeat(40) }, "algobrain-api have no image"],
+    ["of a service that is not there", { services: "web" }, 'found "web"'],
+  ])("refuses one %s, before anything is changed", async (_what, params, outcome) => {
+    const { run: ended } = await run("deploy-services", { ...DEPLOY, ...params });
+    expect(ended).toMatchObject({ status: "failed", outcome: expect.stringContaining(outcome) });
+    expect(writes()).toEqual([]);
+  });
+
+  test.each(["latest", TAG.slice(0, 12), `${TAG}0`, TAG.toUpperCase()])(
+    "takes no tag %s (X-20)",
+    async (tag) => {
+      await expect(run("deploy-services", { ...DEPLOY, tag })).rejects.toThrow("not queued");
+    },
+  );
+
+  test("refuses while a deployment is under way", async () => {
+    world.services.fateOf("workers").looks = 50;
+    await world.aws.updateService({ service: "workers", forceNew: true });
+    const { run: ended } = await run("deploy-services", DEPLOY);
+    expect(ended.outcome).toContain("workers is being deployed already");
+    expect(writes()).toEqual(["updateService"]);
+  });
+
+  test("what ECS rolls back is a failure: the others go back too, and the queues go on (BQ-op-25, LB-aws-03)", async () => {
+    world.services.fateOf("api").fails = true;
+    const { run: ended } = await run("deploy-services", DEPLOY);
+    expect(ended).toMatchObject({ status: "failed", undone: "complete" });
+    expect(ended.outcome).toContain('step "wait for api" failed');
+    expect(SERVICES.map(tagOf)).toEqual([TAG_BEFORE, TAG_BEFORE, TAG_BEFORE]);
+    expect(await listPauses(ground.db)).toEqual([]);
+  });
+
+  test("a migration that fails touches no service, and the queues go on", async () => {
+    world.services.fateOf("workers").exitCode = 1;
+    const { run: ended } = await run("deploy-services", DEPLOY);
+    expect(ended).toMatchObject({ status: "failed", undone: "complete" });
+    expect(ended.outcome).toMatch(/task task-1 ended with 1: .*\/ecs\/algobrain-workers/);
+    expect(updates()).toEqual([]);
+    expect(await listPauses(ground.db)).toEqual([]);
+  });
+
+  test("too many errors after it, and it goes back by itself", async () => {
+    world.logRows.set(COUNT_ERRORS, [{ errors: "21" }]);
+    const { run: ended } = await run("deploy-services", { ...DEPLOY, services: "api" });
+    expect(ended).toMatchObject({ status: "failed", undone: "complete" });
+    expect(ended.outcome).toContain("21 lines of errors");
+    expect(tagOf("api")).toBe(TAG_BEFORE);
+  });
+
+  test("an update that took effect and whose answer was lost is taken back all the same", async () => {
+    const lost = fault.transient("ECS_UNREACHABLE", "the connection was reset");
+    world.fail("updateService", lost, "lost");
+    const { run: ended } = await run("deploy-services", { ...DEPLOY, services: "workers" });
+    expect(ended).toMatchObject({ status: "failed", undone: "complete" });
+    expect(tagOf("workers")).toBe(TAG_BEFORE);
+  });
+
+  test("queues that were paused before stay paused, and a person's undo brings the services back", async () => {
+    await pauseQueue(ground.db, {
+      ...{ kind: "*", reason: "an audit", by: "ann", expiresAt: null },
+    });
+    const deployed = await run("deploy-services", { ...DEPLOY, services: "api,workers" });
+    expect(deployed.run.status).toBe("succeeded");
+    expect(await listPauses(ground.db)).toMatchObject([{ kind: "*", reason: "an audit" }]);
+    expect(tagOf("orchestrator")).toBe(TAG_BEFORE);
+    const back = await takeBack(ground, deployed.run, { other: other() });
+    expect(back.run.status).toBe("succeeded");
+    expect(SERVICES.map(tagOf)).toEqual([TAG_BEFORE, TAG_BEFORE, TAG_BEFORE]);
+  });
+
+  test("wherever its executor dies, there is one new revision, one migration and one deployment", async () => {
+    const points = await crashEverywhere(ground, "deploy-services", async () => {
+      world = makeWorld();
+      const effects = async () => {
+        const made = world.verbs().filter((verb) => verb === "registerRevision").length;
+        return made === 1 && world.services.commands.length === 1 ? updates().length : 9;
+      };
+      const steps = ["migrate the database", "update workers"];
+      return { params: { ...DEPLOY, services: "workers" }, other: other(), effects, steps };
+    });
+    expect(points.map(({ ended }) => ended)).toEqual(Array(6).fill("succeeded"));
+  });
+});
+
+describe("rollback-deployment", () => {
+  const deploy = async (name: string, tag: string) => {
+    const { arn } = world.services.addRevision(
+      `algobrain-${name}`,
+      world.services.imageOf(name, tag),
+    );
+    world.services.fateOf(name).looks = 0;
+    await world.aws.updateService({ service: name, taskDefinition: arn });
+  };
+
+  test("goes back to the image before, past revisions with other numbers only, and undo goes on again", async () => {
+    await deploy("api", TAG);
+    await deploy("api", TAG);
+    const rolled = await run("rollback-deployment", { service: "api" });
+    expect(rolled.run).toMatchObject({ status: "succeeded", verified: true });
+    expect(rolled.run.plan?.changes).toEqual(["api: revision 3 → 1"]);
+    expect(tagOf("api")).toBe(TAG_BEFORE);
+    expect(updates().at(-1)?.keys).toEqual(["service", "taskDefinition"]);
+    await takeBack(ground, rolled.run, { other: other() });
+    expect(world.services.find("api").taskDefinition).toMatch(/:3$/);
+  });
+
+  test.each([
+    ["to what runs", { revision: 2 }, "runs revision 2 already"],
+    ["to what never was", { revision: 7 }, "has no revision 7 (there are 2, 1)"],
+    ["of nothing we have", { service: "web" }, 'found "web", expected one of api'],
+  ])("refuses to go %s", async (_what, params, outcome) => {
+    await deploy("api", TAG);
+    const { run: ended } = await run("rollback-deployment", { service: "api", ...params });
+    expect(ended).toMatchObject({ status: "failed", outcome: expect.stringContaining(outcome) });
+    expect(updates()).toHaveLength(1);
+  });
+
+  test("refuses a revision whose image the registry has no more", async () => {
+    await deploy("api", TAG);
+    world.images.delete(`algobrain-api:${TAG_BEFORE}`);
+    const { run: ended } = await run("rollback-deployment", { service: "api" });
+    expect(ended.outcome).toContain(`no image ${TAG_BEFORE} any more`);
+  });
+
+  test("works while a deployment is under way, and says why tasks of the old one stopped", async () => {
+    await deploy("api", TAG);
+    world.services.fateOf("api").looks = 1;
+    await world.aws.updateService({ service: "api", forceNew: true });
+    const { run: ended } = await run("rollback-deployment", { service: "api", revision: 1 });
+    expect(ended.status).toBe("succeeded");
+  });
+});
+
+describe("post-deploy-verify", () => {
+  test("finds nothing wrong, tells what it looked at, and asks for nothing that writes", async () => {
+    const { run: ended, changed } = await run("post-deploy-verify", { tag: TAG_BEFORE });
+    expect(ended).toMatchObject({ status: "succeeded", verified: true });
+    expect(ended.output?.table?.rows.map(([what]) => what)).toEqual([
+      ...SERVICES,
+      ...["heartbeat", "workers", "errors"],
+    ]);
+    expect(writes()).toEqual([]);
+    expect(changed).toEqual([]);
+  });
+
+  test.each([
+    ["another commit than was meant", { tag: TAG }, "orchestrator: it runs a"],
+    ["too many errors", { errors: 2 }, "errors: 3 lines of errors, at most 2"],
+    ["a window of no time", { window: "1s" }, "found 1s, expected between 1m and 24h"],
+  ])("fails for %s", async (_what, params, outcome) => {
+    world.logRows.set(COUNT_ERRORS, [{ errors: "3" }]);
+    const { run: ended } = await run("post-deploy-verify", params);
+    expect(ended).toMatchObject({ status: "failed", outcome: expect.stringContaining(outcome) });
+  });
+
+  test("fails when the services run different commits", async () => {
+    const { arn } = world.services.addRevision("algobrain-api", world.services.imageOf("api", TAG));
+    world.services.fateOf("api").looks = 0;
+    await world.aws.updateService({ service: "api", taskDefinition: arn });
+    const { run: ended } = await run("post-deploy-verify", {});
+    expect(ended.outcome).toContain("the services run different commits");
+  });
+});
