@@ -29,11 +29,12 @@ const GUARDED: readonly Guarded[] = [
     ],
   },
   {
-    why: "What keeps people from being told, and what lets a plan do more than its budgets.",
+    why: "What keeps people from being told, and what a plan may do: budgets, exceptions, keys that are believed.",
     patterns: [
       "/policies/*/silences.yaml",
       "/policies/*/monitoring.yaml",
       "/policies/*/exceptions.yaml",
+      "/policies/*/infrastructure.yaml",
     ],
   },
   {
