@@ -166,10 +166,12 @@ async function readRevisions(ground: AwsGround, family: string, max: number) {
     max,
   );
   const definitions = await Promise.all(arns.map((arn) => readDefinition(ground, arn)));
-  return definitions.map((definition) => ({
-    arn: definition.taskDefinitionArn ?? "",
-    revision: definition.revision ?? 0,
-    imageTag: tagOf(definition.containerDefinitions?.[0]?.image ?? ""),
-    registeredAt: definition.registeredAt ?? null,
-  }));
+  return definitions
+    .map((definition) => ({
+      arn: definition.taskDefinitionArn ?? "",
+      revision: definition.revision ?? 0,
+      imageTag: tagOf(definition.containerDefinitions?.[0]?.image ?? ""),
+      registeredAt: definition.registeredAt ?? null,
+    }))
+    .sort((a, b) => b.revision - a.revision);
 }

@@ -48,7 +48,7 @@ function faultOfAws(call: AwsCall, deadline: AbortSignal, error: unknown): Fault
   const name = nameOf(error);
   const status = statusOf(error);
   const details = { status, name };
-  const cause = call.isSecret === true ? undefined : error;
+  const cause = bareError(call, error);
   if (THROTTLED.test(name)) {
     return fault.waiting(`${system}_RATE_LIMITED`, "it asked us to slow down", {
       ...{ retryAfterMs: RATE_LIMIT_DEFAULT_MS, asksAll: true, details, cause },
@@ -71,6 +71,18 @@ function faultOfAws(call: AwsCall, deadline: AbortSignal, error: unknown): Fault
   const headers = headersOf(error);
   const refusal = status === null ? null : faultOfStatus(system, { status, headers }, subject);
   return refusal ?? faultOfFailure({ system, timeoutMs, signal, deadline, error: cause });
+}
+
+/**
+ * What is kept of an error. The SDK hangs the whole answer to its own, and to that the request with its headers: whoever
+ * printed it would print the session's token.
+ */
+function bareError(call: AwsCall, error: unknown): Error {
+  const { name, code } = Object(error) as { name?: unknown; code?: unknown };
+  const message = error instanceof Error ? error.message : String(error);
+  const bare = new Error(call.isSecret === true ? "its words are not kept" : message);
+  if (typeof name === "string") bare.name = name;
+  return typeof code === "string" ? Object.assign(bare, { code }) : bare;
 }
 
 function grantHint({ action }: AwsCall): string {
