@@ -16,7 +16,7 @@ const APPLY_TIMEOUT_MS = 60 * 60_000;
 const LOCK_TIMEOUT = "2m";
 /** A plan of a thousand resources takes some 5 MB. */
 const JSON_MAX_BYTES = 128 * 1024 * 1024;
-const COMPLAINT_MAX = 2_000;
+const COMPLAINT_MAX = 4_000;
 
 const STEPS = new Set(["init", "validate", "plan", "show", "apply", "state"]);
 
@@ -161,9 +161,21 @@ function explain(step: string, folder: string, { endedBy, exitCode, stderr }: Sh
       `terraform ${step} in ${folder} was ended: ${endedBy}`,
       { details },
     );
-  const said = stderr.trim().slice(-COMPLAINT_MAX);
-  return fault.data("TERRAFORM_FAILED", `terraform ${step} in ${folder} failed: ${said}`, {
+  const said = withoutExcerpts(stderr).slice(0, COMPLAINT_MAX);
+  return fault.data("TERRAFORM_FAILED", `terraform ${step} in ${folder} failed:\n${said}`, {
     details,
     hint: "correct what terraform names; after a change of the state, plan again",
   });
+}
+
+/**
+ * Terraform shows the line of the configuration that it complains of (`12: "value": …`) and the values in it
+ * (`│ var.token is "…"`): a container's environment stands in one such line. People get the place without them.
+ */
+function withoutExcerpts(text: string): string {
+  const lines = text.split("\n").filter((line) => !/^\s*(\d+: |[│├])/.test(line));
+  return lines
+    .join("\n")
+    .replaceAll(/\n{2,}/g, "\n")
+    .trim();
 }

@@ -1,0 +1,119 @@
+/** What Terraform itself refuses, and what happens when the cloud is not as it should be. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { isJsonObject, type Json } from "../../../src/base/json.js";
+import { type PlanScene, planScene, SCENE_NAME } from "../../support/plan-scene.js";
+import {
+  openTerraformSandbox,
+  type TerraformSandbox,
+  terraformPlatform,
+} from "../../support/terraform.js";
+
+const LOGS = "aws_cloudwatch_log_group//ecs/algobrain-workers";
+
+describe.runIf(terraformPlatform !== null)("terraform: what is refused", () => {
+  let sandbox: TerraformSandbox;
+  beforeAll(async () => {
+    sandbox = await openTerraformSandbox();
+    const folder = await place();
+    await sandbox.terraform.plan(folder, { out: "create.bin" });
+    await sandbox.terraform.apply(folder, "create.bin");
+  });
+  afterAll(() => sandbox?.remove());
+
+  async function place(change: (scene: PlanScene) => void = () => {}): Promise<string> {
+    const scene = planScene();
+    change(scene);
+    return (await sandbox.place(SCENE_NAME, scene)).folder;
+  }
+
+  const scaleTo = (most: number) =>
+    place(({ resource }) => {
+      resource.aws_appautoscaling_target["workers-scaling-target"].max_capacity = most;
+    });
+
+  test("terraform: a plan that was made before another was applied is stale", async () => {
+    const { terraform } = sandbox;
+    const folder = await scaleTo(110);
+    await terraform.plan(folder, { out: "first.bin" });
+    await terraform.plan(folder, { out: "second.bin" });
+    const before = await terraform.stateMark(folder);
+    await terraform.apply(folder, "first.bin");
+    const after = await terraform.stateMark(folder);
+    expect(after?.lineage).toBe(before?.lineage);
+    expect(after?.serial).toBeGreaterThan(Number(before?.serial));
+    await expect(terraform.apply(folder, "second.bin")).rejects.toMatchObject({
+      code: "TERRAFORM_FAILED",
+      message: expect.stringContaining("Saved plan is stale"),
+    });
+  });
+
+  test("terraform: what may not be destroyed is not", async () => {
+    const folder = await place(({ resource }) => {
+      Object.assign(resource.aws_s3_bucket.exports, { lifecycle: { prevent_destroy: true } });
+    });
+    await expect(
+      sandbox.terraform.plan(folder, { out: "destroy.bin", destroy: true }),
+    ).rejects.toThrow(/Instance cannot be destroyed/);
+  });
+
+  test("terraform: a resource that cannot be read fails the plan, it is not taken for gone", async () => {
+    const folder = await place();
+    await sandbox.editEstate(({ failing }) => failing.push(LOGS));
+    await expect(sandbox.terraform.plan(folder, { out: "plan.bin" })).rejects.toThrow(
+      /AccessDenied/,
+    );
+    await sandbox.editEstate(({ failing }) => failing.pop());
+  });
+
+  test("terraform: what exists already is not made a second time", async () => {
+    const { folder } = await sandbox.place(`${SCENE_NAME}-twin`, planScene());
+    await sandbox.terraform.plan(folder, { out: "plan.bin" });
+    await expect(sandbox.terraform.apply(folder, "plan.bin")).rejects.toThrow(/exists already/);
+  });
+
+  test("terraform: a complaint names the place and quotes no value of the configuration", async () => {
+    const folder = await place(({ resource }) => {
+      const task = resource.aws_ecs_task_definition["workers-task"];
+      const image = `\${aws_ecr_repository.none.url}`;
+      task.container_definitions = task.container_definitions.replace("algobrain-workers:", image);
+    });
+    const complaint = await sandbox.terraform
+      .plan(folder, { out: "plan.bin" })
+      .then(() => "none", String);
+    expect(complaint).toMatch(
+      /Error: Reference to undeclared resource\n\s+on cdk\.tf\.json line 1/,
+    );
+    expect(complaint).not.toContain("nobody-may-see");
+  });
+
+  test("terraform: a stack that was never applied has no state to compare with", async () => {
+    const { folder } = await sandbox.place(`${SCENE_NAME}-new`, planScene());
+    expect(await sandbox.terraform.stateMark(folder)).toBeNull();
+  });
+
+  test("terraform: an import takes over what exists, and the next plan finds nothing", async () => {
+    const { terraform } = sandbox;
+    const { terraform: settings, provider, resource } = planScene();
+    const { folder } = await sandbox.place(`${SCENE_NAME}-adopted`, {
+      terraform: settings,
+      provider,
+      resource: { aws_s3_bucket: resource.aws_s3_bucket },
+      import: [{ to: "aws_s3_bucket.exports", id: "algobrain-exports" }],
+    });
+    await terraform.plan(folder, { out: "plan.bin" });
+    const plan = await terraform.showPlan(folder, "plan.bin");
+    expect(actionsOf(plan)).toEqual(["aws_s3_bucket.exports no-op importing"]);
+    await terraform.apply(folder, "plan.bin");
+    expect(await terraform.plan(folder, { out: "again.bin" })).toBe("nothing");
+  });
+});
+
+function actionsOf(plan: Json): string[] {
+  const changes =
+    isJsonObject(plan) && Array.isArray(plan.resource_changes) ? plan.resource_changes : [];
+  return changes.filter(isJsonObject).map(({ address, change }) => {
+    if (!isJsonObject(change) || !Array.isArray(change.actions)) return String(address);
+    const importing = change.importing === undefined ? "" : " importing";
+    return `${address} ${change.actions.join("+")}${importing}`;
+  });
+}
