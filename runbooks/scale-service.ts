@@ -105,8 +105,11 @@ export default defineRunbook({
       undo: {
         name: "end the note",
         repeat: "safe",
-        run: async ({ system, runId }) => {
-          const own = (await system.temporaryChanges()).filter((it) => it.runId === runId);
+        run: async ({ system, params }) => {
+          // By what it says: whoever takes back is another run than the one that noted it.
+          const own = (await system.temporaryChanges()).filter(
+            ({ target, after }) => target === targetOf(params) && after === params.count,
+          );
           for (const { id } of own) await system.endTemporary({ id, reason: "taken back" });
           return own.length > 0 ? "it is over" : "it was over already";
         },
