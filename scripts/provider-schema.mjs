@@ -190,12 +190,17 @@ function isSingle(member) {
 function memberType(binding, { reader, isSet }) {
   const plain = GETTERS[reader];
   if (plain !== undefined) return isSet && Array.isArray(plain) ? ["set", plain[1]] : plain;
-  const items = binding.classes.get(reader?.replace(/List$/, "OutputReference"));
+  const name = reader?.replace(/List$/, "");
+  const items = binding.classes.get(`${name}OutputReference`);
   if (items === undefined) return "dynamic";
-  const fields = [...items].sort(([a], [b]) => (a < b ? -1 : 1));
-  const object = Object.fromEntries(
-    fields.map(([name, member]) => [name, memberType(binding, member)]),
-  );
+  // Of what may be written the getters are without comments, and the struct has the types.
+  const settable = [...(binding.structs.get(name) ?? [])].map(([key, field]) => [
+    key,
+    attributeType(field),
+  ]);
+  const readOnly = [...items].map(([key, member]) => [key, memberType(binding, member)]);
+  const fields = [...settable, ...readOnly].sort(([a], [b]) => (a < b ? -1 : 1));
+  const object = Object.fromEntries(fields);
   return [isSet ? "set" : "list", ["object", object]];
 }
 

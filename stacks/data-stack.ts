@@ -1,47 +1,83 @@
-/** Where exports go: a private, encrypted bucket that forgets by itself (HB-aws-15). */
+/** What must not be lost: database, cache, heartbeats, exports, published policies. */
 
-import { S3Bucket } from "#aws/s3-bucket";
-import { S3BucketLifecycleConfiguration } from "#aws/s3-bucket-lifecycle-configuration";
-import { S3BucketPublicAccessBlock } from "#aws/s3-bucket-public-access-block";
-import { S3BucketServerSideEncryptionConfigurationA } from "#aws/s3-bucket-server-side-encryption-configuration";
+import { DynamodbTable } from "#aws/dynamodb-table";
 import type { App, TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
-import { foundStack } from "./foundation.js";
+import { makeBucket } from "./bucket.js";
+import { makeCache } from "./cache.js";
+import { makeDatabase } from "./database.js";
+import { foundStack, outputListOf, outputOf, putOut } from "./foundation.js";
 
-/** Parts of an upload that nobody finished are paid for and invisible. A week outlives any retry. */
-const ABANDONED_UPLOAD_DAYS = 7;
+/** What the network has made. */
+export interface DataInputs {
+  readonly subnetIds: string[];
+  readonly databaseGroupId: string;
+  readonly cacheGroupId: string;
+  readonly keyArn: string;
+  readonly logsBucket: string;
+}
 
 export function makeDataStack(app: App, policy: PolicySet): void {
   const stack = foundStack(app, policy, "data");
-  const bucket = new S3Bucket(stack, "exports", {
-    bucket: policy.infrastructure.exportsBucket,
-    lifecycle: { preventDestroy: true },
-  });
-  protect(stack, bucket.id);
-  new S3BucketLifecycleConfiguration(stack, "exports-lifecycle", {
-    bucket: bucket.id,
-    rule: [
-      {
-        id: "expire",
-        status: "Enabled",
-        filter: [{ prefix: "" }],
-        expiration: [{ days: policy.retention.exportsDays }],
-        abortIncompleteMultipartUpload: [{ daysAfterInitiation: ABANDONED_UPLOAD_DAYS }],
-      },
-    ],
+  const inputs: DataInputs = {
+    subnetIds: outputListOf(stack, policy, "network", "private_subnet_ids"),
+    databaseGroupId: outputOf(stack, policy, "network", "database_group_id"),
+    cacheGroupId: outputOf(stack, policy, "network", "cache_group_id"),
+    keyArn: outputOf(stack, policy, "network", "kms_key_arn"),
+    logsBucket: outputOf(stack, policy, "network", "access_logs_bucket"),
+  };
+  const database = makeDatabase(stack, policy, inputs);
+  const cache = makeCache(stack, policy, inputs);
+  const heartbeats = makeHeartbeats(stack, policy);
+  putOut(stack, "database_endpoint", database.endpoint);
+  // It leads to the writer when there is no reader: told, it would be believed.
+  if (policy.infrastructure.aurora.readers > 0)
+    putOut(stack, "database_reader_endpoint", database.readerEndpoint);
+  putOut(stack, "database_resource_id", database.clusterResourceId);
+  putOut(stack, "cache_endpoint", cache.primaryEndpointAddress);
+  putOut(stack, "heartbeats_table_arn", heartbeats.arn);
+  makeBuckets(stack, policy, inputs);
+}
+
+/**
+ * One row, written every few seconds (HB-aws-13, HB-cli-14). By AWS's key and not by ours: a lost right to
+ * a key would look like a dead orchestrator, and the row says nothing that is worth hiding.
+ */
+function makeHeartbeats(stack: TerraformStack, { infrastructure }: PolicySet): DynamodbTable {
+  return new DynamodbTable(stack, "heartbeats", {
+    name: infrastructure.heartbeatsTable,
+    billingMode: "PAY_PER_REQUEST",
+    hashKey: "service",
+    attribute: [{ name: "service", type: "S" }],
+    pointInTimeRecovery: { enabled: true },
+    serverSideEncryption: { enabled: true },
+    deletionProtectionEnabled: true,
   });
 }
 
-function protect(stack: TerraformStack, bucket: string): void {
-  new S3BucketPublicAccessBlock(stack, "exports-access", {
-    bucket,
-    blockPublicAcls: true,
-    blockPublicPolicy: true,
-    ignorePublicAcls: true,
-    restrictPublicBuckets: true,
+/** Exports are forgotten by themselves, without versions (HB-aws-15); published policies keep every version. */
+function makeBuckets(
+  stack: TerraformStack,
+  { infrastructure, retention }: PolicySet,
+  { keyArn, logsBucket }: DataInputs,
+): void {
+  const exported = makeBucket(stack, {
+    id: "exports",
+    name: infrastructure.exportsBucket,
+    keyArn,
+    versioned: false,
+    expireDays: retention.exportsDays,
+    logsTo: logsBucket,
   });
-  new S3BucketServerSideEncryptionConfigurationA(stack, "exports-encryption", {
-    bucket,
-    rule: [{ applyServerSideEncryptionByDefault: { sseAlgorithm: "AES256" } }],
+  const bundles = makeBucket(stack, {
+    id: "bundles",
+    name: infrastructure.bundleBucket,
+    keyArn,
+    versioned: true,
+    expireDays: null,
+    logsTo: logsBucket,
   });
+  putOut(stack, "exports_bucket_arn", exported.arn);
+  putOut(stack, "bundle_bucket", bundles.bucket);
+  putOut(stack, "bundle_bucket_arn", bundles.arn);
 }

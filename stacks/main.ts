@@ -3,7 +3,11 @@ import { App } from "#cdk";
 import type { LeftOut } from "../src/alert/outlet/left-out.js";
 import type { PolicySet } from "../src/policy/policy.js";
 import { makeDataStack } from "./data-stack.js";
+import { makeDeliveryStack } from "./delivery-stack.js";
+import { makeIdentityStack } from "./identity-stack.js";
+import { makeNetworkStack } from "./network-stack.js";
 import { makeObservabilityStack } from "./observability-stack.js";
+import { makeRegistryStack } from "./registry-stack.js";
 import { makeServicesStack } from "./services-stack.js";
 
 export interface Built {
@@ -15,8 +19,12 @@ export interface Built {
 export function buildApp(policy: PolicySet, outDir: string): Built {
   // Stack traces would put paths of this machine into the output.
   const app = new App({ outdir: outDir, stackTraces: false });
-  makeServicesStack(app, policy);
+  makeNetworkStack(app, policy);
   makeDataStack(app, policy);
+  makeRegistryStack(app, policy);
+  makeIdentityStack(app, policy);
+  makeServicesStack(app, policy);
+  makeDeliveryStack(app, policy);
   const leftOut = makeObservabilityStack(app, policy);
   return { app, leftOut };
 }

@@ -62,16 +62,29 @@ export function stateBucketName(policy: PolicySet): string {
   return `${policy.infrastructure.cluster}-terraform-state`;
 }
 
+/**
+ * Beginnings of the names of all that an environment has, with a star: `algobrain-*` in production, where the
+ * handbook's names are bare and so cover staging's too; `algobrain-staging-*` there.
+ */
+export function ownNames(policy: PolicySet): string[] {
+  const { cluster } = policy.infrastructure;
+  const begin = qualified(policy, "*");
+  return cluster.startsWith(begin.slice(0, -1)) ? [begin] : [begin, `${cluster}*`];
+}
+
 /** Stands where no account is known: environment `local` is synthesized and never applied. */
 const NO_ACCOUNT = "000000000000";
 
+export function accountOf({ infrastructure }: PolicySet): string {
+  return infrastructure.account ?? NO_ACCOUNT;
+}
+
 /** `arn:aws:ecs:us-east-1:123456789012:cluster/algobrain-prod`. */
 export function arnOf(policy: PolicySet, service: string, resource: string): string {
-  const { region, account } = policy.infrastructure;
-  return `arn:aws:${service}:${region}:${account ?? NO_ACCOUNT}:${resource}`;
+  return `arn:aws:${service}:${policy.infrastructure.region}:${accountOf(policy)}:${resource}`;
 }
 
 /** IAM belongs to no region: `arn:aws:iam::123456789012:role/algobrain-plan`. */
 export function iamArn(policy: PolicySet, resource: string): string {
-  return `arn:aws:iam::${policy.infrastructure.account ?? NO_ACCOUNT}:${resource}`;
+  return `arn:aws:iam::${accountOf(policy)}:${resource}`;
 }

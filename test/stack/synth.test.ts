@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { STACK_ORDER } from "../../stacks/order.js";
 import { synthesize } from "../../stacks/synth.js";
 import { makePolicy } from "../support/make-policy.js";
 
@@ -18,11 +19,9 @@ afterEach(async () => {
 
 test("each stack is named with its file and the number of its resources", async () => {
   const { stacks } = await synthesize({ policy: makePolicy(), outDir });
-  expect(stacks.map(({ name }) => name)).toEqual([
-    "algobrain-production-data",
-    "algobrain-production-services",
-    "algobrain-production-observability",
-  ]);
+  expect(stacks.map(({ name }) => name)).toEqual(
+    STACK_ORDER.map((part) => `algobrain-production-${part}`),
+  );
   for (const { name, file, resourceCount } of stacks) {
     expect(file).toBe(join(outDir, "stacks", name, "cdk.tf.json"));
     expect(resourceCount).toBeGreaterThan(0);
@@ -32,7 +31,7 @@ test("each stack is named with its file and the number of its resources", async 
 test("the folder is made when it is absent", async () => {
   const deep = join(outDir, "not", "yet");
   const { stacks } = await synthesize({ policy: makePolicy(), outDir: deep });
-  expect(stacks).toHaveLength(3);
+  expect(stacks).toHaveLength(STACK_ORDER.length);
 });
 
 test("numbers that AWS would refuse are refused here, every one of them", async () => {
@@ -51,7 +50,7 @@ test("numbers that AWS would refuse are refused here, every one of them", async 
 });
 
 test("a stack that is no longer made is not left to be applied; other environments are", async () => {
-  const gone = join(outDir, "stacks", "algobrain-production-network");
+  const gone = join(outDir, "stacks", "algobrain-production-legacy");
   const staging = join(outDir, "stacks", "algobrain-staging-data");
   for (const folder of [gone, staging]) {
     await mkdir(folder, { recursive: true });

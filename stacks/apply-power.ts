@@ -1,0 +1,308 @@
+/**
+ * What an apply may: make and change what these stacks have, by name where AWS knows names before a thing
+ * is made. What holds data it may make and change but not delete: not a cluster, a table, a bucket, a key
+ * or a secret. It may also deploy: push images and start tasks. What a plan may look at it may, too.
+ */
+import type { PolicySet } from "../src/policy/policy.js";
+import { arnOf, iamArn, ownNames, secretPath, stateBucketName } from "./names.js";
+import type { Statement } from "./statement.js";
+
+export function applyPower(policy: PolicySet): Statement[] {
+  return [
+    writeState(policy),
+    network(policy),
+    ...rolesAndKeys(policy),
+    ...byName(policy),
+    withoutName(policy),
+    edges(),
+    ...buckets(policy),
+    ...secrets(policy),
+  ];
+}
+
+function writeState(policy: PolicySet): Statement {
+  const bucket = `arn:aws:s3:::${stateBucketName(policy)}`;
+  return {
+    Sid: "State",
+    Effect: "Allow",
+    Action: ["s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+    Resource: [bucket, `${bucket}/*`],
+  };
+}
+
+/** Ids of networks are made by AWS: no name to hold on to, so at least no other region. */
+function network(policy: PolicySet): Statement {
+  return {
+    Sid: "Network",
+    Effect: "Allow",
+    Action: NETWORK.map((name) => `ec2:${name}`),
+    Resource: ["*"],
+    Condition: inRegion(policy),
+  };
+}
+
+const NETWORK = [
+  ...["CreateVpc", "ModifyVpcAttribute", "CreateTags", "DeleteTags"],
+  ...["CreateSubnet", "DeleteSubnet", "ModifySubnetAttribute"],
+  ...["CreateInternetGateway", "AttachInternetGateway", "DetachInternetGateway"],
+  ...["DeleteInternetGateway", "AllocateAddress", "AssociateAddress", "DisassociateAddress"],
+  ...["ReleaseAddress", "CreateNatGateway", "DeleteNatGateway"],
+  ...["CreateRouteTable", "DeleteRouteTable", "AssociateRouteTable", "DisassociateRouteTable"],
+  ...["ReplaceRouteTableAssociation", "CreateRoute", "ReplaceRoute", "DeleteRoute"],
+  ...["CreateVpcEndpoint", "ModifyVpcEndpoint", "DeleteVpcEndpoints"],
+  ...["CreateFlowLogs", "DeleteFlowLogs", "CreateSecurityGroup", "DeleteSecurityGroup"],
+  ...["AuthorizeSecurityGroup*", "RevokeSecurityGroup*", "ModifySecurityGroupRules"],
+  "UpdateSecurityGroupRuleDescriptions*",
+];
+
+/** The boundary says the rest: no role without it, and not these roles themselves. */
+function rolesAndKeys(policy: PolicySet): Statement[] {
+  const roles = ownNames(policy).map((name) => iamArn(policy, `role/${name}`));
+  const ours = {
+    "aws:ResourceTag/system": policy.system,
+    "aws:ResourceTag/environment": policy.environment,
+  };
+  return [
+    {
+      Sid: "Roles",
+      Effect: "Allow",
+      Action: [
+        ...["iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRole", "iam:DeleteRolePolicy"],
+        ...["iam:DetachRolePolicy", "iam:PutRolePolicy", "iam:TagRole", "iam:UntagRole"],
+        ...["iam:UpdateAssumeRolePolicy", "iam:UpdateRole"],
+      ],
+      Resource: roles,
+    },
+    {
+      Sid: "HandRolesToTasks",
+      Effect: "Allow",
+      Action: ["iam:PassRole"],
+      Resource: roles,
+      Condition: { StringEquals: { "iam:PassedToService": "ecs-tasks.amazonaws.com" } },
+    },
+    {
+      Sid: "RolesOfAws",
+      Effect: "Allow",
+      Action: ["iam:CreateServiceLinkedRole"],
+      Resource: [iamArn(policy, "role/aws-service-role/*")],
+      Condition: { StringEquals: { "iam:AWSServiceName": [...OWN_ROLES] } },
+    },
+    {
+      Sid: "MakeKey",
+      Effect: "Allow",
+      Action: ["kms:CreateKey", "kms:TagResource"],
+      Resource: ["*"],
+      Condition: inRegion(policy),
+    },
+    {
+      Sid: "ChangeKey",
+      Effect: "Allow",
+      Action: [
+        ...["kms:CreateAlias", "kms:CreateGrant", "kms:Decrypt", "kms:EnableKeyRotation"],
+        ...["kms:GenerateDataKey", "kms:PutKeyPolicy", "kms:UntagResource", "kms:UpdateAlias"],
+        "kms:UpdateKeyDescription",
+      ],
+      Resource: [arnOf(policy, "kms", "key/*")],
+      Condition: { StringEquals: ours },
+    },
+    {
+      Sid: "NameKey",
+      Effect: "Allow",
+      Action: ["kms:CreateAlias", "kms:UpdateAlias"],
+      Resource: [arnOf(policy, "kms", `alias/${policy.infrastructure.cluster}`)],
+    },
+  ];
+}
+
+/** Services that act for us by a role of their own. */
+const OWN_ROLES = [
+  ...["ecs.amazonaws.com", "ecs.application-autoscaling.amazonaws.com"],
+  ...["elasticache.amazonaws.com", "elasticloadbalancing.amazonaws.com", "rds.amazonaws.com"],
+];
+
+interface Named {
+  /** What the last part of its ARNs begins with, before the name. */
+  readonly kinds: readonly string[];
+  readonly actions: readonly string[];
+}
+
+/** What may be done, by service, to things that carry our names. */
+const NAMED: Readonly<Record<string, Named>> = {
+  cloudformation: { kinds: ["stack/"], actions: ["CreateStack", "DeleteStack", "UpdateStack"] },
+  cloudwatch: {
+    kinds: ["alarm:"],
+    actions: ["DeleteAlarms", "PutMetricAlarm", "TagResource", "UntagResource"],
+  },
+  ecr: {
+    kinds: ["repository/"],
+    actions: [
+      ...["BatchCheckLayerAvailability", "BatchGetImage", "CompleteLayerUpload"],
+      ...["CreateRepository", "GetDownloadUrlForLayer", "InitiateLayerUpload", "PutImage"],
+      ...["PutImageScanningConfiguration", "PutImageTagMutability", "PutLifecyclePolicy"],
+      ...["TagResource", "UntagResource", "UploadLayerPart"],
+    ],
+  },
+  ecs: {
+    kinds: ["cluster/", "service/", "task/", "task-definition/"],
+    actions: [
+      ...["CreateCluster", "CreateService", "DeleteService", "RegisterTaskDefinition", "RunTask"],
+      ...["StopTask", "TagResource", "UntagResource", "UpdateCluster", "UpdateClusterSettings"],
+      "UpdateService",
+    ],
+  },
+  elasticache: {
+    kinds: ["cluster:", "parametergroup:", "replicationgroup:", "subnetgroup:"],
+    actions: [
+      ...["AddTagsToResource", "CreateCacheSubnetGroup", "CreateReplicationGroup"],
+      ...["DecreaseReplicaCount", "IncreaseReplicaCount", "ModifyCacheSubnetGroup"],
+      ...["ModifyReplicationGroup", "RemoveTagsFromResource"],
+    ],
+  },
+  elasticloadbalancing: {
+    kinds: ["listener/app/", "loadbalancer/app/", "targetgroup/"],
+    actions: [
+      ...["AddTags", "CreateListener", "CreateLoadBalancer", "CreateTargetGroup"],
+      ...["DeleteListener", "DeleteTargetGroup", "ModifyListener", "ModifyListenerAttributes"],
+      ...["ModifyLoadBalancerAttributes", "ModifyTargetGroup", "ModifyTargetGroupAttributes"],
+      ...["RemoveTags", "SetSecurityGroups", "SetSubnets"],
+    ],
+  },
+  lambda: { kinds: ["function:"], actions: ["AddPermission", "RemovePermission"] },
+  rds: {
+    kinds: ["cluster:", "cluster-pg:", "cluster-snapshot:", "db:", "subgrp:"],
+    actions: [
+      ...["AddTagsToResource", "CreateDBCluster", "CreateDBClusterParameterGroup"],
+      ...["CreateDBClusterSnapshot", "CreateDBInstance", "CreateDBSubnetGroup"],
+      ...["DeleteDBInstance", "ModifyDBCluster", "ModifyDBClusterParameterGroup"],
+      ...["ModifyDBInstance", "ModifyDBSubnetGroup", "RemoveTagsFromResource"],
+    ],
+  },
+  sns: {
+    kinds: [""],
+    actions: [
+      ...["CreateTopic", "SetSubscriptionAttributes", "SetTopicAttributes", "Subscribe"],
+      ...["TagResource", "Unsubscribe", "UntagResource"],
+    ],
+  },
+};
+
+function byName(policy: PolicySet): Statement[] {
+  const allow = (
+    service: string,
+    actions: readonly string[],
+    resources: readonly string[],
+  ): Statement => ({
+    Effect: "Allow",
+    Action: actions.map((action) => `${service}:${action}`),
+    Resource: resources,
+  });
+  const named = Object.entries(NAMED).map(([service, { kinds, actions }]) => {
+    const resources = kinds.flatMap((kind) => ownNames(policy).map((name) => kind + name));
+    return allow(
+      service,
+      actions,
+      resources.map((resource) => arnOf(policy, service, resource)),
+    );
+  });
+  const { heartbeatsTable } = policy.infrastructure;
+  return [
+    ...named,
+    allow("logs", LOGS, [arnOf(policy, "logs", "log-group:*")]),
+    allow("dynamodb", TABLE, [arnOf(policy, "dynamodb", `table/${heartbeatsTable}`)]),
+  ];
+}
+
+/** Groups are named after the services that write them: `/ecs/…`, `/aws/rds/…`. */
+const LOGS = [
+  ...["AssociateKmsKey", "CreateLogGroup", "DeleteSubscriptionFilter", "PutRetentionPolicy"],
+  ...["PutSubscriptionFilter", "TagResource", "UntagResource"],
+];
+const TABLE = [
+  ...["CreateTable", "TagResource", "UntagResource", "UpdateContinuousBackups", "UpdateTable"],
+];
+
+/** Actions that AWS binds to no resource, or to one whose id nobody can know before. */
+function withoutName(policy: PolicySet): Statement {
+  return {
+    Sid: "WithoutName",
+    Effect: "Allow",
+    Action: [
+      ...["acm:AddTagsToCertificate", "acm:RequestCertificate"],
+      ...[
+        "application-autoscaling:DeleteScalingPolicy",
+        "application-autoscaling:DeregisterScalableTarget",
+      ],
+      ...[
+        "application-autoscaling:PutScalingPolicy",
+        "application-autoscaling:RegisterScalableTarget",
+      ],
+      ...["application-autoscaling:TagResource", "cloudwatch:DeleteDashboards"],
+      ...["cloudwatch:PutDashboard", "ecr:GetAuthorizationToken", "ecs:DeregisterTaskDefinition"],
+      ...["logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DeleteQueryDefinition"],
+      "logs:PutQueryDefinition",
+    ],
+    Resource: ["*"],
+    Condition: inRegion(policy),
+  };
+}
+
+/** The network of edges has one home, whatever the region of the policy is. */
+function edges(): Statement {
+  return {
+    Sid: "Edges",
+    Effect: "Allow",
+    Action: [
+      ...["CreateDistribution", "CreateInvalidation", "CreateOriginAccessControl"],
+      ...["CreateResponseHeadersPolicy", "GetInvalidation", "TagResource", "UntagResource"],
+      ...["UpdateDistribution", "UpdateOriginAccessControl", "UpdateResponseHeadersPolicy"],
+    ].map((name) => `cloudfront:${name}`),
+    Resource: ["*"],
+  };
+}
+
+/** Makes and changes buckets; what lies in them only where a deployment puts it. */
+function buckets({ infrastructure }: PolicySet): Statement[] {
+  const { cluster, exportsBucket, bundleBucket, frontend } = infrastructure;
+  const arns = [`${cluster}-access-logs`, exportsBucket, bundleBucket, frontend.bucket].map(
+    (name) => `arn:aws:s3:::${name}`,
+  );
+  return [
+    {
+      Sid: "Buckets",
+      Effect: "Allow",
+      Action: [
+        ...["s3:CreateBucket", "s3:DeleteBucketPolicy", "s3:ListBucket", "s3:PutBucket*"],
+        ...["s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration"],
+      ],
+      Resource: arns,
+    },
+    {
+      Sid: "PublishPolicies",
+      Effect: "Allow",
+      Action: ["s3:GetObject", "s3:PutObject"],
+      Resource: [`arn:aws:s3:::${bundleBucket}/*`],
+    },
+  ];
+}
+
+/** Their containers; values are for people and for runbooks. `rds!…` is the one that RDS makes for its master user. */
+function secrets(policy: PolicySet): Statement[] {
+  return [
+    {
+      Sid: "Secrets",
+      Effect: "Allow",
+      Action: [
+        ...["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
+        ...["secretsmanager:UntagResource", "secretsmanager:UpdateSecret"],
+      ],
+      Resource: [
+        arnOf(policy, "secretsmanager", `secret:${secretPath(policy, "*")}`),
+        arnOf(policy, "secretsmanager", "secret:rds!*"),
+      ],
+    },
+  ];
+}
+
+function inRegion({ infrastructure }: PolicySet) {
+  return { StringEquals: { "aws:RequestedRegion": infrastructure.region } };
+}

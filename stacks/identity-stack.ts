@@ -1,0 +1,94 @@
+/**
+ * Who may do what (X-41): a role that plans, one that applies, one that runbooks work as; and the line that
+ * none of them crosses. The first two and the line are made by `bootstrap`, and changed by an administrator
+ * alone: a role that could change itself would have no limits.
+ */
+
+import { IamPolicy } from "#aws/iam-policy";
+import { IamRole } from "#aws/iam-role";
+import { IamRolePolicy } from "#aws/iam-role-policy";
+import { IamRolePolicyAttachment } from "#aws/iam-role-policy-attachment";
+import type { App, TerraformStack } from "#cdk";
+import type { PolicySet } from "../src/policy/policy.js";
+import { applyPower } from "./apply-power.js";
+import { boundary, boundaryName } from "./boundary.js";
+import { foundStack, putOut } from "./foundation.js";
+import { qualified } from "./names.js";
+import { gitHubProvider, trustGitHub } from "./oidc.js";
+import type { OutputName } from "./outputs.js";
+import { look, planPower } from "./plan-power.js";
+import { runPower, trustExecutor } from "./run-power.js";
+import { policyDocument, type Statement } from "./statement.js";
+
+/** Pull requests, and the schedule that looks for drift. */
+const PLANNING = ["pull_request", "ref:refs/heads/main"];
+
+export function makeIdentityStack(app: App, policy: PolicySet): void {
+  const stack = foundStack(app, policy, "identity");
+  const provider = gitHubProvider(stack, policy);
+  const line = new IamPolicy(stack, "boundary", {
+    name: boundaryName(policy),
+    description: "The line that no role crosses. It gives nothing by itself.",
+    policy: policyDocument(boundary(policy)),
+    lifecycle: { preventDestroy: true },
+  });
+  // A policy of its own: within both roles it would not leave the apply role room for the rest.
+  const looks = new IamPolicy(stack, "look", {
+    name: qualified(policy, "look"),
+    description: "How things are made, without values of secrets, rows or objects.",
+    policy: policyDocument([look()]),
+  });
+  const make = (role: RoleOptions) => makeRole(stack, policy, line.arn, role);
+  const plan = make({
+    name: "plan",
+    trust: trustGitHub(policy, provider, PLANNING),
+    power: planPower(policy),
+  });
+  const apply = make({
+    name: "apply",
+    trust: trustGitHub(policy, provider, [
+      `environment:${policy.infrastructure.identity.applyEnvironment}`,
+    ]),
+    power: applyPower(policy),
+  });
+  make({ name: "executor", trust: trustExecutor(policy), power: runPower(policy) });
+  for (const role of [plan, apply]) {
+    new IamRolePolicyAttachment(stack, `${role.node.id}-looks`, {
+      role: role.name,
+      policyArn: looks.arn,
+    });
+  }
+  putOut(stack, "boundary_arn", line.arn);
+}
+
+interface RoleOptions {
+  readonly name: "plan" | "apply" | "executor";
+  readonly trust: string;
+  readonly power: readonly Statement[];
+}
+
+const TOLD: Readonly<Record<RoleOptions["name"], OutputName>> = {
+  plan: "plan_role_arn",
+  apply: "apply_role_arn",
+  executor: "executor_role_arn",
+};
+
+function makeRole(
+  stack: TerraformStack,
+  policy: PolicySet,
+  permissionsBoundary: string,
+  { name, trust, power }: RoleOptions,
+): IamRole {
+  const role = new IamRole(stack, `${name}-role`, {
+    name: qualified(policy, name),
+    assumeRolePolicy: trust,
+    permissionsBoundary,
+  });
+  new IamRolePolicy(stack, `${name}-power`, {
+    name: "power",
+    role: role.name,
+    policy: policyDocument(power),
+  });
+  putOut(stack, TOLD[name], role.arn);
+  return role;
+}
