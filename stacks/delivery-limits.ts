@@ -28,7 +28,7 @@ function balancer({ idle_timeout, subnets, load_balancer_type }: JsonObject): st
 
 function listener({ protocol, certificate_arn }: JsonObject): string[] {
   const needsOne = protocol === "HTTPS" || protocol === "TLS";
-  return needsOne && certificate_arn === undefined
+  return needsOne && (certificate_arn ?? null) === null
     ? [`speaks ${protocol} and has no certificate_arn`]
     : [];
 }

@@ -1,12 +1,17 @@
 /** A pull request that changes one number changes that number in the plan, and nothing else (HB-env-35). */
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { PolicySet } from "../../src/policy/policy.js";
+import type { Infrastructure } from "../../src/policy/services.js";
 import { leafChanges } from "../support/leaf-changes.js";
 import { makePolicy } from "../support/make-policy.js";
-import { synthesized } from "../support/synthesized.js";
+import { type Synthesized, synthesized } from "../support/synthesized.js";
+
+let before: Synthesized;
+beforeAll(async () => {
+  before = await synthesized(makePolicy());
+});
 
 async function changesFrom(change: (policy: PolicySet) => PolicySet) {
-  const before = await synthesized(makePolicy());
   const after = await synthesized(change(makePolicy()));
   return leafChanges(before.documents, after.documents);
 }
@@ -35,6 +40,11 @@ function withTracking(policy: PolicySet, change: { target?: number; scaleInCoold
   return withScaling(policy, "workers", { policies });
 }
 
+function withEstate(policy: PolicySet, change: Partial<Infrastructure>): PolicySet {
+  return { ...policy, infrastructure: { ...policy.infrastructure, ...change } };
+}
+
+const DATABASE = "algobrain-production-data.resource.aws_rds_cluster.database";
 const OBSERVABILITY = "algobrain-production-observability.resource.aws_cloudwatch_metric_alarm";
 const SERVICES = "algobrain-production-services.resource";
 const TRACKING = `${SERVICES}.aws_appautoscaling_policy.workers-queue-depth-scaling.target_tracking_scaling_policy_configuration`;
@@ -111,6 +121,21 @@ const CASES: {
     at: `${SERVICES}.aws_ecs_task_definition.api-task.memory`,
     after: "2048",
   },
+  {
+    what: "how long the orchestrator may be silent",
+    change: (policy) => withEstate(policy, { deadMan: { enabled: true, afterMs: 300_000 } }),
+    at: `${OBSERVABILITY}.dead-man.evaluation_periods`,
+    after: 5,
+  },
+  {
+    what: "how far the database may grow",
+    change: (policy) => {
+      const { aurora } = policy.infrastructure;
+      return withEstate(policy, { aurora: { ...aurora, maxCapacity: 24 } });
+    },
+    at: `${DATABASE}.serverlessv2_scaling_configuration.max_capacity`,
+    after: 24,
+  },
 ];
 
 describe("one number in the policy is one leaf in the output", () => {
@@ -120,16 +145,21 @@ describe("one number in the policy is one leaf in the output", () => {
     expect(changes[0]?.after).toBe(after);
   });
 
-  test("log retention is one number for three groups, and changes nothing else", async () => {
+  test("log retention is one number for whatever is a log, and changes nothing else", async () => {
     const changes = await changesFrom((policy) => ({
       ...policy,
       retention: { ...policy.retention, logsDays: 90 },
     }));
-    expect(changes.map(({ at }) => at)).toEqual(
-      ["api", "orchestrator", "workers"].map(
-        (service) => `${SERVICES}.aws_cloudwatch_log_group.${service}-logs.retention_in_days`,
+    const places = changes.map(({ at }) => at);
+    expect(places).toEqual(
+      expect.arrayContaining(
+        ["api", "executor", "orchestrator", "shell", "workers"].map(
+          (group) => `${SERVICES}.aws_cloudwatch_log_group.${group}-logs.retention_in_days`,
+        ),
       ),
     );
+    for (const at of places)
+      expect(at).toMatch(/-logs\.retention_in_days$|access-logs-lifecycle.*expiration\.0\.days$/);
   });
 
   test("what only the runtime reads changes nothing in AWS", async () => {
@@ -143,15 +173,11 @@ describe("one number in the policy is one leaf in the output", () => {
 });
 
 test("two syntheses of one policy are equal byte for byte", async () => {
-  const [first, second] = [await synthesized(makePolicy()), await synthesized(makePolicy())];
-  expect(second.texts).toEqual(first.texts);
+  expect((await synthesized(makePolicy())).texts).toEqual(before.texts);
 });
 
 test("the order in which a policy lists its rules does not show", async () => {
   const policy = makePolicy();
-  const [first, second] = [
-    await synthesized(policy),
-    await synthesized({ ...policy, alerts: [...policy.alerts].reverse() }),
-  ];
-  expect(second.texts).toEqual(first.texts);
+  const turned = await synthesized({ ...policy, alerts: [...policy.alerts].reverse() });
+  expect(turned.texts).toEqual(before.texts);
 });

@@ -18,7 +18,7 @@ describe("services", () => {
   test("the cluster has the policy's name and logs remote shells (HB-aws-01, HB-aws-22)", () => {
     expect(production.resource("aws_ecs_cluster", "cluster")).toMatchObject({
       name: "algobrain-prod",
-      configuration: { execute_command_configuration: { logging: "DEFAULT" } },
+      configuration: { execute_command_configuration: { logging: "OVERRIDE" } },
     });
   });
 
@@ -26,6 +26,7 @@ describe("services", () => {
     ["api", 2],
     ["orchestrator", 1],
     ["workers", 12],
+    ["executor", 1],
   ])(
     "%s begins with %i tasks and a later apply leaves its count alone (HB-aws-02…04, X-21)",
     (service, desired) => {
@@ -33,7 +34,7 @@ describe("services", () => {
         name: service,
         desired_count: desired,
         lifecycle: { ignore_changes: ["desired_count"] },
-        enable_execute_command: true,
+        enable_execute_command: service !== "executor",
         deployment_circuit_breaker: { enable: true, rollback: true },
       });
     },
@@ -59,6 +60,7 @@ describe("services", () => {
     ["api", "512", "1024"],
     ["orchestrator", "256", "512"],
     ["workers", "1024", "2048"],
+    ["executor", "512", "1024"],
   ])("the task of %s has the policy's size", (service, cpu, memory) => {
     expect(production.resource("aws_ecs_task_definition", `${service}-task`)).toMatchObject({
       family: `algobrain-${service}`,
@@ -149,14 +151,21 @@ describe("scaling", () => {
 });
 
 describe("data, logs and images", () => {
-  test("all three log groups keep 30 days, not just one (HB-aws-18, X-27)", () => {
+  test("all log groups keep 30 days, not just one, and are encrypted (HB-aws-18, X-27)", () => {
     const groups = Object.values(production.resources("aws_cloudwatch_log_group"));
-    expect(groups.map(({ name }) => name)).toEqual([
-      "/ecs/algobrain-api",
-      "/ecs/algobrain-orchestrator",
-      "/ecs/algobrain-workers",
-    ]);
-    expect(groups.map((group) => group.retention_in_days)).toEqual([30, 30, 30]);
+    expect(groups.map(({ name }) => name)).toEqual(
+      expect.arrayContaining([
+        "/ecs/algobrain-api",
+        "/ecs/algobrain-executor",
+        "/ecs/algobrain-orchestrator",
+        "/ecs/algobrain-remote-shell",
+        "/ecs/algobrain-workers",
+      ]),
+    );
+    for (const { retention_in_days, kms_key_id } of groups) {
+      expect(retention_in_days).toBe(30);
+      expect(kms_key_id).toContain("kms_key_arn");
+    }
   });
 
   test("the exports bucket is private, encrypted, and forgets (HB-aws-15)", () => {
@@ -178,7 +187,7 @@ describe("data, logs and images", () => {
         "exports-encryption",
       ),
     ).toMatchObject({
-      rule: [{ apply_server_side_encryption_by_default: { sse_algorithm: "AES256" } }],
+      rule: [{ apply_server_side_encryption_by_default: { sse_algorithm: "aws:kms" } }],
     });
     expect(
       production.resource("aws_s3_bucket_lifecycle_configuration", "exports-lifecycle"),
@@ -189,6 +198,7 @@ describe("data, logs and images", () => {
     const repositories = Object.values(production.resources("aws_ecr_repository"));
     expect(repositories.map(({ name }) => name)).toEqual([
       "algobrain-api",
+      "algobrain-executor",
       "algobrain-orchestrator",
       "algobrain-workers",
     ]);
@@ -203,7 +213,7 @@ describe("data, logs and images", () => {
   test("no task runs an image called latest: the tag is a commit, asked for at apply (X-20)", () => {
     for (const service of ["api", "orchestrator", "workers"]) {
       expect(container(service).image).toBe(
-        `\${aws_ecr_repository.${service}-images.repository_url}:\${var.image_tag}`,
+        `\${data.terraform_remote_state.registry.outputs.repository_urls.${service}}:\${var.image_tag}`,
       );
     }
     expect(production.texts["algobrain-production-services"]).toContain("[0-9a-f]{40}");
