@@ -37,10 +37,9 @@ function identityOf(identities, type) {
  */
 export function importIdOf(identities, type, state) {
   const { importBy, key } = identityOf(identities, type);
-  return (
-    (importBy === "key" ? fill(key, state) : null) ??
-    String(state[importBy === "arn" ? "arn" : "id"])
-  );
+  const filled = importBy === "key" ? fill(key, state) : null;
+  // A few types that are imported by ARN have no attribute of that name: their id is it.
+  return filled ?? String((importBy === "arn" ? state.arn : null) ?? state.id);
 }
 
 /**
