@@ -39,6 +39,7 @@ export function makeBalancer(
   policy: PolicySet,
   inputs: BalancerInputs,
 ): Balancer {
+  // No firewall before it: the API bounds requests by subject and address itself (HB-env-25), and its doors are signed.
   const balancer = new Lb(stack, "balancer", {
     // AWS allows 32 characters.
     name: imageName(policy, "api"),
@@ -68,6 +69,7 @@ function makeTargets(stack: TerraformStack, policy: PolicySet, vpcId: string): L
   return new LbTargetGroup(stack, "api-targets", {
     name: imageName(policy, "api"),
     port: API_PORT,
+    // In clear only within the network, where nobody but the balancer's group may call.
     protocol: "HTTP",
     targetType: "ip",
     vpcId,
