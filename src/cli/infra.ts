@@ -1,0 +1,50 @@
+/** The verbs of `infra`. Each is loaded when it is called: judging a plan must not wait for clouds to load. */
+import { commandOfVerbs, type Verb } from "./command.js";
+
+/** @param load gives the function of the verb's own file in `infra/` */
+function verb(usage: string, does: string, load: () => Promise<Verb["run"]>): Verb {
+  return { usage, does, run: async (args, io) => (await load())(args, io) };
+}
+
+export const infraCommand = commandOfVerbs("infra", {
+  check: verb(
+    "infra check DIR [--policies DIR]",
+    "whether stacks that a branch has made fit the provider's schema, and reach for nothing but our resources",
+    async () => (await import("./infra/check.js")).runCheck,
+  ),
+  plan: verb(
+    "infra plan --env ENVIRONMENT [--dir cdktf.out/stacks] [--out plans] [--stack STACK] [--plugin-dir DIR] [--github-output FILE]",
+    "plan the synthesized stacks in their order, by the real Terraform; changes nothing",
+    async () => (await import("./infra/plan.js")).runPlan,
+  ),
+  review: verb(
+    "infra review --plans DIR|--plan STACK=FILE… [--env production] [--policies DIR] [--markdown FILE] [--json]",
+    "what saved plans change, by risk, and whether the budgets of the policies stop them",
+    async () => (await import("./infra/review.js")).runReview,
+  ),
+  seal: verb(
+    "infra seal --dir DIR --stack NAME [--env production] [--policies DIR]",
+    "bind the saved plan of a folder to its commit, policies, providers and state",
+    async () => (await import("./infra/seal.js")).runSeal,
+  ),
+  guard: verb(
+    "infra guard --dir DIR --stack NAME [--env production] [--policies DIR]",
+    "refuse a sealed plan when anything that it was made of has changed since",
+    async () => (await import("./infra/guard.js")).runGuard,
+  ),
+  apply: verb(
+    "infra apply --dir DIR --stack NAME [--env production] [--policies DIR] [--plugin-dir DIR]",
+    "apply the sealed plan of a folder, after the last look at what it was sealed to",
+    async () => (await import("./infra/apply.js")).runApply,
+  ),
+  adopt: verb(
+    "infra adopt --env ENVIRONMENT --estate FILE [--dir cdktf.out/stacks]",
+    "write import blocks for an estate that was made by hand",
+    async () => (await import("./infra/adopt.js")).adoptVerb.run,
+  ),
+  drift: verb(
+    "infra drift --plans DIR|--plan STACK=FILE|STACK=error:TEXT… [--env production] [--policies DIR] [--url URL] [--token-file FILE] [--markdown FILE] [--state-file FILE] [--json]",
+    "what was changed by hand, and who stands for it (exit 0 clean or known, 2 drifted, 1 not known)",
+    async () => (await import("./infra/drift.js")).runDrift,
+  ),
+});

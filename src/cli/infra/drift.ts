@@ -1,0 +1,67 @@
+/** `infra drift`: what differs from the policies in the estate itself, and who stands for it. */
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { systemClock } from "../../base/clock.js";
+import { judgeDrift } from "../../review/infra/drift.js";
+import { type DriftFacts, stateOfAll, writeDriftIssue } from "../../review/infra/drift-issue.js";
+import { parseCommandLine } from "../arguments.js";
+import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
+import { askKnown } from "./known.js";
+import { POLICY_OPTIONS, policyOf } from "./policy-of.js";
+import { PLAN_OPTIONS, readSavedPlans } from "./saved-plans.js";
+
+const OPTIONS = {
+  ...POLICY_OPTIONS,
+  ...PLAN_OPTIONS,
+  url: { type: "string" },
+  "token-file": { type: "string" },
+  markdown: { type: "string" },
+  "state-file": { type: "string" },
+  json: { type: "boolean" },
+} as const;
+
+/** As `terraform plan -detailed-exitcode` says it. */
+const EXIT_DRIFTED = 2;
+
+export async function runDrift(args: readonly string[], io: CommandIo): Promise<number> {
+  const { values } = parseCommandLine(args, OPTIONS);
+  const saved = await readSavedPlans(values, io);
+  const policy = await policyOf(values, io);
+  if (policy === null) return EXIT_FAILED;
+  const { known, unasked } = await askKnown(values, io);
+  const classes = Object.values(policy.infrastructure.review.drift.classes);
+  const now = systemClock.now();
+  const stacks = saved.map(({ stack, plan }) => ({
+    stack,
+    report:
+      "error" in plan
+        ? ({ state: "failed", why: plan.error } as const)
+        : judgeDrift(plan, classes, known, now),
+  }));
+  const facts: DriftFacts = { environment: policy.environment, stacks, known, unasked };
+  const state = stateOfAll(facts);
+  if (values.markdown !== undefined)
+    await writeFile(resolve(io.cwd, values.markdown), `${writeDriftIssue(facts)}\n`);
+  if (values["state-file"] !== undefined)
+    await writeFile(resolve(io.cwd, values["state-file"]), `${state}\n`);
+  if (values.json) io.out(JSON.stringify({ state, ...facts }));
+  else tell(state, facts, io);
+  if (state === "failed") return EXIT_FAILED;
+  return state === "drifted" ? EXIT_DRIFTED : EXIT_OK;
+}
+
+function tell(state: string, { stacks, unasked }: DriftFacts, io: CommandIo): void {
+  for (const sentence of unasked) io.err(`known drift is not known: ${sentence}`);
+  for (const { stack, report } of stacks) {
+    if (report.state === "failed") {
+      io.err(`${stack}: the check has failed: ${report.why}`);
+      continue;
+    }
+    const { unknown, expired, known } = report;
+    io.out(`${stack}: ${report.state}`);
+    for (const { address } of unknown) io.out(`  ${address}: nobody stands for it`);
+    for (const { address } of expired) io.out(`  ${address}: its time is over`);
+    for (const { address } of known) io.out(`  ${address}: known`);
+  }
+  io.out(state);
+}
