@@ -11,6 +11,7 @@ import {
   lookAtDeployment,
   moveBack,
   type PlannedContext,
+  patiently,
   READ_IMAGES,
   READ_SERVICES,
   READ_SIGNS_OF_LIFE,
@@ -21,6 +22,7 @@ import {
   serviceLocks,
   servicePlaceOf,
   servicesNamed,
+  setRevision,
   shortName,
   Type,
   UPDATE_SERVICES,
@@ -43,10 +45,10 @@ interface Facts {
 
 const REGISTER = "register the new revisions";
 const RESUME = "resume the queues";
-const SNAPSHOT_WITHIN_MS = 30 * MINUTE_MS;
-const MIGRATION_WITHIN_MS = 30 * MINUTE_MS;
+const SNAPSHOT_WITHIN_MS = 15 * MINUTE_MS;
+const MIGRATION_WITHIN_MS = 15 * MINUTE_MS;
 /** A task has two minutes to end, and workers go a few at a time. */
-const SERVICE_WITHIN_MS = 20 * MINUTE_MS;
+const SERVICE_WITHIN_MS = 15 * MINUTE_MS;
 const SMOKE_WITHIN_MS = 5 * MINUTE_MS;
 const LOOK_EVERY_MS = 5_000;
 /** Longer than all steps in which work stands still; then it goes on by itself, whatever became of the run. */
@@ -85,7 +87,8 @@ export default defineRunbook({
   positional: ["env", "tag", "services"],
   locks: ({ services }) => serviceLocks(services),
   targetsMax: 10,
-  timeoutMs: 3 * HOUR_MS,
+  // Its session in AWS lasts an hour, and going back needs ten minutes of it.
+  timeoutMs: 50 * MINUTE_MS,
   touches: {
     database: ["jobs:read", "queues:pause"],
     aws: [
@@ -232,7 +235,8 @@ export default defineRunbook({
       run: async (context) => {
         const deadline = context.now().getTime() + SMOKE_WITHIN_MS;
         for (;;) {
-          const { state, found } = judgeLooks(await looksOf(context, context.now()));
+          const looks = await patiently(context, () => looksOf(context, context.now()));
+          const { state, found } = judgeLooks(looks);
           if (state === "passed") return found;
           if (state === "failed" || context.now().getTime() >= deadline)
             throw fault.refused("DEPLOYMENT_UNWELL", found);
@@ -318,9 +322,8 @@ async function migrate(context: ActContext<Params>): Promise<string> {
   const service = names.includes("workers") ? "workers" : (names[0] ?? "workers");
   const taskDefinition = await registerImage(context, service, params.tag);
   const command = ["db", "migrate"];
-  const { task } = await aws.runTask({
-    ...{ taskDefinition, command, service, key: `${runId}-migrate` },
-  });
+  const asked = { taskDefinition, command, service, key: `${runId}-migrate` };
+  const { task } = await patiently(context, () => aws.runTask(asked));
   const ended = await waitTask(context, task);
   if (ended.exitCode === 0) return `${command.join(" ")} ended well in task ${task}`;
   throw fault.refused(
@@ -343,7 +346,7 @@ function updating(name: string) {
       const before = factsOf(context).services[name];
       if (!before) return "not asked for";
       const taskDefinition = await registerImage(context, name, context.params.tag);
-      await context.aws.updateService({ service: name, taskDefinition });
+      await setRevision(context, name, taskDefinition);
       return {
         text: `revision ${before.revision} → ${shortName(taskDefinition)}`,
         value: taskDefinition,

@@ -5,6 +5,7 @@ import {
   defineRunbook,
   expectStable,
   type PlannedContext,
+  patiently,
   READ_SERVICES,
   READ_SIGNS_OF_LIFE,
   SERVICE_PATTERN,
@@ -22,7 +23,7 @@ interface Facts {
   readonly deployments: Readonly<Record<string, string>>;
 }
 
-const SETTLE_WITHIN_MS = 20 * MINUTE_MS;
+const SETTLE_WITHIN_MS = 15 * MINUTE_MS;
 const HEARTBEAT_FRESH_MS = MINUTE_MS;
 const EVIDENCE_MS = 30 * MINUTE_MS;
 const EVIDENCE_LINES = 20;
@@ -51,7 +52,8 @@ export default defineRunbook({
   positional: ["service", "reason"],
   locks: ({ service }) => serviceLocks(service),
   targetsMax: 3,
-  timeoutMs: 90 * MINUTE_MS,
+  // Its session in AWS lasts an hour.
+  timeoutMs: 50 * MINUTE_MS,
   touches: {
     database: ["jobs:read"],
     aws: [...READ_SERVICES, ...READ_SIGNS_OF_LIFE, ...UPDATE_SERVICES],
@@ -133,7 +135,11 @@ function restarting(name: string) {
     },
     run: async (context: ActContext<Params>): Promise<string> => {
       if (!namesOf(context).includes(name)) return "not asked for";
-      await context.aws.updateService({ service: name, forceNew: true });
+      // An answer that was lost is found by what it left, so that nothing restarts twice.
+      await patiently(context, async () => {
+        if (await isRestarted(context)) return;
+        await context.aws.updateService({ service: name, forceNew: true });
+      });
       return `${name} gets new tasks: ${context.params.reason}`;
     },
     undo: { never: "what runs then is what ran before" },

@@ -13,6 +13,7 @@ import {
   SERVICE_PATTERN,
   type ServiceBefore,
   servicePlaceOf,
+  setRevision,
   shortName,
   Type,
   UPDATE_SERVICES,
@@ -85,7 +86,7 @@ export default defineRunbook({
       },
       run: async (context) => {
         const { taskDefinition } = factsOf(context).to;
-        await context.aws.updateService({ service: context.params.service, taskDefinition });
+        await setRevision(context, context.params.service, taskDefinition);
         return `${context.params.service} goes onto ${shortName(taskDefinition)}`;
       },
       undo: {

@@ -5,6 +5,7 @@ import {
   DurationText,
   defineRunbook,
   type PlannedContext,
+  patiently,
   READ_LIMITS,
   READ_SERVICES,
   type ReadContext,
@@ -121,10 +122,12 @@ export default defineRunbook({
         check: async ({ aws, params }) =>
           (await aws.service(params.service)).desired === params.count ? "done" : "not-done",
       },
-      run: async ({ aws, params }) => {
+      run: async (context) => {
+        const { aws, params } = context;
         if ((await aws.service(params.service)).desired === params.count)
           return `${params.service} wants ${params.count} tasks already`;
-        await aws.updateService({ service: params.service, desired: params.count });
+        const { service, count: desired } = params;
+        await patiently(context, () => aws.updateService({ service, desired }));
         return `${params.service} wants ${params.count} tasks now`;
       },
       undo: {

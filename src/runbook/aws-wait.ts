@@ -1,7 +1,8 @@
 /** Waiting for a service of ECS: whether what was asked of it stands, is still on its way, or has gone back. */
 import { formatDuration } from "../base/duration.js";
-import { Fault, fault } from "../base/fault.js";
+import { fault } from "../base/fault.js";
 import type { AwsReader, DeploymentView, ServiceView, TaskView } from "./aws-port.js";
+import { isPassing, patiently } from "./patient.js";
 
 /** Part of every context of a runbook. */
 export interface Waiting {
@@ -80,9 +81,7 @@ async function lookOnce(
   try {
     return judgeService(await aws.service(service), taskDefinition);
   } catch (thrown) {
-    const isPassing =
-      thrown instanceof Fault && (thrown.kind === "transient" || thrown.kind === "waiting");
-    if (!isPassing) throw thrown;
+    if (!isPassing(thrown)) throw thrown;
     return { state: "late", text: `${service} could not be looked at: ${thrown.message}` };
   }
 }
@@ -132,11 +131,11 @@ export async function stoppedReasons(
 
 /** Until it has stopped. Throws a refused Fault `TASK_GONE` when ECS has forgotten it, and with it how it ended. */
 export async function waitTask(
-  context: Pick<Waiting, "wait"> & { readonly aws: Pick<AwsReader, "task"> },
+  context: Pick<Waiting, "wait" | "say"> & { readonly aws: Pick<AwsReader, "task"> },
   id: string,
 ): Promise<TaskView> {
   for (;;) {
-    const task = await context.aws.task(id);
+    const task = await patiently(context, () => context.aws.task(id));
     if (!task)
       throw fault.refused("TASK_GONE", `ECS knows no task ${id} any more`, {
         hint: "read how it ended in its log group",

@@ -32,11 +32,13 @@ export {
   waitTask,
 } from "./aws-wait.js";
 export { judgeLooks, lookAtDeployment } from "./deployment-check.js";
+export { patiently } from "./patient.js";
 export {
   moveBack,
   registerImage,
   revisionWithImage,
   type ServiceBefore,
+  setRevision,
 } from "./service-move.js";
 export { SERVICE_PATTERN, serviceLocks, servicePlaceOf, servicesNamed } from "./service-place.js";
 export { PUBLIC_KINDS, SEVERITIES, Type };

@@ -3,6 +3,7 @@ import { MINUTE_MS } from "../base/duration.js";
 import { fault } from "../base/fault.js";
 import type { AwsReader, AwsWriter } from "./aws-port.js";
 import { shortName, type Waiting, waitStable } from "./aws-wait.js";
+import { patiently } from "./patient.js";
 import { servicePlaceOf } from "./service-place.js";
 
 export interface Moving extends Waiting {
@@ -37,6 +38,10 @@ export async function revisionWithImage(
  * are what was applied last. Where the newest has that image already, it is the one.
  */
 export async function registerImage(context: Moving, name: string, tag: string): Promise<string> {
+  return patiently(context, () => registerOnce(context, name, tag));
+}
+
+async function registerOnce(context: Moving, name: string, tag: string): Promise<string> {
   const { aws } = context;
   const found = await revisionWithImage(context, name, tag);
   if (found !== null) return found;
@@ -54,6 +59,18 @@ export async function registerImage(context: Moving, name: string, tag: string):
   return made.arn;
 }
 
+/** Where it runs this one already nothing is asked, so that no deployment begins. */
+export async function setRevision(
+  context: Moving,
+  service: string,
+  taskDefinition: string,
+): Promise<void> {
+  await patiently(context, async () => {
+    if ((await context.aws.service(service)).taskDefinition === taskDefinition) return;
+    await context.aws.updateService({ service, taskDefinition });
+  });
+}
+
 /** Answers with a sentence. Throws a refused Fault `SERVICE_NOT_BACK` when it came to rest elsewhere, or not at all. */
 export async function moveBack(
   context: Moving,
@@ -61,8 +78,7 @@ export async function moveBack(
   before: ServiceBefore,
 ): Promise<string> {
   const { taskDefinition } = before;
-  if ((await context.aws.service(name)).taskDefinition !== taskDefinition)
-    await context.aws.updateService({ service: name, taskDefinition });
+  await setRevision(context, name, taskDefinition);
   const { state, text } = await waitStable(context, name, {
     ...{ withinMs: BACK_WITHIN_MS, taskDefinition },
   });

@@ -6,6 +6,7 @@ import rollbackDeployment from "../../runbooks/rollback-deployment.js";
 import { systemClock } from "../../src/base/clock.js";
 import { fault } from "../../src/base/fault.js";
 import type { JsonObject } from "../../src/base/json.js";
+import { sessionPolicy } from "../../src/runbook/power.js";
 import { listPauses, pauseQueue } from "../../src/store/pauses.js";
 import { type AwsWorld, makeAwsWorld } from "../support/aws-world.js";
 import { TAG_BEFORE } from "../support/aws-world-services.js";
@@ -134,10 +135,26 @@ describe("deploy-services", () => {
     expect(tagOf("api")).toBe(TAG_BEFORE);
   });
 
-  test("an update that took effect and whose answer was lost is taken back all the same", async () => {
-    const lost = fault.transient("ECS_UNREACHABLE", "the connection was reset");
-    world.fail("updateService", lost, "lost");
-    const { run: ended } = await run("deploy-services", { ...DEPLOY, services: "workers" });
+  test.each(["registerRevision", "updateService", "runTask", "service"] as const)(
+    "an answer to %s that was lost is asked for again, and nothing is done twice",
+    async (verb) => {
+      world.fail(verb, fault.transient("AWS_UNREACHABLE", "the connection was reset"), "lost");
+      const params = { ...DEPLOY, services: "workers" };
+      const { run: ended } = await run("deploy-services", params);
+      // What is asked for the plan is asked once: nothing has been done yet.
+      expect(ended.status).toBe(verb === "service" ? "failed" : "succeeded");
+      expect(world.services.commands.length).toBeLessThan(2);
+      expect(await world.aws.revisions("algobrain-workers", 9)).toHaveLength(
+        verb === "service" ? 1 : 2,
+      );
+    },
+  );
+
+  test("an update of which nobody knows that it took effect is taken back all the same", async () => {
+    const params = { ...DEPLOY, services: "workers" };
+    const refused = fault.data("AWS_REFUSED", "it said no, after it had done it");
+    world.fail("updateService", refused, "lost");
+    const { run: ended } = await run("deploy-services", params);
     expect(ended).toMatchObject({ status: "failed", undone: "complete" });
     expect(tagOf("workers")).toBe(TAG_BEFORE);
   });
@@ -167,6 +184,25 @@ describe("deploy-services", () => {
     });
     expect(points.map(({ ended }) => ended)).toEqual(Array(6).fill("succeeded"));
   });
+});
+
+describe("the session of each", () => {
+  const PLACES = { account: "123456789012", region: "us-east-1", cluster: "algobrain-production" };
+  const fill = (text: string) =>
+    Object.entries({ ...PLACES, system: "algobrain", environment: "production" }).reduce(
+      (filled, [name, value]) => filled.replaceAll(`{${name}}`, value),
+      text,
+    );
+
+  test.each([deployServices, postDeployVerify, rollbackDeployment])(
+    "$name fits into a session policy, and reads without a right to write",
+    ({ touches, danger }) => {
+      const aws = touches.aws!.map((one) => ({ ...one, resources: one.resources.map(fill) }));
+      const actions = sessionPolicy({ ...touches, aws })!.Statement.flatMap(({ Action }) => Action);
+      const writing = actions.filter((it) => /:(Update|Register|Run|Create|Pass|Put)/.test(it));
+      expect(writing.length > 0).toBe(danger !== "R");
+    },
+  );
 });
 
 describe("rollback-deployment", () => {
