@@ -10,14 +10,16 @@ import type { Statement } from "./statement.js";
 export function applyPower(policy: PolicySet): Statement[] {
   return [
     writeState(policy),
-    network(policy),
-    ...rolesAndKeys(policy),
+    ...roles(policy),
     ...byName(policy),
-    withoutName(policy),
-    edges(),
     ...buckets(policy),
-    ...secrets(policy),
+    secrets(policy),
   ];
+}
+
+/** The rest: things whose names or ids AWS makes. Apart, since IAM bounds the length of a role's own policies. */
+export function applyPowerUnnamed(policy: PolicySet): Statement[] {
+  return [network(policy), ...keys(policy), rolesOfAws(policy), withoutName(policy), edges()];
 }
 
 function writeState(policy: PolicySet): Statement {
@@ -56,12 +58,8 @@ const NETWORK = [
 ];
 
 /** The boundary says the rest: no role without it, and not these roles themselves. */
-function rolesAndKeys(policy: PolicySet): Statement[] {
-  const roles = ownNames(policy).map((name) => iamArn(policy, `role/${name}`));
-  const ours = {
-    "aws:ResourceTag/system": policy.system,
-    "aws:ResourceTag/environment": policy.environment,
-  };
+function roles(policy: PolicySet): Statement[] {
+  const arns = ownNames(policy).map((name) => iamArn(policy, `role/${name}`));
   return [
     {
       Sid: "Roles",
@@ -71,22 +69,25 @@ function rolesAndKeys(policy: PolicySet): Statement[] {
         ...["iam:DetachRolePolicy", "iam:PutRolePolicy", "iam:TagRole", "iam:UntagRole"],
         ...["iam:UpdateAssumeRolePolicy", "iam:UpdateRole"],
       ],
-      Resource: roles,
+      Resource: arns,
     },
     {
       Sid: "HandRolesToTasks",
       Effect: "Allow",
       Action: ["iam:PassRole"],
-      Resource: roles,
+      Resource: arns,
       Condition: { StringEquals: { "iam:PassedToService": "ecs-tasks.amazonaws.com" } },
     },
-    {
-      Sid: "RolesOfAws",
-      Effect: "Allow",
-      Action: ["iam:CreateServiceLinkedRole"],
-      Resource: [iamArn(policy, "role/aws-service-role/*")],
-      Condition: { StringEquals: { "iam:AWSServiceName": [...OWN_ROLES] } },
-    },
+  ];
+}
+
+/** A key has no name of ours before it is made; afterwards its tags say whose it is. */
+function keys(policy: PolicySet): Statement[] {
+  const ours = {
+    "aws:ResourceTag/system": policy.system,
+    "aws:ResourceTag/environment": policy.environment,
+  };
+  return [
     {
       Sid: "MakeKey",
       Effect: "Allow",
@@ -114,6 +115,16 @@ function rolesAndKeys(policy: PolicySet): Statement[] {
   ];
 }
 
+function rolesOfAws(policy: PolicySet): Statement {
+  return {
+    Sid: "RolesOfAws",
+    Effect: "Allow",
+    Action: ["iam:CreateServiceLinkedRole"],
+    Resource: [iamArn(policy, "role/aws-service-role/*")],
+    Condition: { StringEquals: { "iam:AWSServiceName": OWN_ROLES } },
+  };
+}
+
 /** Services that act for us by a role of their own. */
 const OWN_ROLES = [
   ...["ecs.amazonaws.com", "ecs.application-autoscaling.amazonaws.com"],
@@ -132,15 +143,6 @@ const NAMED: Readonly<Record<string, Named>> = {
   cloudwatch: {
     kinds: ["alarm:"],
     actions: ["DeleteAlarms", "PutMetricAlarm", "TagResource", "UntagResource"],
-  },
-  ecr: {
-    kinds: ["repository/"],
-    actions: [
-      ...["BatchCheckLayerAvailability", "BatchGetImage", "CompleteLayerUpload"],
-      ...["CreateRepository", "GetDownloadUrlForLayer", "InitiateLayerUpload", "PutImage"],
-      ...["PutImageScanningConfiguration", "PutImageTagMutability", "PutLifecyclePolicy"],
-      ...["TagResource", "UntagResource", "UploadLayerPart"],
-    ],
   },
   ecs: {
     kinds: ["cluster/", "service/", "task/", "task-definition/"],
@@ -208,6 +210,7 @@ function byName(policy: PolicySet): Statement[] {
   return [
     ...named,
     allow("logs", LOGS, [arnOf(policy, "logs", "log-group:*")]),
+    allow("ecr", IMAGES, [arnOf(policy, "ecr", `repository/${policy.system}-*`)]),
     allow("dynamodb", TABLE, [arnOf(policy, "dynamodb", `table/${heartbeatsTable}`)]),
   ];
 }
@@ -216,6 +219,13 @@ function byName(policy: PolicySet): Statement[] {
 const LOGS = [
   ...["AssociateKmsKey", "CreateLogGroup", "DeleteSubscriptionFilter", "PutRetentionPolicy"],
   ...["PutSubscriptionFilter", "TagResource", "UntagResource"],
+];
+/** Repositories are one set an account, so their names say nothing of an environment. */
+const IMAGES = [
+  ...["BatchCheckLayerAvailability", "BatchGetImage", "CompleteLayerUpload"],
+  ...["CreateRepository", "GetDownloadUrlForLayer", "InitiateLayerUpload", "PutImage"],
+  ...["PutImageScanningConfiguration", "PutImageTagMutability", "PutLifecyclePolicy"],
+  ...["TagResource", "UntagResource", "UploadLayerPart"],
 ];
 const TABLE = [
   ...["CreateTable", "TagResource", "UntagResource", "UpdateContinuousBackups", "UpdateTable"],
@@ -286,21 +296,19 @@ function buckets({ infrastructure }: PolicySet): Statement[] {
 }
 
 /** Their containers; values are for people and for runbooks. `rds!…` is the one that RDS makes for its master user. */
-function secrets(policy: PolicySet): Statement[] {
-  return [
-    {
-      Sid: "Secrets",
-      Effect: "Allow",
-      Action: [
-        ...["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
-        ...["secretsmanager:UntagResource", "secretsmanager:UpdateSecret"],
-      ],
-      Resource: [
-        arnOf(policy, "secretsmanager", `secret:${secretPath(policy, "*")}`),
-        arnOf(policy, "secretsmanager", "secret:rds!*"),
-      ],
-    },
-  ];
+function secrets(policy: PolicySet): Statement {
+  return {
+    Sid: "Secrets",
+    Effect: "Allow",
+    Action: [
+      ...["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
+      ...["secretsmanager:UntagResource", "secretsmanager:UpdateSecret"],
+    ],
+    Resource: [
+      arnOf(policy, "secretsmanager", `secret:${secretPath(policy, "*")}`),
+      arnOf(policy, "secretsmanager", "secret:rds!*"),
+    ],
+  };
 }
 
 function inRegion({ infrastructure }: PolicySet) {

@@ -10,7 +10,7 @@ import { IamRolePolicy } from "#aws/iam-role-policy";
 import { IamRolePolicyAttachment } from "#aws/iam-role-policy-attachment";
 import type { App, TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
-import { applyPower } from "./apply-power.js";
+import { applyPower, applyPowerUnnamed } from "./apply-power.js";
 import { boundary, boundaryName } from "./boundary.js";
 import { foundStack, putOut } from "./foundation.js";
 import { qualified } from "./names.js";
@@ -32,12 +32,6 @@ export function makeIdentityStack(app: App, policy: PolicySet): void {
     policy: policyDocument(boundary(policy)),
     lifecycle: { preventDestroy: true },
   });
-  // A policy of its own: within both roles it would not leave the apply role room for the rest.
-  const looks = new IamPolicy(stack, "look", {
-    name: qualified(policy, "look"),
-    description: "How things are made, without values of secrets, rows or objects.",
-    policy: policyDocument([look()]),
-  });
   const make = (role: RoleOptions) => makeRole(stack, policy, line.arn, role);
   const plan = make({
     name: "plan",
@@ -52,12 +46,12 @@ export function makeIdentityStack(app: App, policy: PolicySet): void {
     power: applyPower(policy),
   });
   make({ name: "executor", trust: trustExecutor(policy), power: runPower(policy) });
-  for (const role of [plan, apply]) {
-    new IamRolePolicyAttachment(stack, `${role.node.id}-looks`, {
-      role: role.name,
-      policyArn: looks.arn,
-    });
-  }
+  share(stack, policy, { name: "look", power: [look()], roles: [plan, apply] });
+  share(stack, policy, {
+    name: "apply-unnamed",
+    power: applyPowerUnnamed(policy),
+    roles: [apply],
+  });
   putOut(stack, "boundary_arn", line.arn);
 }
 
@@ -91,4 +85,22 @@ function makeRole(
   });
   putOut(stack, TOLD[name], role.arn);
   return role;
+}
+
+/** A policy of its own that roles carry: their own would grow too long with it. */
+function share(
+  stack: TerraformStack,
+  policy: PolicySet,
+  { name, power, roles }: { name: string; power: readonly Statement[]; roles: readonly IamRole[] },
+): void {
+  const shared = new IamPolicy(stack, name, {
+    name: qualified(policy, name),
+    policy: policyDocument(power),
+  });
+  for (const role of roles) {
+    new IamRolePolicyAttachment(stack, `${role.node.id}-${name}`, {
+      role: role.name,
+      policyArn: shared.arn,
+    });
+  }
 }

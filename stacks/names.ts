@@ -64,12 +64,13 @@ export function stateBucketName(policy: PolicySet): string {
 
 /**
  * Beginnings of the names of all that an environment has, with a star: `algobrain-*` in production, where the
- * handbook's names are bare and so cover staging's too; `algobrain-staging-*` there.
+ * handbook's names are bare and so cover staging's too; `algobrain-staging*` there.
  */
 export function ownNames(policy: PolicySet): string[] {
   const { cluster } = policy.infrastructure;
-  const begin = qualified(policy, "*");
-  return cluster.startsWith(begin.slice(0, -1)) ? [begin] : [begin, `${cluster}*`];
+  const begin = qualified(policy, "");
+  if (begin.startsWith(cluster)) return [`${cluster}*`];
+  return cluster.startsWith(begin) ? [`${begin}*`] : [`${begin}*`, `${cluster}*`];
 }
 
 /** Stands where no account is known: environment `local` is synthesized and never applied. */

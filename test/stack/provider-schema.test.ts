@@ -88,9 +88,9 @@ function compare(ours: BlockSchema, theirs: BlockSchema, at: string): string[] {
   const blocks = Object.entries(theirs.block_types ?? {}).flatMap(([name, their]) => {
     const our = ours.block_types?.[name];
     if (our === undefined) return [`${at}.${name}: not derived`];
-    // A most of more than one is in no binding.
+    // A least or a most of more than one is in no binding.
     const most = their.max_items === 1 ? our.max_items === 1 : true;
-    const least = (our.min_items ?? 0) === (their.min_items ?? 0);
+    const least = (our.min_items ?? 0) > 0 === (their.min_items ?? 0) > 0;
     const counts = most && least ? [] : [`${at}.${name}: other counts`];
     return [...counts, ...compare(our.block, their.block, `${at}.${name}`)];
   });
