@@ -32,6 +32,9 @@ export interface StackFolder {
 
 export interface TerraformSandbox {
   readonly terraform: Terraform;
+  /** What a Terraform of another process needs to find the stand-in provider, and where that is. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly pluginDir: string;
   /** Puts a stack's document into its folder, with its state in a file, ready to be planned. */
   place(name: string, document: JsonObject): Promise<StackFolder>;
   readEstate(): Promise<Estate>;
@@ -70,14 +73,17 @@ export async function openTerraformSandbox(
   });
   await makeMirror(root);
   const readEstate = async (): Promise<Estate> => JSON.parse(await readFile(estateFile, "utf8"));
+  const pluginDir = join(root, "mirror");
   return {
     terraform,
+    environment: env,
+    pluginDir,
     readEstate,
     place: async (name, document) => {
       const folder = join(root, name);
       await mkdir(folder, { recursive: true });
       await writeFile(join(folder, "cdk.tf.json"), JSON.stringify(localize(document, root, name)));
-      await terraform.init(folder, { pluginDir: join(root, "mirror") });
+      await terraform.init(folder, { pluginDir });
       return { name, folder };
     },
     editEstate: async (edit) => {

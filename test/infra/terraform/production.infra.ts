@@ -1,0 +1,190 @@
+/**
+ * The whole of production by the real Terraform: from nothing to applied, then nothing to do, and then one number of each
+ * kind of policy is exactly its change in place and nothing else (HB-env-35).
+ */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { JsonObject } from "../../../src/base/json.js";
+import type { PolicySet } from "../../../src/policy/policy.js";
+import { STACK_ORDER } from "../../../stacks/order.js";
+import { makePolicy } from "../../support/make-policy.js";
+import { planChanges } from "../../support/plan-changes.js";
+import { synthesized } from "../../support/synthesized.js";
+import {
+  openTerraformSandbox,
+  type TerraformSandbox,
+  terraformPlatform,
+} from "../../support/terraform.js";
+
+const ENDPOINT = "https://events.example.test/integration/never-in-a-plan-comment";
+const VARIABLES = {
+  image_tag: "0123456789abcdef0123456789abcdef01234567",
+  alarm_endpoint: ENDPOINT,
+};
+
+type Infrastructure = PolicySet["infrastructure"];
+
+function withInfrastructure(change: (was: Infrastructure) => Partial<Infrastructure>) {
+  return (policy: PolicySet): PolicySet => ({
+    ...policy,
+    infrastructure: { ...policy.infrastructure, ...change(policy.infrastructure) },
+  });
+}
+
+function withWorkers(change: Partial<PolicySet["scaling"]["workers"]>) {
+  return (policy: PolicySet): PolicySet => ({
+    ...policy,
+    scaling: { ...policy.scaling, workers: { ...policy.scaling.workers, ...change } },
+  });
+}
+
+const ONE_NUMBER: readonly [string, (policy: PolicySet) => PolicySet, readonly string[]][] = [
+  [
+    "scaling: the most workers",
+    withWorkers({ max: 100 }),
+    ["aws_appautoscaling_target.workers-scaling-target update max_capacity"],
+  ],
+  [
+    "scaling: the target of a scaling policy",
+    (policy) =>
+      withWorkers({
+        policies: policy.scaling.workers.policies.map((one) => ({ ...one, target: 400 })),
+      })(policy),
+    [
+      "aws_appautoscaling_policy.workers-queue-depth-scaling update target_tracking_scaling_policy_configuration",
+    ],
+  ],
+  [
+    "scaling: how many workers a service begins with is no change of a service that lives (HB-aws-02)",
+    withWorkers({ desired: 14 }),
+    [],
+  ],
+  [
+    "infrastructure: the memory of a task",
+    withInfrastructure(({ services }) => ({
+      services: { ...services, api: { cpu: 512, memoryMiB: 2048 } },
+    })),
+    [
+      "aws_ecs_service.api-service update task_definition",
+      "aws_ecs_task_definition.api-task delete+create",
+    ],
+  ],
+  [
+    "infrastructure: the most that the database grows to",
+    withInfrastructure(({ aurora }) => ({ aurora: { ...aurora, maxCapacity: 24 } })),
+    ["aws_rds_cluster.database update serverlessv2_scaling_configuration"],
+  ],
+  [
+    "infrastructure: how long backups are kept",
+    withInfrastructure(({ aurora }) => ({ aurora: { ...aurora, backupDays: 21 } })),
+    ["aws_rds_cluster.database update backup_retention_period"],
+  ],
+  [
+    "infrastructure: the nodes of the cache",
+    withInfrastructure(({ redis }) => ({ redis: { ...redis, nodes: 3 } })),
+    ["aws_elasticache_replication_group.cache update num_cache_clusters"],
+  ],
+  [
+    "alerts: a threshold",
+    (policy) => ({
+      ...policy,
+      alerts: policy.alerts.map((rule) => ({
+        ...rule,
+        levels: rule.levels.map((level) =>
+          level.id === "AR-06" ? { ...level, value: 1500 } : level,
+        ),
+      })),
+    }),
+    ["aws_cloudwatch_metric_alarm.alarm-AR-06 update threshold"],
+  ],
+  [
+    "retention: exports",
+    (policy) => ({ ...policy, retention: { ...policy.retention, exportsDays: 90 } }),
+    ["aws_s3_bucket_lifecycle_configuration.exports-lifecycle update rule"],
+  ],
+  [
+    "healing, which only the runtime reads",
+    (policy) => ({ ...policy, healing: { ...policy.healing, crashMax: 5 } }),
+    [],
+  ],
+];
+
+describe.runIf(terraformPlatform !== null)("terraform: production", () => {
+  let sandbox: TerraformSandbox;
+  let applied: Readonly<Record<string, JsonObject>>;
+  beforeAll(async () => {
+    sandbox = await openTerraformSandbox(VARIABLES);
+    applied = await inOrder(makePolicy());
+  });
+  afterAll(() => sandbox?.remove());
+
+  test.each(STACK_ORDER)(
+    "terraform: %s: valid, planned, applied, and then nothing to do",
+    async (part) => {
+      const { terraform } = sandbox;
+      const [name, document] = stackOf(part);
+      const { folder } = await sandbox.place(name, document);
+      expect(await terraform.validate(folder)).toEqual([]);
+      expect(await terraform.plan(folder, { out: "plan.bin" })).toBe("changes");
+      const plan = await terraform.showPlan(folder, "plan.bin");
+      expect(planChanges(plan).filter((line) => !line.endsWith(" create"))).toEqual([]);
+      await terraform.apply(folder, "plan.bin");
+      expect(await terraform.plan(folder, { out: "again.bin" })).toBe("nothing");
+    },
+  );
+
+  test.each(ONE_NUMBER)("terraform: %s", async (_what, change, expected) => {
+    expect(await changesFrom(change(makePolicy()))).toEqual(expected);
+  });
+
+  test("terraform: log retention is one number for every log, and nothing else", async () => {
+    const policy = makePolicy();
+    const lines = await changesFrom({
+      ...policy,
+      retention: { ...policy.retention, logsDays: 90 },
+    });
+    const group = /^aws_cloudwatch_log_group\.[\w-]+ update retention_in_days$/;
+    expect(lines.filter((line) => group.test(line)).length).toBeGreaterThanOrEqual(4);
+    expect(lines.filter((line) => !group.test(line))).toEqual([
+      "aws_s3_bucket_lifecycle_configuration.access-logs-lifecycle update rule",
+    ]);
+  });
+
+  test("terraform: tasks that the scaler added are no drift (HB-aws-02, X-21)", async () => {
+    const before = await sandbox.readEstate();
+    await sandbox.editEstate(({ resources }) => {
+      const service = "aws_ecs_service/algobrain-prod/workers";
+      Object.assign(resources[service]!, { desired_count: 40 });
+    });
+    expect(await changesOf("services", stackOf("services")[1])).toEqual([]);
+    await sandbox.editEstate((estate) => Object.assign(estate, before));
+  });
+
+  function stackOf(part: string): [string, JsonObject] {
+    const found = Object.entries(applied).find(([name]) => name.endsWith(`-${part}`));
+    if (found === undefined) throw new Error(`there is no stack ${part}`);
+    return found;
+  }
+
+  /** A stack whose document is the same, byte for byte, has been planned already: there is nothing to do. */
+  async function changesFrom(policy: PolicySet): Promise<string[]> {
+    const lines: string[] = [];
+    for (const [name, document] of Object.entries(await inOrder(policy)))
+      if (JSON.stringify(document) !== JSON.stringify(applied[name]))
+        lines.push(...(await changesOf(name.split("-").at(-1)!, document)));
+    return lines;
+  }
+
+  async function changesOf(part: string, document: JsonObject): Promise<string[]> {
+    const { folder } = await sandbox.place(stackOf(part)[0], document);
+    await sandbox.terraform.plan(folder, { out: "plan.bin" });
+    return planChanges(await sandbox.terraform.showPlan(folder, "plan.bin"));
+  }
+});
+
+/** Documents by stack name, in the order in which they are applied. */
+async function inOrder(policy: PolicySet): Promise<Record<string, JsonObject>> {
+  const { documents } = await synthesized(policy);
+  const place = (name: string) => STACK_ORDER.findIndex((part) => name.endsWith(`-${part}`));
+  const entries = Object.entries(documents).sort(([a], [b]) => place(a) - place(b));
+  return Object.fromEntries(entries);
+}
