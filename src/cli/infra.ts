@@ -42,6 +42,16 @@ export const infraCommand = commandOfVerbs("infra", {
     "write import blocks for an estate that was made by hand",
     async () => (await import("./infra/adopt.js")).adoptVerb.run,
   ),
+  "build-image": verb(
+    "infra build-image --service api|orchestrator|workers|executor [--push] [--env production] [--policies DIR]",
+    "build the image of one service from this checkout, called by its commit; --push brings it to the registry",
+    async () => (await import("./infra/build-image.js")).runBuildImage,
+  ),
+  deploy: verb(
+    "infra deploy --env ENVIRONMENT --tag COMMIT --url URL --token-file FILE [--reason TEXT]",
+    "have a running service deploy one commit, and follow it to its end",
+    async () => (await import("./infra/deploy.js")).runDeploy,
+  ),
   drift: verb(
     "infra drift --plans DIR|--plan STACK=FILE|STACK=error:TEXT… [--env production] [--policies DIR] [--url URL] [--token-file FILE] [--markdown FILE] [--state-file FILE] [--json]",
     "what was changed by hand, and who stands for it (exit 0 clean or known, 2 drifted, 1 not known)",

@@ -22,7 +22,7 @@ interface Place {
 }
 
 /** Deeper than any schema of a provider goes: what is nested further was made to hurt. */
-const DEPTH_MAX = 32;
+const DEPTH_MAX = 64;
 
 /** JSON in a text, of which parts may be seen. */
 const READERS: Readonly<
@@ -33,6 +33,17 @@ const READERS: Readonly<
   assume_role_policy: policyLeaves,
 };
 
+/** Looked at before anything that goes down by calling itself. */
+export function isTooDeep(value: Json | undefined): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > DEPTH_MAX) return true;
+    level = level.flatMap((one) => (isTree(one) ? Object.values(one) : []));
+  }
+  return false;
+}
+
+/** @param sides not too deep */
 export function leavesOf(sides: Sides): Leaf[] {
   return differences(sides, { path: "", names: [] });
 }
@@ -45,8 +56,7 @@ function differences(sides: Sides, place: Place): Leaf[] {
     return same(before, after)
       ? []
       : [{ path: place.path, before: hide(before), after: hide(after) }];
-  if (place.names.length < DEPTH_MAX && (isTree(before) || isTree(after) || isTree(afterUnknown)))
-    return childrenOf(sides, place);
+  if (isTree(before) || isTree(after) || isTree(afterUnknown)) return childrenOf(sides, place);
   if (same(before, after)) return [];
   return readText(sides, place) ?? [{ path: place.path, ...hidden(sides, place) }];
 }
@@ -73,7 +83,8 @@ function parse(value: Json | undefined): { readonly value: Json | undefined } | 
   if (value === undefined || value === null) return { value: undefined };
   if (typeof value !== "string") return null;
   try {
-    return { value: JSON.parse(value) };
+    const read: Json = JSON.parse(value);
+    return isTooDeep(read) ? null : { value: read };
   } catch {
     // A text with an expression in it: it is hidden like any other.
     return null;

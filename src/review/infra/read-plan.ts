@@ -5,7 +5,7 @@
 import { isJsonObject, type Json, type JsonObject } from "../../base/json.js";
 import type { Checked, Problem } from "../../base/problem.js";
 import { ACTIONS, type Action, type PlanDocument, type PlannedChange } from "./plan-document.js";
-import { leavesOf } from "./plan-leaves.js";
+import { isTooDeep, leavesOf } from "./plan-leaves.js";
 import { showName } from "./shown-values.js";
 
 export interface PlanPlace {
@@ -93,6 +93,7 @@ function readChange(value: Json, stack: string): PlannedChange | string {
   if (!isName(address) || !isName(type) || !isName(name)) return "found no address, type and name";
   const actions = readActions(change.actions);
   if (typeof actions === "string") return `${address}: ${actions}`;
+  if (isTooDeep(change)) return `${address}: found values nested deeper than any schema goes`;
   const isWritten = actions.includes("create") || actions.includes("update");
   const reason = value.action_reason;
   return {

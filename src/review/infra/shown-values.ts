@@ -5,10 +5,8 @@
 import type { Json } from "../../base/json.js";
 import type { Leaf, Shown } from "./plan-document.js";
 
-/** No value below a name like these, whatever its type. */
-const SECRETIVE = /pass|token|secret|cert|credential|private|user_data|auth/i;
-/** `key` alone: the names of tags and of hash keys are keys, too, but nobody misses them. */
-const KEY = /(^|_)keys?($|_)/i;
+/** No value below a name like these, whatever its type. Keys of encryption and of hashes go with them: nobody misses those. */
+const SECRETIVE = /pass|token|secret|cert|credential|private|user_data|auth|key/i;
 
 const COUNT = /^\d{1,7}$/;
 const CIDR = /^\d{1,3}(\.\d{1,3}){3}\/\d{1,2}$/;
@@ -56,7 +54,7 @@ const ABSENT: Shown = { kind: "absent" };
 /** @param names of the attribute and all that it lies in */
 export function showValue(names: readonly string[], value: Json | undefined): Shown {
   if (value === null || value === undefined) return ABSENT;
-  const isSecretive = names.some((name) => SECRETIVE.test(name) || KEY.test(name));
+  const isSecretive = names.some((name) => SECRETIVE.test(name));
   if (isSecretive) return hide(value);
   if (typeof value === "number" || typeof value === "boolean")
     return { kind: "value", text: String(value) };
