@@ -57,7 +57,7 @@ export async function startApi(
       corsOrigins: config.http.corsOrigins,
       jobsMax: config.orchestrator.maxConcurrentJobs,
       rateLimitPerMinute: config.http.rateLimitPerMinute,
-      githubWebhookSecret: config.github.webhookSecret,
+      githubWebhookSecrets: config.github.webhookSecrets,
       oidc: config.oidc,
     },
     health: () => readHealth({ ...foundation, redis }),

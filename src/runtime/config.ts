@@ -55,7 +55,8 @@ export interface Config {
     /** Either this, or an app, or neither. */
     readonly token: string | null;
     readonly app: GitHubApp | null;
-    readonly webhookSecret: string | null;
+    /** Each is believed, so that a new one can be set on both sides without a gap. */
+    readonly webhookSecrets: readonly string[];
     readonly apiUrl: string;
     /** File of the job's summary, inside a GitHub workflow. */
     readonly stepSummary: string | null;
@@ -218,7 +219,7 @@ function readGitHub(reader: EnvReader): Config["github"] {
   return {
     token,
     app: readGitHubApp(reader, token),
-    webhookSecret: reader.text("GITHUB_WEBHOOK_SECRET"),
+    webhookSecrets: reader.list("GITHUB_WEBHOOK_SECRET"),
     apiUrl: readBaseUrl(reader, "GITHUB_API_URL") ?? "https://api.github.com",
     stepSummary: reader.text("GITHUB_STEP_SUMMARY"),
   };
@@ -300,7 +301,7 @@ function secretsOf(config: Config): string[] {
     ...(config.auth.jwtSecrets ?? []),
     config.github.token,
     config.github.app?.privateKey,
-    config.github.webhookSecret,
+    ...config.github.webhookSecrets,
     config.policyTrust.signingKey,
     config.slack.botToken,
     config.slack.signingSecret,

@@ -26,8 +26,8 @@ export interface WebConfig {
   readonly jobsMax: number;
   /** HB-env-25. */
   readonly rateLimitPerMinute: number;
-  /** Null: the GitHub door answers 503. */
-  readonly githubWebhookSecret: string | null;
+  /** Each is believed; none: the GitHub door answers 503. */
+  readonly githubWebhookSecrets: readonly string[];
   /** Null: only our own tokens are believed. */
   readonly oidc: OidcSettings | null;
 }

@@ -214,7 +214,18 @@ describe("the GitHub door", () => {
         expect(reply.statusCode).toBe(503);
         expect(reply.json()).toMatchObject({ code: "not-configured" });
       },
-      { config: { githubWebhookSecret: null } },
+      { config: { githubWebhookSecrets: [] } },
+    ));
+
+  it("believes each of several, while a new one is set on both sides (RB-100)", () =>
+    withApi(
+      async ({ as }) => {
+        const signed = (secret: string) =>
+          delivery(PUSH, { "x-hub-signature-256": sign(PUSH, secret) });
+        const statusOf = async (secret: string) => (await as(null, signed(secret))).statusCode;
+        expect(await Promise.all(["new", "old", "older"].map(statusOf))).toEqual([202, 202, 401]);
+      },
+      { config: { githubWebhookSecrets: ["new", "old"] } },
     ));
 
   it("stops looking at an address after sixty wrong signatures within a minute", () =>

@@ -66,7 +66,7 @@ export function makeDeps(db: Database, overrides: Overrides = {}): WebDeps {
       corsOrigins: [],
       jobsMax: 100,
       rateLimitPerMinute: 10_000,
-      githubWebhookSecret: GITHUB_SECRET,
+      githubWebhookSecrets: [GITHUB_SECRET],
       oidc: null,
       ...overrides.config,
     },

@@ -105,14 +105,15 @@ function endedPullRequest({ eventType, body }: GithubDelivery) {
 }
 
 function requireSignature(request: FastifyRequest, bytes: Buffer, deps: WebDeps): void {
-  const secret = deps.config.githubWebhookSecret;
-  if (secret === null) {
+  const secrets = deps.config.githubWebhookSecrets;
+  if (secrets.length === 0) {
     throw new HttpProblem(
       "not-configured",
       "No GITHUB_WEBHOOK_SECRET is set, so no delivery can be trusted.",
     );
   }
-  if (isSignedBy(secret, bytes, request.headers["x-hub-signature-256"])) return;
+  const header = request.headers["x-hub-signature-256"];
+  if (secrets.some((secret) => isSignedBy(secret, bytes, header))) return;
   deps.log.warn("door.forged", { door: "github", address: request.ip });
   throw new HttpProblem(
     "signature-invalid",
