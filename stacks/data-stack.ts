@@ -34,6 +34,7 @@ export function makeDataStack(app: App, policy: PolicySet): void {
   if (policy.infrastructure.aurora.readers > 0)
     putOut(stack, "database_reader_endpoint", database.readerEndpoint);
   putOut(stack, "database_resource_id", database.clusterResourceId);
+  putOut(stack, "migrator_secret_arn", database.masterUserSecret.get(0).secretArn);
   putOut(stack, "cache_endpoint", cache.primaryEndpointAddress);
   putOut(stack, "heartbeats_table_arn", heartbeats.arn);
   makeBuckets(stack, policy, inputs);

@@ -14,6 +14,7 @@ const TOLD = {
   database_endpoint: "data",
   database_reader_endpoint: "data",
   database_resource_id: "data",
+  migrator_secret_arn: "data",
   cache_endpoint: "data",
   heartbeats_table_arn: "data",
   exports_bucket_arn: "data",

@@ -10,6 +10,7 @@ import {
   iamArn,
   logGroupName,
   ownNames,
+  qualified,
   repositoryName,
   roleName,
   secretPath,
@@ -78,9 +79,10 @@ function services(policy: PolicySet): Statement {
 
 /** A revision names the roles of its tasks. */
 function handRoles(policy: PolicySet): Statement {
-  const roles = SERVICES.flatMap((service) => [
-    roleName(policy, service, "execution"),
-    roleName(policy, service, "task"),
+  const uses = ["execution", "task"] as const;
+  const roles = uses.flatMap((use) => [
+    ...SERVICES.map((service) => roleName(policy, service, use)),
+    qualified(policy, `migrate-${use}`),
   ]);
   return {
     Sid: "HandRolesToTasks",
