@@ -1,4 +1,5 @@
 /** The container of a service: command, plain environment, secrets by ARN, logs, the few folders it may write to. */
+import type { JsonObject } from "../src/base/json.js";
 import type { PolicySet } from "../src/policy/policy.js";
 import type { ServiceName } from "../src/policy/services.js";
 import { imageName } from "./names.js";
@@ -13,6 +14,8 @@ const REDIS_PORT = 6379;
 export const LIVE_PATH = "/health/live";
 /** The user that the images are built for; files of the image belong to root. */
 const USER_ID = "10001";
+/** Amazon's own for databases, which no system knows (AWS manual, "Using SSL/TLS to encrypt a connection"). */
+const DATABASE_AUTHORITIES = "/etc/ssl/rds/global-bundle.pem";
 /** What `policy publish --to` is given (docs/operating.md). */
 const BUNDLE_KEY = "policies/current.json";
 
@@ -27,7 +30,8 @@ const ROLES: Readonly<Record<ServiceName, string>> = {
  * Volumes that live as long as the task, by name: all else is read-only. The last two are the remote shell's: its
  * agent writes there and cannot start on a root file system that refuses (aws/containers-roadmap#1359).
  */
-const HOME = { home: "/var/lib/algobrain", tmp: "/tmp" } as const;
+export type Folders = Readonly<Record<string, string>>;
+export const HOME = { home: "/var/lib/algobrain", tmp: "/tmp" } as const;
 const REMOTE_SHELL = { "shell-state": "/var/lib/amazon", "shell-logs": "/var/log/amazon" } as const;
 
 /** Exit 0 while the API lives; the image has Node and need not have curl. */
@@ -48,7 +52,7 @@ export interface ContainerOptions {
 
 /** The JSON text that a task definition takes. */
 export function containerDefinitions(policy: PolicySet, options: ContainerOptions): string {
-  const { service, image, secrets } = options;
+  const { service, image, logGroup, secrets } = options;
   const container = {
     name: service,
     image,
@@ -58,23 +62,30 @@ export function containerDefinitions(policy: PolicySet, options: ContainerOption
     secrets: secrets.map(({ variable, arn }) => ({ name: variable, valueFrom: arn })),
     portMappings: service === "api" ? [{ containerPort: API_PORT, protocol: "tcp" }] : [],
     ...(service === "api" ? { healthCheck: { command: ["CMD", "node", "-e", PROBE] } } : {}),
-    user: USER_ID,
-    readonlyRootFilesystem: true,
-    mountPoints: Object.entries(foldersOf(service)).map(([sourceVolume, containerPath]) => ({
-      sourceVolume,
-      containerPath,
-      readOnly: false,
-    })),
+    ...sealed(foldersOf(service)),
     stopTimeout: STOP_TIMEOUT_S,
-    linuxParameters: { initProcessEnabled: true },
-    logConfiguration: logConfiguration(policy, options),
+    logConfiguration: logConfiguration(policy, logGroup, imageName(policy, service)),
   };
   return JSON.stringify([container]);
 }
 
-/** The volumes of a service's task; their folders are made, and given to the user, by the image. */
-export function volumesOf(service: ServiceName): { name: string }[] {
-  return Object.keys(foldersOf(service)).map((name) => ({ name }));
+/** As nobody, on a root that nobody can write to, but for these folders; with a first process that reaps others. */
+export function sealed(folders: Folders) {
+  return {
+    user: USER_ID,
+    readonlyRootFilesystem: true,
+    mountPoints: Object.entries(folders).map(([sourceVolume, containerPath]) => ({
+      sourceVolume,
+      containerPath,
+      readOnly: false,
+    })),
+    linuxParameters: { initProcessEnabled: true },
+  };
+}
+
+/** The volumes of a task; their folders are made, and given to the user, by the image. */
+export function volumesOf(folders: Folders): { name: string }[] {
+  return Object.keys(folders).map((name) => ({ name }));
 }
 
 /** A shell beside whoever may act on AWS would be a way around every approval. */
@@ -82,19 +93,48 @@ export function hasRemoteShell(service: ServiceName): boolean {
   return service !== "executor";
 }
 
-function foldersOf(service: ServiceName): Readonly<Record<string, string>> {
+export function foldersOf(service: ServiceName): Folders {
   return hasRemoteShell(service) ? { ...HOME, ...REMOTE_SHELL } : HOME;
 }
 
-function logConfiguration(policy: PolicySet, { service, logGroup }: ContainerOptions) {
+export function logConfiguration(
+  { infrastructure }: PolicySet,
+  logGroup: string,
+  prefix: string,
+): JsonObject {
   return {
     logDriver: "awslogs",
     options: {
       "awslogs-group": logGroup,
-      "awslogs-region": policy.infrastructure.region,
-      "awslogs-stream-prefix": imageName(policy, service),
+      "awslogs-region": infrastructure.region,
+      "awslogs-stream-prefix": prefix,
     },
   };
+}
+
+/** What every program of ours is told; the image brings the authorities that sign Aurora's certificates. */
+export function commonVariables(
+  { environment, infrastructure }: PolicySet,
+  imageTag: string,
+): Record<string, string> {
+  return {
+    ALGOBRAIN_COMMIT: imageTag,
+    ALGOBRAIN_ENV: environment,
+    ALGOBRAIN_HOME: HOME.home,
+    AWS_REGION: infrastructure.region,
+    NODE_EXTRA_CA_CERTS: DATABASE_AUTHORITIES,
+    PGSSLROOTCERT: DATABASE_AUTHORITIES,
+    TMPDIR: HOME.tmp,
+  };
+}
+
+/** As a task definition takes them, in an order that no edit changes. */
+export function named(
+  variables: Readonly<Record<string, string>>,
+): { name: string; value: string }[] {
+  return Object.entries(variables)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => ({ name, value }));
 }
 
 /** Only what a process must know before it can read policy; the rest is policy (HB-env-35, design 8.4). */
@@ -102,23 +142,16 @@ function environment(
   policy: PolicySet,
   { service, imageTag, cacheEndpoint, executorRoleArn }: ContainerOptions,
 ): { name: string; value: string }[] {
-  const { region, exportsBucket, pinInTask } = policy.infrastructure;
-  const variables: Record<string, string> = {
-    ALGOBRAIN_COMMIT: imageTag,
-    ALGOBRAIN_ENV: policy.environment,
-    ALGOBRAIN_HOME: HOME.home,
-    AWS_REGION: region,
+  const { exportsBucket, pinInTask } = policy.infrastructure;
+  return named({
+    ...commonVariables(policy, imageTag),
     REDIS_URL: `rediss://${cacheEndpoint}:${REDIS_PORT}`,
     S3_EXPORTS_BUCKET: exportsBucket,
-    TMPDIR: HOME.tmp,
     ...policySource(policy),
     ...(service === "api" ? { HOST: "0.0.0.0", PORT: String(API_PORT) } : {}),
     ...(service === "executor" ? { AWS_EXECUTOR_ROLE_ARN: executorRoleArn } : {}),
     ...(service === "workers" && pinInTask ? pinnedConcurrency(policy) : {}),
-  };
-  return Object.entries(variables)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([name, value]) => ({ name, value }));
+  });
 }
 
 /** With no key pinned no bundle could be believed: then the policies of the image hold. */

@@ -7,6 +7,7 @@ import { SecretsmanagerSecret } from "#aws/secretsmanager-secret";
 import type { TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
 import { SERVICES } from "../src/policy/services.js";
+import { outputOf } from "./foundation.js";
 import { arnOf, logGroupName, qualified, secretPath } from "./names.js";
 
 /** Datadog offers its forwarder as a CloudFormation template; a pinned one, since it runs with our logs in hand. */
@@ -52,6 +53,8 @@ function installForwarder(stack: TerraformStack, policy: PolicySet, keyArn: stri
     parameters: {
       DdApiKeySecretArn: key.arn,
       FunctionName: qualified(policy, "datadog-forwarder"),
+      // An apply may make no role that could cross the line.
+      PermissionsBoundaryArn: outputOf(stack, policy, "identity", "boundary_arn"),
     },
   });
   return forwarder.outputs.lookup(TEMPLATE_OUTPUT);

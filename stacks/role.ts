@@ -11,7 +11,7 @@ import type { TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
 import type { ServiceName } from "../src/policy/services.js";
 import { hasRemoteShell } from "./container.js";
-import { roleName } from "./names.js";
+import { qualified, roleName } from "./names.js";
 import { policyDocument, type Statement } from "./statement.js";
 
 /** Pull the image, write to the log group. */
@@ -45,8 +45,8 @@ export function makeTaskRoles(
   policy: PolicySet,
   options: TaskRolesOptions,
 ): TaskRoles {
-  const { service, inputs } = options;
-  const execution = makeExecutionRole(stack, policy, options);
+  const { service, inputs, secretArns } = options;
+  const execution = makeExecutionRole(stack, policy, { name: service, secretArns, inputs });
   const task = makeRole(stack, inputs, roleName(policy, service, "task"), `${service}-task`);
   const statements = taskStatements(policy, options);
   // A policy without statements is refused.
@@ -54,18 +54,23 @@ export function makeTaskRoles(
   return { executionArn: execution.arn, taskArn: task.arn };
 }
 
-function makeExecutionRole(
+export interface ExecutionRoleOptions {
+  /** Of the service, or of the task that is none. */
+  readonly name: string;
+  readonly secretArns: readonly string[];
+  readonly inputs: Pick<RoleInputs, "boundaryArn" | "keyArn">;
+}
+
+/** What ECS starts a task with: its image, its log, and its own secrets alone. */
+export function makeExecutionRole(
   stack: TerraformStack,
   policy: PolicySet,
-  { service, secretArns, inputs }: TaskRolesOptions,
+  { name, secretArns, inputs }: ExecutionRoleOptions,
 ): IamRole {
-  const name = roleName(policy, service, "execution");
-  const role = makeRole(stack, inputs, name, `${service}-execution`);
-  new IamRolePolicyAttachment(stack, `${service}-execution-start`, {
-    role: role.name,
-    policyArn: START_TASKS,
-  });
-  grant(stack, `${service}-execution-secrets`, role, [
+  const id = `${name}-execution`;
+  const role = makeRole(stack, inputs, qualified(policy, id), id);
+  new IamRolePolicyAttachment(stack, `${id}-start`, { role: role.name, policyArn: START_TASKS });
+  grant(stack, `${id}-secrets`, role, [
     { Effect: "Allow", Action: ["secretsmanager:GetSecretValue"], Resource: secretArns },
     decrypt(policy, inputs, "secretsmanager"),
   ]);
@@ -74,7 +79,7 @@ function makeExecutionRole(
 
 function makeRole(
   stack: TerraformStack,
-  { boundaryArn }: RoleInputs,
+  { boundaryArn }: Pick<RoleInputs, "boundaryArn">,
   name: string,
   id: string,
 ): IamRole {
@@ -186,14 +191,18 @@ function actAsRun({ executorRoleArn }: RoleInputs): Statement {
   return { Effect: "Allow", Action: ["sts:AssumeRole"], Resource: [executorRoleArn] };
 }
 
-function decrypt(policy: PolicySet, inputs: RoleInputs, service: string): Statement {
+function decrypt(
+  policy: PolicySet,
+  inputs: Pick<RoleInputs, "keyArn">,
+  service: string,
+): Statement {
   return throughService(policy, inputs, service, ["kms:Decrypt"]);
 }
 
 /** Our key, but only where that service of AWS uses it for us. */
 function throughService(
   { infrastructure }: PolicySet,
-  { keyArn }: RoleInputs,
+  { keyArn }: Pick<RoleInputs, "keyArn">,
   service: string,
   actions: readonly string[],
 ): Statement {

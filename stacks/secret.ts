@@ -53,11 +53,8 @@ const USES: readonly SecretUse[] = [
   },
 ];
 
-/**
- * What no task of a service reads: the password kept for its rotation, and the address with which the schema is
- * changed, by a user that the services never are (HB-aws-24).
- */
-const UNUSED_BY_TASKS = ["db-password", "database-url-migrator"];
+/** Kept for rotation; tasks read `database-url`. The password of whoever migrates is kept by RDS itself (HB-aws-24). */
+const UNUSED_BY_TASKS = ["db-password"];
 
 export interface TaskSecret {
   readonly variable: string;

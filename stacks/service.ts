@@ -8,7 +8,13 @@ import type { TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
 import type { ServiceName } from "../src/policy/services.js";
 import type { Balancer } from "./balancer.js";
-import { API_PORT, containerDefinitions, hasRemoteShell, volumesOf } from "./container.js";
+import {
+  API_PORT,
+  containerDefinitions,
+  foldersOf,
+  hasRemoteShell,
+  volumesOf,
+} from "./container.js";
 import { imageName, logGroupName } from "./names.js";
 import { makeTaskRoles, type RoleInputs } from "./role.js";
 import { makeScaling } from "./scaling.js";
@@ -128,7 +134,7 @@ function makeTask(
     runtimePlatform: { cpuArchitecture: "X86_64", operatingSystemFamily: "LINUX" },
     executionRoleArn: roles.executionArn,
     taskRoleArn: roles.taskArn,
-    volume: volumesOf(name),
+    volume: volumesOf(foldersOf(name)),
     containerDefinitions: containerDefinitions(policy, {
       service: name,
       image: `${inputs.repositoryUrl(name)}:${inputs.imageTag}`,

@@ -3,12 +3,14 @@
 import type { CloudwatchLogGroup } from "#aws/cloudwatch-log-group";
 import { EcsCluster } from "#aws/ecs-cluster";
 import { type App, type TerraformStack, TerraformVariable } from "#cdk";
+import { assert } from "../src/base/assert.js";
 import type { PolicySet } from "../src/policy/policy.js";
 import { SERVICES } from "../src/policy/services.js";
 import { type BalancerInputs, makeBalancer } from "./balancer.js";
 import { foundStack, outputEntryOf, outputListOf, outputOf, putOut } from "./foundation.js";
-import { shellLogGroupName } from "./names.js";
-import { makeSecrets } from "./secret.js";
+import { type MigrationOptions, makeMigration } from "./migration.js";
+import { logGroupName, shellLogGroupName } from "./names.js";
+import { makeSecrets, type TaskSecret } from "./secret.js";
 import { makeLogGroup, makeService, type ServiceInputs } from "./service.js";
 
 export function makeServicesStack(app: App, policy: PolicySet): void {
@@ -26,6 +28,7 @@ export function makeServicesStack(app: App, policy: PolicySet): void {
     const secrets = secretsOf(name);
     return makeService(stack, policy, { name, cluster, secrets, shellLogsArn, balancer, inputs });
   });
+  makeMigration(stack, policy, migrationOptions(stack, policy, inputs, secretsOf("workers")));
   putOut(stack, "cluster_name", cluster.name);
   putOut(stack, "balancer_arn_suffix", balancer.arnSuffix);
   putOut(stack, "target_group_arn_suffix", balancer.targetGroupArnSuffix);
@@ -73,6 +76,25 @@ function readInputs(stack: TerraformStack, policy: PolicySet): ServiceInputs {
     repositoryUrl: (key) =>
       outputEntryOf(stack, policy, "registry", { name: "repository_urls", key }),
     imageTag: imageTag(stack),
+  };
+}
+
+function migrationOptions(
+  stack: TerraformStack,
+  policy: PolicySet,
+  inputs: ServiceInputs,
+  secrets: readonly TaskSecret[],
+): MigrationOptions {
+  const jwtSecret = secrets.find(({ variable }) => variable === "JWT_SECRET");
+  assert(jwtSecret !== undefined, "workers read JWT_SECRET");
+  return {
+    databaseEndpoint: outputOf(stack, policy, "data", "database_endpoint"),
+    passwordArn: outputOf(stack, policy, "data", "migrator_secret_arn"),
+    jwtSecret,
+    image: `${inputs.repositoryUrl("workers")}:${inputs.imageTag}`,
+    imageTag: inputs.imageTag,
+    logGroup: logGroupName(policy, "workers"),
+    inputs,
   };
 }
 

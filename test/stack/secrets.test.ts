@@ -13,7 +13,7 @@ const HANDBOOK_SECRETS = [
 ];
 /** HB-env-34, and what else carries a credential. */
 const SECRET_VARIABLES =
-  /^(DATABASE_URL|REDIS_PASSWORD|\w*_SECRET|\w*_TOKEN|\w*_API_KEY|\w*_ROUTING_KEY|SENTRY_DSN)$/;
+  /^(DATABASE_URL|PGPASSWORD|REDIS_PASSWORD|\w*_SECRET|\w*_TOKEN|\w*_API_KEY|\w*_ROUTING_KEY|SENTRY_DSN)$/;
 
 function containers(output: Synthesized) {
   return Object.values(output.resources("aws_ecs_task_definition")).flatMap((task) =>
@@ -34,9 +34,12 @@ test("the handbook's five secrets exist by name", async () => {
 test("no value of a secret is synthesized", async () => {
   const output = await synthesized(makePolicy());
   expect(output.resources("aws_secretsmanager_secret_version")).toEqual({});
-  for (const { environment } of containers(output)) {
-    for (const { name } of environment) expect(name).not.toMatch(SECRET_VARIABLES);
-  }
+  const variables = containers(output).flatMap(({ environment }) => environment);
+  const suspicious = variables.filter(({ name }) => SECRET_VARIABLES.test(name));
+  // An address alone, of whoever migrates.
+  expect(suspicious).toEqual([
+    { name: "DATABASE_URL", value: expect.stringMatching(/^postgresql:\/\/migrator@\$\{data\./) },
+  ]);
 });
 
 test("a task reads each secret by the ARN of its container", async () => {
@@ -45,7 +48,11 @@ test("a task reads each secret by the ARN of its container", async () => {
     expect(secrets.length).toBeGreaterThan(0);
     for (const { name, valueFrom } of secrets) {
       expect(name).toMatch(SECRET_VARIABLES);
-      expect(valueFrom).toMatch(/^\$\{aws_secretsmanager_secret\.secret-[\w-]+\.arn\}$/);
+      expect(valueFrom).toMatch(
+        name === "PGPASSWORD"
+          ? /^\$\{data\.terraform_remote_state\.data\.outputs\.migrator_secret_arn\}:password::$/
+          : /^\$\{aws_secretsmanager_secret\.secret-[\w-]+\.arn\}$/,
+      );
     }
   }
 });
@@ -56,6 +63,19 @@ test("the orchestrator gets neither the GitHub token nor a door's signing secret
   const names = orchestrator.secrets.map(({ name }: { name: string }) => name);
   expect(names).not.toContain("GITHUB_TOKEN");
   expect(names).not.toContain("SLACK_SIGNING_SECRET");
+});
+
+test("whoever migrates is another user than the services, with a password that RDS keeps (HB-aws-24)", async () => {
+  const output = await synthesized(makePolicy());
+  const [migrator] = containers(output).filter(({ name }) => name === "migrate");
+  const user = output.resource("aws_rds_cluster", "database").master_username;
+  expect(migrator.environment).toContainEqual({
+    name: "DATABASE_URL",
+    value: expect.stringContaining(`//${user}@`),
+  });
+  expect(migrator.command).toEqual(["db", "migrate"]);
+  const others = containers(output).filter(({ name }) => name !== "migrate");
+  expect(JSON.stringify(others)).not.toContain("migrator_secret_arn");
 });
 
 test("without a PagerDuty receiver there are no secrets of PagerDuty to fill (X-70)", async () => {
@@ -71,7 +91,10 @@ test("each service may read only the secrets it runs with", async () => {
   for (const { name, secrets } of containers(output)) {
     const grant = output.resource("aws_iam_role_policy", `${name}-execution-secrets`);
     const [statement] = JSON.parse(String(grant.policy)).Statement;
-    const read = secrets.map(({ valueFrom }: { valueFrom: string }) => valueFrom);
+    // One key of a secret is read by the right to the whole.
+    const read = secrets.map(({ valueFrom }: { valueFrom: string }) =>
+      valueFrom.replace(/:password::$/, ""),
+    );
     expect([...statement.Resource].sort()).toEqual([...read].sort());
   }
 });
