@@ -5,6 +5,7 @@ import { load } from "js-yaml";
 import { describe, expect, test } from "vitest";
 import { isJsonObject, type Json, type JsonObject } from "../../src/base/json.js";
 import { COMMAND_NAMES } from "../../src/cli.js";
+import { STACK_ORDER } from "../../stacks/order.js";
 import { listFiles, ROOT } from "./source-tree.js";
 
 /** Looked up, never remembered: invented pins have the right first half and a wrong tail. */
@@ -35,6 +36,11 @@ function read(path: string): Workflow {
 function stepsOf({ tree }: Workflow): JsonObject[] {
   const jobs = isJsonObject(tree.jobs) ? Object.values(tree.jobs) : [];
   return jobs.flatMap((job) => (isJsonObject(job) ? objects(job.steps) : []));
+}
+
+function jobsOf({ tree }: Workflow): [name: string, job: JsonObject][] {
+  const jobs = isJsonObject(tree.jobs) ? Object.entries(tree.jobs) : [];
+  return jobs.flatMap(([name, job]) => (isJsonObject(job) ? [[name, job]] : []));
 }
 
 function objects(value: Json | undefined): JsonObject[] {
@@ -82,9 +88,15 @@ describe.each(paths.map(read))("$path", (workflow) => {
   });
 
   test("every job ends by itself", () => {
-    const jobs = isJsonObject(workflow.tree.jobs) ? Object.entries(workflow.tree.jobs) : [];
-    for (const [name, job] of jobs)
-      expect(isJsonObject(job) && job["timeout-minutes"], `job ${name}`).toBeTypeOf("number");
+    for (const [name, job] of jobsOf(workflow)) {
+      // A job that is another workflow ends with that one's jobs, which are held to this too: GitHub takes no time there.
+      if (job.uses !== undefined)
+        expect(
+          paths.map((path) => `./${path}`),
+          `job ${name}`,
+        ).toContain(job.uses);
+      else expect(job["timeout-minutes"], `job ${name}`).toBeTypeOf("number");
+    }
   });
 
   test("calls scripts that exist: there is no logic in YAML", () => {
@@ -129,56 +141,165 @@ test("what a pull request means is told also of one that fails before: no commen
   expect(comment).toMatchObject({ needs: "policy", if: expect.stringContaining("!cancelled()") });
 });
 
-describe("who may write", () => {
-  const jobs = paths
-    .map(read)
-    .flatMap(({ path, tree }) =>
-      Object.entries(isJsonObject(tree.jobs) ? tree.jobs : {}).flatMap(([name, job]) =>
-        isJsonObject(job) ? [{ place: `${path} ${name}`, job }] : [],
-      ),
-    );
+/** What is granted besides reading, and to whom: nobody else, and nothing more. */
+const GRANTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  "check.yml comment": { "pull-requests": "write" },
+  "plan.yml plan": { "id-token": "write" },
+  "plan.yml comment": { "pull-requests": "write" },
+  "apply.yml staging": { "id-token": "write" },
+  "apply.yml production": { "id-token": "write" },
+  ...Object.fromEntries(
+    STACK_ORDER.map((part) => [`apply-environment.yml ${part}`, { "id-token": "write" }]),
+  ),
+  "apply-environment.yml publish": { "id-token": "write" },
+  "apply-stack.yml plan": { "id-token": "write" },
+  "apply-stack.yml apply": { "id-token": "write" },
+  "drift.yml look": { "id-token": "write" },
+  "drift.yml tell": { issues: "write" },
+  "deploy.yml build": { "id-token": "write" },
+  "deploy.yml production": { "id-token": "write" },
+};
+
+const BASE = "$" + "{{ github.event.pull_request.base.sha }}";
+
+describe("who may write, or take a role in the cloud", () => {
+  const all = paths.map(read).flatMap((workflow) =>
+    jobsOf(workflow).map(([name, job]) => {
+      const place = `${workflow.path.split("/").at(-1)} ${name}`;
+      return { place, job, isOfPullRequest: "pull_request" in eventsOf(workflow) };
+    }),
+  );
   const grants = ({ permissions }: JsonObject) =>
     Object.entries(isJsonObject(permissions) ? permissions : {}).filter(
       ([, value]) => value !== "read",
     );
+  const powerful = all.filter(({ job }) => grants(job).length > 0);
+  const ofPullRequests = powerful.filter(({ isOfPullRequest }) => isOfPullRequest);
   const checkouts = (job: JsonObject) =>
     objects(job.steps).filter(({ uses }) => String(uses).startsWith("actions/checkout@"));
 
-  test("is the job that comments, and it writes nothing but on the pull request", () => {
-    const writing = jobs.filter(({ job }) => grants(job).length > 0);
-    expect(writing.map(({ place, job }) => [place, grants(job)])).toEqual([
-      [".github/workflows/check.yml comment", [["pull-requests", "write"]]],
-    ]);
+  test("is written down here, job by job", () => {
+    const found = powerful.map(({ place, job }) => [place, Object.fromEntries(grants(job))]);
+    expect(Object.fromEntries(found)).toEqual(GRANTS);
+  });
+
+  test("holds one power, never two: who may write on GitHub knows no cloud", () => {
+    for (const { place, job } of powerful) expect(grants(job), place).toHaveLength(1);
   });
 
   test("is never who runs the code of the pull request", () => {
-    const writing = jobs.filter(({ job }) => grants(job).length > 0);
-    for (const { job } of writing)
-      for (const { with: inputs } of checkouts(job))
-        expect(inputs).toMatchObject({
-          ref: expect.stringMatching(/^\$\{\{ github\.event\.pull_request\.base\.sha \}\}$/),
-        });
+    expect(ofPullRequests.length).toBeGreaterThan(0);
+    for (const { job, place } of ofPullRequests) {
+      expect(checkouts(job).length, place).toBeGreaterThan(0);
+      for (const { with: inputs } of checkouts(job)) expect(inputs).toMatchObject({ ref: BASE });
+    }
   });
 
   test("is never there for a fork, whose pull request is a stranger's", () => {
-    const writing = jobs.filter(({ job }) => grants(job).length > 0);
-    for (const { job } of writing)
-      expect(job.if).toMatch(
+    for (const { job, place } of ofPullRequests)
+      expect(job.if, place).toMatch(
         /(^|&& )github\.event\.pull_request\.head\.repo\.full_name == github\.repository( \}\})?$/,
       );
   });
 
   test("is not a cache: what the pull request has put into one is not taken out by who may write", () => {
-    const writing = jobs.filter(({ job }) => grants(job).length > 0);
-    for (const { job } of writing) expect(JSON.stringify(job.steps)).not.toContain('"cache"');
+    for (const { job, place } of powerful)
+      expect(JSON.stringify(job.steps ?? []), place).not.toContain('"cache"');
   });
 
   test("gets the token by the environment, in the one step that needs it", () => {
-    const holders = jobs.flatMap(({ place, job }) =>
+    const holders = all.flatMap(({ place, job }) =>
       objects(job.steps)
         .filter(({ env }) => JSON.stringify(env ?? {}).includes("github.token"))
         .map(({ name }) => `${place}: ${name}`),
     );
-    expect(holders).toEqual([".github/workflows/check.yml comment: Comment"]);
+    expect(holders).toEqual([
+      ...["check.yml comment: Comment", "drift.yml tell: Issue", "plan.yml comment: Comment"],
+    ]);
+  });
+});
+
+function eventsOf({ tree }: Workflow): JsonObject {
+  return isJsonObject(tree.on) ? tree.on : {};
+}
+
+describe("what changes the cloud", () => {
+  const job = (file: string, name: string) =>
+    jobsOf(read(`.github/workflows/${file}`)).find(([one]) => one === name)?.[1] ?? {};
+
+  test("goes down the order of the stacks, each after the one before it, staging before production", () => {
+    const stacks = jobsOf(read(".github/workflows/apply-environment.yml")).slice(0, -1);
+    expect(stacks.map(([name]) => name)).toEqual([...STACK_ORDER]);
+    for (const [at, [name, { needs, with: inputs }]] of stacks.entries()) {
+      expect(needs).toBe(at === 0 ? undefined : STACK_ORDER[at - 1]);
+      expect(inputs).toMatchObject({ stack: name });
+    }
+    expect(job("apply-environment.yml", "publish").needs).toBe(STACK_ORDER.at(-1));
+    expect(job("apply.yml", "production").needs).toBe("staging");
+  });
+
+  test("waits for the reviewers of its environment, and is never cut off", () => {
+    for (const [file, name] of [
+      ["apply-stack.yml", "apply"],
+      ["apply-environment.yml", "publish"],
+    ] as const)
+      expect(job(file, name).environment, `${file} ${name}`).toBe("$" + "{{ inputs.environment }}");
+    expect(job("deploy.yml", "staging").environment).toBe("staging");
+    expect(job("deploy.yml", "production").environment).toBe("production");
+    for (const file of ["apply.yml", "deploy.yml", "drift.yml"])
+      expect(read(`.github/workflows/${file}`).tree.concurrency, file).toMatchObject({
+        "cancel-in-progress": false,
+      });
+  });
+
+  test("is done with another role than what only looks, and the role that acts is the environment's", () => {
+    const roleOf = (file: string, name: string) =>
+      objects(job(file, name).steps)
+        .filter(({ uses }) => String(uses).startsWith("aws-actions/configure-aws-credentials@"))
+        .map(({ with: inputs }) => isJsonObject(inputs) && inputs["role-to-assume"]);
+    expect(roleOf("apply-stack.yml", "plan")).toEqual(["$" + "{{ inputs.plan-role }}"]);
+    expect(roleOf("apply-stack.yml", "apply")).toEqual(["$" + "{{ vars.AWS_APPLY_ROLE }}"]);
+    expect(roleOf("plan.yml", "synth")).toEqual([]);
+  });
+
+  test("is looked at before there are credentials: a branch's stacks are checked first", () => {
+    const steps = objects(job("plan.yml", "plan").steps);
+    const at = (found: (step: JsonObject) => boolean) => steps.findIndex(found);
+    const check = at(({ run }) => String(run).includes("infra check"));
+    const credentials = at(({ uses }) => String(uses).startsWith("aws-actions/"));
+    const terraform = at(({ run }) => String(run).includes("infra plan"));
+    expect([check, credentials, terraform]).toEqual(
+      [...[check, credentials, terraform]].sort((a, b) => a - b),
+    );
+    expect(check).toBeGreaterThan(0);
+  });
+
+  test("keeps no plan of a pull request, and that of an apply for a day", () => {
+    const uploads = (file: string, name: string) =>
+      objects(job(file, name).steps)
+        .filter(({ uses }) => String(uses).startsWith("actions/upload-artifact@"))
+        .map(({ with: inputs }) => (isJsonObject(inputs) ? inputs : {}));
+    expect(JSON.stringify(uploads("plan.yml", "plan"))).not.toMatch(/plan\.(bin|json)|plans\b/);
+    for (const kept of uploads("apply-stack.yml", "plan")) expect(kept["retention-days"]).toBe(1);
+  });
+
+  test("LB-aws-10: staging by push; production by hand, with the commit and the word, behind the gate", () => {
+    const { push, workflow_dispatch } = eventsOf(read(".github/workflows/deploy.yml"));
+    expect(push).toEqual({ branches: ["main"] });
+    expect(workflow_dispatch).toMatchObject({
+      inputs: { image_tag: { required: true }, confirm: { required: true } },
+    });
+    expect(job("deploy.yml", "staging").needs).toBe("build");
+    expect(job("deploy.yml", "build").if).toBe("github.event_name == 'push'");
+    expect(job("deploy.yml", "production").if).toBe("github.event_name == 'workflow_dispatch'");
+    const lines = objects(job("deploy.yml", "production").steps).map(({ run }) =>
+      String(run ?? ""),
+    );
+    const gate = lines.findIndex((line) => line.includes("infra deploy-gate"));
+    const deploy = lines.findIndex((line) => line.includes("infra deploy "));
+    expect(gate).toBeGreaterThan(0);
+    expect(deploy).toBeGreaterThan(gate);
+    // The image that staging runs is the one: nothing is built for production.
+    expect(lines.join("\n")).not.toContain("build-image");
   });
 });

@@ -37,6 +37,8 @@ export interface TerraformSandbox {
   readonly pluginDir: string;
   /** Puts a stack's document into its folder, with its state in a file, ready to be planned. */
   place(name: string, document: JsonObject): Promise<StackFolder>;
+  /** Takes the state away; what was applied stays in the estate. */
+  forget(stack: StackFolder): Promise<void>;
   readEstate(): Promise<Estate>;
   /** Changes the cloud behind Terraform's back. */
   editEstate(edit: (estate: Estate) => void): Promise<void>;
@@ -86,6 +88,7 @@ export async function openTerraformSandbox(
       await terraform.init(folder, { pluginDir });
       return { name, folder };
     },
+    forget: ({ name }) => rm(stateFile(root, name)),
     editEstate: async (edit) => {
       const estate = await readEstate();
       edit(estate);
