@@ -103,7 +103,6 @@ export default defineRunbook({
         actions: ["ecs:RunTask"],
         resources: ["arn:aws:ecs:{region}:{account}:task-definition/{system}-*"],
       },
-      { actions: ["iam:PassRole"], resources: ["arn:aws:iam::{account}:role/{system}-*"] },
       {
         actions: ["rds:CreateDBClusterSnapshot", "rds:DescribeDBClusterSnapshots"],
         resources: [
