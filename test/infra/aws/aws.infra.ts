@@ -3,12 +3,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createAws, createAwsSigns } from "../../../src/adapter/aws.js";
+import { groundOf } from "../../../src/adapter/aws.js";
+import { assumeRole } from "../../../src/adapter/aws-session.js";
 import { systemClock } from "../../../src/base/clock.js";
 import { SecretText } from "../../../src/base/secret-text.js";
-import type { AwsCallRecord } from "../../../src/runbook/aws-port.js";
-import { faultOf } from "../../contract/delivery.js";
-import { makeAwsPlace } from "../../support/aws-world-place.js";
+import { FIRST_TAG, keepsItsPromises, NEXT_TAG, openAws, PLACE } from "../../contract/aws-cases.js";
+import { faultOf, never } from "../../contract/delivery.js";
 import {
   findMoto,
   MOTO_ACCOUNT,
@@ -19,31 +19,21 @@ import {
   startMoto,
 } from "../../support/moto.js";
 import { until } from "../../support/until.js";
-import { FIRST_TAG, HEARTBEATS_TABLE, makeEstate } from "./moto-estate.js";
+import { makeEstate } from "./moto-estate.js";
 
 const moto = findMoto();
-const place = makeAwsPlace();
-const NEXT_TAG = "b".repeat(40);
-const calls: AwsCallRecord[] = [];
 let server: Moto;
-const openWith = (url: string) => ({
-  access: { region: MOTO_REGION, endpointUrl: url, credentials: MOTO_CREDENTIALS },
-  place: () => place,
-  signal: new AbortController().signal,
-  clock: systemClock,
-  onCall: (record: AwsCallRecord) => void calls.push(record),
-  timeoutMs: 60_000,
+const access = () => ({
+  region: MOTO_REGION,
+  endpointUrl: server.url,
+  credentials: MOTO_CREDENTIALS,
 });
-const open = () =>
-  createAws({
-    ...openWith(server.url),
-    ...{ namespace: () => "AlgoBrain", heartbeatsTable: () => HEARTBEATS_TABLE },
-  }).aws;
+const open = () => openAws(access()).aws;
 
 describe.skipIf(moto === null)(`${NEEDS_MOTO} the adapter of AWS`, () => {
   beforeAll(async () => {
     server = await startMoto(moto ?? "");
-    await makeEstate(server.url, place);
+    await makeEstate(server.url, PLACE);
   });
   afterAll(() => server?.close());
 
@@ -51,36 +41,16 @@ describe.skipIf(moto === null)(`${NEEDS_MOTO} the adapter of AWS`, () => {
     expect(await open().identity()).toMatchObject({ account: MOTO_ACCOUNT });
   });
 
-  test("a service: its numbers, its image, its tasks; one that is none is refused with the names there are", async () => {
-    const aws = open();
-    expect(await aws.service("api")).toMatchObject({
-      ...{ name: "api", status: "ACTIVE", desired: 2, revision: 1, imageTag: FIRST_TAG },
-    });
-    expect((await aws.services()).map(({ name }) => name).sort()).toEqual(
-      Object.keys(place.services).sort(),
-    );
-    expect(await faultOf(aws.service("web"))).toMatchObject({
-      ...{ kind: "refused", code: "AWS_NOT_FOUND" },
-      hint: expect.stringContaining("orchestrator"),
-    });
-  });
+  keepsItsPromises(access);
 
-  test("X-23: a new revision is the whole of the old one with another image, and nothing else changes", async () => {
-    const aws = open();
-    const { taskDefinition: from, image } = await aws.service("workers");
-    const next = image.replace(FIRST_TAG, NEXT_TAG);
-    const { arn, revision } = await aws.registerRevision({ from, image: next });
-    expect(revision).toBe(2);
-    expect(
-      (await aws.revisions("algobrain-workers", 10)).map((one) => [one.revision, one.imageTag]),
-    ).toEqual([
+  test("all services, and the revisions of one, the newest first", async () => {
+    const { aws } = openAws(access());
+    const names = (await aws.services()).map(({ name }) => name).sort();
+    expect(names).toEqual(Object.keys(PLACE.services).sort());
+    const revisions = await aws.revisions("algobrain-workers", 10);
+    expect(revisions.map((one) => [one.revision, one.imageTag])).toEqual([
       [2, NEXT_TAG],
       [1, FIRST_TAG],
-    ]);
-    await aws.updateService({ service: "workers", taskDefinition: arn });
-    expect(await aws.service("workers")).toMatchObject({ imageTag: NEXT_TAG, desired: 12 });
-    expect(calls.findLast(({ operation }) => operation === "UpdateService")?.keys).toEqual([
-      ...["cluster", "service", "taskDefinition"],
     ]);
   });
 
@@ -122,33 +92,6 @@ describe.skipIf(moto === null)(`${NEEDS_MOTO} the adapter of AWS`, () => {
     });
   });
 
-  test("a secret goes from pending to current, and the one before stays to go back to", async () => {
-    const aws = open();
-    const value = (text: string) => new SecretText(`${text}-of-a-rotation`);
-    expect(await aws.createSecret({ name: "jwt-secret", value: value("first") })).toBe("created");
-    expect(await aws.createSecret({ name: "jwt-secret", value: value("again") })).toBe("exists");
-    const put = { name: "jwt-secret", value: value("second"), stage: "AWSPENDING" } as const;
-    const { version } = await aws.putSecret(put);
-    // An answer that was lost: asked again, it is the same version.
-    expect(await aws.putSecret(put)).toEqual({ version });
-    expect((await aws.readSecret({ name: "jwt-secret" })).reveal()).toBe("first-of-a-rotation");
-    const { previous } = await aws.promoteSecret({ name: "jwt-secret", version });
-    expect(previous).not.toBeNull();
-    expect((await aws.readSecret({ name: "jwt-secret" })).reveal()).toBe("second-of-a-rotation");
-    expect(await stagesOf("jwt-secret")).toEqual({
-      [version]: ["AWSCURRENT"],
-      [previous ?? ""]: ["AWSPREVIOUS"],
-    });
-    expect(await aws.promoteSecret({ name: "jwt-secret", version })).toEqual({ previous: null });
-    const said = JSON.stringify(calls);
-    for (const text of ["first", "again", "second"]) expect(said).not.toContain(`${text}-of`);
-  });
-
-  const stagesOf = async (name: string) =>
-    Object.fromEntries(
-      ((await open().secret(name))?.versions ?? []).map(({ id, stages }) => [id, stages]),
-    );
-
   test("the database: its state, its endpoint, its snapshots; a repeated snapshot is the same one", async () => {
     const aws = open();
     expect(await aws.databaseCluster()).toMatchObject({
@@ -167,11 +110,8 @@ describe.skipIf(moto === null)(`${NEEDS_MOTO} the adapter of AWS`, () => {
       status: "available",
       nodeType: "cache.t4g.small",
     });
-    await aws.setCacheToken({
-      value: new SecretText("a-second-token-of-the-cache"),
-      strategy: "ROTATE",
-    });
-    expect(JSON.stringify(calls)).not.toContain("a-second-token");
+    const value = new SecretText("a-second-token-of-the-cache");
+    await aws.setCacheToken({ value, strategy: "ROTATE" });
   });
 
   test("X-27: log groups with their days; the one that keeps its lines for ever is seen", async () => {
@@ -200,7 +140,7 @@ describe.skipIf(moto === null)(`${NEEDS_MOTO} the adapter of AWS`, () => {
     const folder = await mkdtemp(join(tmpdir(), "algobrain-objects-"));
     await writeFile(join(folder, "a.js"), "1");
     const aws = open();
-    const bucket = place.bucketOf("frontend") ?? "";
+    const bucket = PLACE.bucketOf("frontend") ?? "";
     const file = (key: string) => ({
       key,
       path: join(folder, "a.js"),
@@ -225,45 +165,29 @@ describe.skipIf(moto === null)(`${NEEDS_MOTO} the adapter of AWS`, () => {
     expect(database).toEqual(task);
   });
 
-  test("HB-cli-14, X-61: the heartbeat that the runtime writes is the one that is read", async () => {
-    const signs = createAwsSigns(openWith(server.url));
-    expect(await open().heartbeat("orchestrator")).toBeNull();
-    const at = new Date("2026-11-22T12:00:00Z");
-    await signs.putHeartbeat(HEARTBEATS_TABLE, {
-      service: "orchestrator",
-      at,
-      leader: "host/1",
-      cycle: 7,
-    });
-    expect(await open().heartbeat("orchestrator")).toEqual({ at, leader: "host/1" });
-    expect(calls.findLast(({ operation }) => operation === "GetItem")?.keys).toContain(
-      "ConsistentRead",
-    );
-    await signs.close();
-  });
-
   test("HB-aws-09: JobQueueDepth that was published is what the scaling policy will read", async () => {
-    const signs = createAwsSigns(openWith(server.url));
+    const { aws, signs } = openAws(access());
     const at = new Date(Math.floor(Date.now() / 60_000) * 60_000 - 120_000);
     await signs.putMetrics("AlgoBrain", at, [{ name: "JobQueueDepth", value: 740, unit: "Count" }]);
     const points = await until(async () => {
       const window = [new Date(at.getTime() - 60_000), new Date(at.getTime() + 120_000)] as const;
-      const found = await open().metric("JobQueueDepth", ...window);
+      const found = await aws.metric("JobQueueDepth", ...window);
       return found.length > 0 && found;
     }, "the point is there");
     expect(points).toEqual([{ at, value: 740 }]);
-    expect(await open().alarms(["none-of-this-name"])).toEqual([]);
+    expect(await aws.alarms(["none-of-this-name"])).toEqual([]);
     await signs.close();
   });
 
-  test("an answer that does not come is a transient fault with the name of what was asked", async () => {
-    const gone = createAws({
-      ...{ ...openWith("http://127.0.0.1:9"), timeoutMs: 5_000 },
-      ...{ namespace: () => "AlgoBrain", heartbeatsTable: () => HEARTBEATS_TABLE },
-    }).aws;
-    expect(await faultOf(gone.service("api"))).toMatchObject({
-      kind: "transient",
-      code: "AWS_UNREACHABLE",
+  test("a role is assumed with the policy of a run, and its credentials are those that ask", async () => {
+    const ground = groundOf({
+      ...{ access: access(), place: () => PLACE, signal: never(), clock: systemClock },
+      onCall: () => {},
     });
+    const policy = JSON.stringify({ Version: "2012-10-17", Statement: [] });
+    const roleArn = `arn:aws:iam::${MOTO_ACCOUNT}:role/algobrain-executor`;
+    const credentials = await assumeRole(ground, { roleArn, name: "run-17", policy });
+    const { aws } = openAws({ ...access(), credentials });
+    expect((await aws.identity()).arn).toContain("assumed-role/algobrain-executor/run-17");
   });
 });

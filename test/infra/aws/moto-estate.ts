@@ -32,8 +32,9 @@ import type { AwsPlace } from "../../../src/runbook/aws-port.js";
 import { MOTO_CREDENTIALS, MOTO_REGION } from "../../support/moto.js";
 
 const SETTINGS = { region: MOTO_REGION, credentials: MOTO_CREDENTIALS, maxAttempts: 1 } as const;
-export const HEARTBEATS_TABLE = "algobrain-heartbeats";
+/** What runs at first. */
 export const FIRST_TAG = "a".repeat(40);
+export const HEARTBEATS_TABLE = "algobrain-heartbeats";
 
 /** One of its own for each file: nothing is kept between them. */
 export async function makeEstate(url: string, place: AwsPlace): Promise<void> {
@@ -96,7 +97,8 @@ async function makeScaling(
 ): Promise<void> {
   for (const { name, min, max } of Object.values(services).filter((one) => one.max > one.min)) {
     const target = {
-      ...{ ServiceNamespace: "ecs", ScalableDimension: "ecs:service:DesiredCount" },
+      ServiceNamespace: "ecs",
+      ScalableDimension: "ecs:service:DesiredCount",
       ResourceId: `service/${cluster}/${name}`,
     } as const;
     await scaling.send(
@@ -104,7 +106,9 @@ async function makeScaling(
     );
     await scaling.send(
       new PutScalingPolicyCommand({
-        ...{ ...target, PolicyName: `${name}-scaling`, PolicyType: "TargetTrackingScaling" },
+        ...target,
+        PolicyName: `${name}-scaling`,
+        PolicyType: "TargetTrackingScaling",
         TargetTrackingScalingPolicyConfiguration: {
           TargetValue: 70,
           PredefinedMetricSpecification: {

@@ -1,0 +1,79 @@
+/** Where everything of one environment is in AWS, by its policy: the names that the stacks give (a test holds both together). */
+import { fault } from "../base/fault.js";
+import type { PolicySet } from "../policy/policy.js";
+import { SERVICES, type ServiceName } from "../policy/services.js";
+import type { AwsPlace, ServicePlace } from "./aws-port.js";
+
+/** With what only the adapter needs to know. */
+export interface AwsEstate extends AwsPlace {
+  /** Of our metrics. */
+  readonly namespace: string;
+  readonly heartbeatsTable: string;
+}
+
+export interface AwsEstateOptions {
+  /** Saved queries of Logs Insights by name. */
+  readonly queries: Readonly<Record<string, string>>;
+  /** Terraform's output of the delivery stack; null: none is known. */
+  readonly distributionId: string | null;
+}
+
+/**
+ * Who reads which secret as a variable of its tasks. Their order is that of a restart: who leads and who works before
+ * who answers people, and at the end the executor, since the run that restarts it goes on in its successor.
+ */
+const EACH: readonly ServiceName[] = ["orchestrator", "workers", "api", "executor"];
+const READERS: Readonly<Record<string, readonly ServiceName[]>> = {
+  "database-url": EACH,
+  "redis-password": EACH,
+  "jwt-secret": EACH,
+  "github-token": ["workers"],
+  "webhook-secret": ["api"],
+  "slack-bot-token": EACH,
+  "slack-signing-secret": ["api"],
+  "pagerduty-token": EACH,
+  "pagerduty-routing-key": EACH,
+  "pagerduty-webhook-secret": ["api"],
+};
+
+/** Throws a refused Fault `AWS_NOT_CONFIGURED` where the policy names no account. */
+export function awsEstate(policy: PolicySet, options: AwsEstateOptions): AwsEstate {
+  const { infrastructure, environment, system } = policy;
+  const { account, region, cluster, namespace, heartbeatsTable } = infrastructure;
+  if (account === null)
+    throw fault.refused("AWS_NOT_CONFIGURED", `the policy of ${environment} names no account`, {
+      hint: "write infrastructure.account into the policy of this environment",
+    });
+  const place = cluster.startsWith(`${system}-`) ? cluster.slice(system.length + 1) : cluster;
+  return {
+    ...{ account, region, environment, system, cluster, namespace, heartbeatsTable },
+    services: Object.fromEntries(SERVICES.map((name) => [name, servicePlace(policy, name)])),
+    logGroupDays: policy.retention.logsDays,
+    ...{ databaseCluster: cluster, cacheGroup: cluster },
+    ...options,
+    secretOf: (name) => `${system}/${place}/${name}`,
+    readersOf: (name) => (Object.hasOwn(READERS, name) ? (READERS[name] ?? []) : []),
+    bucketOf: (use) => bucketOf(policy, use),
+  };
+}
+
+function servicePlace(policy: PolicySet, name: ServiceName): ServicePlace {
+  const { system, environment } = policy;
+  const { min, max, desired } = policy.scaling[name];
+  const own =
+    environment === "production" ? `${system}-${name}` : `${system}-${environment}-${name}`;
+  return {
+    ...{ name, min, max, desired, family: own, logGroup: `/ecs/${own}` },
+    // One set an account: the same image is promoted, and nothing is built twice (X-20).
+    repository: `${system}-${name}`,
+  };
+}
+
+function bucketOf(
+  { infrastructure }: PolicySet,
+  use: "frontend" | "exports" | "bundle",
+): string | null {
+  if (use === "exports") return infrastructure.exportsBucket;
+  if (use === "bundle") return infrastructure.bundleBucket;
+  return infrastructure.frontend.enabled ? infrastructure.frontend.bucket : null;
+}
