@@ -156,7 +156,7 @@ describe("in references", () => {
   });
 
   test("functions, indices, quoted texts and escaped dollars are no references", () => {
-    const text = `\${join(".", [var.subnet_ids[0], "aws_lb.quoted.arn"])} $\${not.one}`;
+    const text = `\${join(".", [var.image_tag, data.terraform_remote_state.network.outputs.private_subnet_ids[0], "aws_lb.quoted.arn"])} $\${not.one}`;
     expect(findings(cluster(text))).toEqual([]);
   });
 });
@@ -227,5 +227,33 @@ describe("against the limits of AWS that stand in no schema", () => {
     ];
     const set = { "resource/aws_s3_bucket_lifecycle_configuration/planted": { bucket: "b", rule } };
     expect(findings(set)).toContainEqual(expect.stringMatching(/expires after 30 days, before/));
+  });
+});
+
+describe("of the ten mistakes that were planted to compare layer 1 with Terraform's own validate", () => {
+  const ref = (expression: string) => `\${${expression}}`;
+  const TEN: readonly (readonly [string, Record<string, unknown>])[] = [
+    ["an unknown attribute", { [`${SERVICE}/desired_coun`]: 3 }],
+    ["a missing required attribute", { [`${SERVICE}/name`]: null }],
+    ["a wrong type", { [`${TARGET}/max_capacity`]: "many" }],
+    ["an undeclared resource", { [`${SERVICE}/cluster`]: ref("aws_ecs_cluster.x.arn") }],
+    [
+      "an attribute that is not there",
+      { [`${SERVICE}/cluster`]: ref("aws_ecs_cluster.cluster.x") },
+    ],
+    ["too many blocks", { [`${SERVICE}/deployment_circuit_breaker`]: [{}, {}] }],
+    ["a broken expression", { [`${SERVICE}/cluster`]: "${aws_ecs_cluster.cluster.arn" }],
+    ["a circle", { [`${LOGS}/name`]: ref("aws_ecs_task_definition.api-task.family") }],
+    // Terraform alone lets these two pass.
+    ["a read-only attribute", { [`${CLUSTER}/arn`]: "arn:aws:ecs:x" }],
+    [
+      "an unknown key of an object",
+      { "resource/aws_security_group/x": { ingress: [{ port: 1 }] } },
+    ],
+  ];
+
+  test("all ten are found", () => {
+    const missed = TEN.filter(([, set]) => findings(set).length === 0).map(([what]) => what);
+    expect([TEN.length, missed]).toEqual([10, []]);
   });
 });

