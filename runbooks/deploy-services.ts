@@ -17,6 +17,7 @@ import {
   READ_SIGNS_OF_LIFE,
   type ReadContext,
   registerImage,
+  registerMigration,
   revisionWithImage,
   type ServiceBefore,
   serviceLocks,
@@ -126,7 +127,8 @@ export default defineRunbook({
     const names = servicesNamed(place, params.services);
     const [views, digests, pauses] = await Promise.all([
       Promise.all(names.map((name) => aws.service(name))),
-      findImages(context, names),
+      // Whoever migrates runs the image of the workers: last, so that the others keep their places.
+      findImages(context, params.migrate ? [...new Set([...names, "workers"])] : names),
       runtime.pauses(),
     ]);
     for (const view of views)
@@ -297,7 +299,9 @@ async function findImages(
   { aws, params }: Pick<ReadContext<Params>, "aws" | "params">,
   names: readonly string[],
 ): Promise<readonly string[]> {
-  const repositories = names.map((name) => servicePlaceOf(aws.place(), name).repository);
+  // The task that changes the schema runs the image of the workers.
+  const all = new Set([...names, ...(params.migrate ? ["workers"] : [])]);
+  const repositories = [...all].map((name) => servicePlaceOf(aws.place(), name).repository);
   const found = await Promise.all(repositories.map((it) => aws.image(it, params.tag)));
   const missing = repositories.filter((_, i) => !found[i]);
   if (missing.length > 0)
@@ -320,10 +324,8 @@ async function findSnapshot(context: Pick<Context, "aws" | "runId" | "params">) 
 async function migrate(context: ActContext<Params>): Promise<string> {
   const { params, aws, runId } = context;
   if (!params.migrate) return "not asked for: the database stays as it is";
-  const names = namesOf(context);
-  const service = names.includes("workers") ? "workers" : (names[0] ?? "workers");
-  const taskDefinition = await registerImage(context, service, params.tag);
-  const command = ["db", "migrate"];
+  const taskDefinition = await registerMigration(context, params.tag);
+  const [command, service] = [["db", "migrate"], "workers"];
   const asked = { taskDefinition, command, service, key: `${runId}-migrate` };
   const { task } = await patiently(context, () => aws.runTask(asked));
   const ended = await waitTask(context, task);

@@ -1,5 +1,6 @@
 /** Runbooks that change what runs, against a made-up account, on a real database and with the power that they declare. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import buildAndPushImages from "../../runbooks/build-and-push-images.js";
 import deployFrontend from "../../runbooks/deploy-frontend.js";
 import deployServices from "../../runbooks/deploy-services.js";
 import postDeployVerify from "../../runbooks/post-deploy-verify.js";
@@ -29,7 +30,13 @@ let ground: RunbookGround;
 let world: AwsWorld;
 beforeAll(async () => {
   ground = await openGround(
-    makeRegistry(deployFrontend, deployServices, postDeployVerify, rollbackDeployment),
+    makeRegistry(
+      buildAndPushImages,
+      deployFrontend,
+      deployServices,
+      postDeployVerify,
+      rollbackDeployment,
+    ),
   );
   await ground.db.query(
     "INSERT INTO workers (id, kinds, last_heartbeat) VALUES ('general-worker-1', '{index}', now() + interval '1 hour')",
@@ -74,6 +81,8 @@ describe("deploy-services", () => {
     expect(updates().map(({ target }) => target)).toEqual(SERVICES);
     expect(updates().flatMap(({ keys }) => keys)).not.toContain("desired");
     expect(world.services.commands).toEqual([["db", "migrate"]]);
+    const [migration] = await world.aws.revisions("algobrain-migrate", 1);
+    expect(migration).toMatchObject({ revision: 2, imageTag: TAG });
     expect(world.snapshots.map(({ id }) => id)).toEqual([
       `algobrain-prod-${ended.id}-${TAG.slice(0, 12)}`,
     ]);
@@ -181,7 +190,8 @@ describe("deploy-services", () => {
       world = makeWorld();
       const effects = async () => {
         const made = world.verbs().filter((verb) => verb === "registerRevision").length;
-        return made === 1 && world.services.commands.length === 1 ? updates().length : 9;
+        // That of the service, and that of the task that migrates.
+        return made === 2 && world.services.commands.length === 1 ? updates().length : 9;
       };
       const steps = ["migrate the database", "update workers"];
       return { params: { ...DEPLOY, services: "workers" }, other: other(), effects, steps };
@@ -198,7 +208,13 @@ describe("the session of each", () => {
       text,
     );
 
-  test.each([deployFrontend, deployServices, postDeployVerify, rollbackDeployment])(
+  test.each([
+    buildAndPushImages,
+    deployFrontend,
+    deployServices,
+    postDeployVerify,
+    rollbackDeployment,
+  ])(
     "$name fits into a session policy, and reads without a right to write",
     ({ touches, danger }) => {
       const aws = touches.aws!.map((one) => ({ ...one, resources: one.resources.map(fill) }));
@@ -340,5 +356,53 @@ describe("deploy-frontend", () => {
     const { run: ended } = await deploy(files, params);
     expect(ended).toMatchObject({ status: "failed", outcome: expect.stringContaining(outcome) });
     expect(world.verbs()).not.toContain("putObjects");
+  });
+});
+
+describe("build-and-push-images", () => {
+  const FOLDER = "/srv/checkout";
+  const git = (...words: string[]) => ["git", "-C", FOLDER, ...words];
+  const IMAGE = `123456789012.dkr.ecr.us-east-1.amazonaws.com/algobrain-api:${TAG}`;
+  const build = [
+    ...["docker", "build", "--file", `${FOLDER}/infra/docker/Dockerfile`, "--target", "api"],
+    ...["--build-arg", `COMMIT=${TAG}`, "--tag", IMAGE, FOLDER],
+  ];
+  const clean = [
+    { argv: git("rev-parse", "--verify", "HEAD"), stdout: `${TAG}\n` },
+    { argv: git("status", "--porcelain"), stdout: "" },
+  ];
+  const buildOf = (services: string, commands: Parameters<typeof expectedShell>[0]) => {
+    const shell = expectedShell(commands);
+    const params = { tag: TAG, folder: FOLDER, services };
+    return rehearse(ground, "build-and-push-images", { params, shell, other: other() });
+  };
+
+  test("builds what the registry has not, under the commit and no other name, and never again", async () => {
+    world.images.delete(`algobrain-api:${TAG}`);
+    const { aws } = world;
+    // The engine pushes: what is asked of the registry after that finds it.
+    const image: typeof aws.image = async (repository, tag) => {
+      const asked = world.verbs().filter((verb) => verb === "image").length;
+      if (asked > 2) world.images.set(`algobrain-api:${TAG}`, "sha256:pushed");
+      return aws.image(repository, tag);
+    };
+    world = Object.assign(world, { aws: { ...aws, image } });
+    const commands = [...clean, { argv: build }, { argv: ["docker", "push", IMAGE] }];
+    const { run: ended } = await buildOf("api,workers", commands);
+    expect(ended).toMatchObject({ status: "succeeded", verified: true });
+    expect(ended.plan?.changes).toEqual([`build and push api as ${TAG}`]);
+  });
+
+  test.each([
+    ["at another commit", { ...clean[0]!, stdout: TAG_BEFORE }, [], "is at aaaa"],
+    [
+      "with changed files",
+      clean[0]!,
+      [{ ...clean[1]!, stdout: " M a.ts" }],
+      "differ from the commit",
+    ],
+  ])("refuses a checkout %s, before anything is built", async (_what, first, more, outcome) => {
+    const { run: ended } = await buildOf("api", [first, ...more]);
+    expect(ended).toMatchObject({ status: "failed", outcome: expect.stringContaining(outcome) });
   });
 });
