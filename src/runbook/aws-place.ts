@@ -48,6 +48,7 @@ export function awsEstate(policy: PolicySet, options: AwsEstateOptions): AwsEsta
   return {
     ...{ account, region, environment, system, cluster, namespace, heartbeatsTable },
     services: Object.fromEntries(SERVICES.map((name) => [name, servicePlace(policy, name)])),
+    migrationFamily: qualified(policy, "migrate"),
     logGroupDays: policy.retention.logsDays,
     ...{ databaseCluster: cluster, cacheGroup: cluster },
     ...options,
@@ -57,11 +58,15 @@ export function awsEstate(policy: PolicySet, options: AwsEstateOptions): AwsEsta
   };
 }
 
+/** As stacks/names.ts has it: two environments may share an account, and only production's names are bare. */
+function qualified({ system, environment }: PolicySet, name: string): string {
+  return environment === "production" ? `${system}-${name}` : `${system}-${environment}-${name}`;
+}
+
 function servicePlace(policy: PolicySet, name: ServiceName): ServicePlace {
-  const { system, environment } = policy;
+  const { system } = policy;
   const { min, max, desired } = policy.scaling[name];
-  const own =
-    environment === "production" ? `${system}-${name}` : `${system}-${environment}-${name}`;
+  const own = qualified(policy, name);
   return {
     ...{ name, min, max, desired, family: own, logGroup: `/ecs/${own}` },
     // One set an account: the same image is promoted, and nothing is built twice (X-20).

@@ -16,6 +16,8 @@ export interface AwsPlace {
   readonly cluster: string;
   /** By service: api, orchestrator, workers, executor. */
   readonly services: Readonly<Record<string, ServicePlace>>;
+  /** Of the task that changes the schema, as another database user than the services are (HB-aws-24). */
+  readonly migrationFamily: string;
   /** Days for which every log group of ours keeps its lines (HB-aws-18). */
   readonly logGroupDays: number;
   /** Saved queries of Logs Insights by name. */

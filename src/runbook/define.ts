@@ -36,6 +36,7 @@ export { patiently } from "./patient.js";
 export {
   moveBack,
   registerImage,
+  registerMigration,
   revisionWithImage,
   type ServiceBefore,
   setRevision,

@@ -38,20 +38,29 @@ export async function revisionWithImage(
  * are what was applied last. Where the newest has that image already, it is the one.
  */
 export async function registerImage(context: Moving, name: string, tag: string): Promise<string> {
-  return patiently(context, () => registerOnce(context, name, tag));
+  const { family } = servicePlaceOf(context.aws.place(), name);
+  return patiently(context, () => registerOnce(context, { family, service: name }, tag));
 }
 
-async function registerOnce(context: Moving, name: string, tag: string): Promise<string> {
-  const { aws } = context;
-  const found = await revisionWithImage(context, name, tag);
-  if (found !== null) return found;
-  const { family, repository } = servicePlaceOf(aws.place(), name);
+/** The same of the task that changes the schema: it runs the image of the workers, as another database user (HB-aws-24). */
+export async function registerMigration(context: Moving, tag: string): Promise<string> {
+  const family = context.aws.place().migrationFamily;
+  return patiently(context, () => registerOnce(context, { family, service: "workers" }, tag));
+}
+
+async function registerOnce(
+  { aws }: Moving,
+  { family, service }: { readonly family: string; readonly service: string },
+  tag: string,
+): Promise<string> {
   const [newest] = await aws.revisions(family, 1);
+  if (newest?.imageTag === tag) return newest.arn;
+  const { repository } = servicePlaceOf(aws.place(), service);
   if (!newest)
     throw fault.refused("TASK_DEFINITION_MISSING", `${family} has no revision to copy`, {
       hint: "apply the services stack first: it makes the first one",
     });
-  const { image } = await aws.service(name);
+  const { image } = await aws.service(service);
   const made = await aws.registerRevision({
     from: newest.arn,
     image: `${registryOf(image)}/${repository}:${tag}`,

@@ -40,8 +40,11 @@ export function observeRequests(app: FastifyInstance, deps: WebDeps): void {
   });
 }
 
+/** What takes longer is told, whatever it was: somebody will ask for it (LB-cli-08). Milliseconds. */
+const SLOW_MS = 2_000;
+
 /** Reads that went well are many and tell nothing. */
 function wentAsUsual(request: FastifyRequest, reply: FastifyReply): boolean {
   const isRead = request.method === "GET" || request.method === "HEAD";
-  return isRead && reply.statusCode < 400;
+  return isRead && reply.statusCode < 400 && reply.elapsedTime <= SLOW_MS;
 }

@@ -302,6 +302,7 @@ describe("what runbooks look for", () => {
       expect(named("aws_cloudwatch_log_group", "name")).toContain(logGroup);
       expect(named("aws_ecr_repository", "name")).toContain(repository);
     }
+    expect(named("aws_ecs_task_definition", "family")).toContain(estate.migrationFamily);
     expect(named("aws_ecs_cluster", "name")).toEqual([estate.cluster]);
     expect(named("aws_rds_cluster", "cluster_identifier")).toEqual([estate.databaseCluster]);
     expect(named("aws_elasticache_replication_group", "replication_group_id")).toEqual([

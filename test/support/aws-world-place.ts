@@ -27,6 +27,7 @@ export function makeAwsPlace(overrides: Partial<AwsPlace> = {}): AwsPlace {
     ...{ account: "123456789012", region: "us-east-1", environment: "production" },
     ...{ system: "algobrain", cluster: "algobrain-prod" },
     services: Object.fromEntries(services.map((service) => [service.name, service])),
+    migrationFamily: "algobrain-migrate",
     logGroupDays: 30,
     queries: { errors: 'fields @timestamp, @message | filter level = "error" | limit 100' },
     databaseCluster: "algobrain-prod",

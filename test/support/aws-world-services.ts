@@ -70,6 +70,7 @@ export class WorldServices {
       this.#services.set(name, { ...state, before: arn });
       if (max > min) this.limits.set(name, { min, max, suspended: false });
     }
+    this.addRevision(place.migrationFamily, this.imageOf("workers", TAG_BEFORE));
   }
 
   imageOf(service: string, tag: string): string {
