@@ -32,7 +32,28 @@ export {
   waitTask,
 } from "./aws-wait.js";
 export { judgeLooks, lookAtDeployment } from "./deployment-check.js";
+export {
+  LIST_PARTS,
+  type ListParams,
+  listRotationSteps,
+  planListRotation,
+} from "./list-rotation.js";
 export { patiently } from "./patient.js";
+export {
+  isPut,
+  judgingRotation,
+  planRotation,
+  promoting,
+  putPending,
+  readingBefore,
+  readingSecret,
+  rotating,
+  rotationFacts,
+  secretState,
+  shortId,
+} from "./rotation.js";
+export { fillQuery, REQUEST_ID_PATTERN } from "./saved-query.js";
+export { judgeReaders, ROTATION_TARGETS_MAX, restarting, rotationLocks } from "./secret-readers.js";
 export {
   moveBack,
   registerImage,

@@ -1,0 +1,61 @@
+/** Another secret of GitHub's deliveries, with no delivery refused meanwhile (RB-100, HB-sec-08, HB-sec-02). */
+import { MINUTE_MS } from "../src/base/duration.js";
+import {
+  DurationText,
+  defineRunbook,
+  judgingRotation,
+  LIST_PARTS,
+  type ListParams,
+  listRotationSteps,
+  planListRotation,
+  READ_SERVICES,
+  ROTATION_TARGETS_MAX,
+  rotating,
+  rotationLocks,
+  Type,
+  UPDATE_SERVICES,
+} from "../src/runbook/define.js";
+
+const SECRET = "webhook-secret";
+
+export default defineRunbook({
+  name: "rotate-webhook-secret",
+  aliases: ["rotate-webhook"],
+  title:
+    "Accepts deliveries signed with a new secret beside the old one, until a second run drops it",
+  danger: "V",
+  params: Type.Object(
+    {
+      part: Type.Enum([...LIST_PARTS], {
+        default: "add",
+        description:
+          "add: a new one beside the old; drop: only the newest; leaked: only a new one, at once",
+      }),
+      overlap: Type.Unsafe<string>({
+        ...DurationText,
+        default: "10m",
+        description: "for drop: how long both have been accepted at least",
+      }),
+    },
+    { additionalProperties: false },
+  ),
+  positional: ["part", "overlap"],
+  locks: () => rotationLocks(SECRET),
+  targetsMax: ROTATION_TARGETS_MAX,
+  timeoutMs: 55 * MINUTE_MS,
+  touches: {
+    database: ["jobs:read"],
+    aws: [...READ_SERVICES, ...UPDATE_SERVICES, ...rotating(SECRET)],
+  },
+  guide:
+    "After `add` a person gives GitHub the new one: the text before the first comma of the secret's value, in the repository's Settings, Webhooks. When a delivery has come through (its page shows a green mark), `drop`.",
+  plan: (context) =>
+    planListRotation(context, SECRET, "deliveries are refused until GitHub has the new one"),
+  steps: listRotationSteps(SECRET, "webhook"),
+  verify: judgingRotation<ListParams>(SECRET, ({ part }) =>
+    part === "drop"
+      ? ""
+      : `give GitHub the text before the first comma of it${part === "add" ? ", then: /algobrain rotate-webhook-secret drop" : ""}`,
+  ),
+  next: () => "/algobrain show-capacity api",
+});

@@ -1,0 +1,48 @@
+/**
+ * Which secret becomes which variable of which services: least power by process (design 3, 15). The stacks make them so,
+ * and a rotation restarts by the same table (X-78).
+ */
+import type { ServiceName } from "./services.js";
+
+export interface SecretUse {
+  /** Last part of its name. */
+  readonly name: string;
+  readonly variable: string;
+  /**
+   * In the order of a restart: who leads and who works before who answers people, and at the end the executor, since
+   * the run that restarts it goes on in its successor.
+   */
+  readonly services: readonly ServiceName[];
+  /** Only when a receiver of this kind is configured: a secret that nobody fills keeps tasks from starting. */
+  readonly receiver?: "slack" | "pagerduty";
+}
+
+const EACH: readonly ServiceName[] = ["orchestrator", "workers", "api", "executor"];
+
+export const SECRET_USES: readonly SecretUse[] = [
+  { name: "database-url", variable: "DATABASE_URL", services: EACH },
+  { name: "redis-password", variable: "REDIS_PASSWORD", services: EACH },
+  { name: "github-token", variable: "GITHUB_TOKEN", services: ["workers"] },
+  { name: "webhook-secret", variable: "GITHUB_WEBHOOK_SECRET", services: ["api"] },
+  // Every role refuses to start in production without it (design 6).
+  { name: "jwt-secret", variable: "JWT_SECRET", services: EACH },
+  { name: "slack-bot-token", variable: "SLACK_BOT_TOKEN", services: EACH, receiver: "slack" },
+  {
+    ...{ name: "slack-signing-secret", variable: "SLACK_SIGNING_SECRET" },
+    ...{ services: ["api"], receiver: "slack" },
+  },
+  { name: "pagerduty-token", variable: "PAGERDUTY_TOKEN", services: EACH, receiver: "pagerduty" },
+  {
+    ...{ name: "pagerduty-routing-key", variable: "PAGERDUTY_ROUTING_KEY" },
+    ...{ services: EACH, receiver: "pagerduty" },
+  },
+  {
+    ...{ name: "pagerduty-webhook-secret", variable: "PAGERDUTY_WEBHOOK_SECRET" },
+    ...{ services: ["api"], receiver: "pagerduty" },
+  },
+];
+
+/** Services that read it, in the order of a restart; none for a name that no task reads. */
+export function readersOfSecret(name: string): readonly ServiceName[] {
+  return SECRET_USES.find((use) => use.name === name)?.services ?? [];
+}
