@@ -23,6 +23,8 @@ const STEPS = new Set(["init", "validate", "plan", "show", "apply", "state"]);
 /** Arguments of /bin/sh: the first word after them is the file, the rest is the program. */
 const INTO_FILE = ["-c", 'into=$1; shift; umask 077; exec "$@" > "$into"', "sh"];
 
+/** Of /bin/sh when there is no such program. */
+const EXIT_NOT_FOUND = 127;
 /** Of `-detailed-exitcode`. */
 const EXIT_CHANGES = 2;
 
@@ -52,7 +54,7 @@ export interface StateMark {
   readonly serial: number;
 }
 
-/** Every call throws `TERRAFORM_FAILED` with what Terraform complained of, or `TERRAFORM_TIMED_OUT`. */
+/** Every call throws `TERRAFORM_FAILED` with what Terraform complained of, `TERRAFORM_TIMED_OUT` or `TERRAFORM_MISSING`. */
 export interface Terraform {
   /** With `pluginDir`, providers come from that folder alone and nothing is downloaded. */
   init(folder: string, options?: { readonly pluginDir?: string }): Promise<void>;
@@ -161,6 +163,11 @@ function explain(step: string, folder: string, { endedBy, exitCode, stderr }: Sh
       `terraform ${step} in ${folder} was ended: ${endedBy}`,
       { details },
     );
+  if (exitCode === EXIT_NOT_FOUND)
+    return fault.refused("TERRAFORM_MISSING", "there is no terraform on the PATH", {
+      details,
+      hint: "install Terraform 1.10 or later, which can lock a state in S3",
+    });
   const said = withoutExcerpts(stderr).slice(0, COMPLAINT_MAX);
   return fault.data("TERRAFORM_FAILED", `terraform ${step} in ${folder} failed:\n${said}`, {
     details,

@@ -40,7 +40,7 @@ export const infraCommand = commandOfVerbs("infra", {
   adopt: verb(
     "infra adopt --env ENVIRONMENT --estate FILE [--dir cdktf.out/stacks]",
     "write import blocks for an estate that was made by hand",
-    async () => (await import("./infra/adopt.js")).adoptVerb.run,
+    async () => (await import("./infra/adopt.js")).runAdopt,
   ),
   "build-image": verb(
     "infra build-image --service api|orchestrator|workers|executor [--push] [--env production] [--policies DIR]",
@@ -56,5 +56,10 @@ export const infraCommand = commandOfVerbs("infra", {
     "infra drift --plans DIR|--plan STACK=FILE|STACK=error:TEXT… [--env production] [--policies DIR] [--url URL] [--token-file FILE] [--markdown FILE] [--state-file FILE] [--json]",
     "what was changed by hand, and who stands for it (exit 0 clean or known, 2 drifted, 1 not known)",
     async () => (await import("./infra/drift.js")).runDrift,
+  ),
+  issue: verb(
+    "infra issue --key NAME --file REPORT.md --state-file FILE [--repo OWNER/NAME]",
+    "keep one issue up to date with a report, and close it when the state is clean",
+    async () => (await import("./infra/issue.js")).runIssue,
   ),
 });

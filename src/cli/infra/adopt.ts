@@ -13,7 +13,7 @@ import {
   planAdoption,
 } from "../../review/infra/adopt.js";
 import { parseCommandLine, UsageError } from "../arguments.js";
-import { type CommandIo, EXIT_OK, type Verb } from "../command.js";
+import { type CommandIo, EXIT_OK } from "../command.js";
 import { formatTable } from "../table.js";
 import { findStackFolders, type StackFolder } from "./stack-folders.js";
 
@@ -21,27 +21,22 @@ const IMPORT_FILE = "imports.tf.json";
 const ESTATE_FORM =
   'expected {"resources": [{"type": "aws_lb", "id": "arn:…", "name": "algobrain-prod"}]}';
 
-export const adoptVerb: Verb = {
-  usage: "infra adopt --env ENVIRONMENT --estate FILE [--dir cdktf.out/stacks]",
-  does: "write import blocks for an estate that was made by hand",
-  run: async (args, io) => {
-    const { values } = parseCommandLine(args, {
-      env: { type: "string" },
-      estate: { type: "string" },
-      dir: { type: "string", default: "cdktf.out/stacks" },
-    });
-    if (values.env === undefined) throw new UsageError("--env is missing");
-    if (values.estate === undefined) throw new UsageError("--estate is missing");
-    const estate = await readEstate(resolve(io.cwd, values.estate));
-    const folders = await findStackFolders(resolve(io.cwd, values.dir), values.env, null);
-    const documents = await readDocuments(folders);
-    const adoption = planAdoption(documents, estate);
-    for (const { part, folder } of folders)
-      await writeImports(join(folder, IMPORT_FILE), adoption.imports[part] ?? []);
-    tell(adoption, folders, io);
-    return EXIT_OK;
-  },
-};
+export async function runAdopt(args: readonly string[], io: CommandIo): Promise<number> {
+  const { values } = parseCommandLine(args, {
+    env: { type: "string" },
+    estate: { type: "string" },
+    dir: { type: "string", default: "cdktf.out/stacks" },
+  });
+  if (values.env === undefined) throw new UsageError("--env is missing");
+  if (values.estate === undefined) throw new UsageError("--estate is missing");
+  const estate = await readEstate(resolve(io.cwd, values.estate));
+  const folders = await findStackFolders(resolve(io.cwd, values.dir), values.env, null);
+  const adoption = planAdoption(await readDocuments(folders), estate);
+  for (const { part, folder } of folders)
+    await writeImports(join(folder, IMPORT_FILE), adoption.imports[part] ?? []);
+  tell(adoption, folders, io);
+  return EXIT_OK;
+}
 
 /** Of a person, or of a script that lists an account. Throws `ESTATE_INVALID` with every mistake. */
 async function readEstate(file: string): Promise<FoundResource[]> {

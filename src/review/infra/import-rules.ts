@@ -16,7 +16,7 @@ const key = (template: string): ImportRule => ({ key: template, by: "key" });
 const arn = (template: string): ImportRule => ({ key: template, by: "arn" });
 const id = (template: string): ImportRule => ({ key: template, by: "id" });
 
-/** Types that are not here cannot be adopted, only made. */
+/** Types that are not here cannot be adopted, only made. In a key, another resource is called by its own key. */
 export const IMPORT_RULES: Readonly<Record<string, ImportRule>> = {
   aws_acm_certificate: arn("{domain_name}"),
   aws_appautoscaling_policy: key("{service_namespace}/{resource_id}/{scalable_dimension}/{name}"),
@@ -31,6 +31,7 @@ export const IMPORT_RULES: Readonly<Record<string, ImportRule>> = {
   aws_cloudwatch_log_subscription_filter: key("{log_group_name}|{name}"),
   aws_cloudwatch_metric_alarm: key("{alarm_name}"),
   aws_cloudwatch_query_definition: arn("{name}"),
+  aws_default_security_group: id("{vpc_id}"),
   aws_db_subnet_group: key("{name}"),
   aws_dynamodb_table: key("{name}"),
   aws_ecr_lifecycle_policy: key("{repository}"),
@@ -40,12 +41,13 @@ export const IMPORT_RULES: Readonly<Record<string, ImportRule>> = {
   aws_elasticache_parameter_group: key("{name}"),
   aws_elasticache_replication_group: key("{replication_group_id}"),
   aws_elasticache_subnet_group: key("{name}"),
+  aws_flow_log: id("{vpc_id}"),
   aws_iam_openid_connect_provider: arn("{url}"),
   aws_iam_policy: arn("{name}"),
   aws_iam_role: key("{name}"),
   aws_iam_role_policy: key("{role}:{name}"),
   aws_iam_role_policy_attachment: key("{role}/{policy_arn}"),
-  aws_internet_gateway: id("{tags.Name}"),
+  aws_internet_gateway: id("{vpc_id}"),
   aws_kms_alias: key("{name}"),
   aws_kms_key: id("{description}"),
   aws_lambda_permission: key("{function_name}/{statement_id}"),
@@ -56,7 +58,9 @@ export const IMPORT_RULES: Readonly<Record<string, ImportRule>> = {
   aws_rds_cluster: key("{cluster_identifier}"),
   aws_rds_cluster_instance: key("{identifier}"),
   aws_rds_cluster_parameter_group: key("{name}"),
+  aws_route: id("{route_table_id}/{destination_cidr_block}"),
   aws_route_table: id("{tags.Name}"),
+  aws_route_table_association: id("{subnet_id}/{route_table_id}"),
   aws_s3_bucket: key("{bucket}"),
   aws_s3_bucket_lifecycle_configuration: key("{bucket}"),
   aws_s3_bucket_logging: key("{bucket}"),
@@ -71,6 +75,7 @@ export const IMPORT_RULES: Readonly<Record<string, ImportRule>> = {
   aws_sns_topic_policy: key("{arn}"),
   aws_subnet: id("{tags.Name}"),
   aws_vpc: id("{tags.Name}"),
+  aws_vpc_endpoint: id("{vpc_id}/{service_name}"),
 };
 
 /**

@@ -75,12 +75,21 @@ function eachBlock(value, change) {
   return Array.isArray(value) ? value.map(change) : change(value);
 }
 
-/** @param {unknown} type @param {string} name */
+/**
+ * Of a list of objects there is one, as of the secret that RDS makes for a master user: what reads its first finds it.
+ * @param {unknown} type
+ * @param {string} name
+ * @returns {unknown}
+ */
 function someValue(type, name) {
   if (type === "number") return 0;
   if (type === "bool") return false;
   if (!Array.isArray(type)) return `${name}-of-stand-in`;
-  return type[0] === "map" ? {} : type[0] === "object" ? null : [];
+  const [kind, inner] = type;
+  if (kind === "map") return {};
+  if (kind !== "object") return Array.isArray(inner) ? [someValue(inner, name)] : [];
+  const members = Object.entries(inner).map(([key, member]) => [key, someValue(member, key)]);
+  return Object.fromEntries(members);
 }
 
 /**
