@@ -15,10 +15,13 @@ export interface Built {
   readonly leftOut: readonly LeftOut[];
 }
 
+/** Unknown to CDKTF. Its successor refuses state locks in S3 unless a project says that it needs them (scripts/swap-cdktn.mjs). */
+const TARGETS = { terraform: ">=1.10.0", opentofu: ">=1.10.0" };
+
 /** `outDir` must exist. Nothing is written until the app is synthesized. */
 export function buildApp(policy: PolicySet, outDir: string): Built {
   // Stack traces would put paths of this machine into the output.
-  const app = new App({ outdir: outDir, stackTraces: false });
+  const app = new App({ outdir: outDir, stackTraces: false, context: { targetVersions: TARGETS } });
   makeNetworkStack(app, policy);
   makeDataStack(app, policy);
   makeRegistryStack(app, policy);

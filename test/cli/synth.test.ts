@@ -57,6 +57,16 @@ describe("synth", () => {
     expect(stacks.map(({ name }: { name: string }) => name).sort()).toEqual(names.sort());
   }, 60_000);
 
+  test("--env all writes every environment that has a file, each as if alone", async () => {
+    expect(await synth("all", "--env", "all")).toMatchObject({ code: 0 });
+    const all = Object.entries(await documents("all"));
+    const of = (environment: string) =>
+      all.filter(([name]) => name.startsWith(`algobrain-${environment}-`));
+    expect(Object.fromEntries(of("production"))).toEqual(await documents("before"));
+    expect(of("staging")).toHaveLength(of("production").length);
+    expect(all).toHaveLength(2 * of("production").length);
+  }, 60_000);
+
   test.each([
     [
       "algobrain/scaling.yaml",
@@ -90,6 +100,9 @@ describe("synth", () => {
     expect(err).toBe(
       'rules/algobrain/healing.yaml:16:11: found "three", expected a whole number\n',
     );
+    await expect(readdir(join(work, "broken"))).rejects.toThrow("ENOENT");
+    // A mistake in a file that both share is told once.
+    expect(await synth("broken", "--env", "all")).toEqual({ code: 1, out: "", err });
     await expect(readdir(join(work, "broken"))).rejects.toThrow("ENOENT");
     await writeFile(path, text);
   }, 60_000);
