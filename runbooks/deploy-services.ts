@@ -79,7 +79,10 @@ export default defineRunbook({
         description: "all (without the executor), or names with commas such as workers,api",
       }),
       migrate: Type.Boolean({ default: true, description: "false: the database is left as it is" }),
-      watch: Type.Unsafe<string>({ ...DurationText, default: "5m" }),
+      watch: Type.Unsafe<string>({
+        ...{ ...DurationText, default: "5m" },
+        description: "for how long it must go well before it counts as done, e.g. 15m",
+      }),
       errors: Type.Integer({
         ...{ minimum: 0, maximum: 100_000, default: 20 },
         description: "lines of errors that are no reason to go back",
@@ -211,10 +214,10 @@ export default defineRunbook({
         name: "bring back every service that still runs it",
         repeat: "safe",
         run: async (context) => {
-          const back: string[] = [];
-          for (const [name, before] of Object.entries(factsOf(context).services).reverse())
-            back.push(await moveBack(context, name, before));
-          return back.join("\n");
+          const all = Object.entries(factsOf(context).services);
+          for (const [name, { taskDefinition }] of all)
+            await setRevision(context, name, taskDefinition);
+          return `${all.map(([name]) => name).join(", ")} have the revision that they had`;
         },
       },
     },
@@ -361,7 +364,14 @@ function updating(name: string) {
       repeat: "safe" as const,
       run: async (context: ActContext<Params>): Promise<string> => {
         const before = factsOf(context).services[name];
-        return before ? moveBack(context, name, before) : `${name} was not asked for`;
+        if (!before) return `${name} was not asked for`;
+        try {
+          return await moveBack(context, name, before);
+        } catch (thrown) {
+          // Nothing is taken back after what fails, and the queues must not stand still for it (BQ-op-25).
+          await resume(context);
+          throw thrown;
+        }
       },
     },
   };

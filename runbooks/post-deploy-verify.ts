@@ -36,7 +36,10 @@ export default defineRunbook({
         default: "all",
         description: "all (without the executor), or names with commas such as workers,api",
       }),
-      window: Type.Unsafe<string>({ ...DurationText, default: "10m" }),
+      window: Type.Unsafe<string>({
+        ...{ ...DurationText, default: "10m" },
+        description: "of logs in which errors are counted, between 1m and 24h",
+      }),
       errors: Type.Integer({
         ...{ minimum: 0, maximum: 100_000, default: 20 },
         description: "lines of errors within the window that are no reason to worry",

@@ -34,7 +34,10 @@ export default defineRunbook({
     {
       service: Type.String({ pattern: SERVICE_PATTERN, description: "e.g. workers" }),
       count: Type.Integer({ minimum: 0, maximum: 1_000, description: "tasks" }),
-      for: Type.Unsafe<string>({ ...DurationText, default: "2h" }),
+      for: Type.Unsafe<string>({
+        ...{ ...DurationText, default: "2h" },
+        description: "after which it is to be over, between 1m and 24h",
+      }),
       reason: Type.String({
         ...{ minLength: 1, maxLength: 500, default: "scaled by hand" },
         description: "why, in up to 500 characters",

@@ -21,7 +21,7 @@ export interface ServiceBefore {
 }
 
 /** All undoing of a run has ten minutes: three services must find room in them. */
-const BACK_WITHIN_MS = 3 * MINUTE_MS;
+const BACK_WITHIN_MS = 2 * MINUTE_MS;
 
 /** The newest revision of the service's family, when it has this image; null: it has another one. */
 export async function revisionWithImage(

@@ -172,6 +172,20 @@ describe("deploy-services", () => {
     expect(tagOf("workers")).toBe(TAG_BEFORE);
   });
 
+  test("where going back fails, people are told to look, and the queues go on all the same", async () => {
+    world.logRows.set(COUNT_ERRORS, [{ errors: "21" }]);
+    const { aws } = world;
+    const updateService: typeof aws.updateService = async (request) => {
+      if (tagOf(request.service) === TAG) throw fault.data("AWS_REFUSED", "the revision is gone");
+      return aws.updateService(request);
+    };
+    Object.assign(world, { aws: { ...aws, updateService } });
+    const { run: ended } = await run("deploy-services", { ...DEPLOY, services: "workers" });
+    expect(ended).toMatchObject({ status: "failed", undone: "failed" });
+    expect(ended.outcome).toContain("TAKING IT BACK FAILED, look now: the revision is gone");
+    expect(await listPauses(ground.db)).toEqual([]);
+  });
+
   test("queues that were paused before stay paused, and a person's undo brings the services back", async () => {
     await pauseQueue(ground.db, {
       ...{ kind: "*", reason: "an audit", by: "ann", expiresAt: null },
@@ -386,7 +400,7 @@ describe("build-and-push-images", () => {
       if (asked > 2) world.images.set(`algobrain-api:${TAG}`, "sha256:pushed");
       return aws.image(repository, tag);
     };
-    world = Object.assign(world, { aws: { ...aws, image } });
+    Object.assign(world, { aws: { ...aws, image } });
     const commands = [...clean, { argv: build }, { argv: ["docker", "push", IMAGE] }];
     const { run: ended } = await buildOf("api,workers", commands);
     expect(ended).toMatchObject({ status: "succeeded", verified: true });
