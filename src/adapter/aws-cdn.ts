@@ -1,7 +1,7 @@
 /** CloudFront: invalidations of what it keeps. */
 import { fault } from "../base/fault.js";
 import type { AwsReader, AwsWriter } from "../runbook/aws-port.js";
-import { type AwsGround, send } from "./aws-clients.js";
+import { type AwsGround, pages, send } from "./aws-clients.js";
 
 export function createCdn(
   ground: AwsGround,
@@ -30,4 +30,17 @@ export function createCdn(
       return id;
     },
   };
+}
+
+/** By the name that people call; null: there is none of this name. */
+export async function findDistribution(ground: AwsGround, alias: string): Promise<string | null> {
+  const { ListDistributionsCommand } = await import("@aws-sdk/client-cloudfront");
+  const all = await pages(
+    (Marker) =>
+      send(ground, "cloudfront", new ListDistributionsCommand({ ...(Marker && { Marker }) }), {
+        target: alias,
+      }),
+    ({ DistributionList: list }) => ({ items: list?.Items, next: list?.NextMarker }),
+  );
+  return all.find(({ Aliases }) => Aliases?.Items?.includes(alias))?.Id ?? null;
 }

@@ -5,7 +5,7 @@
 import type { Clock } from "../base/clock.js";
 import type { AwsCallRecord, AwsPlace, AwsReader, AwsWriter } from "../runbook/aws-port.js";
 import { createCacheCare } from "./aws-cache.js";
-import { createCdn } from "./aws-cdn.js";
+import { createCdn, findDistribution } from "./aws-cdn.js";
 import { type AwsAccess, AwsClients, type AwsGround, send } from "./aws-clients.js";
 import { createCloudWatchCare, type MetricPoint, putMetrics } from "./aws-cloudwatch.js";
 import { createHeartbeats, type HeartbeatItem, putHeartbeat } from "./aws-dynamo.js";
@@ -39,6 +39,8 @@ const TIMEOUT_MS = 10_000;
 
 export interface Aws {
   readonly aws: AwsReader & AwsWriter;
+  /** The id of the CDN of this name; null: there is none. */
+  findDistribution(alias: string): Promise<string | null>;
   /** Ends its connections. */
   close(): Promise<void>;
 }
@@ -61,7 +63,11 @@ export function createAws(options: AwsOptions): Aws {
     ...createCloudWatchCare(ground, options.namespace),
     ...createHeartbeats(ground, options.heartbeatsTable),
   };
-  return { aws, close: () => ground.clients.close() };
+  return {
+    aws,
+    findDistribution: (alias) => findDistribution(ground, alias),
+    close: () => ground.clients.close(),
+  };
 }
 
 export function groundOf(options: Omit<AwsOptions, "namespace" | "heartbeatsTable">): AwsGround {

@@ -18,6 +18,7 @@ import { expireApprovalsTick } from "../runtime/tick/expire-approvals.js";
 import { followChangesTick } from "../runtime/tick/follow-changes.js";
 import { incidentTimersTick } from "../runtime/tick/incident-timers.js";
 import { laySilencesTick } from "../runtime/tick/lay-silences.js";
+import { publishMetrics } from "../runtime/tick/publish-metrics.js";
 import { recoverDeadWorkersStep } from "../runtime/tick/recover-dead-workers.js";
 import { runSchedulesStep } from "../runtime/tick/run-schedules.js";
 import { stallAbandonedRunsTick } from "../runtime/tick/stall-abandoned-runs.js";
@@ -25,6 +26,7 @@ import { sweepRunsTick } from "../runtime/tick/sweep-runs.js";
 import { tellFollowersTick } from "../runtime/tick/tell-followers.js";
 import { runTicks, type Tick } from "../runtime/ticker.js";
 import { anchorAtTheEnd, anchoringOf } from "./anchoring.js";
+import { createSignsToAws } from "./aws.js";
 import type { Caching } from "./caching.js";
 import type { Foundation } from "./foundation.js";
 import { createCloudWatch } from "./metrics-export.js";
@@ -56,16 +58,22 @@ export async function startControl(
     ...createSampleSources(foundation, caching),
     policySource({ sql: db, isSourceRefused: adopting.isSourceRefused }),
   ];
+  const signs = createSignsToAws(foundation);
+  const told = signs === null ? null : publishMetrics({ ...foundation, signs });
   const orchestrator = createOrchestrator({
     ...foundation,
     leaseTtlMs: LEASE_MS,
     everyMs: CYCLE_MS,
-    cycle: [recoverDeadWorkersStep(foundation), runSchedulesStep(foundation), beatStep(db, sink)],
+    cycle: [
+      ...[recoverDeadWorkersStep(foundation), runSchedulesStep(foundation), beatStep(db, sink)],
+      ...(told === null ? [] : [told.step]),
+    ],
     ticks: [
+      ...(told === null ? [] : [told.tick]),
       collectSamplesTick({
         ...foundation,
         ...{ sources, everyMs: samplesEveryMs },
-        sink: joinSinks([sink, createCloudWatch(foundation)]),
+        sink: joinSinks([sink, createCloudWatch(foundation, told !== null)]),
       }),
       compactSamplesTick(foundation),
       laySilencesTick({ db, log, policy: () => foundation.policyHolder.inForce().set }),

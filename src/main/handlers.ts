@@ -4,7 +4,6 @@ import { reapProgram } from "../adapter/reap.js";
 import { fault } from "../base/fault.js";
 import { createInboundHandler } from "../bot/inbound.js";
 import type { JobHandler } from "../job/port.js";
-import { absentAws } from "../runbook/aws-verbs.js";
 import type { RunbookRegistry } from "../runbook/registry.js";
 import { createAfterRun } from "../runtime/after-run.js";
 import { createApprovalsMin } from "../runtime/approvals-min.js";
@@ -16,6 +15,7 @@ import { createRunbookHandler } from "../runtime/handler/runbook.js";
 import { createSystemHandlers } from "../runtime/handler/system.js";
 import { createDatabaseReader, createDatabaseWriter } from "../store/database-care.js";
 import { createSystemReader, createSystemWriter } from "../store/system-care.js";
+import { openRunAws } from "./aws.js";
 import type { Foundation } from "./foundation.js";
 import { createRegistry } from "./kinds.js";
 import type { Ports } from "./ports.js";
@@ -62,7 +62,7 @@ export function createHandlers(
       }),
       openPower: (run, runbook) =>
         openPower({ ...foundation, ...config, ssl: config.database.ssl }, run, runbook),
-      openAws: async () => ({ aws: NO_AWS, close: async () => {} }),
+      openAws: (run, runbook, signal) => openRunAws(foundation, run, runbook, signal),
       approvalsMin: createApprovalsMin({ db, policy, registry }),
       afterRun: createAfterRun(foundation),
       reap: (runSeq) => reapOrphans({ db, log: foundation.log, reap: reapProgram }, runSeq),
@@ -70,11 +70,6 @@ export function createHandlers(
     createNoticeHandler(shared),
   ];
 }
-
-const NO_AWS = absentAws(
-  "this installation has no account in AWS",
-  "set infrastructure.account in the policy and AWS_REGION, see docs/operating.md",
-);
 
 /** A test message goes the way of a real one, except that it waits in no outbox. */
 function notifyThrough(ports: Ports): Notify {

@@ -28,18 +28,30 @@ export function createMetricsSink(
 /**
  * What CloudWatch makes metrics of, as lines of our own log (HB-aws-09): no rights, no calls. Null where nobody reads
  * them. Only for the part that leads: the same figures from two processes would count twice.
+ * @param isTold the depth of the queues is published by a call, so that scaling hangs on no log driver: once is enough
  */
-export function createCloudWatch({
-  config,
-  policy,
-  clock,
-  log,
-}: CloudWatchDeps): MetricsSink | null {
+export function createCloudWatch(
+  { config, policy, clock, log }: CloudWatchDeps,
+  isTold: boolean,
+): MetricsSink | null {
   if (config.environment === "local" || !policy().monitoring.outlets.cloudwatch.enabled)
     return null;
   return createCloudWatchSink({
-    context: () => ({ namespace: policy().infrastructure.namespace, metrics: policy().metrics }),
+    context: () => {
+      const { infrastructure, metrics } = policy();
+      return {
+        namespace: infrastructure.namespace,
+        metrics: isTold ? omit(metrics, QUEUE_DEPTH) : metrics,
+      };
+    },
     clock,
     write: (fields) => log.info("metrics.published", fields),
   });
+}
+
+/** Has the name JobQueueDepth in CloudWatch. */
+const QUEUE_DEPTH = "algobrain.jobs.pending";
+
+function omit<T>(all: Readonly<Record<string, T>>, name: string): Readonly<Record<string, T>> {
+  return Object.fromEntries(Object.entries(all).filter(([one]) => one !== name));
 }

@@ -81,7 +81,12 @@ export interface Config {
   readonly mail: { readonly url: string; readonly from: string } | null;
   /** Of the Datadog agent; used only with `DATADOG_API_KEY`. */
   readonly dogstatsd: { readonly host: string; readonly port: number };
-  readonly aws: { readonly endpointUrl: string | null };
+  readonly aws: {
+    /** Null: Amazon's own addresses. */
+    readonly endpointUrl: string | null;
+    /** What a run works as, narrowed to what its runbook declares; null: as this process. */
+    readonly executorRoleArn: string | null;
+  };
   /** Stops every runbook while it is there; null: `STOP` in the home. */
   readonly stopFile: string | null;
   /** Where is kept what comes in while the database is away; null: `journal` in the home. */
@@ -144,7 +149,10 @@ export function readConfig(env: Env): ReadConfig {
       host: reader.text("DD_AGENT_HOST") ?? "127.0.0.1",
       port: reader.integer("DD_DOGSTATSD_PORT", { min: 1, max: 65_535 }) ?? 8_125,
     },
-    aws: { endpointUrl: readBaseUrl(reader, "AWS_ENDPOINT_URL") },
+    aws: {
+      endpointUrl: readBaseUrl(reader, "AWS_ENDPOINT_URL"),
+      executorRoleArn: readRoleArn(reader),
+    },
     stopFile: reader.text("ALGOBRAIN_STOP_FILE"),
     journalDir: reader.text("ALGOBRAIN_JOURNAL"),
     auditAnchor: reader.text("AUDIT_ANCHOR"),
@@ -210,6 +218,14 @@ function readRepository(reader: EnvReader): string | null {
   const text = reader.text("GITOPS_REPO");
   if (text !== null && !/^[\w.-]+\/[\w.-]+$/.test(text)) {
     reader.refuse("GITOPS_REPO", text, "owner/name");
+  }
+  return text;
+}
+
+function readRoleArn(reader: EnvReader): string | null {
+  const text = reader.text("AWS_EXECUTOR_ROLE_ARN");
+  if (text !== null && !/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/.test(text)) {
+    reader.refuse("AWS_EXECUTOR_ROLE_ARN", text, "arn:aws:iam::<account>:role/<name>");
   }
   return text;
 }

@@ -32,7 +32,7 @@ export interface AwsSessionDeps<C> {
     credentials: C | null,
     signal: AbortSignal,
     onCall: (record: AwsCallRecord) => void,
-  ) => { readonly aws: AwsReader & AwsWriter; close(): Promise<void> };
+  ) => Promise<{ readonly aws: AwsReader & AwsWriter; close(): Promise<void> }>;
   readonly audit: (entry: NewAuditEntry) => Promise<unknown>;
   readonly log: Logger;
 }
@@ -46,15 +46,13 @@ export async function openAwsSession<C>(
 ): Promise<OpenedAws> {
   // A dry run and a runbook that only reads get nothing that changes, whatever is declared.
   const onlyReads = run.dryRun || runbook.danger === "R";
-  const declared = filled(runbook.touches.aws ?? [], deps.place());
-  const policy = sessionPolicy({
-    database: [],
-    aws: onlyReads ? reading(declared) : withNeeds(declared, deps.place()),
-  });
+  const declared = withNeeds(filled(runbook.touches.aws ?? [], deps.place()), deps.place());
+  const permissions = onlyReads ? reading(declared) : declared;
+  const policy = sessionPolicy({ database: [], aws: joined(permissions) });
   if (policy === null) throw nothingDeclared(runbook.name);
   const credentials = await credentialsOf(deps, run.id, JSON.stringify(policy), signal);
   const trail = createTrail(deps, run);
-  const { aws, close } = deps.open(credentials, signal, trail.note);
+  const { aws, close } = await deps.open(credentials, signal, trail.note);
   return {
     ...{ aws, enforced: credentials !== null },
     close: async () => {
@@ -82,17 +80,19 @@ async function credentialsOf<C>(
   return null;
 }
 
-const PLACES = ["account", "region", "cluster", "system", "environment"] as const;
+const PLACES = ["account", "region", "cluster", "system", "environment", "secrets"] as const;
 
 /** Throws a data Fault `SESSION_POLICY_INVALID` for braces with another word. */
 export function filled(
   permissions: readonly AwsPermission[],
   place: AwsPlace,
 ): readonly AwsPermission[] {
+  // The folder of this environment's secrets: `algobrain/prod`.
+  const words = { ...place, secrets: place.secretOf("").replace(/\/$/, "") };
   const fill = (text: string) =>
     text.replace(/\{(\w*)\}/g, (braces, word: string) => {
       const known = PLACES.find((one) => one === word);
-      if (known !== undefined) return place[known];
+      if (known !== undefined) return words[known];
       throw fault.data(
         "SESSION_POLICY_INVALID",
         `touches.aws: found ${braces} in "${text}", expected one of {${PLACES.join("}, {")}}`,
@@ -130,6 +130,12 @@ const NEEDS: readonly {
     actions: ["kms:Decrypt", "kms:GenerateDataKey"],
     resource: "arn:aws:kms:{region}:{account}:key/*",
   },
+  {
+    // Nobody writes down the id of a distribution: it is found by its name.
+    of: /^cloudfront:(CreateInvalidation|GetInvalidation)$/,
+    actions: ["cloudfront:ListDistributions"],
+    resource: "*",
+  },
 ];
 
 function withNeeds(
@@ -140,6 +146,17 @@ function withNeeds(
   const needed = NEEDS.filter(({ of }) => asked.some((action) => of.test(action)));
   const more = needed.map(({ actions, resource }) => ({ actions, resources: [resource] }));
   return [...permissions, ...filled(more, place)];
+}
+
+/** One statement for each set of resources: STS counts the characters of a session policy. */
+function joined(permissions: readonly AwsPermission[]): readonly AwsPermission[] {
+  const byResources = new Map<string, AwsPermission>();
+  for (const { actions, resources } of permissions) {
+    const key = [...resources].sort().join("\n");
+    const all = [...(byResources.get(key)?.actions ?? []), ...actions];
+    byResources.set(key, { resources, actions: [...new Set(all)] });
+  }
+  return [...byResources.values()];
 }
 
 /** Written in the order of the calls, and all of it before the run's session is closed. */
