@@ -1,14 +1,13 @@
 /** The images of one commit, built once and pushed under its 40 digits (RB-04, HB-op-06, HB-cli-06…08, X-20). */
 import { MINUTE_MS } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
+import { READ_IMAGES, READ_SERVICES } from "../src/runbook/aws/permissions.js";
+import { servicePlaceOf } from "../src/runbook/aws/service-place.js";
 import {
   type ActContext,
   defineRunbook,
   type PlannedContext,
-  READ_IMAGES,
-  READ_SERVICES,
   type ReadContext,
-  servicePlaceOf,
   Type,
 } from "../src/runbook/define.js";
 

@@ -1,11 +1,11 @@
 /** The static frontend: files first, then the pages that name them, then the CDN, and old files much later (RB-06, HB-cli-12, X-22). */
 import { DAY_MS, HOUR_MS, MINUTE_MS } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
+import { patiently } from "../src/runbook/aws/patient.js";
 import {
   type ActContext,
   defineRunbook,
   type PlannedContext,
-  patiently,
   type ReadContext,
   Type,
 } from "../src/runbook/define.js";
@@ -129,7 +129,7 @@ export default defineRunbook({
         );
         return {
           text: `${files.length} files; of ${objects.length} in the bucket ${old.length} are long out of use`,
-          value: { files, old: old.slice(0, PRUNED_MAX) },
+          value: { files: [...files], old: old.slice(0, PRUNED_MAX) },
         };
       },
       undo: { never: "it only looked" },

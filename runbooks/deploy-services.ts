@@ -1,33 +1,32 @@
 /** One commit onto the services, in the order in which they depend on each other (RB-05, HB-op-07, BQ-op-25, X-20…X-23). */
 import { formatDuration, HOUR_MS, MINUTE_MS, parseDuration } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
+import { judgeLooks, lookAtDeployment } from "../src/runbook/aws/deployment-look.js";
+import { patiently } from "../src/runbook/aws/patient.js";
+import {
+  READ_IMAGES,
+  READ_SERVICES,
+  READ_SIGNS_OF_LIFE,
+  UPDATE_SERVICES,
+} from "../src/runbook/aws/permissions.js";
+import {
+  moveBack,
+  registerImage,
+  registerMigration,
+  revisionWithImage,
+  type ServiceBefore,
+  setRevision,
+} from "../src/runbook/aws/service-move.js";
+import { serviceLocks, servicePlaceOf, servicesNamed } from "../src/runbook/aws/service-place.js";
+import { expectStable, shortName, waitTask } from "../src/runbook/aws/wait.js";
 import {
   type ActContext,
   type Answer,
   DurationText,
   defineRunbook,
-  expectStable,
-  judgeLooks,
-  lookAtDeployment,
-  moveBack,
   type PlannedContext,
-  patiently,
-  READ_IMAGES,
-  READ_SERVICES,
-  READ_SIGNS_OF_LIFE,
   type ReadContext,
-  registerImage,
-  registerMigration,
-  revisionWithImage,
-  type ServiceBefore,
-  serviceLocks,
-  servicePlaceOf,
-  servicesNamed,
-  setRevision,
-  shortName,
   Type,
-  UPDATE_SERVICES,
-  waitTask,
 } from "../src/runbook/define.js";
 
 type Params = {

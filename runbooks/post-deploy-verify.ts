@@ -1,17 +1,10 @@
 /** Whether what was deployed works: services, one commit, heartbeat, workers, errors (RB-07, BQ-op-26, HB-cli-14, HB-cli-15). */
 import { MINUTE_MS, parseDuration } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
-import {
-  DurationText,
-  defineRunbook,
-  judgeLooks,
-  lookAtDeployment,
-  type PlannedContext,
-  READ_SERVICES,
-  READ_SIGNS_OF_LIFE,
-  servicesNamed,
-  Type,
-} from "../src/runbook/define.js";
+import { judgeLooks, lookAtDeployment } from "../src/runbook/aws/deployment-look.js";
+import { READ_SERVICES, READ_SIGNS_OF_LIFE } from "../src/runbook/aws/permissions.js";
+import { servicesNamed } from "../src/runbook/aws/service-place.js";
+import { DurationText, defineRunbook, type PlannedContext, Type } from "../src/runbook/define.js";
 
 type Params = { tag?: string; services: string; window: string; errors: number };
 type Context = Pick<PlannedContext<Params>, "aws" | "runtime" | "params" | "now">;

@@ -1,19 +1,18 @@
 /** New tasks of the same revision, one service at a time, with what the old ones left written down first (RB-66, HB-cli-40, X-69). */
 import { formatAge, MINUTE_MS } from "../src/base/duration.js";
+import { patiently } from "../src/runbook/aws/patient.js";
+import {
+  READ_SERVICES,
+  READ_SIGNS_OF_LIFE,
+  UPDATE_SERVICES,
+} from "../src/runbook/aws/permissions.js";
+import { SERVICE_PATTERN, serviceLocks, servicesNamed } from "../src/runbook/aws/service-place.js";
+import { expectStable, stoppedReasons } from "../src/runbook/aws/wait.js";
 import {
   type ActContext,
   defineRunbook,
-  expectStable,
   type PlannedContext,
-  patiently,
-  READ_SERVICES,
-  READ_SIGNS_OF_LIFE,
-  SERVICE_PATTERN,
-  serviceLocks,
-  servicesNamed,
-  stoppedReasons,
   Type,
-  UPDATE_SERVICES,
 } from "../src/runbook/define.js";
 
 type Params = { service: string; reason: string };

@@ -1,22 +1,15 @@
 /** A service back onto the image it ran before (RB-09, LB-cli-05, BQ-op-27): no revert in Git, no build. */
 import { MINUTE_MS } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
+import { READ_IMAGES, READ_SERVICES, UPDATE_SERVICES } from "../src/runbook/aws/permissions.js";
+import { moveBack, type ServiceBefore, setRevision } from "../src/runbook/aws/service-move.js";
+import { SERVICE_PATTERN, servicePlaceOf } from "../src/runbook/aws/service-place.js";
+import { expectStable, judgeService, shortName } from "../src/runbook/aws/wait.js";
 import {
   defineRunbook,
-  expectStable,
-  judgeService,
-  moveBack,
   type PlannedContext,
-  READ_IMAGES,
-  READ_SERVICES,
   type ReadContext,
-  SERVICE_PATTERN,
-  type ServiceBefore,
-  servicePlaceOf,
-  setRevision,
-  shortName,
   Type,
-  UPDATE_SERVICES,
 } from "../src/runbook/define.js";
 
 type Params = { service: string; revision?: number; reason: string };

@@ -1,5 +1,6 @@
 /** Another key for API tokens, without logging anybody out (RB-99, HB-op-53, LB-op-12, HB-sec-05, HB-sec-07, LB-sec-02, HB-cli-38, LB-cli-10, X-34). */
 import { MINUTE_MS } from "../src/base/duration.js";
+import { READ_SERVICES, UPDATE_SERVICES } from "../src/runbook/aws/permissions.js";
 import {
   DurationText,
   defineRunbook,
@@ -8,12 +9,10 @@ import {
   type ListParams,
   listRotationSteps,
   planListRotation,
-  READ_SERVICES,
   ROTATION_TARGETS_MAX,
   rotating,
   rotationLocks,
   Type,
-  UPDATE_SERVICES,
 } from "../src/runbook/define.js";
 
 const SECRET = "jwt-secret";

@@ -1,5 +1,6 @@
 /** Another secret of GitHub's deliveries, with no delivery refused meanwhile (RB-100, HB-sec-08, HB-sec-02). */
 import { MINUTE_MS } from "../src/base/duration.js";
+import { READ_SERVICES, UPDATE_SERVICES } from "../src/runbook/aws/permissions.js";
 import {
   DurationText,
   defineRunbook,
@@ -8,12 +9,10 @@ import {
   type ListParams,
   listRotationSteps,
   planListRotation,
-  READ_SERVICES,
   ROTATION_TARGETS_MAX,
   rotating,
   rotationLocks,
   Type,
-  UPDATE_SERVICES,
 } from "../src/runbook/define.js";
 
 const SECRET = "webhook-secret";

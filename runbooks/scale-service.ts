@@ -1,19 +1,16 @@
 /** Another number of tasks for a while, within what the policy allows (RB-56, HB-op-26, HB-cli-22, X-12, X-59). */
 import { DAY_MS, MINUTE_MS, parseDuration } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
+import { patiently } from "../src/runbook/aws/patient.js";
+import { READ_LIMITS, READ_SERVICES, UPDATE_SERVICES } from "../src/runbook/aws/permissions.js";
+import { SERVICE_PATTERN, servicePlaceOf } from "../src/runbook/aws/service-place.js";
+import { stoppedReasons } from "../src/runbook/aws/wait.js";
 import {
   DurationText,
   defineRunbook,
   type PlannedContext,
-  patiently,
-  READ_LIMITS,
-  READ_SERVICES,
   type ReadContext,
-  SERVICE_PATTERN,
-  servicePlaceOf,
-  stoppedReasons,
   Type,
-  UPDATE_SERVICES,
 } from "../src/runbook/define.js";
 
 type Params = { service: string; count: number; for: string; reason: string };

@@ -1,13 +1,8 @@
 /** How many tasks each service wants, has and may have (RB-55, HB-op-25, HB-cli-21). */
-import {
-  defineRunbook,
-  READ_LIMITS,
-  READ_SERVICES,
-  type ReadContext,
-  SERVICE_PATTERN,
-  servicePlaceOf,
-  Type,
-} from "../src/runbook/define.js";
+
+import { READ_LIMITS, READ_SERVICES } from "../src/runbook/aws/permissions.js";
+import { SERVICE_PATTERN, servicePlaceOf } from "../src/runbook/aws/service-place.js";
+import { defineRunbook, type ReadContext, Type } from "../src/runbook/define.js";
 
 type Params = { service?: string };
 type Aws = ReadContext<Params>["aws"];

@@ -17,28 +17,11 @@ import type { Readers, ShellResult, Writers } from "./port.js";
 import { TOUCHES_NOTHING, type Touches } from "./power.js";
 
 export {
-  READ_IMAGES,
-  READ_LIMITS,
-  READ_SERVICES,
-  READ_SIGNS_OF_LIFE,
-  UPDATE_SERVICES,
-} from "./aws-permissions.js";
-export {
-  expectStable,
-  judgeService,
-  shortName,
-  stoppedReasons,
-  waitStable,
-  waitTask,
-} from "./aws-wait.js";
-export { judgeLooks, lookAtDeployment } from "./deployment-check.js";
-export {
   LIST_PARTS,
   type ListParams,
   listRotationSteps,
   planListRotation,
 } from "./list-rotation.js";
-export { patiently } from "./patient.js";
 export {
   isPut,
   judgingRotation,
@@ -54,15 +37,6 @@ export {
 } from "./rotation.js";
 export { fillQuery, REQUEST_ID_PATTERN } from "./saved-query.js";
 export { judgeReaders, ROTATION_TARGETS_MAX, restarting, rotationLocks } from "./secret-readers.js";
-export {
-  moveBack,
-  registerImage,
-  registerMigration,
-  revisionWithImage,
-  type ServiceBefore,
-  setRevision,
-} from "./service-move.js";
-export { SERVICE_PATTERN, serviceLocks, servicePlaceOf, servicesNamed } from "./service-place.js";
 export { PUBLIC_KINDS, SEVERITIES, Type };
 
 /** A parameter that names a job: `job-123`, or just its number. */

@@ -1,7 +1,7 @@
 /** The services that read a secret: they read it when their tasks begin, so a new value is read by new tasks only. */
 import { MINUTE_MS } from "../base/duration.js";
 import { fault } from "../base/fault.js";
-import { expectStable, judgeService } from "./aws-wait.js";
+import { expectStable, judgeService } from "./aws/wait.js";
 import type { ActContext, PlannedContext, Verdict } from "./define.js";
 
 const NOTE = "note which tasks its readers run";

@@ -1,5 +1,6 @@
 /** Changes for a while past Git: one of a kind at a time, ended by people or by their time, and told. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/base/clock.js";
 import type { RuntimeWord } from "../../src/runtime/runtime-word.js";
 import { endTemporaryTick } from "../../src/runtime/tick/end-temporary.js";
 import { listAudit } from "../../src/store/audit.js";
@@ -87,8 +88,9 @@ describe("temporary changes", () => {
         told.push(word);
       },
     });
-    await tick.run(new AbortController().signal);
-    await tick.run(new AbortController().signal);
+    const { signal } = new AbortController();
+    await tick.run(systemClock.now(), signal);
+    await tick.run(systemClock.now(), signal);
     expect(told).toHaveLength(1);
     expect(told[0]?.message.title).toBe(
       "Over: desired_count of ecs service workers was to be 20 (before: 12) for a while only",

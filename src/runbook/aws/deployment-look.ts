@@ -1,8 +1,8 @@
 /** Whether a deployment works: what its services, its leader, its workers and its logs say, without changing anything. */
-import { formatAge, MINUTE_MS } from "../base/duration.js";
-import type { AwsReader } from "./aws-port.js";
-import { judgeService } from "./aws-wait.js";
-import type { RuntimeReader } from "./port.js";
+import { formatAge, MINUTE_MS } from "../../base/duration.js";
+import type { AwsReader } from "../aws-port.js";
+import type { RuntimeReader } from "../port.js";
+import { judgeService } from "./wait.js";
 
 export interface DeploymentLook {
   readonly what: string;

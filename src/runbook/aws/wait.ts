@@ -1,7 +1,7 @@
 /** Waiting for a service of ECS: whether what was asked of it stands, is still on its way, or has gone back. */
-import { formatDuration } from "../base/duration.js";
-import { fault } from "../base/fault.js";
-import type { AwsReader, DeploymentView, ServiceView, TaskView } from "./aws-port.js";
+import { formatDuration } from "../../base/duration.js";
+import { fault } from "../../base/fault.js";
+import type { AwsReader, DeploymentView, ServiceView, TaskView } from "../aws-port.js";
 import { isPassing, patiently } from "./patient.js";
 
 /** Part of every context of a runbook. */

@@ -1,6 +1,6 @@
 /** A service by the name that people type, among those of this environment. */
-import { fault } from "../base/fault.js";
-import type { AwsPlace, ServicePlace } from "./aws-port.js";
+import { fault } from "../../base/fault.js";
+import type { AwsPlace, ServicePlace } from "../aws-port.js";
 
 /** What `all` means: who hands work out first, then who takes it, then who is asked by people. */
 const ALL = ["orchestrator", "workers", "api"] as const;

@@ -1,5 +1,5 @@
 /** A call to AWS once more, when it failed in passing. For what comes to the same when it is done twice, and only that. */
-import { Fault } from "../base/fault.js";
+import { Fault } from "../../base/fault.js";
 
 const TRIES_MAX = 4;
 const FIRST_WAIT_MS = 2_000;

@@ -1,10 +1,10 @@
 /** A service of ECS onto another image and back: only its task definition moves, never the number of its tasks. */
-import { MINUTE_MS } from "../base/duration.js";
-import { fault } from "../base/fault.js";
-import type { AwsReader, AwsWriter } from "./aws-port.js";
-import { shortName, type Waiting, waitStable } from "./aws-wait.js";
+import { MINUTE_MS } from "../../base/duration.js";
+import { fault } from "../../base/fault.js";
+import type { AwsReader, AwsWriter } from "../aws-port.js";
 import { patiently } from "./patient.js";
 import { servicePlaceOf } from "./service-place.js";
+import { shortName, type Waiting, waitStable } from "./wait.js";
 
 export interface Moving extends Waiting {
   readonly aws: Waiting["aws"] &

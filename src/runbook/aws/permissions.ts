@@ -2,7 +2,7 @@
  * Permissions that several runbooks declare, by what they are for. Braces are filled in from the place of the run.
  * Where a resource is `*`, AWS knows no narrower one for those actions (Service Authorization Reference).
  */
-import type { AwsPermission } from "./power.js";
+import type { AwsPermission } from "../power.js";
 
 /** Services, their tasks and revisions. */
 export const READ_SERVICES: readonly AwsPermission[] = [
