@@ -39,6 +39,7 @@ function viewOf(group: Awaited<ReturnType<typeof describeGroup>>): CacheGroupVie
     nodes: group.MemberClusters?.length ?? 0,
     nodeType: group.CacheNodeType ?? "",
     pending: Status === "modifying" || Object.keys(PendingModifiedValues).length > 0,
+    tokenChangedAt: group.AuthTokenLastModifiedDate ?? null,
   };
 }
 

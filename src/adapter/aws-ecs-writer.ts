@@ -3,15 +3,13 @@
 import { createHash } from "node:crypto";
 import type { RegisterTaskDefinitionCommandInput, TaskDefinition } from "@aws-sdk/client-ecs";
 import { fault } from "../base/fault.js";
-import type { AwsWriter } from "../runbook/aws-port.js";
+import type { AwsReader, AwsWriter } from "../runbook/aws-port.js";
 import { type AwsGround, send } from "./aws-clients.js";
 import { readDefinition } from "./aws-ecs.js";
 import { missingIn, revisionOf, serviceOf } from "./aws-names.js";
 
-export type EcsWriter = Pick<
-  AwsWriter,
-  "updateService" | "registerRevision" | "stopTask" | "runTask"
->;
+export type EcsWriter = Pick<AwsReader, "probeTask"> &
+  Pick<AwsWriter, "updateService" | "registerRevision" | "stopTask" | "runTask">;
 
 type Asked<Verb extends keyof EcsWriter> = Parameters<EcsWriter[Verb]>[0];
 
@@ -24,6 +22,10 @@ export function createEcsWriter(ground: AwsGround): EcsWriter {
     registerRevision: (request) => registerRevision(ground, request),
     stopTask: (request) => stopTask(ground, request),
     runTask: (request) => runTask(ground, request),
+    probeTask: ({ service, key }) => {
+      const { family: taskDefinition } = serviceOf(ground.place(), service);
+      return runTask(ground, { taskDefinition, command: ["doctor", "--json"], service, key });
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 /** How runbooks examine this installation, leave safe mode and order breakers about: the ways of `doctor` and the API. */
 import { join } from "node:path";
+import { createTokenCare } from "../adapter/github-token.js";
 import { createShell } from "../adapter/shell.js";
 import { forceBreakerOpen, resetBreakers } from "../runtime/breaker-orders.js";
 import { databaseExaminations } from "../runtime/doctor/database.js";
@@ -72,6 +73,7 @@ function createOrders({ config, policy, clock, emit, notify }: Ground): SystemOr
       resetBreakers({ db, clock, emit, notify }, { ...order, gate: false }),
     openBreaker: (db, { by, dependency, forMs }) =>
       forceBreakerOpen({ db, clock, emit, notify }, { by, dependency, durationMs: forMs }),
+    ...createTokenCare({ apiUrl: config.github.apiUrl, repository: config.gitopsRepo }),
     incidentRules: () => policy(),
     now: () => clock.now(),
     keepIncidentLog: (number, text) =>

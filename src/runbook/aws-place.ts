@@ -1,6 +1,7 @@
 /** Where everything of one environment is in AWS, by its policy: the names that the stacks give (a test holds both together). */
 import { fault } from "../base/fault.js";
 import type { PolicySet } from "../policy/policy.js";
+import { readersOfSecret } from "../policy/secret-uses.js";
 import { SERVICES, type ServiceName } from "../policy/services.js";
 import type { AwsPlace, ServicePlace } from "./aws-port.js";
 
@@ -17,24 +18,6 @@ export interface AwsEstateOptions {
   /** Terraform's output of the delivery stack; null: none is known. */
   readonly distributionId: string | null;
 }
-
-/**
- * Who reads which secret as a variable of its tasks. Their order is that of a restart: who leads and who works before
- * who answers people, and at the end the executor, since the run that restarts it goes on in its successor.
- */
-const EACH: readonly ServiceName[] = ["orchestrator", "workers", "api", "executor"];
-const READERS: Readonly<Record<string, readonly ServiceName[]>> = {
-  "database-url": EACH,
-  "redis-password": EACH,
-  "jwt-secret": EACH,
-  "github-token": ["workers"],
-  "webhook-secret": ["api"],
-  "slack-bot-token": EACH,
-  "slack-signing-secret": ["api"],
-  "pagerduty-token": EACH,
-  "pagerduty-routing-key": EACH,
-  "pagerduty-webhook-secret": ["api"],
-};
 
 /** Throws a refused Fault `AWS_NOT_CONFIGURED` where the policy names no account. */
 export function awsEstate(policy: PolicySet, options: AwsEstateOptions): AwsEstate {
@@ -53,7 +36,7 @@ export function awsEstate(policy: PolicySet, options: AwsEstateOptions): AwsEsta
     ...{ databaseCluster: cluster, cacheGroup: cluster },
     ...options,
     secretOf: (name) => `${system}/${place}/${name}`,
-    readersOf: (name) => (Object.hasOwn(READERS, name) ? (READERS[name] ?? []) : []),
+    readersOf: readersOfSecret,
     bucketOf: (use) => bucketOf(policy, use),
   };
 }

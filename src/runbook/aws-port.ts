@@ -136,6 +136,8 @@ export interface CacheGroupView {
   readonly nodeType: string;
   /** A change is under way. */
   readonly pending: boolean;
+  /** When its token was changed last; null: never, or it is not told. */
+  readonly tokenChangedAt: Date | null;
 }
 
 export interface SecurityGroupView {
@@ -212,6 +214,14 @@ export interface AwsReader {
   ): Promise<
     readonly { readonly name: string; readonly state: string; readonly since: Date | null }[]
   >;
+  /**
+   * One task beside the service that looks at what the service needs (`doctor --json`) and changes nothing. It has no
+   * other command, so what only reads may start it. The same key never starts a second one within a day.
+   */
+  probeTask(request: {
+    readonly service: string;
+    readonly key: string;
+  }): Promise<{ readonly task: string }>;
   /** Of our namespace, oldest first. */
   metric(
     name: string,

@@ -23,6 +23,7 @@ const READS: Readonly<Record<keyof AwsReader, true>> = {
   objects: true,
   heartbeat: true,
   alarms: true,
+  probeTask: true,
   metric: true,
 };
 const WRITES: Readonly<Record<keyof AwsWriter, true>> = {

@@ -1,4 +1,5 @@
 /** The database server as runbooks may see and change it: sessions, backups, and databases restored beside ours. */
+import type { SecretText } from "../base/secret-text.js";
 
 /** A session of the database server, as `pg_stat_activity` tells of it (X-35). */
 export interface SessionView {
@@ -51,6 +52,8 @@ export interface RestoredView {
 export interface DatabaseReader {
   sessions(): Promise<readonly SessionView[]>;
   connections(): Promise<ConnectionCount>;
+  /** How many sessions each database user has in this database. */
+  sessionsByUser(): Promise<Readonly<Record<string, number>>>;
   /** Those that are finished, newest first. */
   backups(): Promise<readonly BackupView[]>;
   backupRoom(): Promise<BackupRoom>;
@@ -74,6 +77,14 @@ export interface DatabaseWriter {
     readonly session: Pick<SessionView, "pid" | "startedAt" | "queryAt">;
     readonly how: "cancel" | "terminate";
   }): Promise<EndedSession>;
+  /** `through`: the address of a user that may change others. Throws a refused Fault `DATABASE_USER_UNCHANGED`. */
+  setUserPassword(request: {
+    readonly through: SecretText;
+    readonly user: string;
+    readonly password: SecretText;
+  }): Promise<void>;
+  /** Logs in there, once; answers with the user that it became. Throws a refused Fault `DATABASE_LOGIN_REFUSED`. */
+  testLogin(address: SecretText): Promise<string>;
   /** Throws a refused fault `BACKUP_REFUSED` for what cannot be backed up so; half a backup does not stay. */
   backup(request: {
     /** What its id ends with, e.g. `run-17`. */

@@ -1,5 +1,6 @@
 /** The outside world as runbooks may see it. Adapters fit these; tests hand in fakes. */
 import type { Json, JsonObject } from "../base/json.js";
+import type { SecretText } from "../base/secret-text.js";
 import type { JobStatus } from "../job/job.js";
 import type { Message } from "../message/message.js";
 import type { Severity } from "../policy/policy.js";
@@ -415,6 +416,13 @@ export interface SystemWriter extends IncidentWriter {
   /** Nothing when it was off already. Throws a refused fault while a check of the data fails. */
   exitSafeMode(request: { readonly reason: string }): Promise<void>;
   enterSafeMode(request: { readonly reason: string }): Promise<void>;
+  /** Whether GitHub takes this token, and until when it may be used. Throws a refused Fault `GITHUB_TOKEN_REFUSED`. */
+  testGitHubToken(
+    token: SecretText,
+    signal: AbortSignal,
+  ): Promise<{ readonly endsAt: Date | null }>;
+  /** For ever: nobody can take it back. Throws a refused Fault `GITHUB_TOKEN_NOT_REVOCABLE` where there is no such way. */
+  revokeGitHubToken(token: SecretText, signal: AbortSignal): Promise<void>;
   /** Throws a refused fault when nothing has called that dependency yet. */
   resetBreaker(request: { readonly dependency: string; readonly reason: string }): Promise<void>;
   openBreaker(request: {

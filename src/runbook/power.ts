@@ -16,6 +16,7 @@ export const CAPABILITIES = [
   "tables:read",
   "database:dump",
   "database:restore",
+  "database:users",
   "safe-mode:exit",
   "breakers:reset",
   "incidents:write",
@@ -25,7 +26,7 @@ export type Capability = (typeof CAPABILITIES)[number];
 
 /**
  * One statement of a session policy (STS). Resources are ARNs of one's own account, written with the places that the
- * policy fills: `{account}`, `{region}`, `{cluster}`, `{system}`, `{environment}`. `*` alone is refused but for actions
+ * policy fills: `{account}`, `{region}`, `{cluster}`, `{system}`, `{environment}`, `{secrets}`. `*` alone is refused but for actions
  * that know no resource.
  */
 export interface AwsPermission {
@@ -72,6 +73,7 @@ const ARN = /^arn:aws[a-z-]*:(s3:::[^*]+|[a-z0-9-]+:[a-z0-9-]*:\d{12}:[^*]+)\*?$
 const WITHOUT_RESOURCE = new Set([
   "application-autoscaling:DescribeScalableTargets",
   "application-autoscaling:DescribeScalingPolicies",
+  "cloudfront:ListDistributions",
   "cloudwatch:GetMetricData",
   "ec2:DescribeSecurityGroups",
   "ecr:GetAuthorizationToken",

@@ -69,6 +69,8 @@ const CAPABILITY_GRANTS: Readonly<Record<Capability, Grants>> = {
   },
   // The new database is made and filled by the executor itself; the run compares.
   "database:restore": { reads: [...WORK, "SELECT ON control.migration, public.migrations"] },
+  // Another user's own connection changes them; the run's role only shows that it may ask for that.
+  "database:users": {},
   "safe-mode:exit": {
     reads: WORK,
     changes: [...TELLING, "UPDATE (active, reason, entered_by, entered_at) ON control.safe_mode"],

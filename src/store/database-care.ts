@@ -20,6 +20,7 @@ import {
 } from "./restored-database.js";
 import { requireCapability } from "./run-role.js";
 import { createSessionReader, createSessionWriter } from "./session-care.js";
+import { countByUser, createUserCare } from "./user-care.js";
 
 /** `directUrl`: past any pooler, with the rights of the program, for dumps and restores. */
 export interface DatabaseCareOptions extends RestoreOptions {
@@ -32,6 +33,7 @@ export function createDatabaseReader(db: Database, options: DatabaseCareOptions)
   const { backupsDir: folder } = options;
   return {
     ...createSessionReader(db, options),
+    sessionsByUser: () => countByUser(db),
     backups: () => listBackups(folder),
     backupRoom: async () => ({
       folder,
@@ -53,6 +55,7 @@ export function createDatabaseWriter(db: Database, options: DatabaseCareOptions)
   const { backupsDir: folder } = options;
   return {
     ...createSessionWriter(db),
+    ...createUserCare(db, options),
     backup: async (request) => {
       await requireCapability(db, "database:dump");
       return backup(options, request);

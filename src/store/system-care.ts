@@ -30,7 +30,9 @@ interface Order {
   readonly reason: string;
 }
 
-export interface SystemOrders extends IncidentWays {
+export interface SystemOrders
+  extends IncidentWays,
+    Pick<SystemWriter, "testGitHubToken" | "revokeGitHubToken"> {
   leaveSafeMode(
     db: Database,
     order: Order,
@@ -86,6 +88,8 @@ export function createSystemWriter(db: Database, by: string, orders: SystemOrder
     },
     openBreaker: ({ dependency, forMs, reason }) =>
       orders.openBreaker(db, { by, reason, dependency, forMs }),
+    testGitHubToken: (token, signal) => orders.testGitHubToken(token, signal),
+    revokeGitHubToken: (token, signal) => orders.revokeGitHubToken(token, signal),
     noteTemporary: (request) =>
       db.transaction((tx) => noteTemporaryChange(tx, { ...request, owner: by })),
     endTemporary: (request) => db.transaction((tx) => endTemporaryChange(tx, { ...request, by })),

@@ -32,7 +32,7 @@ const run = async (name: string, params: JsonObject = {}) => {
 
 describe("query-logs", () => {
   test("answers with the rows, how many, and what was read", async () => {
-    const rows = [
+    const rows: Record<string, string>[] = [
       { "@timestamp": "2026-11-22 12:00:00.000", "@message": "x".repeat(400), "@ptr": "p1" },
       { "@timestamp": "2026-11-22 12:00:01.000", extra: "2", "@ptr": "p2" },
     ];

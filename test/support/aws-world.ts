@@ -52,7 +52,7 @@ export class AwsWorld {
   };
   cache: CacheGroupView = {
     ...{ status: "available", authToken: true, nodes: 2, nodeType: "cache.t4g.small" },
-    pending: false,
+    ...{ pending: false, tokenChangedAt: null },
   };
   groups: Record<"task" | "database" | "cache", SecurityGroupView[]> = {
     task: [group("sg-task", 3_001, "sg-alb")],
@@ -127,6 +127,11 @@ export class AwsWorld {
       ...this.services.reader,
       ...this.secrets.reader,
       ...this.#looks(),
+      probeTask: ({ service, key }) =>
+        this.services.writer.runTask({
+          ...{ taskDefinition: this.place.services[service]?.family ?? "", service, key },
+          command: ["doctor", "--json"],
+        }),
       ...this.#measured(),
     };
   }
@@ -187,6 +192,7 @@ export class AwsWorld {
       setCacheToken: async ({ value, strategy }) => {
         const kept = strategy === "SET" ? [] : this.cacheTokens.slice(-1);
         this.cacheTokens = [...kept, value.reveal()];
+        this.cache = { ...this.cache, tokenChangedAt: this.now() };
       },
       putObjects: async ({ bucket, files }) => {
         for (const { key, cache } of files)

@@ -156,6 +156,7 @@ const NO_PROGRAMS: Programs = {
 const DATABASE_READS: Readonly<Record<keyof DatabaseReader, true>> = {
   sessions: true,
   connections: true,
+  sessionsByUser: true,
   backups: true,
   counts: true,
   backupRoom: true,
