@@ -81,6 +81,29 @@ export interface GitHost {
   protection(branch: string, signal: AbortSignal): Promise<Protection>;
 }
 
+export interface HostIssue {
+  readonly number: number;
+  readonly author: string;
+  readonly body: string;
+}
+
+export interface IssueText {
+  readonly title: string;
+  readonly body: string;
+}
+
+/** The issues of one repository. Every call ends with its signal, and throws a Fault of the kind that the answer means. */
+export interface IssueHost {
+  /** Without pull requests, oldest first. */
+  listOpen(signal: AbortSignal): Promise<HostIssue[]>;
+  create(issue: IssueText, signal: AbortSignal): Promise<number>;
+  update(number: number, issue: IssueText, signal: AbortSignal): Promise<void>;
+  /** As done. */
+  close(number: number, signal: AbortSignal): Promise<void>;
+  /** Who we are in issues: `<app>[bot]`, or the token's login. */
+  whoAmI(signal: AbortSignal): Promise<string>;
+}
+
 /** What an answer of the host says of its limit of requests. */
 export interface HostBudget {
   readonly limit: number;

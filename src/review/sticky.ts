@@ -11,6 +11,8 @@ export interface StickyPlan {
   /** Older copies of ours: two runs at the same time have made them. */
   readonly delete: readonly number[];
   readonly unchanged: boolean;
+  /** The one of ours that stays; null: there is none yet. */
+  readonly kept: number | null;
 }
 
 export interface StickyComment {
@@ -39,6 +41,7 @@ export function planSticky(
     update: kept === undefined || unchanged ? null : { id: kept.id, body: marked },
     delete: copies.map(({ id }) => id),
     unchanged,
+    kept: kept?.id ?? null,
   };
 }
 

@@ -1,6 +1,6 @@
 /** What a stand-in GitHub answers with, and what it knows while it does. */
 import type { StandInCommits } from "./github-commits.js";
-import type { StandInComment, StandInPlace } from "./github-objects.js";
+import type { StandInComment, StandInIssue, StandInPlace } from "./github-objects.js";
 import type { StandInPulls } from "./github-pulls.js";
 import type { LoopbackAnswer, LoopbackRequest } from "./loopback.js";
 
@@ -13,6 +13,7 @@ export interface StandInGitHubState {
   readonly me: string;
   place: StandInPlace;
   comments: StandInComment[];
+  issues: StandInIssue[];
 }
 
 /** Method, pattern of the path below `/repos/owner/name`, and what answers with the groups of the pattern. */

@@ -27,6 +27,15 @@ export interface StandInComment {
   readonly updatedAt: string;
 }
 
+export interface StandInIssue {
+  /** Shares its numbers with the pull requests. */
+  readonly number: number;
+  readonly title: string;
+  readonly body: string;
+  readonly author: string;
+  readonly state: "open" | "closed";
+}
+
 type Thing = Readonly<Record<string, unknown>>;
 
 /** Where things of one repository are: `api` without a slash at its end, `name` as `owner/name`. */
@@ -174,5 +183,18 @@ export function pushEvent(
     compare: `https://github.com/${place.name}/compare/${before}...${after.sha}`,
     commits: [commit],
     head_commit: commit,
+  };
+}
+
+export function issueObject(issue: StandInIssue, place: StandInPlace): Thing {
+  const { number, title, body, state, author } = issue;
+  return {
+    id: 2000 + number,
+    node_id: "MDA6RW50aXR5MQ==",
+    ...{ number, title, body, state, user: userObject(author, place) },
+    url: `${place.api}/repos/${place.name}/issues/${number}`,
+    html_url: `https://github.com/${place.name}/issues/${number}`,
+    labels: [],
+    comments: 0,
   };
 }

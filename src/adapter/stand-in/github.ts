@@ -6,7 +6,13 @@ import { systemClock } from "../../base/clock.js";
 import { ok, problem, type StandInGitHubState, type StandInRoute } from "./github-answers.js";
 import { StandInCommits } from "./github-commits.js";
 import { gitRoutes } from "./github-git-routes.js";
-import { repositoryObject, type StandInComment, userObject } from "./github-objects.js";
+import { addIssue, issueRoutes } from "./github-issue-routes.js";
+import {
+  repositoryObject,
+  type StandInComment,
+  type StandInIssue,
+  userObject,
+} from "./github-objects.js";
 import { addComment, pullRoutes } from "./github-pull-routes.js";
 import { StandInPulls } from "./github-pulls.js";
 import { type StandInApp, StandInSignIn } from "./github-sign-in.js";
@@ -44,11 +50,14 @@ export interface StandInGitHub {
   readonly pulls: StandInPulls;
   readonly commits: StandInCommits;
   readonly comments: () => readonly StandInComment[];
+  readonly issues: () => readonly StandInIssue[];
   readonly deliveries: () => readonly GitHubDelivery[];
   /** To the app, so far. */
   readonly tokensIssued: () => number;
   /** As another person or program writes it. */
   addComment(pull: number, author: string, body: string): void;
+  /** As another person or program opens it. */
+  addIssue(author: string, body: string): void;
   /** Body of `GET …/protection`; null: not protected; `hidden`: 403. */
   setProtection(protection: object | null | "hidden"): void;
   /** Body of `GET …/rules/branches/…`, and the rulesets by id that it names. */
@@ -74,9 +83,11 @@ export async function startStandInGitHub(options: StandInGitHubOptions): Promise
     pulls: state.pulls,
     commits: state.commits,
     comments: () => state.comments,
+    issues: () => state.issues,
     deliveries: () => webhooks.deliveries,
     tokensIssued: () => server.signIn.issued,
     addComment: (pull, author, body) => void addComment(state, pull, author, body),
+    addIssue: (author, body) => void addIssue(state, { title: "An issue", body, author }),
     setProtection: (protection) => {
       server.protection = protection;
     },
@@ -113,7 +124,7 @@ function makeState(
   const first = commits.addCommit({ tree, parents: [], message: "first", at: now() });
   commits.setBranch(MAIN, first.sha);
   const state: StandInGitHubState = {
-    ...{ commits, now, comments: [] },
+    ...{ commits, now, comments: [], issues: [] },
     me: options.app ? `${options.app.slug}[bot]` : (loginOf(options) ?? WORKFLOW),
     place: { api: "", name: options.repository, defaultBranch: MAIN },
     pulls: new StandInPulls({
@@ -152,7 +163,12 @@ class Server {
     this.#options = options;
     this.#state = state;
     this.signIn = new StandInSignIn(options.token, options.app ?? null, state.now);
-    const routes = [...this.#ownRoutes(), ...gitRoutes(state), ...pullRoutes(state)];
+    const routes = [
+      ...this.#ownRoutes(),
+      ...gitRoutes(state),
+      ...pullRoutes(state),
+      ...issueRoutes(state),
+    ];
     const ofRepository = routes.map(
       ([method, pattern, answer]) =>
         [method, new RegExp(`^/repos/${options.repository}${pattern}$`), answer] as const,

@@ -1,7 +1,9 @@
 /** The comment says what stops first and the worst change on top, stays short however large the plan, and trusts no text. */
 import { describe, expect, test } from "vitest";
 import { REVIEW_DEFAULTS } from "../../../src/policy/infrastructure-defaults.js";
+import type { PlanException } from "../../../src/policy/plan-review.js";
 import { judgePlan } from "../../../src/review/infra/judge-plan.js";
+import type { KnownDrift } from "../../../src/review/infra/known-drift.js";
 import { writePlanComment } from "../../../src/review/infra/plan-comment.js";
 import { existingOf, type PlanDocument } from "../../../src/review/infra/plan-document.js";
 import { safeMarkdown } from "../../../src/review/safe-markdown.js";
@@ -50,10 +52,10 @@ describe("the comment", () => {
   test("names who let something through, and the exceptions that are idle", () => {
     const at = { environment: "production", now: NOW, existing: 1 };
     const document = plan("deleted");
-    const exception = {
+    const exception: PlanException = {
       ...{ name: "jwt", allows: "delete", address: "aws_secretsmanager_secret.*", owner: "ann" },
       ...{ environment: "production", reason: "Renamed.", expires: "2026-11-30" },
-    } as const;
+    };
     const verdict = judgePlan(document, REVIEW_DEFAULTS.budgets, [exception], at);
     const idle = [{ name: "old", owner: "bea", why: "expired" }] as const;
     const text = writePlanComment([{ stack: "data", plan: document, verdict }], [], idle);
@@ -88,11 +90,11 @@ describe("the comment", () => {
   });
 
   test("known drift is a table of what, whose, why and until when", () => {
-    const known = {
+    const known: KnownDrift = {
       ...{ address: "aws_ecs_service.workers-service", attribute: "desired_count" },
       ...{ kind: "temporary", owner: "ann", reason: "INC-7" },
       expires: new Date("2026-11-22T14:00:00Z"),
-    } as const;
+    };
     expect(writePlanComment([reviewed("services", plan("nothing"))], [known])).toContain(
       "| aws\\_ecs\\_service.workers-service desired\\_count | ann | INC-7 | 2026-11-22 14:00 |",
     );

@@ -99,7 +99,7 @@ describe("what differs", () => {
   const value = (text: string) => ({ kind: "value", text });
 
   test("is found in lists and blocks by its path; what is equal is not told", () => {
-    const before = { rule: [{ id: "a", days: 30 }, { days: 7 }], same: { x: 1 } };
+    const before: Json = { rule: [{ id: "a", days: 30 }, { days: 7 }], same: { x: 1 } };
     const after = { rule: [{ id: "a", days: 20 }], same: { x: 1 } };
     expect(leavesOf({ before, after })).toEqual([
       { path: "rule[0].days", before: value("30"), after: value("20") },
