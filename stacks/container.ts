@@ -34,8 +34,14 @@ export type Folders = Readonly<Record<string, string>>;
 export const HOME = { home: "/var/lib/algobrain", tmp: "/tmp" } as const;
 const REMOTE_SHELL = { "shell-state": "/var/lib/amazon", "shell-logs": "/var/log/amazon" } as const;
 
-/** Exit 0 while the API lives; the image has Node and need not have curl. */
-const PROBE = `fetch("http://127.0.0.1:${API_PORT}${LIVE_PATH}").then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))`;
+/** The image's own: exit 0 while the API answers, and while another process still gets round to things. ECS ignores the one that the image names. */
+const ALIVE = {
+  command: ["CMD", "node", "/app/infra/docker/health.mjs"],
+  interval: 15,
+  timeout: 5,
+  retries: 3,
+  startPeriod: 60,
+} as const;
 
 export interface ContainerOptions {
   readonly service: ServiceName;
@@ -61,7 +67,7 @@ export function containerDefinitions(policy: PolicySet, options: ContainerOption
     environment: environment(policy, options),
     secrets: secrets.map(({ variable, arn }) => ({ name: variable, valueFrom: arn })),
     portMappings: service === "api" ? [{ containerPort: API_PORT, protocol: "tcp" }] : [],
-    ...(service === "api" ? { healthCheck: { command: ["CMD", "node", "-e", PROBE] } } : {}),
+    healthCheck: ALIVE,
     ...sealed(foldersOf(service)),
     stopTimeout: STOP_TIMEOUT_S,
     logConfiguration: logConfiguration(policy, logGroup, imageName(policy, service)),

@@ -1,10 +1,13 @@
 /** GIVEN the handbook's production policy, WHEN synthesized, THEN people get in, the site is served, and silence is heard. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { LOG_QUERIES } from "../../src/alert/outlet/log-queries.js";
 import type { JsonObject } from "../../src/base/json.js";
 import type { PolicySet } from "../../src/policy/policy.js";
 import type { Infrastructure } from "../../src/policy/services.js";
 import { awsEstate } from "../../src/runbook/aws-place.js";
+import { ROOT } from "../house/source-tree.js";
 import { makePolicy } from "../support/make-policy.js";
 import { type Synthesized, synthesized } from "../support/synthesized.js";
 
@@ -151,6 +154,16 @@ describe("every service", () => {
       ALGOBRAIN_HOME: "/var/lib/algobrain",
       REDIS_URL: expect.stringMatching(/^rediss:.*cache_endpoint.*:6379$/),
     });
+  });
+
+  test.each(SERVICES)("%s is asked whether it lives as its image would be", async (service) => {
+    const dockerfile = await readFile(join(ROOT, "infra", "docker", "Dockerfile"), "utf8");
+    const { command, interval, retries } = container(production, service).healthCheck as JsonObject;
+    const asked = JSON.stringify((command as string[]).slice(1)).replaceAll(",", ", ");
+    expect(dockerfile).toMatch(
+      new RegExp(`^HEALTHCHECK --interval=${interval}s .*--retries=${retries} CMD .*`, "m"),
+    );
+    expect(dockerfile).toContain(`CMD ${asked}`);
   });
 
   test("no role of theirs outgrows the boundary", () => {
