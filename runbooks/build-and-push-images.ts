@@ -165,7 +165,7 @@ function imaging(name: string) {
   };
 }
 
-/** Its output. Throws a refused Fault `PROGRAM_FAILED` with the end of its complaint. */
+/** Its output. Throws a transient Fault `PROGRAM_FAILED` with the end of its complaint. */
 async function runWell(
   { shell }: ActContext<Params>,
   argv: readonly string[],
@@ -173,7 +173,7 @@ async function runWell(
 ): Promise<string> {
   const { exitCode, endedBy, stdout, stderr } = await shell.run(argv, { timeoutMs });
   if (exitCode === 0) return stdout.trim();
-  throw fault.refused(
+  throw fault.transient(
     "PROGRAM_FAILED",
     `${argv[0]} ended with ${exitCode ?? endedBy}: ${stderr.trim().slice(-COMPLAINT_MAX)}`,
   );

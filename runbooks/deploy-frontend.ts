@@ -203,10 +203,10 @@ async function filesIn({ shell, params }: ActContext<Params>): Promise<readonly 
   const argv = ["find", params.folder, "-type", "f", "-printf", "%P\\n"];
   const { exitCode, stdout, stderr, droppedBytes } = await shell.run(argv);
   if (exitCode !== 0)
-    throw fault.refused("FOLDER_UNREADABLE", `find ${params.folder}: ${stderr.trim()}`);
+    throw fault.refused("FRONTEND_UNREADABLE", `find ${params.folder}: ${stderr.trim()}`);
   const files = stdout.split("\n").filter((line) => line !== "");
   if (files.length > FILES_MAX || droppedBytes > 0)
-    throw fault.refused("TOO_MANY_FILES", `found over ${FILES_MAX} files in ${params.folder}`);
+    throw fault.refused("FRONTEND_TOO_LARGE", `found over ${FILES_MAX} files in ${params.folder}`);
   const strange = files.find((file) => !KEY.test(file));
   if (strange !== undefined)
     throw fault.refused(

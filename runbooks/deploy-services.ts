@@ -333,7 +333,7 @@ async function migrate(context: ActContext<Params>): Promise<string> {
   const ended = await waitTask(context, task);
   if (ended.exitCode === 0) return `${command.join(" ")} ended well in task ${task}`;
   throw fault.refused(
-    "MIGRATION_FAILED",
+    "MIGRATION_TASK_FAILED",
     `task ${task} ended with ${ended.exitCode ?? "no exit code"}: ${ended.stoppedReason ?? "it says no reason"}`,
     { hint: `what it said is in ${servicePlaceOf(aws.place(), service).logGroup}` },
   );
