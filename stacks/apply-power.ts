@@ -262,7 +262,8 @@ function edges(): Statement {
     Sid: "Edges",
     Effect: "Allow",
     Action: [
-      ...["CreateDistribution", "CreateInvalidation", "CreateOriginAccessControl"],
+      ...["CreateCachePolicy", "CreateDistribution", "CreateInvalidation"],
+      ...["CreateOriginAccessControl", "UpdateCachePolicy"],
       ...["CreateResponseHeadersPolicy", "GetInvalidation", "TagResource", "UntagResource"],
       ...["UpdateDistribution", "UpdateOriginAccessControl", "UpdateResponseHeadersPolicy"],
     ].map((name) => `cloudfront:${name}`),

@@ -54,7 +54,12 @@ function withoutResource(): Statement {
     Action: [
       ...["application-autoscaling:DescribeScalableTargets", "cloudwatch:GetMetricData"],
       ...["application-autoscaling:DescribeScalingPolicies", "cloudwatch:GetMetricStatistics"],
-      ...["ec2:DescribeSecurityGroups", "ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition"],
+      ...[
+        "cloudfront:ListDistributions",
+        "ec2:DescribeSecurityGroups",
+        "ecr:GetAuthorizationToken",
+        "ecs:DescribeTaskDefinition",
+      ],
       ...["ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "logs:DescribeLogGroups"],
       ...["logs:GetQueryResults", "logs:StopQuery", "sts:GetCallerIdentity"],
     ],
@@ -161,7 +166,8 @@ function logs(policy: PolicySet): Statement {
     Effect: "Allow",
     Action: ["logs:StartQuery"],
     Resource: SERVICES.map(
-      (service) => `${arnOf(policy, "logs", `log-group:${logGroupName(policy, service)}`)}:*`,
+      // AWS writes these ARNs with and without `:*` at their end.
+      (service) => arnOf(policy, "logs", `log-group:${logGroupName(policy, service)}*`),
     ),
   };
 }

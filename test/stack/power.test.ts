@@ -1,6 +1,10 @@
 /** GIVEN production and staging in one account, WHEN synthesized, THEN nobody may do more than their work (X-41, HB-req-01). */
 import { beforeAll, expect, test } from "vitest";
 import type { Json } from "../../src/base/json.js";
+import { loadRunbooks } from "../../src/main/runbooks.js";
+import type { PolicySet } from "../../src/policy/policy.js";
+import { awsEstate } from "../../src/runbook/aws-place.js";
+import { filled } from "../../src/runtime/executor/aws-session.js";
 import { elementsOf } from "../../stacks/schema-check.js";
 import { makePolicy } from "../support/make-policy.js";
 import { type Synthesized, synthesized } from "../support/synthesized.js";
@@ -8,9 +12,20 @@ import { type Synthesized, synthesized } from "../support/synthesized.js";
 let production: Synthesized;
 let staging: Synthesized;
 beforeAll(async () => {
+  production = await synthesized(handbookPolicy());
+  staging = await synthesized(stagingPolicy());
+});
+
+/** With the name that the handbook gives the site's bucket (HB-aws-14). */
+function handbookPolicy(): PolicySet {
   const policy = makePolicy();
-  production = await synthesized(policy);
-  staging = await synthesized({
+  const frontend = { ...policy.infrastructure.frontend, bucket: "algobrain-frontend-prod" };
+  return { ...policy, infrastructure: { ...policy.infrastructure, frontend } };
+}
+
+function stagingPolicy(): PolicySet {
+  const policy = makePolicy();
+  return {
     ...policy,
     environment: "staging",
     infrastructure: {
@@ -21,8 +36,8 @@ beforeAll(async () => {
         ...{ oidcProvider: "existing", ownerId: "12", repoId: "34" },
       },
     },
-  });
-});
+  };
+}
 
 interface Statement {
   readonly Sid?: string;
@@ -183,6 +198,158 @@ function allowedBy(output: Synthesized, type: string, name: string): (action: st
   const patterns = statementsIn(output.resource(type, name).policy)
     .filter(({ Effect }) => Effect === "Allow")
     .flatMap(({ Action }) => Action);
-  return (action) =>
-    patterns.some((pattern) => new RegExp(`^${pattern.replaceAll("*", ".*")}$`).test(action));
+  return (action) => patterns.some((pattern) => matches(pattern, action));
 }
+
+/** How AWS calls the making of each type; one that is missing here has not been thought of. */
+const MAKES: Readonly<Record<string, string>> = {
+  aws_acm_certificate: "acm:RequestCertificate",
+  aws_acm_certificate_validation: "acm:DescribeCertificate",
+  aws_appautoscaling_policy: "application-autoscaling:PutScalingPolicy",
+  aws_appautoscaling_target: "application-autoscaling:RegisterScalableTarget",
+  aws_cloudformation_stack: "cloudformation:CreateStack",
+  aws_cloudfront_cache_policy: "cloudfront:CreateCachePolicy",
+  aws_cloudfront_distribution: "cloudfront:CreateDistribution",
+  aws_cloudfront_origin_access_control: "cloudfront:CreateOriginAccessControl",
+  aws_cloudfront_response_headers_policy: "cloudfront:CreateResponseHeadersPolicy",
+  aws_cloudwatch_dashboard: "cloudwatch:PutDashboard",
+  aws_cloudwatch_log_group: "logs:CreateLogGroup",
+  aws_cloudwatch_log_subscription_filter: "logs:PutSubscriptionFilter",
+  aws_cloudwatch_metric_alarm: "cloudwatch:PutMetricAlarm",
+  aws_cloudwatch_query_definition: "logs:PutQueryDefinition",
+  aws_db_subnet_group: "rds:CreateDBSubnetGroup",
+  aws_default_security_group: "ec2:RevokeSecurityGroupIngress",
+  aws_dynamodb_table: "dynamodb:CreateTable",
+  aws_ecr_lifecycle_policy: "ecr:PutLifecyclePolicy",
+  aws_ecr_repository: "ecr:CreateRepository",
+  aws_ecs_cluster: "ecs:CreateCluster",
+  aws_ecs_service: "ecs:CreateService",
+  aws_ecs_task_definition: "ecs:RegisterTaskDefinition",
+  aws_eip: "ec2:AllocateAddress",
+  aws_elasticache_replication_group: "elasticache:CreateReplicationGroup",
+  aws_elasticache_subnet_group: "elasticache:CreateCacheSubnetGroup",
+  aws_flow_log: "ec2:CreateFlowLogs",
+  aws_iam_role: "iam:CreateRole",
+  aws_iam_role_policy: "iam:PutRolePolicy",
+  aws_iam_role_policy_attachment: "iam:AttachRolePolicy",
+  aws_internet_gateway: "ec2:CreateInternetGateway",
+  aws_kms_alias: "kms:CreateAlias",
+  aws_kms_key: "kms:CreateKey",
+  aws_lambda_permission: "lambda:AddPermission",
+  aws_lb: "elasticloadbalancing:CreateLoadBalancer",
+  aws_lb_listener: "elasticloadbalancing:CreateListener",
+  aws_lb_target_group: "elasticloadbalancing:CreateTargetGroup",
+  aws_nat_gateway: "ec2:CreateNatGateway",
+  aws_rds_cluster: "rds:CreateDBCluster",
+  aws_rds_cluster_instance: "rds:CreateDBInstance",
+  aws_rds_cluster_parameter_group: "rds:CreateDBClusterParameterGroup",
+  aws_route: "ec2:CreateRoute",
+  aws_route_table: "ec2:CreateRouteTable",
+  aws_route_table_association: "ec2:AssociateRouteTable",
+  aws_s3_bucket: "s3:CreateBucket",
+  aws_s3_bucket_lifecycle_configuration: "s3:PutLifecycleConfiguration",
+  aws_s3_bucket_logging: "s3:PutBucketLogging",
+  aws_s3_bucket_ownership_controls: "s3:PutBucketOwnershipControls",
+  aws_s3_bucket_policy: "s3:PutBucketPolicy",
+  aws_s3_bucket_public_access_block: "s3:PutBucketPublicAccessBlock",
+  aws_s3_bucket_server_side_encryption_configuration: "s3:PutEncryptionConfiguration",
+  aws_s3_bucket_versioning: "s3:PutBucketVersioning",
+  aws_secretsmanager_secret: "secretsmanager:CreateSecret",
+  aws_security_group: "ec2:CreateSecurityGroup",
+  aws_sns_topic: "sns:CreateTopic",
+  aws_sns_topic_subscription: "sns:Subscribe",
+  aws_subnet: "ec2:CreateSubnet",
+  aws_vpc: "ec2:CreateVpc",
+  aws_vpc_endpoint: "ec2:CreateVpcEndpoint",
+  aws_vpc_security_group_egress_rule: "ec2:AuthorizeSecurityGroupEgress",
+  aws_vpc_security_group_ingress_rule: "ec2:AuthorizeSecurityGroupIngress",
+};
+/** Made by an administrator, by `bootstrap`: whoever could make these could have any power. */
+const BY_BOOTSTRAP = ["aws_iam_openid_connect_provider", "aws_iam_policy"];
+
+test("an apply may make every type that the stacks have, but what bounds it", () => {
+  const allowed = [
+    allowedBy(production, "aws_iam_role_policy", "apply-power"),
+    allowedBy(production, "aws_iam_policy", "apply-unnamed"),
+    allowedBy(production, "aws_iam_policy", "look"),
+  ];
+  const types = Object.values(production.documents).flatMap((document) =>
+    elementsOf(document, "resource").map(({ type }) => type),
+  );
+  for (const type of new Set(types)) {
+    if (BY_BOOTSTRAP.includes(type)) continue;
+    const makes = MAKES[type];
+    expect([type, makes !== undefined && allowed.some((may) => may(makes))]).toEqual([type, true]);
+  }
+});
+
+/** What a runbook declares and the executor does not have, each with the reason. */
+const NOT_OF_THE_EXECUTOR: Readonly<Record<string, string>> = {
+  "build-and-push-images":
+    "needs an engine for containers: it runs where people build, with their rights",
+};
+
+test("the executor may do what each runbook declares that it does in AWS", async () => {
+  const granted = statementsIn(production.resource("aws_iam_role_policy", "executor-power").policy);
+  const place = awsEstate(handbookPolicy(), { queries: {}, distributionId: null });
+  const has = (action: string, resources: readonly string[]) =>
+    granted.some(
+      ({ Action, Resource = [] }) =>
+        Action.some((pattern) => matches(pattern, action)) &&
+        resources.some((one) => Resource.some((other) => overlap(one, other))),
+    );
+  const missing: string[] = [];
+  for (const { runbook } of (await loadRunbooks()).list()) {
+    if (runbook.name in NOT_OF_THE_EXECUTOR) continue;
+    for (const { actions, resources } of filled(runbook.touches.aws ?? [], place)) {
+      const refused = actions.filter((action) => !has(action, resources));
+      missing.push(...refused.map((action) => `${runbook.name}: ${action} on ${resources}`));
+    }
+  }
+  expect(missing).toEqual([]);
+});
+
+/** Two patterns with a star at their end at most: the longer one lies within the shorter one's, or they share nothing. */
+function overlap(one: string, other: string): boolean {
+  return matches(one, other.replace(/\*$/, "")) || matches(other, one.replace(/\*$/, ""));
+}
+
+function matches(pattern: string, text: string): boolean {
+  const literal = pattern.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
+  return new RegExp(`^${literal.join(".*")}$`).test(text);
+}
+
+test("runbooks look for things by the names that the stacks give them", () => {
+  for (const [output, policy] of [
+    [production, handbookPolicy()],
+    [staging, stagingPolicy()],
+  ] as const) {
+    const place = awsEstate(policy, { queries: {}, distributionId: null });
+    const names = (type: string, attribute: string) =>
+      Object.values(output.resources(type)).map((body) => body[attribute]);
+    for (const { family, logGroup, name } of Object.values(place.services)) {
+      expect(names("aws_ecs_task_definition", "family")).toContain(family);
+      expect(names("aws_cloudwatch_log_group", "name")).toContain(logGroup);
+      expect(names("aws_ecs_service", "name")).toContain(name);
+    }
+    expect(names("aws_ecs_task_definition", "family")).toContain(place.migrationFamily);
+    expect(names("aws_ecs_cluster", "name")).toEqual([place.cluster]);
+    expect(names("aws_rds_cluster", "cluster_identifier")).toEqual([place.databaseCluster]);
+    expect(names("aws_elasticache_replication_group", "replication_group_id")).toEqual([
+      place.cacheGroup,
+    ]);
+    expect(names("aws_secretsmanager_secret", "name")).toContain(place.secretOf("jwt-secret"));
+    for (const use of ["exports", "bundle", "frontend"] as const)
+      expect(names("aws_s3_bucket", "bucket")).toContain(place.bucketOf(use));
+  }
+  const { services } = awsEstate(handbookPolicy(), { queries: {}, distributionId: null });
+  expect(
+    Object.values(services)
+      .map(({ repository }) => repository)
+      .sort(),
+  ).toEqual(
+    Object.values(production.resources("aws_ecr_repository"))
+      .map(({ name }) => name)
+      .sort(),
+  );
+});
