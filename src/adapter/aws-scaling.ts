@@ -15,12 +15,10 @@ export function createScaling(
   return {
     limits: (service) => readLimits(ground, service),
     setLimits: async ({ service, min, max }) => {
-      const { RegisterScalableTargetCommand } = await import(
-        "@aws-sdk/client-application-auto-scaling"
-      );
+      const sdk = await import("@aws-sdk/client-application-auto-scaling");
       const ResourceId = resourceOf(ground, service);
       const asked = { ...SCALED, ResourceId, MinCapacity: min, MaxCapacity: max };
-      const command = new RegisterScalableTargetCommand(asked);
+      const command = new sdk.RegisterScalableTargetCommand(asked);
       await send(ground, "application-autoscaling", command, { target: ResourceId });
     },
   };
@@ -31,14 +29,12 @@ function resourceOf({ place }: AwsGround, service: string): string {
 }
 
 async function readLimits(ground: AwsGround, service: string): Promise<LimitsView | null> {
-  const { DescribeScalableTargetsCommand, DescribeScalingPoliciesCommand } = await import(
-    "@aws-sdk/client-application-auto-scaling"
-  );
+  const sdk = await import("@aws-sdk/client-application-auto-scaling");
   const id = resourceOf(ground, service);
   const targets = await send(
     ground,
     "application-autoscaling",
-    new DescribeScalableTargetsCommand({ ...SCALED, ResourceIds: [id] }),
+    new sdk.DescribeScalableTargetsCommand({ ...SCALED, ResourceIds: [id] }),
     { target: id },
   );
   const [found] = targets.ScalableTargets ?? [];
@@ -46,7 +42,7 @@ async function readLimits(ground: AwsGround, service: string): Promise<LimitsVie
   const policies = await send(
     ground,
     "application-autoscaling",
-    new DescribeScalingPoliciesCommand({ ...SCALED, ResourceId: id }),
+    new sdk.DescribeScalingPoliciesCommand({ ...SCALED, ResourceId: id }),
     { target: id },
   );
   const { DynamicScalingInSuspended: isIn, DynamicScalingOutSuspended: isOut } =

@@ -18,14 +18,13 @@ const packages = [
 
 describe("X-19: only operations that exist", () => {
   const asked = sources.flatMap(({ name, text }) =>
-    [...text.matchAll(/\{([^{}]*)\} = await import\(\s*"(@aws-sdk\/[a-z0-9-]+)",?\s*\)/g)].flatMap(
-      ([, names = "", library = ""]) =>
-        names
-          .split(",")
-          .map((one) => one.trim())
-          .filter((one) => one !== "")
-          .map((one) => ({ name, library, command: one })),
-    ),
+    [
+      ...text.matchAll(/const (\w+|\{[^{}]*\}) = await import\("(@aws-sdk\/[a-z0-9-]+)"\)/g),
+    ].flatMap(([, taken = "", library = ""]) => {
+      const of = taken.startsWith("{") ? taken : text.replaceAll(/new (?!sdk\.)\w+/g, "");
+      const commands = of.match(/\w+Command\b/g) ?? [];
+      return [...new Set(commands)].map((command) => ({ name, library, command }));
+    }),
   );
 
   test("each is a command of its service's own client, which is made of the service's model", async () => {
