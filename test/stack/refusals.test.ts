@@ -1,16 +1,25 @@
 /** What a branch's stacks may not reach for when they are planned with credentials: each way is refused at its place. */
-import { beforeAll, describe, expect, test } from "vitest";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { isJsonObject, type Json, type JsonObject } from "../../src/base/json.js";
+import type { PolicySet } from "../../src/policy/policy.js";
 import { checkForeign, type ForeignStack } from "../../stacks/check-foreign.js";
-import { makePolicy } from "../support/make-policy.js";
+import { cli } from "../cli/support.js";
+import { repositoryPolicy } from "../support/repository-policy.js";
 import { synthesized } from "../support/synthesized.js";
 
-const policy = makePolicy();
 const SERVICES = "algobrain-production-services";
 
+let policy: PolicySet;
 let stacks: readonly ForeignStack[];
+let texts: Readonly<Record<string, string>>;
 beforeAll(async () => {
-  const { documents } = await synthesized(policy);
+  policy = await repositoryPolicy("production");
+  const made = await synthesized(policy);
+  const { documents } = made;
+  texts = made.texts;
   stacks = Object.entries(documents).map(([name, document]) => ({ name, document }));
 });
 
@@ -202,5 +211,56 @@ describe("is refused", () => {
       "output/x": { value: "file (of 2026)", description: expression("var.image_tag") },
     };
     expect(planted(set).filter((line) => line.includes("refused"))).toEqual([]);
+  });
+});
+
+describe("infra check", () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), "algobrain-proposed-"));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  const DATA = "algobrain-production-data";
+  const check = () => cli(["infra", "check", folder]);
+  async function put(path: string, text: string): Promise<void> {
+    await mkdir(dirname(join(folder, path)), { recursive: true });
+    await writeFile(join(folder, path), text);
+  }
+  /** As a job hands them on: by the folders of the stacks. */
+  async function propose(): Promise<void> {
+    for (const [name, text] of Object.entries(texts)) await put(`${name}/cdk.tf.json`, text);
+  }
+
+  test("lets our own stacks pass, and nothing that lies beside them", async () => {
+    await propose();
+    expect(await check()).toMatchObject({ code: 0, out: "7 stacks: nothing is refused\n" });
+    await put(`${DATA}/evil.tf`, "");
+    await put(`${DATA}/.terraform/providers/x`, "");
+    await put("stacks/a/b/cdk.tf.json", "{}");
+    await symlink("/etc/passwd", join(folder, DATA, "terraform.tfvars"));
+    const { code, err } = await check();
+    expect([code, err.match(/^\S+: is refused: (expected <stack>|it is no plain)/gm)]).toEqual([
+      1,
+      expect.objectContaining({ length: 4 }),
+    ]);
+  });
+
+  test("refuses a key that stands twice, which Terraform would read both of", async () => {
+    await propose();
+    const twice = texts[DATA]!.replace(/^\{/, '{"resource": {"null_resource": {"x": {}}},');
+    await put(`${DATA}/cdk.tf.json`, twice);
+    expect(await check()).toMatchObject({
+      ...{ code: 1, err: expect.stringMatching(/the key "resource" stands twice/) },
+    });
+  });
+
+  test("a stack that is no JSON, and a folder without any, are findings", async () => {
+    expect(await check()).toMatchObject({
+      code: 1,
+      err: ".: found no stack, expected one or more\n",
+    });
+    await put(`${DATA}/cdk.tf.json`, "resource {}");
+    expect(await check()).toMatchObject({ code: 1, err: expect.stringContaining("is no JSON") });
   });
 });
