@@ -8,6 +8,8 @@ import type { DataInputs } from "./data-stack.js";
 
 /** The token that clients show is set by a runbook: written here it would stand in the state in clear text. */
 const TOKEN = ["auth_token", "auth_token_update_strategy"];
+/** AWS cannot change it on a cache that lives: an adopted one keeps its own, and is not made again. */
+const CHOSEN_ONCE = ["kms_key_id"];
 
 export function makeCache(
   stack: TerraformStack,
@@ -31,6 +33,6 @@ export function makeCache(
     atRestEncryptionEnabled: "true",
     kmsKeyId: keyArn,
     transitEncryptionEnabled: true,
-    lifecycle: { preventDestroy: true, ignoreChanges: TOKEN },
+    lifecycle: { preventDestroy: true, ignoreChanges: [...TOKEN, ...CHOSEN_ONCE] },
   });
 }

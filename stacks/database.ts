@@ -17,6 +17,9 @@ const PORT = 5432;
  */
 const MIGRATOR = "migrator";
 
+/** AWS cannot change these on a cluster that lives: an adopted one keeps its own, and is not made again. */
+const CHOSEN_ONCE = ["kms_key_id", "master_username"];
+
 export function makeDatabase(
   stack: TerraformStack,
   policy: PolicySet,
@@ -42,7 +45,7 @@ export function makeDatabase(
     enabledCloudwatchLogsExports: ["postgresql"],
     ...kept(name, aurora.backupDays),
     dependsOn: [logs],
-    lifecycle: { preventDestroy: true },
+    lifecycle: { preventDestroy: true, ignoreChanges: CHOSEN_ONCE },
   });
   makeInstances(stack, policy, cluster, inputs.keyArn);
   return cluster;

@@ -35,7 +35,8 @@ function makeRepository(stack: TerraformStack, policy: PolicySet, service: Servi
     encryptionConfiguration: [
       { encryptionType: "KMS", kmsKey: outputOf(stack, policy, "network", "kms_key_arn") },
     ],
-    lifecycle: { preventDestroy: true },
+    // AWS cannot change it on a repository that has images: an adopted one keeps its own key.
+    lifecycle: { preventDestroy: true, ignoreChanges: ["encryption_configuration"] },
   });
   new EcrLifecyclePolicy(stack, `${service}-images-kept`, {
     repository: repository.name,

@@ -2,15 +2,14 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { JsonObject } from "../../../src/base/json.js";
 import { runAdopt } from "../../../src/cli/infra/adopt.js";
 import type { FoundResource } from "../../../src/review/infra/adopt.js";
-import { loadDirectory, readPolicyDirectory } from "../../../src/runtime/policy-source.js";
 import { STACK_ORDER } from "../../../stacks/order.js";
 import { ROOT } from "../../house/source-tree.js";
 import { leaveByHand } from "../../support/hand-built-estate.js";
+import { orderedDocuments } from "../../support/ordered-documents.js";
 import { planChanges } from "../../support/plan-changes.js";
-import { synthesized } from "../../support/synthesized.js";
+import { repositoryPolicy } from "../../support/repository-policy.js";
 import {
   openTerraformSandbox,
   type StackFolder,
@@ -32,9 +31,9 @@ describe.runIf(terraformPlatform !== null)("terraform: adoption", () => {
   const folders = new Map<string, StackFolder>();
   beforeAll(async () => {
     sandbox = await openTerraformSandbox(VARIABLES);
-    const documents = await productionDocuments();
-    for (const part of STACK_ORDER) {
-      const place = await sandbox.place(...documentOf(documents, part));
+    const stacks = await orderedDocuments(await repositoryPolicy("production"));
+    for (const { part, name, document } of stacks) {
+      const place = await sandbox.place(name, document);
       folders.set(part, place);
       root = dirname(place.folder);
       await sandbox.terraform.plan(place.folder, { out: "plan.bin" });
@@ -95,20 +94,4 @@ async function importsOf(folder: string): Promise<unknown[]> {
     throw error;
   });
   return JSON.parse(text).import;
-}
-
-async function productionDocuments(): Promise<Readonly<Record<string, JsonObject>>> {
-  const directory = await readPolicyDirectory("policies", { cwd: ROOT, packageRoot: ROOT });
-  const checked = loadDirectory(directory, "production");
-  if (!checked.ok) throw new Error(JSON.stringify(checked.problems));
-  return (await synthesized(checked.value)).documents;
-}
-
-function documentOf(
-  documents: Readonly<Record<string, JsonObject>>,
-  part: string,
-): [string, JsonObject] {
-  const found = Object.entries(documents).find(([name]) => name.endsWith(`-${part}`));
-  if (found === undefined) throw new Error(`there is no stack ${part}`);
-  return found;
 }

@@ -3,12 +3,12 @@
  * kind of policy is exactly its change in place and nothing else (HB-env-35).
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { JsonObject } from "../../../src/base/json.js";
 import type { PolicySet } from "../../../src/policy/policy.js";
 import { STACK_ORDER } from "../../../stacks/order.js";
 import { makePolicy } from "../../support/make-policy.js";
+import { type OrderedDocument, orderedDocuments } from "../../support/ordered-documents.js";
 import { planChanges } from "../../support/plan-changes.js";
-import { synthesized } from "../../support/synthesized.js";
+import { repositoryPolicy } from "../../support/repository-policy.js";
 import {
   openTerraformSandbox,
   type TerraformSandbox,
@@ -110,10 +110,10 @@ const ONE_NUMBER: readonly [string, (policy: PolicySet) => PolicySet, readonly s
 
 describe.runIf(terraformPlatform !== null)("terraform: production", () => {
   let sandbox: TerraformSandbox;
-  let applied: Readonly<Record<string, JsonObject>>;
+  let applied: readonly OrderedDocument[];
   beforeAll(async () => {
     sandbox = await openTerraformSandbox(VARIABLES);
-    applied = await inOrder(makePolicy());
+    applied = await orderedDocuments(makePolicy());
   });
   afterAll(() => sandbox?.remove());
 
@@ -121,7 +121,7 @@ describe.runIf(terraformPlatform !== null)("terraform: production", () => {
     "terraform: %s: valid, planned, applied, and then nothing to do",
     async (part) => {
       const { terraform } = sandbox;
-      const [name, document] = stackOf(part);
+      const { name, document } = stackOf(part);
       const { folder } = await sandbox.place(name, document);
       expect(await terraform.validate(folder)).toEqual([]);
       expect(await terraform.plan(folder, { out: "plan.bin" })).toBe("changes");
@@ -155,36 +155,40 @@ describe.runIf(terraformPlatform !== null)("terraform: production", () => {
       const service = "aws_ecs_service/algobrain-prod/workers";
       Object.assign(resources[service]!, { desired_count: 40 });
     });
-    expect(await changesOf("services", stackOf("services")[1])).toEqual([]);
+    expect(await changesOf(stackOf("services"))).toEqual([]);
     await sandbox.editEstate((estate) => Object.assign(estate, before));
   });
 
-  function stackOf(part: string): [string, JsonObject] {
-    const found = Object.entries(applied).find(([name]) => name.endsWith(`-${part}`));
-    if (found === undefined) throw new Error(`there is no stack ${part}`);
-    return found;
+  test("terraform: staging is made beside production, in the same account", async () => {
+    const { terraform } = sandbox;
+    const before = Object.keys((await sandbox.readEstate()).resources);
+    for (const { name, document } of await orderedDocuments(await repositoryPolicy("staging"))) {
+      const { folder } = await sandbox.place(name, document);
+      await terraform.plan(folder, { out: "plan.bin" });
+      // A name that production has is refused here, as AWS would refuse it.
+      await terraform.apply(folder, "plan.bin");
+    }
+    const after = Object.keys((await sandbox.readEstate()).resources);
+    expect(after).toEqual(expect.arrayContaining(before));
+    expect(await changesOf(stackOf("services"))).toEqual([]);
+  });
+
+  function stackOf(part: string): OrderedDocument {
+    return applied.find((stack) => stack.part === part)!;
   }
 
   /** A stack whose document is the same, byte for byte, has been planned already: there is nothing to do. */
   async function changesFrom(policy: PolicySet): Promise<string[]> {
     const lines: string[] = [];
-    for (const [name, document] of Object.entries(await inOrder(policy)))
-      if (JSON.stringify(document) !== JSON.stringify(applied[name]))
-        lines.push(...(await changesOf(name.split("-").at(-1)!, document)));
+    for (const stack of await orderedDocuments(policy))
+      if (JSON.stringify(stack.document) !== JSON.stringify(stackOf(stack.part).document))
+        lines.push(...(await changesOf(stack)));
     return lines;
   }
 
-  async function changesOf(part: string, document: JsonObject): Promise<string[]> {
-    const { folder } = await sandbox.place(stackOf(part)[0], document);
+  async function changesOf({ name, document }: OrderedDocument): Promise<string[]> {
+    const { folder } = await sandbox.place(name, document);
     await sandbox.terraform.plan(folder, { out: "plan.bin" });
     return planChanges(await sandbox.terraform.showPlan(folder, "plan.bin"));
   }
 });
-
-/** Documents by stack name, in the order in which they are applied. */
-async function inOrder(policy: PolicySet): Promise<Record<string, JsonObject>> {
-  const { documents } = await synthesized(policy);
-  const place = (name: string) => STACK_ORDER.findIndex((part) => name.endsWith(`-${part}`));
-  const entries = Object.entries(documents).sort(([a], [b]) => place(a) - place(b));
-  return Object.fromEntries(entries);
-}

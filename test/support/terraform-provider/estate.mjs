@@ -4,7 +4,7 @@
  *
  * @typedef {object} Estate
  * @property {Record<string, Record<string, any>>} resources state by `type/import id`
- * @property {Record<string, number>} counters revisions given out so far, by `type/family`: AWS never gives one twice
+ * @property {Record<string, number>} counters numbers given out so far, e.g. by `type/family`: AWS never gives a revision twice
  * @property {string[]} failing keys of resources whose reading fails
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";

@@ -122,15 +122,11 @@ export function makeProvider(facts, estateFile) {
   };
 
   function created(estate, type, next) {
-    const nextRevision = (/** @type {string} */ family) => {
-      estate.counters[family] = (estate.counters[family] ?? 0) + 1;
-      return estate.counters[family];
+    const nextNumber = (/** @type {string} */ what) => {
+      estate.counters[what] = (estate.counters[what] ?? 0) + 1;
+      return estate.counters[what];
     };
-    return settled(
-      resources[type],
-      next,
-      identityMaker(facts.identities, type, next, nextRevision),
-    );
+    return settled(resources[type], next, identityMaker(facts.identities, type, next, nextNumber));
   }
 }
 

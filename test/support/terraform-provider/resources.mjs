@@ -47,17 +47,19 @@ export function importIdOf(identities, type, state) {
  * @param {Record<string, Identity>} identities
  * @param {string} type
  * @param {Body} plannedState
- * @param {(family: string) => number} nextRevision
+ * @param {(what: string) => number} nextNumber counts up for each `what`, from 1
  * @returns {(name: string) => unknown}
  */
-export function identityMaker(identities, type, plannedState, nextRevision) {
+export function identityMaker(identities, type, plannedState, nextNumber) {
   const identity = identityOf(identities, type);
   const known = { ...plannedState };
   if ("revision" in known) {
-    known.revision = nextRevision(`${type}/${known.family}`);
+    known.revision = nextNumber(`${type}/${known.family}`);
     known.arn_without_revision = arnOf(type, String(known.family));
   }
-  const key = fill(identity.key, known) ?? hashOf(known);
+  // A tag is no name to AWS: two networks may bear the same.
+  const nth = identity.key.includes("{tags.") ? nextNumber(type) : 0;
+  const key = (nth === 0 ? fill(identity.key, known) : null) ?? hashOf({ ...known, nth });
   const arn = arnOf(type, key);
   const made = `${identity.prefix ?? type.split("_").at(-1)}-${hashOf(`${type}/${key}`)}`;
   const id = { key, arn, id: made }[identity.id ?? identity.importBy];
