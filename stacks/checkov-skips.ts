@@ -67,6 +67,35 @@ export const CHECKOV_SKIPS: readonly CheckovSkip[] = [
     address: "aws_elasticache_replication_group.cache",
     reason: "a token given here stands in the state in clear text; RB-101 sets it (HB-sec-01)",
   },
+  {
+    check: "CKV2_AWS_27",
+    address: "aws_rds_cluster.database",
+    reason:
+      "a log of statements would hold those that set passwords (RB-98); what is slow is told by the service itself",
+  },
+  {
+    check: "CKV_AWS_118",
+    address: "aws_rds_cluster_instance.*",
+    reason:
+      "its figures of every second cost a role and a log group, and Performance Insights answers the questions people have",
+  },
+  {
+    check: "CKV_AWS_226",
+    address: "aws_rds_cluster_instance.*",
+    reason:
+      "the policy says the version: an upgrade that nobody merged is drift, and restarts the database when nobody looks",
+  },
+  {
+    check: "CKV_AWS_119",
+    address: "aws_dynamodb_table.heartbeats",
+    reason: "a right to our key that got lost would look like an orchestrator that died",
+  },
+  {
+    check: "CKV_AWS_21",
+    address: "aws_s3_bucket.exports",
+    reason:
+      "what the retention deletes must be gone: an old version would keep it for longer than the policy says",
+  },
   { check: "CKV2_AWS_28", address: "aws_lb.balancer", reason: NO_FIREWALL },
   { check: "CKV2_AWS_47", address: "aws_cloudfront_distribution.cdn", reason: NO_FIREWALL },
   { check: "CKV_AWS_68", address: "aws_cloudfront_distribution.cdn", reason: NO_FIREWALL },

@@ -47,6 +47,11 @@ export const infraCommand = commandOfVerbs("infra", {
     "build the image of one service from this checkout, called by its commit; --push brings it to the registry",
     async () => (await import("./infra/build-image.js")).runBuildImage,
   ),
+  "deploy-gate": verb(
+    "infra deploy-gate --tag COMMIT --confirm WORD [--from staging] [--policies DIR]",
+    "whether a commit may go to production: typed whole, merged, and run by staging (exit 1: it may not)",
+    async () => (await import("./infra/deploy-gate.js")).runDeployGate,
+  ),
   deploy: verb(
     "infra deploy --env ENVIRONMENT --tag COMMIT --url URL --token-file FILE [--reason TEXT]",
     "have a running service deploy one commit, and follow it to its end",
