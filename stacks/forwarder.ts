@@ -1,4 +1,7 @@
-/** Logs to Datadog, only when the policy wants it (HB-aws-20, HB-log-05): of every group, not of the first. */
+/**
+ * Logs to Datadog, only when the policy wants it (HB-aws-20, HB-log-05): of every service, not of the first (X-27). What
+ * people type in remote shells stays here.
+ */
 
 import { CloudformationStack } from "#aws/cloudformation-stack";
 import { CloudwatchLogSubscriptionFilter } from "#aws/cloudwatch-log-subscription-filter";

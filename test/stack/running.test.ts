@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { LOG_QUERIES } from "../../src/alert/outlet/log-queries.js";
 import type { JsonObject } from "../../src/base/json.js";
 import type { PolicySet } from "../../src/policy/policy.js";
-import type { Infrastructure } from "../../src/policy/services.js";
+import type { Infrastructure, ScalingTarget } from "../../src/policy/services.js";
 import { awsEstate } from "../../src/runbook/aws-place.js";
 import { ROOT } from "../house/source-tree.js";
 import { makePolicy } from "../support/make-policy.js";
@@ -26,7 +26,7 @@ beforeAll(async () => {
   const { api, frontend } = makePolicy().infrastructure;
   production = await synthesized(makePolicy());
   given = await synthesized(
-    withEstate({
+    withMemoryScaling({
       api: { ...api, certificateArn: CERTIFICATE },
       policyKeys: [KEY],
       frontend: { ...frontend, cdn: false },
@@ -42,6 +42,17 @@ beforeAll(async () => {
     }),
   );
 });
+
+function withMemoryScaling(change: Partial<Infrastructure>): PolicySet {
+  const policy = withEstate(change);
+  const { api } = policy.scaling;
+  const memory: ScalingTarget = {
+    ...{ name: "api-memory-scaling", target: 80, scaleInCooldownS: 300, scaleOutCooldownS: 60 },
+    metric: { predefined: "ECSServiceAverageMemoryUtilization" },
+  };
+  const policies = [...api.policies, memory];
+  return { ...policy, scaling: { ...policy.scaling, api: { ...api, policies } } };
+}
 
 function withEstate(change: Partial<Infrastructure>): PolicySet {
   const policy = makePolicy();
@@ -214,6 +225,25 @@ describe("the executor (design 3, 15)", () => {
     const { enable_execute_command } = production.resource("aws_ecs_service", "executor-service");
     expect(enable_execute_command).toBe(false);
     expect([...grants(production, "executor").keys()].join()).not.toContain("ssmmessages");
+  });
+});
+
+describe("scaling by what a policy lists (LB-aws-04)", () => {
+  test("may follow memory beside processors, each with its own patience", () => {
+    for (const [name, metric, target] of [
+      ["api-cpu-scaling", "ECSServiceAverageCPUUtilization", 70],
+      ["api-memory-scaling", "ECSServiceAverageMemoryUtilization", 80],
+    ] as const)
+      expect(given.resource("aws_appautoscaling_policy", name)).toMatchObject({
+        policy_type: "TargetTrackingScaling",
+        resource_id: `\${aws_appautoscaling_target.api-scaling-target.resource_id}`,
+        target_tracking_scaling_policy_configuration: {
+          predefined_metric_specification: { predefined_metric_type: metric },
+          target_value: target,
+          scale_in_cooldown: 300,
+          scale_out_cooldown: 60,
+        },
+      });
   });
 });
 
