@@ -2,6 +2,17 @@
 import { formatDuration, HOUR_MS, MINUTE_MS, parseDuration } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
 import { judgeLooks, lookAtDeployment } from "../src/runbook/aws/deployment-look.js";
+import {
+  type DeployParams,
+  deployedNames,
+  deployFactsOf,
+  migrating,
+  registering,
+  resumeQueues,
+  settling,
+  snapshotting,
+  updating,
+} from "../src/runbook/aws/deployment-steps.js";
 import { patiently } from "../src/runbook/aws/patient.js";
 import {
   READ_IMAGES,
@@ -9,19 +20,8 @@ import {
   READ_SIGNS_OF_LIFE,
   UPDATE_SERVICES,
 } from "../src/runbook/aws/permissions.js";
-import {
-  moveBack,
-  registerImage,
-  registerMigration,
-  revisionWithImage,
-  type ServiceBefore,
-  setRevision,
-} from "../src/runbook/aws/service-move.js";
 import { serviceLocks, servicePlaceOf, servicesNamed } from "../src/runbook/aws/service-place.js";
-import { expectStable, shortName, waitTask } from "../src/runbook/aws/wait.js";
 import {
-  type ActContext,
-  type Answer,
   DurationText,
   defineRunbook,
   type PlannedContext,
@@ -29,26 +29,9 @@ import {
   Type,
 } from "../src/runbook/define.js";
 
-type Params = {
-  env: string;
-  tag: string;
-  services: string;
-  migrate: boolean;
-  watch: string;
-  errors: number;
-};
+type Params = DeployParams & { env: string; watch: string; errors: number };
 
-interface Facts {
-  readonly services: Readonly<Record<string, ServiceBefore>>;
-  readonly wasPaused: boolean;
-}
-
-const REGISTER = "register the new revisions";
 const RESUME = "resume the queues";
-const SNAPSHOT_WITHIN_MS = 15 * MINUTE_MS;
-const MIGRATION_WITHIN_MS = 15 * MINUTE_MS;
-/** A task has two minutes to end, and workers go a few at a time. */
-const SERVICE_WITHIN_MS = 15 * MINUTE_MS;
 const SMOKE_WITHIN_MS = 5 * MINUTE_MS;
 /** Of logs: what the tasks before said as they ended is older. */
 const SMOKE_WINDOW_MS = MINUTE_MS;
@@ -163,25 +146,13 @@ export default defineRunbook({
     };
   },
   steps: [
-    {
-      name: "snapshot the database",
-      repeat: { check: async (context) => ((await findSnapshot(context)) ? "done" : "not-done") },
-      timeoutMs: SNAPSHOT_WITHIN_MS,
-      run: async (context) => {
-        const id = snapshotOf(context);
-        if (!(await findSnapshot(context))) await context.aws.createSnapshot({ id });
-        while ((await findSnapshot(context))?.status !== "available")
-          await context.wait(LOOK_EVERY_MS);
-        return `${id} is there`;
-      },
-      undo: { never: "a snapshot hurts nobody: remove it when nobody needs it" },
-    },
+    snapshotting(),
     {
       name: "pause the queues",
       repeat: "safe",
       run: async (context) => {
         const { runtime, runId, params } = context;
-        if (factsOf(context).wasPaused) return "they are paused already, by somebody else";
+        if (deployFactsOf(context).wasPaused) return "they are paused already, by somebody else";
         const reason = `${runId} deploys ${params.tag}`;
         await runtime.pauseQueue({ kind: "all", reason, forMs: PAUSE_MS });
         return `all queues are paused for ${formatDuration(PAUSE_MS)} at most`;
@@ -189,45 +160,11 @@ export default defineRunbook({
       undo: {
         name: "resume the queues, unless they were paused before",
         repeat: "safe",
-        run: resume,
+        run: resumeQueues,
       },
     },
-    {
-      name: REGISTER,
-      repeat: {
-        check: async (context) => {
-          const found = await Promise.all(
-            namesOf(context).map((name) => revisionWithImage(context, name, context.params.tag)),
-          );
-          return found.includes(null) ? "not-done" : "done";
-        },
-      },
-      run: async (context) => {
-        const made: string[] = [];
-        for (const name of namesOf(context))
-          made.push(shortName(await registerImage(context, name, context.params.tag)));
-        return made.join(", ");
-      },
-      undo: {
-        // Also of an update whose answer never came, which nothing else would take back.
-        name: "bring back every service that still runs it",
-        repeat: "safe",
-        run: async (context) => {
-          const all = Object.entries(factsOf(context).services);
-          for (const [name, { taskDefinition }] of all)
-            await setRevision(context, name, taskDefinition);
-          return `${all.map(([name]) => name).join(", ")} have the revision that they had`;
-        },
-      },
-    },
-    {
-      name: "migrate the database",
-      // The same key starts no second task, and migrations wait for each other.
-      repeat: "safe",
-      timeoutMs: MIGRATION_WITHIN_MS,
-      run: migrate,
-      undo: { never: "migrations fit the version before them: rollback-migration takes one back" },
-    },
+    registering(),
+    migrating(),
     updating("orchestrator"),
     settling("orchestrator"),
     updating("workers"),
@@ -255,7 +192,7 @@ export default defineRunbook({
       name: RESUME,
       repeat: "safe",
       run: async (context) => ({
-        text: await resume(context),
+        text: await resumeQueues(context),
         value: { since: context.now().toISOString() },
       }),
       undo: { never: "work goes on while the services go back" },
@@ -277,7 +214,7 @@ export default defineRunbook({
       if (watchedMs < wantedMs) return { state: "waiting", text: `watching: ${found}` };
       return {
         state: "passed",
-        text: `${namesOf(context).join(", ")} run ${context.params.tag}: ${found}`,
+        text: `${deployedNames(context).join(", ")} run ${context.params.tag}: ${found}`,
       };
     },
   },
@@ -286,15 +223,6 @@ export default defineRunbook({
 });
 
 type Context = PlannedContext<Params>;
-
-function factsOf({ plan }: Pick<Context, "plan">): Facts {
-  return plan.facts as unknown as Facts;
-}
-
-/** In the order in which they are deployed. */
-function namesOf(context: Pick<Context, "aws" | "params">): readonly string[] {
-  return servicesNamed(context.aws.place(), context.params.services);
-}
 
 /** One digest a service. Throws a refused Fault `IMAGE_MISSING` that names all that are not in the registry. */
 async function findImages(
@@ -313,94 +241,12 @@ async function findImages(
   return found.flatMap((it) => it?.digest ?? []);
 }
 
-/** RDS: letters, digits and single hyphens; a number of a run may come again after a restore, with the commit it does not. */
-function snapshotOf({ aws, runId, params }: Pick<Context, "aws" | "runId" | "params">): string {
-  return `${aws.place().databaseCluster}-${runId}-${params.tag.slice(0, 12)}`;
-}
-
-async function findSnapshot(context: Pick<Context, "aws" | "runId" | "params">) {
-  const all = await context.aws.snapshots(20);
-  return all.find(({ id }) => id === snapshotOf(context));
-}
-
-async function migrate(context: ActContext<Params>): Promise<string> {
-  const { params, aws, runId } = context;
-  if (!params.migrate) return "not asked for: the database stays as it is";
-  const taskDefinition = await registerMigration(context, params.tag);
-  const [command, service] = [["db", "migrate"], "workers"];
-  const asked = { taskDefinition, command, service, key: `${runId}-migrate` };
-  const { task } = await patiently(context, () => aws.runTask(asked));
-  const ended = await waitTask(context, task);
-  if (ended.exitCode === 0) return `${command.join(" ")} ended well in task ${task}`;
-  throw fault.refused(
-    "MIGRATION_TASK_FAILED",
-    `task ${task} ended with ${ended.exitCode ?? "no exit code"}: ${ended.stoppedReason ?? "it says no reason"}`,
-    { hint: `what it said is in ${servicePlaceOf(aws.place(), service).logGroup}` },
-  );
-}
-
-function updating(name: string) {
-  return {
-    name: `update ${name}`,
-    repeat: {
-      check: async ({ aws, params }: Context) =>
-        (await aws.service(name)).imageTag === params.tag
-          ? ("done" as const)
-          : ("not-done" as const),
-    },
-    run: async (context: ActContext<Params>): Promise<Answer | string> => {
-      const before = factsOf(context).services[name];
-      if (!before) return "not asked for";
-      const taskDefinition = await registerImage(context, name, context.params.tag);
-      await setRevision(context, name, taskDefinition);
-      return {
-        text: `revision ${before.revision} → ${shortName(taskDefinition)}`,
-        value: taskDefinition,
-      };
-    },
-    undo: {
-      name: `bring ${name} back to the revision before`,
-      repeat: "safe" as const,
-      run: async (context: ActContext<Params>): Promise<string> => {
-        const before = factsOf(context).services[name];
-        if (!before) return `${name} was not asked for`;
-        try {
-          return await moveBack(context, name, before);
-        } catch (thrown) {
-          // Nothing is taken back after what fails, and the queues must not stand still for it (BQ-op-25).
-          await resume(context);
-          throw thrown;
-        }
-      },
-    },
-  };
-}
-
-function settling(name: string) {
-  return {
-    name: `wait for ${name}`,
-    repeat: "safe" as const,
-    run: async (context: ActContext<Params>): Promise<string> => {
-      if (!factsOf(context).services[name]) return "not asked for";
-      // Not known after a crash: then the commit that it runs at last must do.
-      const moved = context.resultOf(`update ${name}`);
-      const wanted = typeof moved === "string" ? { taskDefinition: moved } : {};
-      const text = await expectStable(context, name, { withinMs: SERVICE_WITHIN_MS, ...wanted });
-      const { imageTag } = await context.aws.service(name);
-      if (imageTag === context.params.tag) return text;
-      throw fault.refused("SERVICE_WENT_BACK", `${name} runs ${imageTag ?? "another image"} again`);
-    },
-    undo: { never: "it only looked" },
-  };
-}
-
-async function resume(context: ActContext<Params>): Promise<string> {
-  if (factsOf(context).wasPaused) return "they were paused before: left paused";
-  await context.runtime.resumeQueue({ kind: "all", reason: `${context.runId} is through` });
-  return "all queues go on";
-}
-
 function looksOf(context: Context, since: Date) {
   const { tag, errors } = context.params;
-  return lookAtDeployment(context, { services: namesOf(context), tag, since, errorsMax: errors });
+  return lookAtDeployment(context, {
+    services: deployedNames(context),
+    tag,
+    since,
+    errorsMax: errors,
+  });
 }
