@@ -108,7 +108,7 @@ export interface Identity {
 export interface Datadog {
   /** Whether all log groups are sent there (HB-aws-20, HB-log-05). */
   readonly forwarder: boolean;
-  /** The Lambda function that sends them; null: none is known, and `forwarder` is off. */
+  /** The Lambda function that sends them; null: the stack installs Datadog's own, with its key in the secret `datadog-api-key`. */
   readonly forwarderArn: string | null;
 }
 

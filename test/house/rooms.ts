@@ -24,6 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly Allowed[]>> = {
     "job/port",
     "alert/port",
     "runbook/port",
+    "runbook/aws-port",
     "review/port",
     // The ports speak of receivers, which are the policy's words.
     "type:policy/policy",
@@ -36,7 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly Allowed[]>> = {
   gameday: [...LEVELS_0_TO_4, "main"],
   cli: [...LEVELS_0_TO_4, "main", "gameday", "stacks"],
   stacks: ["base", "policy", "alert/outlet"],
-  runbooks: ["base", "runbook/define", "type:runbook"],
+  runbooks: ["base", "runbook/define", "runbook/aws", "type:runbook"],
 };
 
 /** What a single file may import besides. */

@@ -2,6 +2,7 @@
 import { formatDuration } from "../../src/base/duration.js";
 import type { Danger } from "../../src/policy/policy.js";
 import type { Runbook, Step } from "../../src/runbook/define.js";
+import type { AwsPermission } from "../../src/runbook/power.js";
 import { positionalWords, promptsOf } from "../../src/runbook/prompts.js";
 
 /** In what the catalogue says besides. */
@@ -18,6 +19,12 @@ const DANGERS: Readonly<Record<Danger, string>> = {
 };
 const WRITTEN =
   "Written from the definition: `npx vitest run test/house/runbooks -u`. How to ask, approve, cancel and take back: [operating.md](../operating.md).";
+
+/** What it may ask of AWS, each once. */
+function awsActions(permissions: readonly AwsPermission[]): string {
+  const actions = new Set(permissions.flatMap((permission) => permission.actions));
+  return [...actions].sort().map(code).join(", ");
+}
 
 export function renderPage(runbook: Runbook, { id }: CatalogueEntry): string {
   const { name, title, danger, aliases, guide, touches, timeoutMs, whenLocked } = runbook;
@@ -39,6 +46,7 @@ export function renderPage(runbook: Runbook, { id }: CatalogueEntry): string {
         ["short", aliases.map(code).join(", ") || "–"],
         ["may touch", touches.database.map(code).join(", ") || "nothing of the database"],
         ...(programs.length > 0 ? [["programs", programs.map(code).join(", ")]] : []),
+        ...(touches.aws ? [["in AWS", awsActions(touches.aws)]] : []),
         ["takes at most", formatDuration(timeoutMs)],
         [
           "when another run holds what it needs",

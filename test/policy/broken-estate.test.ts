@@ -123,15 +123,6 @@ const ESTATES: readonly (readonly [string, string, string, string, readonly stri
     [`found "1" without repoId: both or neither (gh api repos/OWNER/NAME --jq '.owner.id, .id')`],
   ],
   [
-    "logs sent to nobody (HB-aws-20)",
-    COMMON,
-    "forwarder: false",
-    "forwarder: ¦true",
-    [
-      "found the forwarder on, and no forwarderArn to send to (HB-aws-20) (the ARN of the function that Datadog's stack has made)",
-    ],
-  ],
-  [
     "a dead man's switch of 90 seconds",
     COMMON,
     "after: 3m",

@@ -18,7 +18,6 @@ export function checkEstate(tree: PolicyTree): Problem[] {
     ...checkNetwork(descend(estate, "network", "cidr")),
     ...checkHosts(estate),
     ...checkSubject(descend(estate, "identity")),
-    ...checkForwarder(descend(estate, "datadog")),
     ...checkBuckets(estate),
   ];
 }
@@ -106,20 +105,6 @@ function checkSubject(identity: Node | undefined): Problem[] {
       node.place,
       `found ${show(node)} without ${missing}: both or neither`,
       "gh api repos/OWNER/NAME --jq '.owner.id, .id'",
-    ),
-  ];
-}
-
-/** Logs that are sent to nobody are believed to be there (HB-aws-20). */
-function checkForwarder(datadog: Node | undefined): Problem[] {
-  const node = descend(datadog, "forwarder");
-  const isOn = node?.kind === "scalar" && node.value === true;
-  if (!node || !isOn || descend(datadog, "forwarderArn")) return [];
-  return [
-    problemAt(
-      node.place,
-      "found the forwarder on, and no forwarderArn to send to (HB-aws-20)",
-      "the ARN of the function that Datadog's stack has made",
     ),
   ];
 }
