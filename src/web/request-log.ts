@@ -1,5 +1,5 @@
 /** One line and one measurement for each answered request, by the route's pattern. */
-import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import type { FastifyInstance } from "fastify";
 import type { WebDeps } from "./deps.js";
 
 declare module "fastify" {
@@ -34,17 +34,23 @@ export function observeRequests(app: FastifyInstance, deps: WebDeps): void {
       duration_ms: durationMs,
       ...(request.caller ? { subject: request.caller.subject } : {}),
     };
-    if (reply.statusCode >= 500) deps.log.warn("request.answered", fields);
-    else if (wentAsUsual(request, reply)) deps.log.debug("request.answered", fields);
-    else deps.log.info("request.answered", fields);
+    deps.log[levelOf(fields)]("request.answered", fields);
   });
 }
 
 /** What takes longer is told, whatever it was: somebody will ask for it (LB-cli-08). Milliseconds. */
 const SLOW_MS = 2_000;
 
-/** Reads that went well are many and tell nothing. */
-function wentAsUsual(request: FastifyRequest, reply: FastifyReply): boolean {
-  const isRead = request.method === "GET" || request.method === "HEAD";
-  return isRead && reply.statusCode < 400 && reply.elapsedTime <= SLOW_MS;
+interface Answered {
+  readonly method: string;
+  readonly status: number;
+  /** Milliseconds. */
+  readonly duration_ms: number;
+}
+
+/** Reads that went well and soon are many and tell nothing. */
+export function levelOf({ method, status, duration_ms }: Answered): "warn" | "info" | "debug" {
+  if (status >= 500) return "warn";
+  const isRead = method === "GET" || method === "HEAD";
+  return isRead && status < 400 && duration_ms <= SLOW_MS ? "debug" : "info";
 }
