@@ -12,6 +12,11 @@ export const infraCommand = commandOfVerbs("infra", {
     "whether stacks that a branch has made fit the provider's schema, and reach for nothing but our resources",
     async () => (await import("./infra/check.js")).runCheck,
   ),
+  "running-tag": verb(
+    "infra running-tag [--env production] [--policies DIR] [--else COMMIT] [--github-env FILE]",
+    "the commit whose images an environment runs: a plan is made with it, so that it never deploys code",
+    async () => (await import("./infra/running-tag.js")).runRunningTag,
+  ),
   plan: verb(
     "infra plan --env ENVIRONMENT [--dir cdktf.out/stacks] [--out plans] [--stack STACK] [--plugin-dir DIR] [--github-output FILE]",
     "plan the synthesized stacks in their order, by the real Terraform; changes nothing",

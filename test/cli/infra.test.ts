@@ -3,7 +3,8 @@ import { execFileSync } from "node:child_process";
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { type StandInAws, startStandInAws } from "../../src/adapter/stand-in/aws.js";
 import { type StandInGitHub, startStandInGitHub } from "../../src/adapter/stand-in/github.js";
 import { type Loopback, startLoopback } from "../../src/adapter/stand-in/loopback.js";
 import type { Json } from "../../src/base/json.js";
@@ -67,6 +68,8 @@ describe("infra review", () => {
     ]);
     await put("plans/data.error.txt", "Error: no credentials");
     expect((await review("--plans", "plans")).code).toBe(1);
+    expect(await review("--plans", "none", "--markdown", "review.md")).toMatchObject({ code: 1 });
+    expect(await readFile(join(folder, "review.md"), "utf8")).toContain("no plan was made");
   });
 
   test.each<[string, Json | string]>([
@@ -276,6 +279,67 @@ describe("infra seal and guard", () => {
       code: 1,
       err: expect.stringContaining("plan.bin cannot be read (ENOENT)"),
     });
+  });
+});
+
+describe("infra running-tag", () => {
+  const [one, two] = ["1".repeat(40), "2".repeat(40)];
+  let aws: StandInAws;
+  beforeEach(async () => {
+    aws = await startStandInAws();
+    // The client library looks for keys where it will: in the environment of the process.
+    vi.stubEnv("AWS_ACCESS_KEY_ID", "testing");
+    vi.stubEnv("AWS_SECRET_ACCESS_KEY", "testing");
+  });
+  afterEach(async () => {
+    vi.unstubAllEnvs();
+    await aws.close();
+  });
+
+  const ask = (...args: string[]) =>
+    infra(["running-tag", ...args, ...POLICIES], {
+      AWS_ENDPOINT_URL: aws.url,
+      ALGOBRAIN_HOME: join(folder, "home"),
+    });
+  const run = (service: string, tag: string) =>
+    aws.ecs.addService(service, `r/${service}:${tag}`, 1);
+
+  test("is what all services run, also for the next step of a job", async () => {
+    for (const service of ["api", "orchestrator", "workers"]) run(service, one);
+    const answer = await ask("--else", two, "--github-env", "env");
+    expect(answer).toMatchObject({ code: 0, out: `${one}\n` });
+    expect(await readFile(join(folder, "env"), "utf8")).toBe(`TF_VAR_image_tag=${one}\n`);
+  });
+
+  test("is refused in the midst of a deployment, and where no commit names the image", async () => {
+    run("api", one);
+    run("workers", two);
+    expect(await ask("--else", one)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/api runs 1{12}, workers runs 2{12}: let the deployment end/),
+    });
+    run("workers", "latest");
+    expect(await ask("--else", one)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("workers: the image is not named by a commit"),
+    });
+  });
+
+  test("is the word of the person where nothing runs yet, and nothing else", async () => {
+    expect(await ask("--else", two)).toMatchObject({ code: 0, out: `${two}\n` });
+    expect(await ask()).toMatchObject({ code: 1, err: expect.stringContaining("say with --else") });
+    expect(await ask("--else", "main")).toMatchObject({
+      code: 1,
+      err: expect.stringContaining("40 lower-case"),
+    });
+  });
+
+  test("an answer that does not come is no empty cluster", async () => {
+    aws.misbehave({
+      kind: "answer",
+      answer: { status: 400, body: { __type: "AccessDeniedException" } },
+    });
+    expect((await ask("--else", two)).code).toBe(1);
   });
 });
 

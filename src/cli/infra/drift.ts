@@ -28,7 +28,7 @@ export async function runDrift(args: readonly string[], io: CommandIo): Promise<
   const saved = await readSavedPlans(values, io);
   const policy = await policyOf(values, io);
   if (policy === null) return EXIT_FAILED;
-  const { known, unasked } = await askKnown(values, io);
+  const { known, unasked } = await askKnown({ ...values, url: values.url ?? addressOf(io) }, io);
   const classes = Object.values(policy.infrastructure.review.drift.classes);
   const now = systemClock.now();
   const stacks = saved.map(({ stack, plan }) => ({
@@ -48,6 +48,11 @@ export async function runDrift(args: readonly string[], io: CommandIo): Promise<
   else tell(state, facts, io);
   if (state === "failed") return EXIT_FAILED;
   return state === "drifted" ? EXIT_DRIFTED : EXIT_OK;
+}
+
+/** A workflow hands on a variable that is not set as an empty one. */
+function addressOf({ env }: CommandIo): string | undefined {
+  return env.ALGOBRAIN_URL === "" ? undefined : env.ALGOBRAIN_URL;
 }
 
 function tell(state: string, { stacks, unasked }: DriftFacts, io: CommandIo): void {

@@ -68,20 +68,20 @@ function readNamed(text: string): Named {
   return { stack, at };
 }
 
-/** In the order in which they are applied; what is none of them last. */
+/** In the order in which they are applied; what is none of them last. Without any plan there is one that failed. */
 async function inFolder(typed: string | undefined, io: CommandIo): Promise<Named[]> {
   if (typed === undefined) return [];
   const names = await readdir(resolve(io.cwd, typed)).catch((error: NodeJS.ErrnoException) => {
-    throw notThere(typed, error);
+    if (error.code !== "ENOENT") throw error;
+    return [];
   });
   const found = names.flatMap((name) => {
     const stack = name === SUMMARY ? undefined : IN_FOLDER.exec(name)?.[1];
     return stack === undefined ? [] : [{ stack, at: join(typed, name) }];
   });
+  // Whoever waits for the report must read that there is nothing to report on.
   if (found.length === 0)
-    throw fault.refused("PLAN_NOT_FOUND", `${typed}: no plan is there`, {
-      hint: "write them with: algobrain infra plan",
-    });
+    return [{ stack: "all", at: "error:no plan was made: the log of the job says why" }];
   const order: readonly string[] = STACK_ORDER;
   const rank = ({ stack }: Named) => (order.includes(stack) ? order.indexOf(stack) : order.length);
   return found.sort((a, b) => rank(a) - rank(b));
