@@ -16,6 +16,8 @@ import type { SignsToAws } from "../runtime/tick/publish-metrics.js";
 import { appendAudit } from "../store/audit.js";
 import type { Foundation } from "./foundation.js";
 
+export type AwsDeps = Pick<Foundation, "config" | "policy" | "clock" | "db" | "log">;
+
 const QUERIES = Object.fromEntries(LOG_QUERIES.map(({ name, text }) => [name, text]));
 /** Of a sign of life: the next one comes soon. */
 const SIGN_MS = 5_000;
@@ -40,7 +42,7 @@ function aliasOf({ infrastructure: { frontend } }: PolicySet): string | null {
 
 /** For one run: ends with it. Without an account every verb says so. */
 export async function openRunAws(
-  foundation: Foundation,
+  foundation: AwsDeps,
   run: Run,
   runbook: Runbook,
   signal: AbortSignal,
@@ -109,7 +111,7 @@ export async function openAwsReader(
  * For the part that leads: null where nobody would read them. An endpoint of one's own is asked in `local`, too, so that
  * it can be tried.
  */
-export function createSignsToAws(foundation: Foundation): SignsToAws | null {
+export function createSignsToAws(foundation: AwsDeps): SignsToAws | null {
   const { config, policy, clock } = foundation;
   const { account } = policy().infrastructure;
   if (config.aws.endpointUrl === null && (config.environment === "local" || account === null))

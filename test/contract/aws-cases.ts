@@ -25,11 +25,11 @@ export function openAws(
     onCall: (record: AwsCallRecord) => void calls.push(record),
     ...more,
   };
-  const { aws, close } = createAws({
+  const { aws, close, findDistribution } = createAws({
     ...options,
     ...{ namespace: () => "AlgoBrain", heartbeatsTable: () => HEARTBEATS_TABLE },
   });
-  return { aws, close, calls, signs: createAwsSigns(options) };
+  return { aws, close, findDistribution, calls, signs: createAwsSigns(options) };
 }
 
 const keysOf = (calls: readonly AwsCallRecord[], operation: string) =>

@@ -1,6 +1,7 @@
 /** What a run may do in AWS is what its runbook declares, filled in for the place where it runs; every change is audited. */
 import { describe, expect, test } from "vitest";
 import { type Logger, silentLogger } from "../../src/base/log.js";
+import { loadRunbooks } from "../../src/main/runbooks.js";
 import type { AwsCallRecord } from "../../src/runbook/aws-port.js";
 import type { AwsPermission } from "../../src/runbook/power.js";
 import { type AwsSessionDeps, openAwsSession } from "../../src/runtime/executor/aws-session.js";
@@ -58,7 +59,14 @@ function makeSession(overrides: Partial<AwsSessionDeps<string>> = {}) {
   };
   const statements = () =>
     (JSON.parse(policies.at(-1) ?? "{}") as { Statement: Statement[] }).Statement;
-  return { open, statements, opened, entries, note: (one: AwsCallRecord) => notes.at(-1)?.(one) };
+  return {
+    deps,
+    open,
+    statements,
+    opened,
+    entries,
+    note: (one: AwsCallRecord) => notes.at(-1)?.(one),
+  };
 }
 
 const actionsOf = (statements: readonly Statement[]) => statements.flatMap(({ Action }) => Action);
@@ -119,6 +127,23 @@ describe("the policy of the session", () => {
     });
     expect(opened).toEqual([]);
   });
+});
+
+describe("each runbook that touches AWS", async () => {
+  const registry = await loadRunbooks();
+  const touching = registry.list().filter(({ runbook }) => runbook.touches.aws !== undefined);
+
+  test.each(touching.map(({ runbook }) => [runbook.name, runbook] as const))(
+    "%s: STS takes its policy, in full and as a dry run",
+    async (_, runbook) => {
+      for (const dryRun of [false, true]) {
+        const { deps, statements } = makeSession();
+        const run = { id: "run-17", actor: "cli:ann", dryRun };
+        await openAwsSession(deps, run, runbook, never());
+        expect(statements().length).toBeGreaterThan(0);
+      }
+    },
+  );
 });
 
 test("without a role the run has all that this process may, and that is told", async () => {

@@ -19,7 +19,7 @@ import {
   startMoto,
 } from "../../support/moto.js";
 import { until } from "../../support/until.js";
-import { makeEstate } from "./moto-estate.js";
+import { makeDistribution, makeEstate } from "./moto-estate.js";
 
 const moto = findMoto();
 let server: Moto;
@@ -177,6 +177,16 @@ describe.skipIf(moto === null)(`${NEEDS_MOTO} the adapter of AWS`, () => {
     expect(points).toEqual([{ at, value: 740 }]);
     expect(await aws.alarms(["none-of-this-name"])).toEqual([]);
     await signs.close();
+  });
+
+  test("a CDN is found by the name that people call, and what it keeps is invalidated", async () => {
+    const { aws, findDistribution } = openAws(access());
+    expect(await findDistribution("dashboard.algobrain.doctor")).toBeNull();
+    const distribution = await makeDistribution(server.url, "dashboard.algobrain.doctor");
+    expect(await findDistribution("dashboard.algobrain.doctor")).toBe(distribution);
+    const request = { distribution, paths: ["/index.html"], reference: "run-17" };
+    const id = await aws.invalidate(request);
+    expect(["InProgress", "Completed"]).toContain(await aws.invalidation(distribution, id));
   });
 
   test("a role is assumed with the policy of a run, and its credentials are those that ask", async () => {

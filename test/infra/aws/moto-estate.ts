@@ -4,6 +4,7 @@ import {
   PutScalingPolicyCommand,
   RegisterScalableTargetCommand,
 } from "@aws-sdk/client-application-auto-scaling";
+import { CloudFrontClient, CreateDistributionCommand } from "@aws-sdk/client-cloudfront";
 import {
   CloudWatchLogsClient,
   CreateLogGroupCommand,
@@ -181,4 +182,24 @@ async function makeData(
   const s3 = new S3Client({ ...settings, forcePathStyle: true });
   for (const use of ["frontend", "exports", "bundle"] as const)
     await s3.send(new CreateBucketCommand({ Bucket: place.bucketOf(use) ?? "" }));
+}
+
+/** Answers with its id. */
+export async function makeDistribution(url: string, alias: string): Promise<string> {
+  const cloudfront = new CloudFrontClient({ ...SETTINGS, endpoint: url });
+  const origin = { Id: "site", DomainName: "site.s3.amazonaws.com" };
+  const { Distribution } = await cloudfront.send(
+    new CreateDistributionCommand({
+      DistributionConfig: {
+        ...{ CallerReference: alias, Comment: "the dashboard", Enabled: true },
+        Aliases: { Quantity: 1, Items: [alias] },
+        Origins: {
+          Quantity: 1,
+          Items: [{ ...origin, S3OriginConfig: { OriginAccessIdentity: "" } }],
+        },
+        DefaultCacheBehavior: { TargetOriginId: "site", ViewerProtocolPolicy: "https-only" },
+      },
+    }),
+  );
+  return Distribution?.Id ?? "";
 }
