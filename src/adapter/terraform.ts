@@ -143,12 +143,16 @@ async function readJson(file: string): Promise<Json> {
   return size === 0 ? null : JSON.parse(await readFile(file, "utf8"));
 }
 
+/** Only a clear yes is one: a Terraform that ended before it looked has found nothing, too. */
 function readProblems(answer: Json): ValidationProblem[] {
-  const found = isJsonObject(answer) ? answer.diagnostics : null;
-  return (Array.isArray(found) ? found : [])
+  const { valid, diagnostics } = isJsonObject(answer) ? answer : {};
+  if (valid === true) return [];
+  const problems = (Array.isArray(diagnostics) ? diagnostics : [])
     .filter(isJsonObject)
     .filter(({ severity }) => severity === "error")
     .map(({ summary, detail }) => ({ summary: String(summary), detail: String(detail ?? "") }));
+  if (problems.length > 0) return problems;
+  return [{ summary: "terraform validate did not say that it is valid", detail: "" }];
 }
 
 function readMark({ lineage, serial }: JsonObject): StateMark {

@@ -74,6 +74,13 @@ describe("a failure", () => {
     expect(complaint).not.toContain("secret");
   });
 
+  test("of a validation that said nothing is no sound configuration", async () => {
+    const silent = withProgram("/bin/false");
+    await expect(silent.validate("/")).resolves.toEqual([
+      { summary: "terraform validate did not say that it is valid", detail: "" },
+    ]);
+  });
+
   test("of time is told apart from one of the configuration", async () => {
     const { terraform } = makeTerraform({ exitCode: null, signal: "SIGTERM", endedBy: "timeout" });
     await expect(terraform.apply("/s", "p")).rejects.toMatchObject({
@@ -89,11 +96,7 @@ describe("a failure", () => {
 });
 
 describe("where there is no terraform", () => {
-  const terraform = createTerraform({
-    shell: createShell({ redact: (text) => text }),
-    signal: AbortSignal.any([]),
-    program: "no-such-terraform",
-  });
+  const terraform = withProgram("no-such-terraform");
 
   test.each([
     ["init", () => terraform.init("/")],
@@ -102,3 +105,8 @@ describe("where there is no terraform", () => {
     await expect(call()).rejects.toMatchObject({ code: "TERRAFORM_MISSING", kind: "refused" });
   });
 });
+
+function withProgram(program: string) {
+  const shell = createShell({ redact: (text) => text });
+  return createTerraform({ shell, signal: AbortSignal.any([]), program });
+}

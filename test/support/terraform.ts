@@ -39,6 +39,8 @@ export interface TerraformSandbox {
   place(name: string, document: JsonObject): Promise<StackFolder>;
   /** Takes the state away; what was applied stays in the estate. */
   forget(stack: StackFolder): Promise<void>;
+  /** Text of the state, as it lies in the bucket. */
+  readState(stack: string): Promise<string>;
   readEstate(): Promise<Estate>;
   /** Changes the cloud behind Terraform's back. */
   editEstate(edit: (estate: Estate) => void): Promise<void>;
@@ -76,6 +78,7 @@ export async function openTerraformSandbox(
   await makeMirror(root);
   const readEstate = async (): Promise<Estate> => JSON.parse(await readFile(estateFile, "utf8"));
   const pluginDir = join(root, "mirror");
+  const placed = new Set<string>();
   return {
     terraform,
     environment: env,
@@ -85,9 +88,12 @@ export async function openTerraformSandbox(
       const folder = join(root, name);
       await mkdir(folder, { recursive: true });
       await writeFile(join(folder, "cdk.tf.json"), JSON.stringify(localize(document, root, name)));
-      await terraform.init(folder, { pluginDir });
+      // Another configuration of the same stack needs no other provider.
+      if (!placed.has(name)) await terraform.init(folder, { pluginDir });
+      placed.add(name);
       return { name, folder };
     },
+    readState: (name) => readFile(stateFile(root, name), "utf8"),
     forget: ({ name }) => rm(stateFile(root, name)),
     editEstate: async (edit) => {
       const estate = await readEstate();
@@ -103,7 +109,13 @@ async function providerEnvironment(root: string, estateFile: string) {
   const known = { identities: IDENTITIES, replaces: REPLACES, logDays: LOG_DAYS };
   await writeFile(facts, JSON.stringify({ schema: awsSchema, ...known }));
   await writeFile(estateFile, JSON.stringify({ resources: {}, counters: {}, failing: [] }));
-  return { TF_DISABLE_PLUGIN_TLS: "1", STANDIN_FACTS: facts, STANDIN_ESTATE: estateFile };
+  // Settings of whoever runs the tests could name another provider.
+  const settings = join(root, "terraform.rc");
+  await writeFile(settings, "");
+  return {
+    ...{ TF_CLI_CONFIG_FILE: settings, TF_DISABLE_PLUGIN_TLS: "1" },
+    ...{ STANDIN_FACTS: facts, STANDIN_ESTATE: estateFile },
+  };
 }
 
 function prefixed(variables: Readonly<Record<string, string>>): Record<string, string> {

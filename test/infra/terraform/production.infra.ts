@@ -159,6 +159,14 @@ describe.runIf(terraformPlatform !== null)("terraform: production", () => {
     await sandbox.editEstate((estate) => Object.assign(estate, before));
   });
 
+  test("terraform: states hold no secret but the address that alarms go to", async () => {
+    for (const { part, name } of applied) {
+      const state = await sandbox.readState(name);
+      expect(state.includes(ENDPOINT), part).toBe(part === "observability");
+      expect(state).not.toMatch(/"(secret_string|secret_binary|auth_token|master_password)": "/);
+    }
+  });
+
   test("terraform: staging is made beside production, in the same account", async () => {
     const { terraform } = sandbox;
     const before = Object.keys((await sandbox.readEstate()).resources);

@@ -47,6 +47,19 @@ describe.runIf(terraformPlatform !== null)("terraform: what is refused", () => {
     });
   });
 
+  test("terraform: of two plans that are applied at once, one is, and the other is stale", async () => {
+    const { terraform } = sandbox;
+    const folder = await scaleTo(115);
+    for (const out of ["first.bin", "second.bin"]) await terraform.plan(folder, { out });
+    const both = ["first.bin", "second.bin"].map((file) => terraform.apply(folder, file));
+    const ended = await Promise.allSettled(both);
+    expect(ended.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
+    const refused = ended.find(({ status }) => status === "rejected");
+    expect(refused).toMatchObject({
+      reason: { message: expect.stringContaining("Saved plan is stale") },
+    });
+  });
+
   test("terraform: what may not be destroyed is not", async () => {
     const folder = await place(({ resource }) => {
       Object.assign(resource.aws_s3_bucket.exports, { lifecycle: { prevent_destroy: true } });
