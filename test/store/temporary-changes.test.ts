@@ -12,7 +12,9 @@ import {
   type NewTemporaryChange,
   noteTemporaryChange,
 } from "../../src/store/temporary-changes.js";
+import { createServer } from "../../src/web/server.js";
 import { createTestDatabase } from "../support/database.js";
+import { injectAs, makeDeps } from "../web/harness.js";
 
 let db: Database;
 let drop: () => Promise<void>;
@@ -75,6 +77,29 @@ describe("temporary changes", () => {
       ...{ actor: "bob", action: "temporary-change.ended", target: `temporary-change:${id}` },
       details: { reason: "taken back", attribute: "desired_count" },
     });
+  });
+
+  test("are seen by everybody who has a token, with their owner, and those that ended on request", async () => {
+    const [over, still] = [await note(), await note({ target: "ecs service api" })];
+    await db.transaction((tx) => endTemporaryChange(tx, { id: over, reason: "done", by: "ann" }));
+    const app = await createServer(makeDeps(db));
+    try {
+      const ask = (role: "viewer" | null, query = "") =>
+        injectAs(app, role, { method: "GET", url: `/api/v1/temporary-changes${query}` });
+      expect((await ask(null)).statusCode).toBe(401);
+      expect((await ask("viewer")).json()).toMatchObject({
+        changes: [{ id: still, attribute: "desired_count", owner: "ann", run_id: "run-1" }],
+      });
+      const all = (await ask("viewer", "?state=all")).json();
+      expect(
+        all.changes.map((it: { id: number; end_reason: string | null }) => [it.id, it.end_reason]),
+      ).toEqual([
+        [still, null],
+        [over, "done"],
+      ]);
+    } finally {
+      await app.close();
+    }
   });
 
   test("whose time has come is told once, with the way back", async () => {

@@ -29,8 +29,11 @@ const ChangeSchema = Type.Object({
 const ListSchema = Type.Object(
   {
     limit: Type.Optional(Limit),
-    ended: Type.Optional(
-      Type.Boolean({ description: "those that ended too, newest first; default: in force only" }),
+    state: Type.Optional(
+      Type.Unsafe<"in-force" | "all">({
+        ...{ type: "string", enum: ["in-force", "all"], default: "in-force" },
+        description: "all: those that ended too, newest first",
+      }),
     ),
   },
   closed,
@@ -47,10 +50,9 @@ export function temporaryChangeRoutes(app: FastifyInstance, { db }: WebDeps): vo
       },
     },
     async (request) => {
-      const { limit = PAGE_DEFAULT, ended } = request.query as Static<typeof ListSchema>;
-      const found = ended
-        ? await listAllTemporaryChanges(db, limit)
-        : await listTemporaryChanges(db);
+      const { limit = PAGE_DEFAULT, state } = request.query as Static<typeof ListSchema>;
+      const found =
+        state === "all" ? await listAllTemporaryChanges(db, limit) : await listTemporaryChanges(db);
       return { changes: found.map(toDocument) };
     },
   );
