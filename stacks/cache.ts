@@ -4,7 +4,7 @@ import { ElasticacheReplicationGroup } from "#aws/elasticache-replication-group"
 import { ElasticacheSubnetGroup } from "#aws/elasticache-subnet-group";
 import type { TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
-import type { DataInputs } from "./data-stack.js";
+import type { DataInputs } from "./data-inputs.js";
 
 /** The token that clients show is set by a runbook: written here it would stand in the state in clear text. */
 const TOKEN = ["auth_token", "auth_token_update_strategy"];

@@ -5,27 +5,13 @@ import type { App, TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
 import { makeBucket } from "./bucket.js";
 import { makeCache } from "./cache.js";
+import { type DataInputs, readDataInputs } from "./data-inputs.js";
 import { makeDatabase } from "./database.js";
-import { foundStack, outputListOf, outputOf, putOut } from "./foundation.js";
-
-/** What the network has made. */
-export interface DataInputs {
-  readonly subnetIds: string[];
-  readonly databaseGroupId: string;
-  readonly cacheGroupId: string;
-  readonly keyArn: string;
-  readonly logsBucket: string;
-}
+import { foundStack, putOut } from "./foundation.js";
 
 export function makeDataStack(app: App, policy: PolicySet): void {
   const stack = foundStack(app, policy, "data");
-  const inputs: DataInputs = {
-    subnetIds: outputListOf(stack, policy, "network", "private_subnet_ids"),
-    databaseGroupId: outputOf(stack, policy, "network", "database_group_id"),
-    cacheGroupId: outputOf(stack, policy, "network", "cache_group_id"),
-    keyArn: outputOf(stack, policy, "network", "kms_key_arn"),
-    logsBucket: outputOf(stack, policy, "network", "access_logs_bucket"),
-  };
+  const inputs = readDataInputs(stack, policy);
   const database = makeDatabase(stack, policy, inputs);
   const cache = makeCache(stack, policy, inputs);
   const heartbeats = makeHeartbeats(stack, policy);

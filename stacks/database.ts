@@ -7,7 +7,7 @@ import { RdsClusterInstance } from "#aws/rds-cluster-instance";
 import { RdsClusterParameterGroup } from "#aws/rds-cluster-parameter-group";
 import type { TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
-import type { DataInputs } from "./data-stack.js";
+import type { DataInputs } from "./data-inputs.js";
 
 const ENGINE = "aurora-postgresql";
 const PORT = 5432;

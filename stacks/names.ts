@@ -1,9 +1,6 @@
 /** Names of things in AWS, all derived from what the policy names: the system, its environment, its cluster. */
 import type { PolicySet } from "../src/policy/policy.js";
-import type { ServiceName as AnyService } from "../src/policy/services.js";
-
-export const SERVICES = ["api", "orchestrator", "workers"] as const;
-export type ServiceName = (typeof SERVICES)[number];
+import type { ServiceName } from "../src/policy/services.js";
 
 /**
  * `algobrain-api` in production, as the handbook has it, and `algobrain-staging-api` elsewhere: two
@@ -15,17 +12,17 @@ export function qualified(policy: PolicySet, name: string): string {
 }
 
 /** Task family and prefix of the log streams (HB-aws-05, HB-cli-07). */
-export function imageName(policy: PolicySet, service: AnyService): string {
+export function imageName(policy: PolicySet, service: ServiceName): string {
   return qualified(policy, service);
 }
 
 /** One set an account: staging and production run the same image by the same digest (HB-aws-06, X-20). */
-export function repositoryName(policy: PolicySet, service: AnyService): string {
+export function repositoryName(policy: PolicySet, service: ServiceName): string {
   return `${policy.system}-${service}`;
 }
 
 /** `/ecs/algobrain-api` (HB-aws-18). */
-export function logGroupName(policy: PolicySet, service: AnyService): string {
+export function logGroupName(policy: PolicySet, service: ServiceName): string {
   return `/ecs/${qualified(policy, service)}`;
 }
 
@@ -37,7 +34,7 @@ export function shellLogGroupName(policy: PolicySet): string {
 /** `algobrain-api-task`: what its processes work as; `execution`: what starts them. */
 export function roleName(
   policy: PolicySet,
-  service: AnyService,
+  service: ServiceName,
   use: "execution" | "task",
 ): string {
   return qualified(policy, `${service}-${use}`);
