@@ -9,7 +9,7 @@ import type { TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
 
 /** Published by runtime/tick/publish-metrics: the value 1 after each minute in which a cycle ended well. */
-export const HEARTBEAT_METRIC = "Heartbeat";
+const HEARTBEAT_METRIC = "Heartbeat";
 const SERVICE = "orchestrator";
 const PERIOD_S = 60;
 

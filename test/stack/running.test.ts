@@ -127,6 +127,13 @@ describe("the way in (HB-aws-17, HB-req-10)", () => {
       );
   });
 
+  test("the port that it calls is the one that tasks listen on, and is open to it", () => {
+    const { port } = production.resource("aws_lb_target_group", "api-targets");
+    expect(environmentOf(production, "api").PORT).toBe(String(port));
+    const rules = Object.values(production.resources("aws_vpc_security_group_ingress_rule"));
+    expect(rules).toContainEqual(expect.objectContaining({ from_port: port, to_port: port }));
+  });
+
   test("its certificate is the policy's, or asked for by the name of the host", () => {
     const certificate = production.resource("aws_acm_certificate", "api-certificate");
     expect(certificate).toMatchObject({ validation_method: "DNS" });
