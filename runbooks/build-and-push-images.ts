@@ -48,21 +48,8 @@ export default defineRunbook({
   touches: {
     database: ["jobs:read"],
     programs: ["git", "docker"],
-    aws: [
-      ...READ_SERVICES,
-      ...READ_IMAGES,
-      { actions: ["ecr:GetAuthorizationToken"], resources: ["*"] },
-      {
-        actions: [
-          "ecr:BatchCheckLayerAvailability",
-          "ecr:InitiateLayerUpload",
-          "ecr:UploadLayerPart",
-          "ecr:CompleteLayerUpload",
-          "ecr:PutImage",
-        ],
-        resources: ["arn:aws:ecr:{region}:{account}:repository/{system}-*"],
-      },
-    ],
+    // To look; the engine pushes with a login of its own.
+    aws: [...READ_SERVICES, ...READ_IMAGES],
   },
   // What was pushed stays: the same commit is never built into another image.
   undoOnFailure: "asked",

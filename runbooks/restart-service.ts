@@ -23,10 +23,13 @@ interface Facts {
 }
 
 const SETTLE_WITHIN_MS = 15 * MINUTE_MS;
+const LOOK_EVERY_MS = 5_000;
 const HEARTBEAT_FRESH_MS = MINUTE_MS;
 const EVIDENCE_MS = 30 * MINUTE_MS;
 const EVIDENCE_LINES = 20;
 const EVENTS_KEPT = 5;
+/** Of a line, which may be a whole trace. */
+const LINE_MAX = 500;
 const LAST_ERRORS =
   'fields @timestamp, @message | filter level = "error" or level = "fatal" | sort @timestamp desc';
 
@@ -98,7 +101,7 @@ export default defineRunbook({
   ],
   verify: {
     withinMs: () => 5 * MINUTE_MS,
-    everyMs: 5_000,
+    everyMs: LOOK_EVERY_MS,
     check: async (context) => {
       const beat = await context.aws.heartbeat("orchestrator");
       const ageMs = beat === null ? null : context.now().getTime() - beat.at.getTime();
@@ -121,22 +124,24 @@ function primaryOf(deployments: readonly { readonly id: string; readonly status:
   return deployments.find(({ status }) => status === "PRIMARY")?.id ?? "";
 }
 
+/** Another deployment than when this was planned is ours. */
+async function isRestarted({ aws, plan }: Context, name: string): Promise<boolean> {
+  const { deployments } = plan.facts as unknown as Facts;
+  return primaryOf((await aws.service(name)).deployments) !== deployments[name];
+}
+
 function restarting(name: string) {
-  const isRestarted = async ({ aws, plan }: Context) => {
-    const { deployments } = plan.facts as unknown as Facts;
-    return primaryOf((await aws.service(name)).deployments) !== deployments[name];
-  };
   return {
     name: `restart ${name}`,
     repeat: {
       check: async (context: Context) =>
-        (await isRestarted(context)) ? ("done" as const) : ("not-done" as const),
+        (await isRestarted(context, name)) ? ("done" as const) : ("not-done" as const),
     },
     run: async (context: ActContext<Params>): Promise<string> => {
       if (!namesOf(context).includes(name)) return "not asked for";
       // An answer that was lost is found by what it left, so that nothing restarts twice.
       await patiently(context, async () => {
-        if (await isRestarted(context)) return;
+        if (await isRestarted(context, name)) return;
         await context.aws.updateService({ service: name, forceNew: true });
       });
       return `${name} gets new tasks: ${context.params.reason}`;
@@ -149,10 +154,14 @@ function settling(name: string) {
   return {
     name: `wait for ${name}`,
     repeat: "safe" as const,
-    run: async (context: ActContext<Params>): Promise<string> =>
-      namesOf(context).includes(name)
-        ? expectStable(context, name, { withinMs: SETTLE_WITHIN_MS })
-        : "not asked for",
+    timeoutMs: SETTLE_WITHIN_MS,
+    run: async (context: ActContext<Params>): Promise<string> => {
+      if (!namesOf(context).includes(name)) return "not asked for";
+      // What ECS answers right after a change may be what was before it, and that is at rest.
+      while (!(await patiently(context, () => isRestarted(context, name))))
+        await context.wait(LOOK_EVERY_MS);
+      return expectStable(context, name, { withinMs: SETTLE_WITHIN_MS });
+    },
     undo: { never: "it only looked" },
   };
 }
@@ -178,7 +187,10 @@ async function evidenceOf(context: Context, name: string): Promise<string> {
     `${name}: ${tasks.length} tasks, up for ${[...new Set(ages)].slice(0, EVENTS_KEPT).join(", ") || "–"}`,
     ...reasons.map((reason) => `${name} stopped: ${reason}`),
     ...service.events.slice(0, EVENTS_KEPT).map(({ text }) => `${name}: ${text}`),
-    ...log.rows.map((row) => `${name} said: ${row["@timestamp"] ?? ""} ${row["@message"] ?? ""}`),
+    ...log.rows.map(
+      (row) =>
+        `${name} said: ${row["@timestamp"] ?? ""} ${(row["@message"] ?? "").slice(0, LINE_MAX)}`,
+    ),
   ].join("\n");
 }
 

@@ -21,8 +21,8 @@ interface Facts {
 
 const MOVE = "set the revision";
 const SETTLE_WITHIN_MS = 20 * MINUTE_MS;
-/** Far enough back for anybody who knows what they look for. */
-const REVISIONS_MAX = 50;
+/** Each is a call of its own, and ECS counts them. */
+const REVISIONS_MAX = 20;
 
 export default defineRunbook({
   name: "rollback-deployment",

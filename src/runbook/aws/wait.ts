@@ -30,6 +30,8 @@ export interface StableWish {
 }
 
 const LOOK_EVERY_MS = 5_000;
+/** What ECS answers right after a change may be what was before it ("Eventual consistency", ECS API reference). */
+const OLD_ANSWER_MS = 30_000;
 const REASONS_MAX = 3;
 
 /** Looks until the service has come to rest or the time is over. A look that fails in passing is taken again. */
@@ -38,15 +40,17 @@ export async function waitStable(
   service: string,
   { withinMs, taskDefinition }: StableWish,
 ): Promise<Settled> {
-  const deadline = context.now().getTime() + withinMs;
+  const begun = context.now().getTime();
   let said = "";
   for (;;) {
     const found = await lookOnce(context, service, taskDefinition);
+    const waitedMs = context.now().getTime() - begun;
     if (found.text !== said) context.say(found.text);
     said = found.text;
-    if (found.state !== "late")
-      return found.state === "stable" ? found : explain(context, service, found);
-    if (context.now().getTime() >= deadline) {
+    const mayBeOld = found.state === "rolled-back" && waitedMs < OLD_ANSWER_MS;
+    if (found.state === "stable") return found;
+    if (found.state !== "late" && !mayBeOld) return explain(context, service, found);
+    if (waitedMs >= withinMs) {
       const over = { ...found, text: `${found.text} after ${formatDuration(withinMs)}` };
       return explain(context, service, over);
     }
