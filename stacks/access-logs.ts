@@ -1,17 +1,16 @@
 /** Where the balancer, the other buckets and the network write who came (LB-aws-08). */
 
-import type { S3Bucket } from "#aws/s3-bucket";
 import type { TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
-import { makeBucket } from "./bucket.js";
+import { type GuardedBucket, makeGuardedBucket } from "./bucket.js";
 import { accountOf, arnOf } from "./names.js";
 import type { Statement } from "./statement.js";
 
 /** Encrypted by S3's own key: a balancer cannot write to a bucket with another (AWS manual, access logs of ALB). */
-export function makeAccessLogs(stack: TerraformStack, policy: PolicySet): S3Bucket {
+export function makeAccessLogs(stack: TerraformStack, policy: PolicySet): GuardedBucket {
   const name = `${policy.infrastructure.cluster}-access-logs`;
   const arn = `arn:aws:s3:::${name}`;
-  return makeBucket(stack, {
+  return makeGuardedBucket(stack, {
     id: "access-logs",
     name,
     keyArn: null,

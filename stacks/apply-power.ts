@@ -4,7 +4,7 @@
  * or a secret. It may also deploy: push images and start tasks. What a plan may look at it may, too.
  */
 import type { PolicySet } from "../src/policy/policy.js";
-import { arnOf, iamArn, ownNames, secretPath, stateBucketName } from "./names.js";
+import { arnOf, bucketArns, iamArn, ownNames, secretPath, stateBucketName } from "./names.js";
 import type { Statement } from "./statement.js";
 
 export function applyPower(policy: PolicySet): Statement[] {
@@ -272,11 +272,7 @@ function edges(): Statement {
 }
 
 /** Makes and changes buckets; what lies in them only where a deployment puts it. */
-function buckets({ infrastructure }: PolicySet): Statement[] {
-  const { cluster, exportsBucket, bundleBucket, frontend } = infrastructure;
-  const arns = [`${cluster}-access-logs`, exportsBucket, bundleBucket, frontend.bucket].map(
-    (name) => `arn:aws:s3:::${name}`,
-  );
+function buckets(policy: PolicySet): Statement[] {
   return [
     {
       Sid: "Buckets",
@@ -285,13 +281,13 @@ function buckets({ infrastructure }: PolicySet): Statement[] {
         ...["s3:CreateBucket", "s3:DeleteBucketPolicy", "s3:ListBucket", "s3:PutBucket*"],
         ...["s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration"],
       ],
-      Resource: arns,
+      Resource: bucketArns(policy),
     },
     {
       Sid: "PublishPolicies",
       Effect: "Allow",
       Action: ["s3:GetObject", "s3:PutObject"],
-      Resource: [`arn:aws:s3:::${bundleBucket}/*`],
+      Resource: [`arn:aws:s3:::${policy.infrastructure.bundleBucket}/*`],
     },
   ];
 }

@@ -32,9 +32,20 @@ export interface BucketOptions {
 }
 
 export function makeBucket(stack: TerraformStack, options: BucketOptions): S3Bucket {
+  return makeGuardedBucket(stack, options).bucket;
+}
+
+export interface GuardedBucket {
+  readonly bucket: S3Bucket;
+  /** Until it stands, nobody may write who needs it to. */
+  readonly policy: S3BucketPolicy;
+}
+
+/** For what depends on the policy of the bucket, too. */
+export function makeGuardedBucket(stack: TerraformStack, options: BucketOptions): GuardedBucket {
   const { id, name, versioned } = options;
   const bucket = new S3Bucket(stack, id, { bucket: name, lifecycle: { preventDestroy: true } });
-  closeBucket(stack, bucket, options);
+  const policy = closeBucket(stack, bucket, options);
   encrypt(stack, bucket, options);
   if (versioned) {
     new S3BucketVersioningA(stack, `${id}-versions`, {
@@ -50,7 +61,7 @@ export function makeBucket(stack: TerraformStack, options: BucketOptions): S3Buc
       targetPrefix: `s3/${id}/`,
     });
   }
-  return bucket;
+  return { bucket, policy };
 }
 
 /** Nobody outside, no lists of access beside the policy, no plain HTTP. */
@@ -58,7 +69,7 @@ function closeBucket(
   stack: TerraformStack,
   bucket: S3Bucket,
   { id, statements = [] }: BucketOptions,
-): void {
+): S3BucketPolicy {
   const closed = new S3BucketPublicAccessBlock(stack, `${id}-access`, {
     bucket: bucket.id,
     blockPublicAcls: true,
@@ -70,7 +81,7 @@ function closeBucket(
     bucket: bucket.id,
     rule: { objectOwnership: "BucketOwnerEnforced" },
   });
-  new S3BucketPolicy(stack, `${id}-policy`, {
+  return new S3BucketPolicy(stack, `${id}-policy`, {
     bucket: bucket.id,
     policy: policyDocument([refusePlainHttp(bucket), ...statements]),
     // S3 refuses to change both at once.

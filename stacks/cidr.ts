@@ -12,6 +12,7 @@ export function cidrPart(cidr: string, newBits: number, index: number): string {
   assert(valid && /^\d+$/.test(prefix) && bits <= ADDRESS_BITS, `"${cidr}" cannot be cut`);
   assert(index >= 0 && index < 2 ** newBits, `"${cidr}" has no part ${index} of ${2 ** newBits}`);
   const start = octets.reduce((sum, octet) => sum * 256 + octet, 0);
+  assert(start % 2 ** (ADDRESS_BITS - Number(prefix)) === 0, `"${cidr}" begins in its own midst`);
   return `${dotted(start + index * 2 ** (ADDRESS_BITS - bits))}/${bits}`;
 }
 

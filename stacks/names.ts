@@ -59,6 +59,14 @@ export function stateBucketName(policy: PolicySet): string {
   return `${policy.infrastructure.cluster}-terraform-state`;
 }
 
+/** Of every bucket that the stacks make; that of the state is not among them. */
+export function bucketArns({ infrastructure }: PolicySet): string[] {
+  const { cluster, exportsBucket, bundleBucket, frontend } = infrastructure;
+  return [`${cluster}-access-logs`, exportsBucket, bundleBucket, frontend.bucket].map(
+    (name) => `arn:aws:s3:::${name}`,
+  );
+}
+
 /**
  * Beginnings of the names of all that an environment has, with a star: `algobrain-*` in production, where the
  * handbook's names are bare and so cover staging's too; `algobrain-staging*` there.

@@ -15,7 +15,7 @@ import { makeSubnets } from "./subnet.js";
 export function makeNetworkStack(app: App, policy: PolicySet): void {
   const stack = foundStack(app, policy, "network");
   const { cluster, network } = policy.infrastructure;
-  const logs = makeAccessLogs(stack, policy);
+  const { bucket: logs, policy: logsPolicy } = makeAccessLogs(stack, policy);
   const vpc = new Vpc(stack, "network", {
     cidrBlock: network.cidr,
     enableDnsHostnames: true,
@@ -29,6 +29,8 @@ export function makeNetworkStack(app: App, policy: PolicySet): void {
     trafficType: "ALL",
     logDestinationType: "s3",
     logDestination: `${logs.arn}/flow/`,
+    // Else AWS writes the policy that is missing, and ours takes it away again.
+    dependsOn: [logsPolicy],
   });
   const subnets = makeSubnets(stack, policy, vpc);
   makeEndpoints(stack, policy, { vpc, routeTableIds: subnets.privateRouteTableIds });

@@ -3,7 +3,7 @@
  * within reach of everyone who may open one: no values of secrets, no rows, no objects but the state (X-41).
  */
 import type { PolicySet } from "../src/policy/policy.js";
-import { stateBucketName } from "./names.js";
+import { bucketArns, stateBucketName } from "./names.js";
 import type { Statement } from "./statement.js";
 
 /** Prefix → how its things are described; AWS gives most of these without regard to a resource. */
@@ -41,7 +41,7 @@ const LOOKS: Readonly<Record<string, readonly string[]>> = {
 
 /** Beside `look`. */
 export function planPower(policy: PolicySet): Statement[] {
-  return [...useState(policy), withoutSecrets()];
+  return [...useState(policy), findBuckets(policy), withoutSecrets()];
 }
 
 export function look(): Statement {
@@ -69,6 +69,16 @@ function useState(policy: PolicySet): Statement[] {
       Resource: [`${bucket}/*.tflock`],
     },
   ];
+}
+
+/** The provider looks whether a bucket is there by HeadBucket, which asks for this right (S3 API reference). */
+function findBuckets(policy: PolicySet): Statement {
+  return {
+    Sid: "FindBuckets",
+    Effect: "Allow",
+    Action: ["s3:ListBucket"],
+    Resource: bucketArns(policy),
+  };
 }
 
 /** Nothing above gives it; this stays true when somebody adds to the list. */

@@ -119,6 +119,7 @@ describe("network", () => {
     expect(() => cidrPart("10.40.0.0/16", 4, 16)).toThrow("no part 16");
     expect(() => cidrPart("10.40.0.0/30", 4, 0)).toThrow("cannot be cut");
     expect(() => cidrPart("10.40.0/16", 4, 0)).toThrow("cannot be cut");
+    expect(() => cidrPart("10.40.16.0/16", 4, 0)).toThrow("begins in its own midst");
   });
 });
 
