@@ -19,7 +19,6 @@ const UNIMPLEMENTED = 12;
 const INTERNAL = 13;
 /** Of every gRPC message: one byte "not compressed", four bytes length. */
 const PREFIX_BYTES = 5;
-const ORPHAN_CHECK_MS = 1_000;
 
 const SERVICE = "/tfplugin5.Provider/";
 const SHUTDOWN = "/plugin.GRPCController/Shutdown";
@@ -54,11 +53,8 @@ server.listen(0, "127.0.0.1", () => {
   console.log(`1|5|tcp|127.0.0.1:${address.port}|grpc`);
 });
 
-// A Terraform that was killed ends nobody.
-const parent = process.ppid;
-setInterval(() => {
-  if (process.ppid !== parent) process.exit(1);
-}, ORPHAN_CHECK_MS).unref();
+// A Terraform that was killed says no goodbye: its one connection ends, and with it this program.
+server.on("session", (session) => session.on("close", () => process.exit(0)));
 
 /** @param {import("node:http2").ServerHttp2Stream} stream @param {string} path @param {Buffer} body */
 function answer(stream, path, body) {
