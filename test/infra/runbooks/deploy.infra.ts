@@ -2,15 +2,22 @@
  * Runbooks that deploy and scale, through the real executor and adapter against an emulator of AWS: real requests, real
  * state. It starts no task and knows no breaker: how those go is rehearsed in test/runbooks.
  */
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { ECRClient, PutImageCommand } from "@aws-sdk/client-ecr";
 import { DescribeTaskDefinitionCommand, ECSClient } from "@aws-sdk/client-ecs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import buildAndPushImages from "../../../runbooks/build-and-push-images.js";
+import deployFrontend from "../../../runbooks/deploy-frontend.js";
 import deployServices from "../../../runbooks/deploy-services.js";
+import postDeployVerify from "../../../runbooks/post-deploy-verify.js";
 import restartService from "../../../runbooks/restart-service.js";
 import rollbackDeployment from "../../../runbooks/rollback-deployment.js";
 import scaleService from "../../../runbooks/scale-service.js";
 import showCapacity from "../../../runbooks/show-capacity.js";
 import { createAws, createAwsSigns } from "../../../src/adapter/aws.js";
+import { createShell } from "../../../src/adapter/shell.js";
 import { systemClock } from "../../../src/base/clock.js";
 import type { JsonObject } from "../../../src/base/json.js";
 import type { AwsCallRecord } from "../../../src/runbook/aws-port.js";
@@ -24,12 +31,19 @@ import {
   NEEDS_MOTO,
   startMoto,
 } from "../../support/moto.js";
-import { openGround, type RunbookGround, rehearse, takeBack } from "../../support/runbook.js";
+import {
+  expectedShell,
+  openGround,
+  type RunbookGround,
+  rehearse,
+  takeBack,
+} from "../../support/runbook.js";
 import { makeRegistry } from "../../support/runbook-world.js";
 import { FIRST_TAG, HEARTBEATS_TABLE, makeEstate } from "../aws/moto-estate.js";
 
 const moto = findMoto();
-const place = makeAwsPlace();
+// Its CDN is rehearsed in test/runbooks.
+const place = makeAwsPlace({ distributionId: null });
 const NEXT_TAG = "b".repeat(40);
 
 let server: Moto;
@@ -95,7 +109,10 @@ describe.skipIf(moto === null)(`${NEEDS_MOTO} runbooks that deploy and scale`, (
     const beat = { service: "orchestrator", at, leader: "host/1", cycle: 7 };
     await signs.putHeartbeat(HEARTBEATS_TABLE, beat);
     ground = await openGround(
-      makeRegistry(deployServices, restartService, rollbackDeployment, scaleService, showCapacity),
+      makeRegistry(
+        ...[buildAndPushImages, deployFrontend, deployServices, postDeployVerify],
+        ...[restartService, rollbackDeployment, scaleService, showCapacity],
+      ),
     );
     await ground.db.query(
       "INSERT INTO workers (id, kinds, last_heartbeat) VALUES ('general-worker-1', '{index}', now() + interval '1 hour')",
@@ -124,6 +141,49 @@ describe.skipIf(moto === null)(`${NEEDS_MOTO} runbooks that deploy and scale`, (
     ]);
     const made = `algobrain-prod-${ended.id}-${NEXT_TAG.slice(0, 12)}`;
     expect((await open().aws.snapshots(10)).map(({ id }) => id)).toContain(made);
+  });
+
+  test("what was deployed works: services, one commit, heartbeat, workers, errors (HB-cli-14)", async () => {
+    const params = { tag: NEXT_TAG, services: "orchestrator,api" };
+    const { run: ended } = await run("post-deploy-verify", params);
+    expect(ended).toMatchObject({ status: "succeeded", verified: true });
+    expect(ended.output?.table?.rows.map(([what, is]) => [what, is])).toEqual(
+      ["orchestrator", "api", "heartbeat", "workers", "errors"].map((what) => [what, "passed"]),
+    );
+  });
+
+  test("X-20: an image that the registry has is found by its digest and never built again", async () => {
+    const [tag, folder] = [NEXT_TAG, "/srv/checkout"];
+    const git = (...words: string[]) => ["git", "-C", folder, ...words];
+    const shell = expectedShell([
+      { argv: git("rev-parse", "--verify", "HEAD"), stdout: tag },
+      { argv: git("status", "--porcelain") },
+    ]);
+    const params = { tag, folder, services: "api,orchestrator" };
+    const { run: ended } = await rehearse(ground, "build-and-push-images", {
+      ...{ params, shell, other },
+    });
+    expect(ended).toMatchObject({ status: "succeeded", plan: { changes: [] } });
+    expect(ended.outcome).toMatch(/^api sha256:[0-9a-f]{64}, orchestrator sha256:/);
+  });
+
+  test("X-22: the frontend of a real folder is in its bucket, the pages last", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "algobrain-frontend-"));
+    await mkdir(join(folder, "assets"));
+    for (const file of ["index.html", "assets/app-4f3c2a1b.js"])
+      await writeFile(join(folder, file), file);
+    calls = [];
+    const shell = createShell({ redact: (text) => text });
+    const { run: ended } = await rehearse(ground, "deploy-frontend", {
+      ...{ params: { env: "production", folder }, shell, other },
+    });
+    await rm(folder, { recursive: true });
+    expect(ended).toMatchObject({ status: "succeeded", verified: true });
+    const put = calls.filter(({ operation }) => operation === "PutObject");
+    expect(put.map(({ target }) => target)).toEqual([
+      "algobrain-frontend-prod/assets/app-4f3c2a1b.js",
+      "algobrain-frontend-prod/index.html",
+    ]);
   });
 
   test("the revision before comes back, and undo goes on again", async () => {
