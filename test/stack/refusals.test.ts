@@ -255,6 +255,15 @@ describe("infra check", () => {
     });
   });
 
+  test("what is said of it is one line for each finding, whatever a branch has called its things", async () => {
+    await propose();
+    const evil = texts[DATA]!.replace(/^\{/, '{"x\\n::add-mask::y": 1,');
+    await put(`${DATA}/cdk.tf.json`, evil);
+    const { code, err } = await check();
+    expect([code, err.split("\n").filter((line) => line.startsWith("::"))]).toEqual([1, []]);
+    expect(err).toContain("::add-mask::y");
+  });
+
   test("a stack that is no JSON, and a folder without any, are findings", async () => {
     expect(await check()).toMatchObject({
       code: 1,

@@ -8,6 +8,7 @@ import { join, relative, resolve } from "node:path";
 import { errorMessage, fault } from "../../base/fault.js";
 import { findRepeatedKey } from "../../base/repeated-key.js";
 import type { PolicySet } from "../../policy/policy.js";
+import { plainLine } from "../../review/safe-markdown.js";
 import { loadDirectory, readPolicyDirectory } from "../../runtime/policy-source.js";
 import { parseCommandLine } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
@@ -111,8 +112,10 @@ async function readStack(path: string, name: string): Promise<Stack | Finding> {
   }
 }
 
+/** What a branch has written stands in it: never a line of its own, which a job would take for a command. */
 function tell(stacks: readonly Stack[], findings: readonly Finding[], io: CommandIo): number {
-  for (const { at, message } of findings.slice(0, FINDINGS_MAX)) io.err(`${at}: ${message}`);
+  for (const { at, message } of findings.slice(0, FINDINGS_MAX))
+    io.err(plainLine(`${at}: ${message}`));
   const more = findings.length - FINDINGS_MAX;
   if (more > 0) io.err(`and ${more} more findings`);
   if (findings.length > 0) return EXIT_FAILED;

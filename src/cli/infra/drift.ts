@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { systemClock } from "../../base/clock.js";
+import { oneLine } from "../../message/plain.js";
 import { judgeDrift } from "../../review/infra/drift.js";
 import { type DriftFacts, stateOfAll, writeDriftIssue } from "../../review/infra/drift-issue.js";
 import { parseCommandLine } from "../arguments.js";
@@ -59,7 +60,7 @@ function tell(state: string, { stacks, unasked }: DriftFacts, io: CommandIo): vo
   for (const sentence of unasked) io.err(`known drift is not known: ${sentence}`);
   for (const { stack, report } of stacks) {
     if (report.state === "failed") {
-      io.err(`${stack}: the check has failed: ${report.why}`);
+      io.err(`${stack}: the check has failed: ${oneLine(report.why)}`);
       continue;
     }
     const { unknown, expired, known } = report;

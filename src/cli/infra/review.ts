@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { systemClock } from "../../base/clock.js";
+import { oneLine } from "../../message/plain.js";
 import type { PolicySet } from "../../policy/policy.js";
 import { CLASSES, classify } from "../../review/infra/classify.js";
 import { judgePlan } from "../../review/infra/judge-plan.js";
@@ -69,7 +70,7 @@ function factsOf({ stack, plan, verdict }: ReviewedPlan) {
 }
 
 function tell({ stack, plan, verdict }: ReviewedPlan, io: CommandIo): void {
-  if ("error" in plan) io.err(`${stack}: could not be planned: ${plan.error}`);
+  if ("error" in plan) io.err(`${stack}: could not be planned: ${oneLine(plan.error)}`);
   const moving = "error" in plan ? 0 : plan.changes.filter((change) => !isQuiet(change)).length;
   io.out(`${stack}: ${verdict.state}, ${moving} resources change`);
   for (const { rule, text, excepted } of verdict.findings)

@@ -1,4 +1,4 @@
-/** By how much more of what is paid for a plan asks. */
+/** By how much more of what is paid for a plan asks, and where it leaves less than half. */
 import { isReplaced, type PlannedChange } from "./plan-document.js";
 import { numberOf } from "./shown-values.js";
 
@@ -9,7 +9,7 @@ const PAID =
 export interface Growth<Change extends PlannedChange> {
   readonly change: Change;
   readonly path: string;
-  /** 100 is twice as much; Infinity: there was none. */
+  /** 100 is twice as much, -100 nothing; Infinity: there was none. */
   readonly percent: number;
 }
 
@@ -17,6 +17,19 @@ export interface Growth<Change extends PlannedChange> {
 export function capacityGrowth<Change extends PlannedChange>(
   changes: readonly Change[],
 ): Growth<Change>[] {
+  return movements(changes).filter(({ percent }) => percent > 0);
+}
+
+/** Whoever takes away more than half may not have meant to. */
+const SHRINKS_PERCENT = -50;
+
+export function capacityShrinks<Change extends PlannedChange>(
+  changes: readonly Change[],
+): Growth<Change>[] {
+  return movements(changes).filter(({ percent }) => percent < SHRINKS_PERCENT);
+}
+
+function movements<Change extends PlannedChange>(changes: readonly Change[]): Growth<Change>[] {
   return changes
     .filter((change) => change.actions.includes("update") || isReplaced(change))
     .flatMap((change) =>
@@ -24,7 +37,7 @@ export function capacityGrowth<Change extends PlannedChange>(
         .filter(({ path }) => PAID.test(path))
         .flatMap(({ path, before, after }) => {
           const [old, young] = [numberOf(before), numberOf(after)];
-          if (old === null || young === null || young <= old) return [];
+          if (old === null || young === null || young === old) return [];
           return [
             {
               change,

@@ -3,7 +3,7 @@
  * of data, until exceptions.yaml lets it through). Never `ok` for a plan that is not whole.
  */
 import type { BudgetName, PlanBudgets, PlanException } from "../../policy/plan-review.js";
-import { capacityGrowth } from "./capacity-growth.js";
+import { capacityGrowth, capacityShrinks } from "./capacity-growth.js";
 import { type ChangeClass, type Classified, classify } from "./classify.js";
 import { isQuiet, isReplaced, type PlanDocument, type PlannedChange } from "./plan-document.js";
 import { type Exceptions, findException } from "./plan-exceptions.js";
@@ -186,17 +186,18 @@ function grown({ address, path, percent }: Grown, most: number, known: Exception
 
 /** No number is exceeded, and a person should look all the same. */
 function looks(changes: readonly Judged[]): Weighed[] {
-  const power = withClass(changes, "power");
-  const network = withClass(changes, "network");
-  const text = (what: string, of: readonly Judged[]) => `${of.length} ${what}`;
-  return [
-    ...(power.length > 0
-      ? [finding("power", text("change who may do or reach what", power), addressesOf(power))]
-      : []),
-    ...(network.length > 0
-      ? [finding("network", text("change how it is reached", network), addressesOf(network))]
-      : []),
-  ].map((one) => ({ finding: one, state: "ask" }));
+  const shrinking = new Set(capacityShrinks(changes).map(({ change }) => change));
+  const asked: readonly (readonly [string, string, readonly Judged[]])[] = [
+    ["power", "change who may do or reach what", withClass(changes, "power")],
+    ["network", "change how it is reached", withClass(changes, "network")],
+    ["capacity-shrinks", "leave less than half of what there is", [...shrinking]],
+  ];
+  return asked
+    .filter(([, , found]) => found.length > 0)
+    .map(([rule, what, found]) => ({
+      finding: finding(rule, `${found.length} ${what}`, addressesOf(found)),
+      state: "ask",
+    }));
 }
 
 function withClass(changes: readonly Judged[], name: ChangeClass): Judged[] {

@@ -48,7 +48,8 @@ export function knownFromTemporary(answer: unknown, environment: string): KnownD
 function readTemporary(one: Json): KnownDrift | null {
   if (!isJsonObject(one)) return null;
   const { target, attribute, owner, reason, expires_at: expires } = one;
-  if (typeof target !== "string" || typeof attribute !== "string") return null;
+  // Without an attribute it would stand for whatever is done to the whole resource.
+  if (typeof target !== "string" || typeof attribute !== "string" || attribute === "") return null;
   if (typeof expires !== "string" || typeof owner !== "string") return null;
   return {
     ...{ address: addressOf(target), attribute, kind: "temporary", expires: dateOf(expires) },

@@ -106,7 +106,9 @@ function readChange(value: Json, stack: string): PlannedChange | string {
 }
 
 function isName(value: Json | undefined): value is string {
-  return typeof value === "string" && value !== "" && value.length <= ADDRESS_MAX;
+  if (typeof value !== "string" || value === "" || value.length > ADDRESS_MAX) return false;
+  // Terraform escapes them in keys: raw, they would be lines of a log, and commands to whoever reads it.
+  return !/\p{Cc}/u.test(value);
 }
 
 /** One that we do not know could do anything. */

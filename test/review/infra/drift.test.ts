@@ -209,6 +209,7 @@ describe("what is known is asked of the runtime", () => {
     {},
     { changes: {} },
     { changes: [{ ...change, owner: 7 }] },
+    { changes: [{ ...change, attribute: "" }] },
     { changes: ["x"] },
   ])("an answer that is not ours is none: %j", (answer) => {
     expect(knownFromTemporary(answer, "production")).toBeNull();

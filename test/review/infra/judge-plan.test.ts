@@ -279,6 +279,14 @@ describe("budgets", () => {
     expect(judge(madePlan(made)).state).toBe("ok");
   });
 
+  test("what leaves less than half is looked at", () => {
+    const scaled = (max_capacity: number) =>
+      judged([update("aws_appautoscaling_target.x", { max_capacity: 10 }, { max_capacity })]);
+    expect(scaled(5).state).toBe("ok");
+    expect(scaled(4)).toMatchObject({ state: "ask", findings: [{ rule: "capacity-shrinks" }] });
+    expect(scaled(0).state).toBe("ask");
+  });
+
   test("a stateful delete within its budget is still looked at", () => {
     const verdict = judged([remove("aws_s3_bucket.exports")], { budgets: { statefulDeletes: 1 } });
     expect([verdict.state, rulesOf(verdict)]).toEqual(["ask", ["delete-stateful"]]);

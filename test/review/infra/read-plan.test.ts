@@ -74,6 +74,7 @@ describe("refuses", () => {
     ["no action", madePlanJson([changeJson("a.b", { actions: [] })]), /actions \[\]/],
     ["no address", { format_version: "1.2", resource_changes: [{ change: {} }] }, /no address/],
     ["no change", { format_version: "1.2", resource_changes: [{ address: "a.b" }] }, /no change/],
+    ["an address of several lines", madePlanJson([changeJson("a.b\n::add-mask::x")]), /no address/],
     ["an address without end", madePlanJson([changeJson(`a.${"b".repeat(600)}`)]), /no address/],
   ])("%s", (_what, json, message) => {
     expect(problemsOf(json)).toEqual([expect.stringMatching(message)]);
