@@ -1,14 +1,8 @@
 /** A saved query over the logs of all services (RB-69, HB-op-12, LB-op-09, HB-log-01, HB-log-02, HB-log-03, LB-cli-08, AL-cli-08, X-28). */
 import { HOUR_MS, MINUTE_MS, parseDuration } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
-import {
-  DurationText,
-  defineRunbook,
-  fillQuery,
-  REQUEST_ID_PATTERN,
-  type ReadContext,
-  Type,
-} from "../src/runbook/define.js";
+import { fillQuery, REQUEST_ID_PATTERN } from "../src/runbook/aws/saved-query.js";
+import { DurationText, defineRunbook, type ReadContext, Type } from "../src/runbook/define.js";
 
 type Params = { query: string; request?: string; window: string; rows: number };
 type Context = Pick<ReadContext<Params>, "aws" | "params" | "now">;

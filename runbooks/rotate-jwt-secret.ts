@@ -1,19 +1,15 @@
 /** Another key for API tokens, without logging anybody out (RB-99, HB-op-53, LB-op-12, HB-sec-05, HB-sec-07, LB-sec-02, HB-cli-38, LB-cli-10, X-34). */
 import { MINUTE_MS } from "../src/base/duration.js";
-import { READ_SERVICES, UPDATE_SERVICES } from "../src/runbook/aws/permissions.js";
 import {
-  DurationText,
-  defineRunbook,
-  judgingRotation,
   LIST_PARTS,
   type ListParams,
   listRotationSteps,
   planListRotation,
-  ROTATION_TARGETS_MAX,
-  rotating,
-  rotationLocks,
-  Type,
-} from "../src/runbook/define.js";
+} from "../src/runbook/aws/list-rotation.js";
+import { READ_SERVICES, UPDATE_SERVICES } from "../src/runbook/aws/permissions.js";
+import { judgingRotation, rotating } from "../src/runbook/aws/rotation.js";
+import { ROTATION_TARGETS_MAX, rotationLocks } from "../src/runbook/aws/secret-readers.js";
+import { DurationText, defineRunbook, Type } from "../src/runbook/define.js";
 
 const SECRET = "jwt-secret";
 
@@ -51,7 +47,7 @@ export default defineRunbook({
   plan: (context) =>
     planListRotation(context, SECRET, "every token that was given out is refused from then on"),
   steps: listRotationSteps(SECRET, "jwt"),
-  verify: judgingRotation<ListParams>(SECRET, ({ part }) =>
+  verify: judgingRotation<ListParams>(SECRET, ({ params: { part } }) =>
     part === "add" ? "when the last old token has ended: /algobrain rotate-jwt-secret drop" : "",
   ),
   next: () => "/algobrain show-capacity api",

@@ -1,19 +1,15 @@
 /** Another secret of GitHub's deliveries, with no delivery refused meanwhile (RB-100, HB-sec-08, HB-sec-02). */
 import { MINUTE_MS } from "../src/base/duration.js";
-import { READ_SERVICES, UPDATE_SERVICES } from "../src/runbook/aws/permissions.js";
 import {
-  DurationText,
-  defineRunbook,
-  judgingRotation,
   LIST_PARTS,
   type ListParams,
   listRotationSteps,
   planListRotation,
-  ROTATION_TARGETS_MAX,
-  rotating,
-  rotationLocks,
-  Type,
-} from "../src/runbook/define.js";
+} from "../src/runbook/aws/list-rotation.js";
+import { READ_SERVICES, UPDATE_SERVICES } from "../src/runbook/aws/permissions.js";
+import { judgingRotation, rotating } from "../src/runbook/aws/rotation.js";
+import { ROTATION_TARGETS_MAX, rotationLocks } from "../src/runbook/aws/secret-readers.js";
+import { DurationText, defineRunbook, Type } from "../src/runbook/define.js";
 
 const SECRET = "webhook-secret";
 
@@ -51,7 +47,7 @@ export default defineRunbook({
   plan: (context) =>
     planListRotation(context, SECRET, "deliveries are refused until GitHub has the new one"),
   steps: listRotationSteps(SECRET, "webhook"),
-  verify: judgingRotation<ListParams>(SECRET, ({ part }) =>
+  verify: judgingRotation<ListParams>(SECRET, ({ params: { part } }) =>
     part === "drop"
       ? ""
       : `give GitHub the text before the first comma of it${part === "add" ? ", then: /algobrain rotate-webhook-secret drop" : ""}`,

@@ -1,6 +1,6 @@
 /**
  * What a runbook file is made of: data plus small steps. Everything a runbook may touch is handed in, so
- * it is recorded, bounded, redacted and replaceable; a runbook imports this file and nothing else.
+ * it is recorded, bounded, redacted and replaceable; a runbook imports this file, and what stands in aws/.
  */
 
 import type { Static, TObject } from "typebox";
@@ -16,27 +16,6 @@ import type { SessionView } from "./database-port.js";
 import type { Readers, ShellResult, Writers } from "./port.js";
 import { TOUCHES_NOTHING, type Touches } from "./power.js";
 
-export {
-  LIST_PARTS,
-  type ListParams,
-  listRotationSteps,
-  planListRotation,
-} from "./list-rotation.js";
-export {
-  isPut,
-  judgingRotation,
-  planRotation,
-  promoting,
-  putPending,
-  readingBefore,
-  readingSecret,
-  rotating,
-  rotationFacts,
-  secretState,
-  shortId,
-} from "./rotation.js";
-export { fillQuery, REQUEST_ID_PATTERN } from "./saved-query.js";
-export { judgeReaders, ROTATION_TARGETS_MAX, restarting, rotationLocks } from "./secret-readers.js";
 export { PUBLIC_KINDS, SEVERITIES, Type };
 
 /** A parameter that names a job: `job-123`, or just its number. */

@@ -1,11 +1,12 @@
 /** Runbooks that only look at AWS, against a made-up account, with the power that they declare. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import diagnoseDbConnectivity from "../../runbooks/diagnose-db-connectivity.js";
 import queryLogs from "../../runbooks/query-logs.js";
 import verifyLogGroups from "../../runbooks/verify-log-groups.js";
 import { LOG_QUERIES, REQUEST_ID } from "../../src/alert/outlet/log-queries.js";
 import { systemClock } from "../../src/base/clock.js";
 import type { JsonObject } from "../../src/base/json.js";
-import { fillQuery } from "../../src/runbook/define.js";
+import { fillQuery } from "../../src/runbook/aws/saved-query.js";
 import { type AwsWorld, makeAwsWorld } from "../support/aws-world.js";
 import { openGround, type RunbookGround, rehearse } from "../support/runbook.js";
 import { makeRegistry } from "../support/runbook-world.js";
@@ -15,7 +16,7 @@ const QUERIES = Object.fromEntries(LOG_QUERIES.map(({ name, text }) => [name, te
 let ground: RunbookGround;
 let world: AwsWorld;
 beforeAll(async () => {
-  ground = await openGround(makeRegistry(queryLogs, verifyLogGroups));
+  ground = await openGround(makeRegistry(queryLogs, verifyLogGroups, diagnoseDbConnectivity));
 });
 afterAll(() => ground.drop());
 beforeEach(() => {
@@ -27,7 +28,8 @@ const run = async (name: string, params: JsonObject = {}) => {
   const other = { openAws: async () => ({ aws, close: async () => {} }) };
   const { run: ended, steps, changed } = await rehearse(ground, name, { params, other });
   expect(changed).toEqual([]);
-  return { ...ended, table: steps.find(({ phase }) => phase === "act")?.result };
+  const tables = steps.filter(({ phase }) => phase === "act").map(({ result }) => result);
+  return { ...ended, table: tables[0], tables };
 };
 
 describe("query-logs", () => {
@@ -137,5 +139,65 @@ describe("verify-log-groups", () => {
     const { status, table } = await run("verify-log-groups");
     expect(status).toBe("succeeded");
     expect(JSON.stringify(table)).toContain("/ecs/algobrain-staging-api");
+  });
+});
+
+describe("diagnose-db-connectivity", () => {
+  const rule = (port: number, who: { groups?: string[]; cidrs?: string[] }, protocol = "tcp") => ({
+    ...{ from: port, to: port, protocol, groups: who.groups ?? [], cidrs: who.cidrs ?? [] },
+  });
+  const setDatabaseRules = (...ingress: ReturnType<typeof rule>[]) => {
+    world.groups.database = [{ id: "sg-database", ingress }];
+  };
+
+  test("looks at rules and states, and from a task with the program of the service and no address (X-30)", async () => {
+    const { status, outcome } = await run("diagnose-db-connectivity", { service: "workers" });
+    expect([status, outcome]).toEqual(["succeeded", "the way is free, and a task goes it"]);
+    expect(world.services.commands).toEqual([["doctor", "--json"]]);
+    expect(world.verbs()).not.toContain("readSecret");
+  });
+
+  test.each([
+    ["no rule", [], "tasks (sg-task) may not reach port 5432"],
+    ["another port", [rule(5_433, { groups: ["sg-task"] })], "sg-task at port 5433"],
+    [
+      "the world too",
+      [rule(5_432, { groups: ["sg-task"] }), rule(5_432, { cidrs: ["0.0.0.0/0"] })],
+      "0.0.0.0/0 at port 5432",
+    ],
+    ["another group too", [rule(5_432, { groups: ["sg-task", "sg-else"] })], "sg-else"],
+    ["every protocol", [rule(-1, { groups: ["sg-task"] }, "-1")], "sg-task at every port"],
+  ])("says what is wrong with %s (HB-aws-21)", async (_what, rules, words) => {
+    setDatabaseRules(...rules);
+    const { status, outcome } = await run("diagnose-db-connectivity");
+    expect(status).toBe("failed");
+    expect(outcome).toContain(`database: `);
+    expect(outcome).toContain(words);
+    // The other looks are taken all the same.
+    expect(world.services.commands).toHaveLength(1);
+  });
+
+  test("a task that cannot reach what it needs says what it found", async () => {
+    world.services.fateOf("api").exitCode = 1;
+    const query = 'fields @message | filter @logStream like "task-1" | sort @timestamp asc';
+    world.logRows.set(query, [{ "@message": "database: no answer within 5 s" }]);
+    const { status, outcome } = await run("diagnose-db-connectivity");
+    expect(status).toBe("failed");
+    expect(outcome).toContain("task beside api: it ended with 1");
+    expect(outcome).toContain("no answer within 5 s");
+  });
+
+  test("a database that is not available, and a cache that changes, are named", async () => {
+    world.database = { ...world.database, status: "failing-over", members: [] };
+    world.cache = { ...world.cache, status: "modifying", pending: true };
+    const { outcome } = await run("diagnose-db-connectivity");
+    expect(outcome).toContain("the cluster is failing-over, it has no writer");
+    expect(outcome).toContain("the cache of 2 nodes is modifying, a change waits");
+  });
+
+  test("a service that there is not is refused before a task begins", async () => {
+    const { outcome } = await run("diagnose-db-connectivity", { service: "web" });
+    expect(outcome).toContain('found "web", expected one of');
+    expect(world.services.commands).toEqual([]);
   });
 });

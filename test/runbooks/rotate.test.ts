@@ -1,11 +1,19 @@
 /** Runbooks that rotate secrets, against a made-up account, on a real database and with the power that they declare. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import rotateDbPassword from "../../runbooks/rotate-db-password.js";
+import rotateGithubToken from "../../runbooks/rotate-github-token.js";
 import rotateJwtSecret from "../../runbooks/rotate-jwt-secret.js";
+import rotateRedisPassword from "../../runbooks/rotate-redis-password.js";
 import rotateWebhookSecret from "../../runbooks/rotate-webhook-secret.js";
 import { systemClock } from "../../src/base/clock.js";
 import { DAY_MS, parseDuration } from "../../src/base/duration.js";
 import { fault } from "../../src/base/fault.js";
 import type { JsonObject } from "../../src/base/json.js";
+import type { SecretText } from "../../src/base/secret-text.js";
+import { sessionPolicy } from "../../src/runbook/power.js";
+import { filled } from "../../src/runtime/executor/aws-session.js";
+import type { RunbookHandlerDeps } from "../../src/runtime/handler/runbook.js";
+import { openDatabase } from "../../src/store/database.js";
 import { issueToken, TOKEN_TTL_MAX_MS, verifyToken } from "../../src/web/token.js";
 import { type AwsWorld, makeAwsWorld } from "../support/aws-world.js";
 import {
@@ -15,20 +23,40 @@ import {
   rehearse,
   takeBack,
 } from "../support/runbook.js";
-import { makeRegistry } from "../support/runbook-world.js";
+import { makeHandlerDeps, makeRegistry } from "../support/runbook-world.js";
 
 const JWT = "algobrain/prod/jwt-secret";
 const WEBHOOK = "algobrain/prod/webhook-secret";
 const OLD = "old-marker-of-the-key-that-was-there-0123456789";
 
+const DATABASE = "algobrain/prod/database-url";
+const MIGRATOR = "algobrain/prod/database-url-migrator";
+const GITHUB = "algobrain/prod/github-token";
+const REDIS = "algobrain/prod/redis-password";
+const ALL = ["orchestrator", "workers", "api"];
+const RUNBOOKS = [
+  ...[rotateJwtSecret, rotateWebhookSecret, rotateGithubToken, rotateDbPassword],
+  rotateRedisPassword,
+];
+/** Users belong to the whole server, so their names say whose they are. */
+const STEM = `algobrain_test_${process.pid}`;
+const USERS = { a: `${STEM}_a`, b: `${STEM}_b` };
+const FIRST_PASSWORD = "first-password-of-the-user-in-use";
+
 let ground: RunbookGround;
 let world: AwsWorld;
+let github: ReturnType<typeof makeGitHub>;
 beforeAll(async () => {
-  ground = await openGround(makeRegistry(rotateJwtSecret, rotateWebhookSecret));
+  ground = await openGround(makeRegistry(...RUNBOOKS));
+  await makeUsers();
 });
-afterAll(() => ground.drop());
+afterAll(async () => {
+  await ground.db.query(`DROP ROLE IF EXISTS ${USERS.a}; DROP ROLE IF EXISTS ${USERS.b}`);
+  await ground.drop();
+});
 beforeEach(() => {
   world = makeWorld();
+  github = makeGitHub();
 });
 
 /** Its clock is as far from now as the case wants. */
@@ -41,8 +69,44 @@ function makeWorld(shiftMs = 0): AwsWorld {
 
 const other = () => {
   const { aws } = world;
-  return { openAws: async () => ({ aws, close: async () => {} }) };
+  return { openAws: async () => ({ aws, close: async () => {} }), care: careOf() };
 };
+
+/** Which tokens GitHub takes. */
+function makeGitHub() {
+  const taken = new Set<string>();
+  return {
+    taken,
+    tried: [] as string[],
+    /** Instead of revoking the next one. */
+    revokeFails: null as Error | null,
+  };
+}
+
+/** As the program has it, but with a GitHub of the test's own. */
+function careOf(): RunbookHandlerDeps["care"] {
+  const { care } = makeHandlerDeps(ground.db, { directUrl: ground.url });
+  return (sql, actor, shell) => {
+    const { database, system } = care(sql, actor, shell);
+    const ways = {
+      testGitHubToken: async (token: SecretText) => {
+        github.tried.push(token.reveal());
+        if (github.taken.has(token.reveal())) return { endsAt: new Date("2027-01-01T00:00:00Z") };
+        throw fault.refused("GITHUB_TOKEN_REFUSED", "GitHub refused the token (401)");
+      },
+      revokeGitHubToken: async (token: SecretText) => {
+        if (github.revokeFails) throw github.revokeFails;
+        github.taken.delete(token.reveal());
+      },
+    };
+    return { database, system: { ...system, ...ways } };
+  };
+}
+
+async function makeUsers(): Promise<void> {
+  for (const user of [USERS.a, USERS.b])
+    await ground.db.query(`DROP ROLE IF EXISTS ${user}; CREATE ROLE ${user} LOGIN`);
+}
 const run = (name: string, params: JsonObject = {}, more: { dryRun?: boolean } = {}) =>
   rehearse(ground, name, { params, ...more, other: other() });
 const valuesOf = (path: string) => world.secrets.valueOf(path)?.split(",") ?? [];
@@ -181,13 +245,15 @@ describe("rotate-jwt-secret", () => {
   });
 
   test.each(["putSecret", "promoteSecret", "updateService"] as const)(
-    "an answer of %s that was lost leaves one current value, read by all",
+    "an answer of %s that was lost leaves one current value, and each reader restarted once",
     async (verb) => {
       world.fail(verb, fault.transient("AWS_UNREACHABLE", "the connection was reset"), "lost");
       const { run: ended } = await run("rotate-jwt-secret");
+      expect(ended).toMatchObject({ status: "succeeded", verified: true });
       const { versions } = (await world.aws.secret(JWT))!;
       expect(versions.filter(({ stages }) => stages.includes("AWSCURRENT"))).toHaveLength(1);
-      expect(valuesOf(JWT)).toHaveLength(ended.status === "succeeded" ? 2 : 1);
+      expect(valuesOf(JWT)).toHaveLength(2);
+      expect(restarted()).toEqual(["orchestrator", "workers", "api"]);
     },
   );
 
@@ -226,3 +292,230 @@ describe("rotate-webhook-secret", () => {
     expect(valuesOf(WEBHOOK)).toHaveLength(5);
   });
 });
+
+describe("rotate-github-token", () => {
+  const OLD_TOKEN = "ghp_old-marker-000000000000000000000000";
+  const NEW_TOKEN = "ghp_new-marker-111111111111111111111111";
+  const lay = ({ waits = true } = {}) => {
+    world.secrets.place(GITHUB, OLD_TOKEN);
+    if (waits) world.secrets.place(GITHUB, NEW_TOKEN, "AWSPENDING");
+    for (const token of [OLD_TOKEN, NEW_TOKEN]) github.taken.add(token);
+  };
+
+  test("tries the new one, switches, restarts its readers and revokes the old one, in this order (X-78)", async () => {
+    lay();
+    const { run: ended } = await run("rotate-github-token");
+    expect(ended).toMatchObject({ status: "succeeded", verified: true });
+    expect(ended.outcome).toContain("the old token is revoked");
+    expect(world.secrets.valueOf(GITHUB)).toBe(NEW_TOKEN);
+    expect([...github.taken]).toEqual([NEW_TOKEN]);
+    expect(restarted()).toEqual(["workers"]);
+    expect(github.tried).toEqual([NEW_TOKEN, NEW_TOKEN]);
+    const all = await seen(ended.id);
+    for (const token of [OLD_TOKEN, NEW_TOKEN]) expect(all).not.toContain(token);
+  });
+
+  test("without a token that waits it says how to put one, in no argument list (X-31)", async () => {
+    lay({ waits: false });
+    const { run: ended } = await run("rotate-github-token");
+    expect(ended.outcome).toContain("--secret-string file:///dev/stdin");
+    expect(world.secrets.valueOf(GITHUB)).toBe(OLD_TOKEN);
+  });
+
+  test("a token that GitHub refuses is never switched to", async () => {
+    lay();
+    github.taken.delete(NEW_TOKEN);
+    const { run: ended } = await run("rotate-github-token");
+    expect(ended.status).toBe("failed");
+    expect(world.secrets.valueOf(GITHUB)).toBe(OLD_TOKEN);
+    expect(restarted()).toEqual([]);
+    expect([...github.taken]).toEqual([OLD_TOKEN]);
+  });
+
+  test("what cannot be revoked is told, and no reason to go back", async () => {
+    lay();
+    github.revokeFails = fault.refused(
+      "GITHUB_TOKEN_NOT_REVOCABLE",
+      "GitHub revokes none of its kind",
+    );
+    const { run: ended } = await run("rotate-github-token");
+    expect(ended.status).toBe("succeeded");
+    expect(ended.outcome).toContain("REVOKE THE OLD TOKEN BY HAND: GitHub revokes none");
+    expect(world.secrets.valueOf(GITHUB)).toBe(NEW_TOKEN);
+  });
+
+  test("undo goes back to a token that works, and to none that is revoked", async () => {
+    lay();
+    const kept = await run("rotate-github-token", { revoke: false });
+    expect(kept.run.outcome).toContain("the old token still works");
+    await takeBack(ground, kept.run, { other: other() });
+    expect(world.secrets.valueOf(GITHUB)).toBe(OLD_TOKEN);
+    world = makeWorld();
+    lay();
+    const gone = await run("rotate-github-token");
+    await takeBack(ground, gone.run, { other: other() });
+    expect(world.secrets.valueOf(GITHUB)).toBe(NEW_TOKEN);
+  });
+});
+
+describe("rotate-db-password", () => {
+  const addressOf = (user: string, password: string) => {
+    const url = new URL(ground.url);
+    url.username = user;
+    url.password = password;
+    return url.href;
+  };
+  const lay = async (user = USERS.a) => {
+    await ground.db.query(`ALTER ROLE ${user} PASSWORD '${FIRST_PASSWORD}'`);
+    world.secrets.place(DATABASE, addressOf(user, FIRST_PASSWORD));
+    world.secrets.place(MIGRATOR, ground.url);
+  };
+  const current = () => new URL(world.secrets.valueOf(DATABASE) ?? "");
+  const loginAs = async (address: string) => {
+    const db = openDatabase({
+      ...{ url: address, ssl: false, poolMax: 1, applicationName: "test-login" },
+    });
+    try {
+      return (await db.query<{ user: string }>("SELECT current_user AS user")).rows[0]?.user;
+    } catch (error) {
+      return (error as { details?: { sqlstate?: string } }).details?.sqlstate;
+    } finally {
+      await db.close();
+    }
+  };
+
+  test("the idle user gets the password, the services move over, and the old one is locked out (X-33)", async () => {
+    await lay();
+    const { run: ended, changed } = await run("rotate-db-password");
+    expect(ended).toMatchObject({ status: "succeeded", verified: true });
+    expect(ended.outcome).toContain(`the services are ${USERS.b}`);
+    expect(current().username).toBe(USERS.b);
+    expect(await loginAs(current().href)).toBe(USERS.b);
+    expect(restarted()).toEqual(ALL);
+    expect(changed).toEqual([]);
+    const all = await seen(ended.id);
+    for (const value of [FIRST_PASSWORD, current().password]) expect(all).not.toContain(value);
+  });
+
+  test("and back to the first one the next time", async () => {
+    await lay(USERS.b);
+    await run("rotate-db-password");
+    expect(current().username).toBe(USERS.a);
+  });
+
+  test.each([
+    ["a user that is none of two", () => addressOf("algobrain", "p"), "ends in _a or _b"],
+    ["no address", () => "just-a-password-marker", "found no address"],
+  ])("refuses %s and quotes nothing of it", async (_what, make, words) => {
+    await lay();
+    world.secrets.place(DATABASE, make());
+    const { run: ended } = await run("rotate-db-password");
+    expect(ended).toMatchObject({ status: "failed", outcome: expect.stringContaining(words) });
+    expect(await seen(ended.id)).not.toContain("just-a-password-marker");
+    expect(restarted()).toEqual([]);
+  });
+
+  test("a user that was never made is named with the statement that makes it, and nothing moves", async () => {
+    await lay();
+    world.secrets.place(DATABASE, addressOf(`${STEM}_none_a`, "p"));
+    const { run: ended } = await run("rotate-db-password");
+    expect(ended.outcome).toContain(`CREATE ROLE ${STEM}_none_b LOGIN`);
+    expect(restarted()).toEqual([]);
+  });
+
+  test("somebody else who is still the old user is not locked out: all goes back", async () => {
+    await lay();
+    const stays = openDatabase({
+      ...{ url: addressOf(USERS.a, FIRST_PASSWORD), ssl: false, poolMax: 1 },
+      applicationName: "somebody-else",
+    });
+    try {
+      await stays.query("SELECT 1");
+      const { run: ended } = await run("rotate-db-password");
+      expect(ended).toMatchObject({ status: "failed", undone: "complete" });
+      expect(ended.outcome).toContain(`found 1 sessions of ${USERS.a}, expected none`);
+      expect(current().username).toBe(USERS.a);
+    } finally {
+      await stays.close();
+    }
+  });
+});
+
+describe("rotate-redis-password", () => {
+  const FIRST = "first-token-of-the-cache";
+  const lay = () => {
+    world.secrets.place(REDIS, FIRST);
+    world.cacheTokens = [FIRST];
+  };
+
+  test("both are accepted until all readers have the new one, then it alone (HB-sec-08)", async () => {
+    lay();
+    const { run: ended } = await run("rotate-redis-password");
+    expect(ended).toMatchObject({ status: "succeeded", verified: true });
+    const fresh = world.secrets.valueOf(REDIS);
+    expect(fresh).toMatch(/^[A-Za-z0-9]{64}$/);
+    expect(world.cacheTokens).toEqual([fresh]);
+    const order = ["setCacheToken", "promoteSecret", "updateService"];
+    expect(world.verbs().filter((verb) => order.includes(verb))).toEqual([
+      ...["setCacheToken", "promoteSecret", ...ALL.map(() => "updateService"), "setCacheToken"],
+    ]);
+    expect(await seen(ended.id)).not.toContain(fresh);
+  });
+
+  test("a reader that fails goes back to the old token, which the cache still accepts", async () => {
+    lay();
+    world.services.fateOf("workers").fails = true;
+    world.services.fateOf("workers").looks = 1;
+    const { run: ended } = await run("rotate-redis-password");
+    expect(ended).toMatchObject({ status: "failed", undone: "complete" });
+    expect(world.secrets.valueOf(REDIS)).toBe(FIRST);
+    expect(world.cacheTokens).toContain(FIRST);
+  });
+
+  test("once the old token may be gone, undo leaves the new one", async () => {
+    lay();
+    const { run: ended } = await run("rotate-redis-password");
+    await takeBack(ground, ended, { other: other() });
+    expect(world.secrets.valueOf(REDIS)).not.toBe(FIRST);
+  });
+
+  test.each([
+    ["asks for no token", { authToken: false }, "asks nobody for a token"],
+    ["is being changed", { status: "modifying" }, "the cache is modifying"],
+  ])("a cache that %s is left alone", async (_what, view, words) => {
+    lay();
+    world.cache = { ...world.cache, ...view };
+    const { run: ended } = await run("rotate-redis-password");
+    expect(ended.outcome).toContain(words);
+    expect(world.cacheTokens).toEqual([FIRST]);
+  });
+
+  test("wherever its executor dies, the cache never loses the token that services have", async () => {
+    const points = await crashEverywhere(ground, "rotate-redis-password", async () => {
+      world = makeWorld();
+      lay();
+      const effects = async () => {
+        const fresh = world.secrets.valueOf(REDIS) ?? "";
+        const isRight = world.cacheTokens.join() === fresh && restarted().join() === ALL.join();
+        return isRight ? 1 : 9;
+      };
+      const steps = ["let the cache accept both", "let the cache accept only the new one"];
+      return { params: {}, other: other(), effects, steps };
+    });
+    expect(points.map(({ ended }) => ended)).toEqual(Array(6).fill("succeeded"));
+  });
+});
+
+test.each(RUNBOOKS)(
+  "$name declares a session that AWS takes, for one secret alone",
+  ({ touches }) => {
+    const aws = filled(touches.aws ?? [], makeAwsWorld().place);
+    const { Statement } = sessionPolicy({ ...touches, aws })!;
+    const writing = Statement.filter(({ Action }) =>
+      Action.includes("secretsmanager:PutSecretValue"),
+    );
+    expect(writing.flatMap(({ Resource }) => Resource)).toEqual([
+      expect.stringMatching(/:secret:algobrain\/prod\/[a-z-]+-\*$/),
+    ]);
+  },
+);

@@ -114,6 +114,22 @@ describe("the policy of the session", () => {
     ]);
   });
 
+  test("a runbook that only reads may start the one task that looks, and a dry run may not", async () => {
+    const probe = {
+      actions: ["ecs:RunTask"],
+      resources: ["arn:aws:ecs:{region}:{account}:task-definition/{system}-*"],
+    };
+    const reads = makeSession();
+    await reads.open([DESCRIBE, UPDATE, probe], {}, "R");
+    expect(actionsOf(reads.statements())).toEqual(
+      expect.arrayContaining(["ecs:DescribeServices", "ecs:RunTask", "iam:PassRole"]),
+    );
+    expect(actionsOf(reads.statements())).not.toContain("ecs:UpdateService");
+    const dry = makeSession();
+    await dry.open([DESCRIBE, UPDATE, probe], { dryRun: true }, "R");
+    expect(actionsOf(dry.statements())).toEqual(["ecs:DescribeServices"]);
+  });
+
   test.each([
     ["arn:aws:ecs:{region}:{acount}:service/*", "{acount}"],
     ["*", "found the resource"],

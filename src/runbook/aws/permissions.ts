@@ -58,3 +58,20 @@ export const READ_LIMITS: readonly AwsPermission[] = [
     resources: ["*"],
   },
 ];
+
+export const READ_DATABASE: readonly AwsPermission[] = [
+  {
+    actions: ["rds:DescribeDBClusters"],
+    resources: ["arn:aws:rds:{region}:{account}:cluster:{cluster}*"],
+  },
+];
+
+export const READ_CACHE: readonly AwsPermission[] = [
+  {
+    actions: ["elasticache:DescribeReplicationGroups", "elasticache:DescribeCacheClusters"],
+    resources: [
+      "arn:aws:elasticache:{region}:{account}:replicationgroup:{cluster}*",
+      "arn:aws:elasticache:{region}:{account}:cluster:{cluster}*",
+    ],
+  },
+];

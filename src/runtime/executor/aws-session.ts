@@ -44,11 +44,11 @@ export async function openAwsSession<C>(
   runbook: Pick<Runbook, "name" | "danger" | "touches">,
   signal: AbortSignal,
 ): Promise<OpenedAws> {
-  // A dry run and a runbook that only reads get nothing that changes, whatever is declared.
-  const onlyReads = run.dryRun || runbook.danger === "R";
-  const declared = withNeeds(filled(runbook.touches.aws ?? [], deps.place()), deps.place());
-  const permissions = onlyReads ? reading(declared) : declared;
-  const policy = sessionPolicy({ database: [], aws: joined(permissions) });
+  const place = deps.place();
+  const permissions = filled(runbook.touches.aws ?? [], place)
+    .map(({ actions, resources }) => ({ resources, actions: actions.filter(mayAsk(run, runbook)) }))
+    .filter(({ actions }) => actions.length > 0);
+  const policy = sessionPolicy({ database: [], aws: joined(withNeeds(permissions, place)) });
   if (policy === null) throw nothingDeclared(runbook.name);
   const credentials = await credentialsOf(deps, run.id, JSON.stringify(policy), signal);
   const trail = createTrail(deps, run);
@@ -104,10 +104,14 @@ export function filled(
 /** Of the actions that verbs of ours use. A value of a secret is not merely looked at. */
 const READS = /^(?!secretsmanager:Get)[\w-]+:(Describe|List|Get|StartQuery$|StopQuery$)/;
 
-function reading(permissions: readonly AwsPermission[]): readonly AwsPermission[] {
-  return permissions
-    .map(({ actions, resources }) => ({ resources, actions: actions.filter(isRead) }))
-    .filter(({ actions }) => actions.length > 0);
+/** Behind `probeTask`: the one task that a reading verb starts, with a command of its own that only looks. */
+const PROBE = "ecs:RunTask";
+
+/** A dry run and a runbook that only reads get nothing that changes, whatever is declared. */
+function mayAsk(run: Pick<Run, "dryRun">, { danger }: Pick<Runbook, "danger">) {
+  if (run.dryRun) return isRead;
+  if (danger !== "R") return () => true;
+  return (action: string) => isRead(action) || action === PROBE;
 }
 
 const isRead = (action: string) => READS.test(action);
@@ -123,6 +127,12 @@ const NEEDS: readonly {
     of: /^ecs:(RegisterTaskDefinition|RunTask|UpdateService)$/,
     actions: ["iam:PassRole"],
     resource: "arn:aws:iam::{account}:role/{system}-*",
+  },
+  {
+    // A copy of a revision has its tags ("Grant permission to tag resources on creation", ECS developer guide).
+    of: /^ecs:RegisterTaskDefinition$/,
+    actions: ["ecs:TagResource"],
+    resource: "arn:aws:ecs:{region}:{account}:task-definition/{system}-*",
   },
   {
     // "Secret encryption and decryption": with the caller's own rights (Secrets Manager user guide).

@@ -3,12 +3,13 @@
  * is read (AWSCURRENT), and the one before stays at hand (AWSPREVIOUS). No fact, answer or sentence holds a value; what
  * became of an interrupted step is told by the stages alone.
  */
-import { MINUTE_MS } from "../base/duration.js";
-import { fault } from "../base/fault.js";
-import { SecretText } from "../base/secret-text.js";
-import type { AwsReader } from "./aws-port.js";
-import type { ActContext, Plan, PlannedContext, ReadContext, Verdict } from "./define.js";
-import type { AwsPermission } from "./power.js";
+import { MINUTE_MS } from "../../base/duration.js";
+import { fault } from "../../base/fault.js";
+import { SecretText } from "../../base/secret-text.js";
+import type { AwsReader } from "../aws-port.js";
+import type { ActContext, Plan, PlannedContext, ReadContext, Verdict } from "../define.js";
+import type { AwsPermission } from "../power.js";
+import { patiently } from "./patient.js";
 import { judgeReaders, restartChanged } from "./secret-readers.js";
 
 /** Of a list: each is tried on every request. */
@@ -46,7 +47,6 @@ export function rotating(secret: string): readonly AwsPermission[] {
       ],
       resources: [`arn:aws:secretsmanager:{region}:{account}:secret:{secrets}/${secret}-*`],
     },
-    KEY_OF_SECRETS,
   ];
 }
 
@@ -59,12 +59,6 @@ export function readingSecret(secret: string): readonly AwsPermission[] {
     },
   ];
 }
-
-/** Secrets are encrypted by a key of ours; which it is, the key's own policy says. */
-const KEY_OF_SECRETS: AwsPermission = {
-  actions: ["kms:Decrypt", "kms:GenerateDataKey"],
-  resources: ["arn:aws:kms:{region}:{account}:key/*"],
-};
 
 /** Throws a refused Fault `SECRET_MISSING` or `SECRET_EMPTY`. */
 export async function secretState(
@@ -140,14 +134,16 @@ export async function isPut(context: PlannedContext<unknown>, secret: string): P
   return pending !== null && pending !== rotationFacts(context).pending;
 }
 
-/** Puts what `make` gives as the version that waits. */
+/** Makes the value the version that waits; answers with its id. The same value twice is one version. */
 export async function putPending(
-  { aws }: Pick<ActContext<unknown>, "aws">,
+  context: Pick<ActContext<unknown>, "aws" | "wait" | "say">,
   secret: string,
   value: SecretText,
 ): Promise<string> {
+  const { aws } = context;
   const name = aws.place().secretOf(secret);
-  return (await aws.putSecret({ name, value, stage: "AWSPENDING" })).version;
+  const put = () => aws.putSecret({ name, value, stage: "AWSPENDING" });
+  return (await patiently(context, put)).version;
 }
 
 /** The new value before the ones of now, with commas: the first signs, all are accepted (design 8.9, X-34). */
@@ -191,7 +187,7 @@ export function promoting(secret: string, made: "here" | "before" = "here") {
         throw fault.refused("NOTHING_PENDING", `no new version of ${path} waits any more`, {
           hint: "somebody else changed it: look at it, and ask for the rotation again",
         });
-      await context.aws.promoteSecret({ name: path, version: pending });
+      await patiently(context, () => context.aws.promoteSecret({ name: path, version: pending }));
       const text = `${path} is at version ${shortId(pending)} now, ${shortId(current)} is the one before`;
       return { text, value: pending };
     },
@@ -217,7 +213,8 @@ export function readingBefore<P>(
         if (state.previous !== before) return `${state.path} was changed again since: left so`;
         const why = await mayReturn(context);
         if (why !== null) return why;
-        await context.aws.promoteSecret({ name: state.path, version: before });
+        const back = { name: state.path, version: before };
+        await patiently(context, () => context.aws.promoteSecret(back));
       }
       const restarted = await restartChanged(context);
       return `${state.path} is at version ${shortId(before)}${restarted.length > 0 ? `, and ${restarted.join(", ")} read it` : ""}`;
@@ -229,7 +226,7 @@ export function readingBefore<P>(
  * One new version is the current one, nothing waits, and all readers run tasks that began since.
  * @param said what people have to do then; empty: nothing
  */
-export function judgingRotation<P>(secret: string, said: (params: P) => string) {
+export function judgingRotation<P>(secret: string, said: (context: PlannedContext<P>) => string) {
   return {
     withinMs: () => 2 * MINUTE_MS,
     everyMs: 5_000,
@@ -242,7 +239,7 @@ export function judgingRotation<P>(secret: string, said: (params: P) => string) 
       const { state, text } = await judgeReaders(context);
       if (state !== "passed") return { state, text };
       const found = `${path} is at version ${shortId(current)}: ${text}`;
-      return { state, text: [found, said(context.params)].filter(Boolean).join("; ") };
+      return { state, text: [found, said(context)].filter(Boolean).join("; ") };
     },
   };
 }

@@ -1,6 +1,6 @@
 /** Saved queries of CloudWatch Logs Insights, with the one word in them that the asker fills. */
-import { fault } from "../base/fault.js";
-import type { AwsPlace } from "./aws-port.js";
+import { fault } from "../../base/fault.js";
+import type { AwsPlace } from "../aws-port.js";
 
 /** Stands in a saved query for the id that is looked for, see `src/alert/outlet/log-queries.ts`. */
 const PLACEHOLDER = "REQUEST_ID";

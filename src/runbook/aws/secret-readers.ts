@@ -1,8 +1,9 @@
 /** The services that read a secret: they read it when their tasks begin, so a new value is read by new tasks only. */
-import { MINUTE_MS } from "../base/duration.js";
-import { fault } from "../base/fault.js";
-import { expectStable, judgeService } from "./aws/wait.js";
-import type { ActContext, PlannedContext, Verdict } from "./define.js";
+import { MINUTE_MS } from "../../base/duration.js";
+import { fault } from "../../base/fault.js";
+import type { ActContext, PlannedContext, Verdict } from "../define.js";
+import { patiently } from "./patient.js";
+import { expectStable, judgeService } from "./wait.js";
 
 const NOTE = "note which tasks its readers run";
 const SETTLE_WITHIN_MS = 12 * MINUTE_MS;
@@ -42,8 +43,7 @@ export function restarting(readersOf: Readers) {
       run: async (context: ActContext<unknown>): Promise<string> => {
         const said: string[] = [];
         for (const [name, before] of notedIn(context)) {
-          if ((await deploymentOf(context, name)) === before)
-            await context.aws.updateService({ service: name, forceNew: true });
+          await patiently(context, () => restartUnlessDone(context, name, before));
           said.push(await expectStable(context, name, { withinMs: SETTLE_WITHIN_MS }));
         }
         return said.join("\n") || "nothing reads it";
@@ -51,6 +51,16 @@ export function restarting(readersOf: Readers) {
       undo: { never: "they are restarted once more when the value of before is back" },
     },
   ];
+}
+
+/** An answer that was lost is no reason for a second restart: the deployment tells. */
+async function restartUnlessDone(
+  context: ActContext<unknown>,
+  name: string,
+  before: string,
+): Promise<void> {
+  if ((await deploymentOf(context, name)) === before)
+    await context.aws.updateService({ service: name, forceNew: true });
 }
 
 /** For the way back: those that have been restarted get new tasks once more; names of them. It waits for none. */

@@ -2,11 +2,11 @@
  * Rotation of a secret that is a list: the new value is put before the ones of now, all are accepted for a while, and
  * a second run drops the old ones (X-34). A leaked one is replaced at once, and whatever it signed is worth nothing.
  */
-import { formatDuration, parseDuration } from "../base/duration.js";
-import { fault } from "../base/fault.js";
-import { makeSecretValue, type SecretKind } from "../base/secret-kinds.js";
-import { SecretText } from "../base/secret-text.js";
-import type { ActContext, Plan, PlannedContext, ReadContext } from "./define.js";
+import { formatDuration, parseDuration } from "../../base/duration.js";
+import { fault } from "../../base/fault.js";
+import { makeSecretValue, type SecretKind } from "../../base/secret-kinds.js";
+import { SecretText } from "../../base/secret-text.js";
+import type { ActContext, Plan, PlannedContext, ReadContext } from "../define.js";
 import {
   beforeOthers,
   isPut,
