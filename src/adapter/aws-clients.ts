@@ -8,6 +8,8 @@ export interface AwsCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
   readonly sessionToken?: string;
+  /** When they end; absent: never. */
+  readonly expiration?: Date;
 }
 
 /** How AWS is reached. */
@@ -16,7 +18,7 @@ export interface AwsAccess {
   /** Null: AWS's own addresses. */
   readonly endpointUrl: string | null;
   /** By default those that the SDK finds: environment, profile, role. */
-  readonly credentials?: AwsCredentials;
+  readonly credentials?: AwsCredentials | (() => Promise<AwsCredentials>);
 }
 
 /** What a call stands on. */

@@ -5,7 +5,7 @@ import type { RegisterTaskDefinitionCommandInput, TaskDefinition } from "@aws-sd
 import { fault } from "../base/fault.js";
 import type { AwsReader, AwsWriter } from "../runbook/aws-port.js";
 import { type AwsGround, send } from "./aws-clients.js";
-import { readDefinition } from "./aws-ecs.js";
+import { readDefinition, readTagged } from "./aws-ecs.js";
 import { missingIn, revisionOf, serviceOf } from "./aws-names.js";
 
 export type EcsWriter = Pick<AwsReader, "probeTask"> &
@@ -64,8 +64,12 @@ const ADDED = [
 
 async function registerRevision(ground: AwsGround, request: Asked<"registerRevision">) {
   const { RegisterTaskDefinitionCommand } = await import("@aws-sdk/client-ecs");
-  const before = await readDefinition(ground, request.from);
-  const command = new RegisterTaskDefinitionCommand(copyOf(before, request));
+  const { definition: before, tags } = await readTagged(ground, request.from);
+  const command = new RegisterTaskDefinitionCommand({
+    ...copyOf(before, request),
+    // Without any the member is left out: AWS takes no empty list.
+    ...(tags.length === 0 ? {} : { tags }),
+  });
   const answer = await send(ground, "ecs", command, { target: before.family ?? request.from });
   const arn = answer.taskDefinition?.taskDefinitionArn ?? "";
   return { arn, revision: answer.taskDefinition?.revision ?? revisionOf(arn) };
@@ -83,7 +87,9 @@ function copyOf(
     Object.entries(before).filter(([key]) => !ADDED.some((added) => added === key)),
   );
   const replaced = Object.entries(environment).map(([name, value]) => ({ name, value }));
-  const untouched = (ours.environment ?? []).filter(({ name }) => !(String(name) in environment));
+  const untouched = (ours.environment ?? []).filter(
+    ({ name }) => !Object.hasOwn(environment, String(name)),
+  );
   const container = { ...ours, image, environment: [...untouched, ...replaced] };
   return { ...kept, family, containerDefinitions: [container, ...others] };
 }

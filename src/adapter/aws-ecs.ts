@@ -1,5 +1,5 @@
 /** ECS for runbooks: services, their deployments and tasks as they are now. */
-import type { Deployment, Service, Task, TaskDefinition } from "@aws-sdk/client-ecs";
+import type { Deployment, Service, Tag, Task, TaskDefinition } from "@aws-sdk/client-ecs";
 import type { AwsReader, DeploymentView, ServiceView, TaskView } from "../runbook/aws-port.js";
 import { type AwsGround, pages, send } from "./aws-clients.js";
 import { missingIn, revisionOf, serviceOf, tagOf } from "./aws-names.js";
@@ -49,15 +49,21 @@ async function describe(ground: AwsGround, services: string[]): Promise<ServiceV
   );
 }
 
-export async function readDefinition(
+export async function readDefinition(ground: AwsGround, arn: string): Promise<TaskDefinition> {
+  return (await readTagged(ground, arn)).definition;
+}
+
+/** Throws a refused Fault `AWS_NOT_FOUND`. */
+export async function readTagged(
   ground: AwsGround,
   taskDefinition: string,
-): Promise<TaskDefinition> {
+): Promise<{ readonly definition: TaskDefinition; readonly tags: Tag[] }> {
   const { DescribeTaskDefinitionCommand } = await import("@aws-sdk/client-ecs");
-  const command = new DescribeTaskDefinitionCommand({ taskDefinition });
+  const command = new DescribeTaskDefinitionCommand({ taskDefinition, include: ["TAGS"] });
   const answer = await send(ground, "ecs", command, { target: taskDefinition });
-  if (answer.taskDefinition === undefined) throw missingIn(`task definition ${taskDefinition}`, []);
-  return answer.taskDefinition;
+  const { taskDefinition: definition, tags = [] } = answer;
+  if (definition === undefined) throw missingIn(`task definition ${taskDefinition}`, []);
+  return { definition, tags };
 }
 
 function serviceView(service: Service, definition: TaskDefinition): ServiceView {

@@ -78,9 +78,8 @@ async function signed({ access, clients }: AwsGround, service: QueryService, bod
   const url = new URL(access.endpointUrl ?? addressOf(service, access.region));
   const signer = new SignatureV4({
     ...{ service, region: access.region, sha256: Sha256 },
-    // Where the SDK finds them when nobody hands them in: no second search of our own.
-    credentials:
-      access.credentials ?? (await (clients.get("sts") as Promise<STSClient>)).config.credentials,
+    // As a client of the SDK has them: found, renewed and kept.
+    credentials: (await (clients.get("sts") as Promise<STSClient>)).config.credentials,
   });
   const request = await signer.sign({
     ...{ method: "POST", protocol: url.protocol, hostname: url.hostname, path: "/", query: {} },

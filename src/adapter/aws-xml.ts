@@ -14,7 +14,7 @@ interface Open {
 }
 
 const PIECE =
-  /<!\[CDATA\[([\s\S]*?)\]\]>|<(\/?)([A-Za-z_][\w:.-]*)[^>]*?(\/?)>|<[?!][^>]*>|([^<]+)/g;
+  /<!\[CDATA\[([\s\S]*?)\]\]>|<(\/?)([A-Za-z_][\w:.-]*)[^<>]*?(\/?)>|<[?!][^<>]*>|([^<]+)/g;
 const ENTITIES: Readonly<Record<string, string>> = {
   ...{ lt: "<", gt: ">", amp: "&", quot: '"', apos: "'" },
 };

@@ -1,7 +1,7 @@
 /** AWS as the parts of this program meet it: a session for each run, the signs of life of whoever leads, a look from outside. */
 import { type Aws, type AwsOptions, createAws, createAwsSigns, groundOf } from "../adapter/aws.js";
 import type { AwsAccess } from "../adapter/aws-clients.js";
-import { assumeRole } from "../adapter/aws-session.js";
+import { sessionOf } from "../adapter/aws-session.js";
 import { LOG_QUERIES } from "../alert/outlet/log-queries.js";
 import { systemClock } from "../base/clock.js";
 import type { PolicySet } from "../policy/policy.js";
@@ -53,24 +53,30 @@ export async function openRunAws(
   const access = accessOf(policy(), config);
   const ground = groundOf({ access, place, signal, clock, onCall: () => {} });
   const alias = usesCdn(runbook) ? aliasOf(policy()) : null;
-  try {
-    return await openAwsSession(
-      {
-        ...{ place, log, roleArn: config.aws.executorRoleArn },
-        assume: (request) => assumeRole(ground, request),
-        open: (credentials, _, onCall) => {
-          const own = credentials === null ? access : { ...access, credentials };
-          return openNamed(policy, alias, { access: own, signal, clock, onCall });
-        },
-        audit: (entry) => appendAudit(db, entry),
+  return openAwsSession(
+    {
+      ...{ place, log, roleArn: config.aws.executorRoleArn },
+      assume: async (request) => {
+        const session = sessionOf(ground, request);
+        // Now, so that a policy that STS does not take ends the run before its first step.
+        await session();
+        return session;
       },
-      run,
-      runbook,
-      signal,
-    );
-  } finally {
-    await ground.clients.close();
-  }
+      open: async (session, _, onCall) => {
+        const own = session === null ? access : { ...access, credentials: session };
+        const opened = await openNamed(policy, alias, { access: own, signal, clock, onCall });
+        const close = async () => {
+          await opened.close();
+          await ground.clients.close();
+        };
+        return { aws: opened.aws, close };
+      },
+      audit: (entry) => appendAudit(db, entry),
+    },
+    run,
+    runbook,
+    signal,
+  );
 }
 
 const usesCdn = ({ touches: { aws = [] } }: Runbook): boolean =>

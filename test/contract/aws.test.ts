@@ -4,10 +4,11 @@ import { inspect } from "node:util";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { groundOf } from "../../src/adapter/aws.js";
-import { assumeRole } from "../../src/adapter/aws-session.js";
+import { assumeRole, sessionOf } from "../../src/adapter/aws-session.js";
 import { type StandInAws, startStandInAws } from "../../src/adapter/stand-in/aws.js";
 import { systemClock } from "../../src/base/clock.js";
 import { SecretText } from "../../src/base/secret-text.js";
+import { until } from "../support/until.js";
 import { FIRST_TAG, keepsItsPromises, NEXT_TAG, openAws, PLACE } from "./aws-cases.js";
 import { faultOf, never } from "./delivery.js";
 
@@ -109,6 +110,59 @@ describe("what AWS says, and what happens next", () => {
     await aws.putSecret(put);
     expect((await aws.secret("jwt-secret"))?.versions).toHaveLength(2);
   });
+});
+
+test("X-23: a copy of a revision keeps its tags and every variable but those that are named", async () => {
+  const { aws } = open();
+  const { taskDefinition: from, image } = await aws.service("workers");
+  const { arn } = await aws.registerRevision({ from, image, environment: { B: "2" } });
+  expect(standIn.ecs.definition(arn)).toMatchObject({
+    tags: [{ key: "system", value: "algobrain" }],
+    containerDefinitions: [
+      {
+        environment: [
+          { name: "constructor", value: "1" },
+          { name: "B", value: "2" },
+        ],
+      },
+    ],
+  });
+});
+
+test("a session is assumed once for all who ask at once, and anew before it ends", async () => {
+  let now = new Date("2026-11-22T12:00:00Z");
+  const ends = new Date("2100-01-01T00:00:00Z");
+  const ground = groundOf({
+    ...{ access: access(), place: () => PLACE, signal: never(), onCall: () => {} },
+    clock: { ...systemClock, now: () => now },
+  });
+  const session = sessionOf(ground, {
+    roleArn: "arn:aws:iam::1:role/x",
+    name: "run-1",
+    policy: "{}",
+  });
+  const [first, second] = await Promise.all([session(), session()]);
+  expect(first).toBe(second);
+  now = new Date(ends.getTime() - 301_000);
+  expect(await session()).toBe(first);
+  now = new Date(ends.getTime() - 299_000);
+  expect(await session()).not.toBe(first);
+  expect(standIn.sessions.size).toBe(2);
+  standIn.misbehave({ kind: "drop-answer" });
+  expect(await faultOf(session())).toMatchObject({ kind: "transient" });
+  expect(await session()).toMatchObject({ sessionToken: "the-token-of-a-session" });
+});
+
+test("a query of logs is stopped at AWS with the run that asked: it is paid by what it reads", async () => {
+  const stopped = new AbortController();
+  const { aws } = open({ signal: stopped.signal });
+  const window = { from: new Date(0), to: new Date(1_000) };
+  const query = { groups: ["/ecs/algobrain-api"], query: "fields @message", limit: 5, ...window };
+  const work = faultOf(aws.logQuery(query));
+  await until(() => standIn.asked.includes("logs:GetQueryResults"), "it is under way");
+  stopped.abort();
+  expect(await work).toMatchObject({ code: "AWS_ABORTED" });
+  expect(standIn.asked.at(-1)).toBe("logs:StopQuery");
 });
 
 test("a session may do what its policy names, and AWS refuses the rest", async () => {

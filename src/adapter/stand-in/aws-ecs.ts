@@ -5,6 +5,7 @@ interface Definition {
   readonly taskDefinitionArn: string;
   readonly family: string;
   readonly revision: number;
+  readonly tags?: unknown;
   readonly containerDefinitions: readonly { readonly name: string; readonly image: string }[];
 }
 
@@ -30,8 +31,14 @@ export class StandInEcs {
   fails = false;
 
   addService(serviceName: string, image: string, desiredCount: number): void {
-    const container = { name: serviceName, image, environment: [{ name: "A", value: "1" }] };
-    const definition = { family: `algobrain-${serviceName}`, containerDefinitions: [container] };
+    const container = {
+      name: serviceName,
+      image,
+      environment: [{ name: "constructor", value: "1" }],
+    };
+    const family = `algobrain-${serviceName}`;
+    const tags = [{ key: "system", value: "algobrain" }];
+    const definition = { family, tags, containerDefinitions: [container] };
     const { taskDefinitionArn: arn } = this.#register(definition);
     const state = { taskDefinition: arn, before: arn, deployment: 0, looksLeft: 0 };
     this.#services.set(serviceName, { serviceName, desiredCount, ...state });
@@ -42,7 +49,7 @@ export class StandInEcs {
       case "DescribeServices":
         return { services: this.#found(body.services), failures: [] };
       case "DescribeTaskDefinition":
-        return { taskDefinition: this.#definition(String(body.taskDefinition)) };
+        return this.#tagged(this.definition(String(body.taskDefinition)));
       case "RegisterTaskDefinition":
         return { taskDefinition: this.#register(body) };
       case "UpdateService":
@@ -52,10 +59,16 @@ export class StandInEcs {
     }
   }
 
-  #definition(name: string): Definition {
+  definition(name: string): Definition {
     const found = this.#definitions.find(({ taskDefinitionArn }) => taskDefinitionArn === name);
     if (found === undefined) throw new AwsRefusal("ClientException", "no such task definition");
     return found;
+  }
+
+  /** Tags are beside a definition, and not in it. */
+  #tagged(definition: Definition): unknown {
+    const { tags, ...taskDefinition } = definition;
+    return { taskDefinition, tags };
   }
 
   /** Refuses a part of one: it would lose the rest (X-23). */
@@ -87,7 +100,7 @@ export class StandInEcs {
   #update(body: Body): unknown {
     const service = this.#service(body.service);
     const { taskDefinition = service.taskDefinition, desiredCount } = body;
-    this.#definition(String(taskDefinition));
+    this.definition(String(taskDefinition));
     if (typeof desiredCount === "number") service.desiredCount = desiredCount;
     if (body.forceNewDeployment === true || taskDefinition !== service.taskDefinition)
       this.#deploy(service, String(taskDefinition));

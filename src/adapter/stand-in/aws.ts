@@ -34,6 +34,7 @@ const TARGETS: Readonly<Record<string, string>> = {
   AmazonEC2ContainerServiceV20141113: "ecs",
   secretsmanager: "secretsmanager",
   DynamoDB_20120810: "dynamodb",
+  Logs_20140328: "logs",
 };
 
 export async function startStandInAws(): Promise<StandInAws> {
@@ -45,6 +46,8 @@ export async function startStandInAws(): Promise<StandInAws> {
   const answer = (request: AwsRequest): unknown => {
     if (request.service === "ecs") return ecs.answer(request);
     if (request.service === "secretsmanager") return secrets.answer(request);
+    // A query that never ends.
+    if (request.service === "logs") return { queryId: "query-1", status: "Running", results: [] };
     return answerTable(table, request);
   };
   const { url, misbehave, close } = await startLoopback((incoming) => {
