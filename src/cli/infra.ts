@@ -23,7 +23,7 @@ export const infraCommand = commandOfVerbs("infra", {
     async () => (await import("./infra/plan.js")).runPlan,
   ),
   review: verb(
-    "infra review --plans DIR|--plan STACK=FILE… [--env production] [--policies DIR] [--markdown FILE] [--json]",
+    "infra review --plans DIR|--plan STACK=FILE… [--env production] [--policies DIR] [--url URL] [--token-file FILE] [--markdown FILE] [--json]",
     "what saved plans change, by risk, and whether the budgets of the policies stop them",
     async () => (await import("./infra/review.js")).runReview,
   ),

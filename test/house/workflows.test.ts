@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { load } from "js-yaml";
 import { describe, expect, test } from "vitest";
 import { isJsonObject, type Json, type JsonObject } from "../../src/base/json.js";
+import { infraCommand } from "../../src/cli/infra.js";
 import { COMMAND_NAMES } from "../../src/cli.js";
 import { STACK_ORDER } from "../../stacks/order.js";
 import { listFiles, ROOT } from "./source-tree.js";
@@ -123,6 +124,9 @@ describe.each(paths.map(read))("$path", (workflow) => {
     const lines = stepsOf(workflow).map(({ run }) => String(run ?? ""));
     const named = lines.flatMap((line) => /^bin\/algobrain\.js (\S+)/.exec(line)?.[1] ?? []);
     expect(named.filter((name) => !COMMAND_NAMES.includes(name))).toEqual([]);
+    const verbs = lines.flatMap((line) => / infra (\S+)/.exec(line)?.[1] ?? []);
+    const known = infraCommand.forms.map(({ usage }) => usage.split(" ")[1]);
+    expect(verbs.filter((verb) => !known.includes(verb))).toEqual([]);
   });
 });
 

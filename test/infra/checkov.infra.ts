@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/base/json.js";
 import { CHECKOV_SKIPS, type CheckovSkip } from "../../stacks/checkov-skips.js";
-import { readRepositoryPolicy } from "../support/repository-policy.js";
+import { repositoryPolicy } from "../support/repository-policy.js";
 import { synthesized } from "../support/synthesized.js";
 
 const SCRIPTS = join(import.meta.dirname, "..", "..", "scripts", "infra");
@@ -50,9 +50,7 @@ describe.skipIf(program === null)("checkov", () => {
   test("finds nothing in any stack of any environment but what is excepted with a reason, and no exception is idle", async () => {
     const environments = ["staging", "production"];
     const parts = await Promise.all(
-      environments.map(
-        async (name) => (await synthesized(await readRepositoryPolicy(name))).documents,
-      ),
+      environments.map(async (name) => (await synthesized(await repositoryPolicy(name))).documents),
     );
     const documents = Object.assign({}, ...parts) as Documents;
     const { failed, idle, broken, passed } = judge(documents);

@@ -25,8 +25,8 @@ export interface WorkflowWorld {
   /** Machines and artifacts. */
   readonly scratch: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Before a line of `run`, on the machine in this folder. */
-  readonly beforeLine?: (line: string, machine: string) => void;
+  /** Before a line of `run`, on the machine in this folder; `skip`: it is taken for done. */
+  readonly beforeLine?: (line: string, machine: string) => "skip" | "run";
 }
 
 export interface JobOutcome {
@@ -110,7 +110,7 @@ class JobRun {
   }
 
   #line(line: string, step: JsonObject, title: string): boolean {
-    this.#world.beforeLine?.(line, this.#machine);
+    if (this.#world.beforeLine?.(line, this.#machine) === "skip") return true;
     const output = join(this.#machine, ".github-output");
     writeFileSync(output, "");
     const env = { ...this.#world.env, ...this.#settings(step.env), GITHUB_OUTPUT: output };
@@ -135,7 +135,9 @@ class JobRun {
 
   #settings(env: Json | undefined): Record<string, string> {
     const pairs = isJsonObject(env) ? Object.entries(env) : [];
-    return Object.fromEntries(pairs.map(([name, text]) => [name, this.#fill(String(text))]));
+    const filled = pairs.map(([name, text]) => [name, this.#fill(String(text))] as const);
+    // A choice between secrets is GitHub's to make: what the world says stays.
+    return Object.fromEntries(filled.filter(([, text]) => !text.includes("$" + "{{")));
   }
 
   /** What is kept has the folders below what the paths have in common, or below the first star. */
