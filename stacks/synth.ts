@@ -111,7 +111,15 @@ async function readStacks(policy: PolicySet, outDir: string): Promise<WrittenSta
 
 async function stackFolders(policy: PolicySet, outDir: string): Promise<string[]> {
   const folders = await readdir(join(outDir, "stacks")).catch(absent);
-  return (folders ?? []).filter((name) => name.startsWith(stackName(policy, ""))).sort();
+  const begin = stackName(policy, "");
+  return (folders ?? [])
+    .filter((name) => name.startsWith(begin) && !isOfLongerName(name.slice(begin.length)))
+    .sort();
+}
+
+/** `eu-network`, behind `algobrain-production-`, is the network of an environment `production-eu`. */
+function isOfLongerName(rest: string): boolean {
+  return STACK_ORDER.some((part) => rest.endsWith(`-${part}`));
 }
 
 function stackFile(outDir: string, name: string): string {

@@ -52,7 +52,8 @@ test("numbers that AWS would refuse are refused here, every one of them", async 
 test("a stack that is no longer made is not left to be applied; other environments are", async () => {
   const gone = join(outDir, "stacks", "algobrain-production-legacy");
   const staging = join(outDir, "stacks", "algobrain-staging-data");
-  for (const folder of [gone, staging]) {
+  const longer = join(outDir, "stacks", "algobrain-production-eu-network");
+  for (const folder of [gone, staging, longer]) {
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, "cdk.tf.json"), "{}");
     await writeFile(join(folder, ".terraform.lock.hcl"), "");
@@ -60,6 +61,7 @@ test("a stack that is no longer made is not left to be applied; other environmen
   await synthesize({ policy: makePolicy(), outDir });
   expect(await readdir(gone)).toEqual([".terraform.lock.hcl"]);
   expect(await readdir(staging)).toContain("cdk.tf.json");
+  expect(await readdir(longer)).toContain("cdk.tf.json");
 });
 
 test("plain node resolves the library through the package's imports", async () => {
