@@ -77,7 +77,7 @@ export const HABITS: readonly Habit[] = [
     instead: "write the path as a literal, so that the rules about rooms can read it",
     where: PRODUCT,
     // Runbooks beside the program, stacks that may not be installed, the package of this platform.
-    except: /^src\/(main\/runbooks|cli\/synth|adapter\/postgres\/program)\.ts$/,
+    except: /^src\/(main\/runbooks|cli\/synth|cli\/infra\/check|adapter\/postgres\/program)\.ts$/,
     pattern: /\bimport\s*\(\s*(?!["'])/g,
   },
   {
