@@ -32,6 +32,7 @@ import { ensureHome } from "./runtime/home.js";
 import { LISTENER_CONNECTIONS } from "./runtime/job-hints.js";
 import { parentLink } from "./runtime/parent-link.js";
 import type { PolicyInForce } from "./runtime/policy-in-force.js";
+import { QueryTimes } from "./runtime/query-times.js";
 import { runTicks } from "./runtime/ticker.js";
 import type { Database } from "./store/database.js";
 import { migrate } from "./store/migrate.js";
@@ -101,10 +102,14 @@ async function open(
   const origin = options.lane === null ? await openPolicyOrigin(config, options) : null;
   const { databaseUrl, database } = await openServer(options, log, opened);
   const policy = await readPolicy(options, databaseUrl, origin, log);
-  const db = openPool(config, databaseUrl, options.name, poolMax(options, policy.set), log);
+  const queryTimes = new QueryTimes();
+  // Workers do not collect samples, so they need not measure either.
+  const measured = options.lane === null ? queryTimes : null;
+  const size = poolMax(options, policy.set);
+  const db = openPool(config, databaseUrl, options.name, size, log, measured);
   opened.push(() => db.close());
   const commit = await findCommit(config.commit, options.packageRoot);
-  const parts = { config, databaseUrl, db, log, policy, role: options.name, commit };
+  const parts = { config, databaseUrl, db, queryTimes, log, policy, role: options.name, commit };
   const foundation = layFoundation(parts);
   opened.push(foundation.tally.run(foundation));
   const url = origin === null ? null : await openParts(options, foundation, origin, opened);

@@ -21,6 +21,7 @@ import { createRuntimeNotify } from "../runtime/notify.js";
 import { PolicyHolder } from "../runtime/policy-holder.js";
 import type { PolicyInForce } from "../runtime/policy-in-force.js";
 import type { Drift } from "../runtime/policy-overrides.js";
+import type { QueryTimes } from "../runtime/query-times.js";
 import type { RuntimeNotify } from "../runtime/runtime-word.js";
 import { createStopSwitch } from "../runtime/stop-file.js";
 import { createFollow, followPolicyTick } from "../runtime/tick/follow-policy.js";
@@ -49,6 +50,8 @@ export interface Foundation {
   /** Past a pooler: for what needs a session of its own. */
   readonly directUrl: string;
   readonly db: Database;
+  /** What its statements take. */
+  readonly queryTimes: QueryTimes;
   readonly clock: Clock;
   readonly log: Logger;
   readonly redact: Redact;
@@ -104,6 +107,7 @@ export function openPool(
   role: string,
   poolMax: number,
   log: Logger,
+  queryTimes: QueryTimes | null = null,
 ): Database {
   return openDatabase({
     url,
@@ -111,6 +115,7 @@ export function openPool(
     ssl: config.database.ssl,
     applicationName: `algobrain-${role}`,
     onIdleError: (error) => log.warn("database.connection-lost", { error: error.message }),
+    ...(queryTimes === null ? {} : { onAnswered: (tookMs) => queryTimes.observe(tookMs) }),
   });
 }
 
@@ -118,6 +123,7 @@ export function layFoundation(parts: {
   readonly config: Config;
   readonly databaseUrl: string;
   readonly db: Database;
+  readonly queryTimes: QueryTimes;
   readonly log: Logger;
   readonly role: string;
   readonly policy: PolicyInForce;
@@ -147,7 +153,7 @@ export function layFoundation(parts: {
   const journalFiles = openJournalFiles(config.journalDir ?? join(config.home, "journal"));
   const urlSecrets = [decodeURIComponent(new URL(parts.databaseUrl).password)];
   return {
-    ...{ config, db, log, role, databaseUrl: parts.databaseUrl },
+    ...{ config, db, log, role, databaseUrl: parts.databaseUrl, queryTimes: parts.queryTimes },
     githubBudget: new GitHubBudget(),
     clock,
     metrics,

@@ -26,7 +26,7 @@ import type { Foundation } from "./foundation.js";
 const OTHER_PROCESSES = 1;
 
 export function createSampleSources(foundation: Foundation, { cache }: Caching): SampleSource[] {
-  const { db: sql, policy, log, config, role, clock } = foundation;
+  const { db: sql, policy, log, config, role, clock, queryTimes } = foundation;
   return [
     jobsSource({ sql, policy }),
     arrivalsSource(sql),
@@ -37,7 +37,7 @@ export function createSampleSources(foundation: Foundation, { cache }: Caching):
     noticesSource({ sql, policy }),
     incidentsSource(sql),
     dependenciesSource(sql),
-    databaseSource({ sql, policy, otherProcesses: OTHER_PROCESSES }),
+    databaseSource({ sql, policy, queryTimes, otherProcesses: OTHER_PROCESSES }),
     tableHealthSource({ sql, policy, log }),
     hostSource(config.home),
     githubSource(foundation.githubBudget),

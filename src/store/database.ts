@@ -51,6 +51,8 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs?: number;
   /** Told of errors on idle connections (a server restart): never thrown. */
   readonly onIdleError?: (error: Error) => void;
+  /** Told of each statement that was answered, in milliseconds from sending it; not of those in a session of its own. */
+  readonly onAnswered?: (tookMs: number) => void;
 }
 
 const STATEMENT_TIMEOUT_MS = 60_000;
@@ -69,14 +71,24 @@ export function openDatabase(options: DatabaseOptions): Database {
   });
   // 0 is none here too.
   const giveUpMs = statementTimeoutMs + Math.min(statementTimeoutMs, SILENCE_MAX_MS);
+  const way: Way = { giveUpMs, onAnswered: options.onAnswered ?? null };
   return {
     query: (text, values, name) =>
-      inFaults(() => pool.use((lent) => run(lent, text, values, pool.nameOf(name), giveUpMs))),
-    transaction: async (work) => inTransaction(await lend(pool), work, giveUpMs),
+      inFaults(() => pool.use((lent) => run(lent, text, values, pool.nameOf(name), way))),
+    transaction: async (work) => inTransaction(await lend(pool), work, way),
     connect: async (work) => withSession(await lend(pool), work),
     close: () => pool.end(),
   };
 }
+
+/** How statements go out. */
+interface Way {
+  /** Milliseconds; 0: never. */
+  readonly giveUpMs: number;
+  readonly onAnswered: ((tookMs: number) => void) | null;
+}
+
+const OF_A_SESSION: Way = { giveUpMs: 0, onAnswered: null };
 
 async function inFaults<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -95,7 +107,7 @@ async function run<Row extends object>(
   text: string,
   values: readonly unknown[] = [],
   name?: string,
-  giveUpMs = 0,
+  { giveUpMs, onAnswered }: Way = OF_A_SESSION,
 ): Promise<QueryResult<Row>> {
   const query: pg.QueryConfig & { readonly query_timeout: number } = {
     text,
@@ -103,7 +115,9 @@ async function run<Row extends object>(
     query_timeout: giveUpMs,
     ...(name === undefined ? {} : { name }),
   };
+  const sentMs = onAnswered === null ? 0 : performance.now();
   const result = await client.query<Row>(query);
+  onAnswered?.(performance.now() - sentMs);
   // A text of several statements gives a list of results; nobody asks for their rows.
   return { rows: result.rows ?? [], rowCount: result.rowCount ?? 0 };
 }
@@ -111,7 +125,7 @@ async function run<Row extends object>(
 async function inTransaction<T>(
   client: pg.PoolClient,
   work: (tx: Sql) => Promise<T>,
-  giveUpMs: number,
+  way: Way,
 ): Promise<T> {
   let broken: Error | undefined;
   const noteError = (error: Error) => {
@@ -119,7 +133,7 @@ async function inTransaction<T>(
   };
   client.on("error", noteError);
   const tx: Sql = {
-    query: (text, values) => inFaults(() => run(client, text, values, undefined, giveUpMs)),
+    query: (text, values) => inFaults(() => run(client, text, values, undefined, way)),
   };
   try {
     await tx.query("BEGIN");

@@ -74,15 +74,23 @@ export async function countWorkerHosts(sql: Sql, deadAfterMs: number): Promise<n
   return rows[0]!.count;
 }
 
+export interface HealingCount {
+  readonly actions: number;
+  /** Of those whose outcome is known (X-17). */
+  readonly judged: number;
+  readonly recovered: number;
+}
+
 /** Healing actions on public jobs within the window. */
-export async function countHealingActions(sql: Sql, windowMs: number): Promise<number> {
-  const { rows } = await sql.query<{ count: number }>(
-    `SELECT count(*)::int AS count FROM public.healdec_log l
+export async function countHealingActions(sql: Sql, windowMs: number): Promise<HealingCount> {
+  const { rows } = await sql.query<HealingCount>(
+    `SELECT count(*)::int AS actions, count(*) FILTER (WHERE success)::int AS recovered,
+       count(success)::int AS judged FROM public.healdec_log l
      WHERE l.created_at > now() - $1 * interval '1 ms'
        AND NOT EXISTS (SELECT FROM public.jobs j WHERE j.id = l.job_id AND j.job_type = ANY ($2))`,
     [windowMs, INTERNAL_KINDS],
   );
-  return rows[0]!.count;
+  return rows[0]!;
 }
 
 export interface Connections {

@@ -4,6 +4,7 @@ import { silentLogger } from "../../src/base/log.js";
 import { loadPolicySet } from "../../src/policy/bundle.js";
 import type { AlertRule, PolicySet, Signal } from "../../src/policy/policy.js";
 import { ApiTally } from "../../src/runtime/api-stats.js";
+import { QueryTimes } from "../../src/runtime/query-times.js";
 import { adoptionSource } from "../../src/runtime/sample/adoption.js";
 import { apiFiguresSource, apiSource } from "../../src/runtime/sample/api.js";
 import { arrivalsSource } from "../../src/runtime/sample/arrivals.js";
@@ -67,7 +68,7 @@ function sourcesOf(sql: Database, isPolicyRefused: boolean) {
     schedulesSource(options),
     noticesSource(options),
     dependenciesSource(sql),
-    databaseSource({ ...options, otherProcesses: 1 }),
+    databaseSource({ ...options, otherProcesses: 1, queryTimes: new QueryTimes() }),
     tableHealthSource({ ...options, log: silentLogger }),
     arrivalsSource(sql),
     workersSource(options),

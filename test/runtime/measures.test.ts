@@ -9,6 +9,7 @@ import { ApiTally } from "../../src/runtime/api-stats.js";
 import { renderRounds } from "../../src/runtime/exposition.js";
 import { JobTally } from "../../src/runtime/job-tally.js";
 import { createMetrics } from "../../src/runtime/metrics.js";
+import { QueryTimes } from "../../src/runtime/query-times.js";
 import { adoptionSource } from "../../src/runtime/sample/adoption.js";
 import { apiFiguresSource, apiSource } from "../../src/runtime/sample/api.js";
 import { arrivalsSource } from "../../src/runtime/sample/arrivals.js";
@@ -203,7 +204,7 @@ async function collectAll(): Promise<void> {
       apiFiguresSource(db),
       noticesSource(options),
       dependenciesSource(db),
-      databaseSource({ ...options, otherProcesses: 1 }),
+      databaseSource({ ...options, otherProcesses: 1, queryTimes: new QueryTimes() }),
       hostSource("."),
       processSource({ role: "all", host: "h", clock: systemClock }),
       backupSource(db),

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.js";
 import { PUBLIC_KINDS } from "../../src/job/kinds.js";
 import { type ApiStats, ApiTally } from "../../src/runtime/api-stats.js";
+import { QueryTimes } from "../../src/runtime/query-times.js";
 import { apiSource } from "../../src/runtime/sample/api.js";
 import { databaseSource } from "../../src/runtime/sample/database.js";
 import { busyShare, hostSource, timeOf } from "../../src/runtime/sample/host.js";
@@ -9,7 +10,7 @@ import { jobsSource } from "../../src/runtime/sample/jobs.js";
 import { noticesSource } from "../../src/runtime/sample/notices.js";
 import type { SampleSource } from "../../src/runtime/sample/source.js";
 import { appendAlertEvents } from "../../src/store/alerts.js";
-import { logHealing } from "../../src/store/healing.js";
+import { logHealing, type NewHealingEntry } from "../../src/store/healing.js";
 import { enqueueJobs } from "../../src/store/jobs.js";
 import {
   enqueueNotice,
@@ -46,6 +47,12 @@ function find(samples: readonly Sample[], metric: string, kind?: string): number
   return samples.find((one) => one.metric === metric && one.labels.worker_type === kind)?.value;
 }
 
+const queryTimes = new QueryTimes();
+const HEALED: Omit<NewHealingEntry, "jobId"> = {
+  ...{ workerId: null, failureType: "transient", strategy: "retry", attemptNumber: 1 },
+  ...{ context: {}, operatorNotified: false },
+};
+
 describe("samples of jobs", () => {
   it("name every public kind, with zeros where nothing waits", async () => {
     await withDatabase(async (db) => {
@@ -75,15 +82,7 @@ describe("samples of jobs", () => {
       await db.query("UPDATE jobs SET status = 'completed' WHERE seq IN (1, 2, 3)");
       await db.query("UPDATE jobs SET status = 'failed' WHERE seq = 4");
       for (const jobId of ["job-1", "job-6"]) {
-        await logHealing(db, {
-          jobId,
-          workerId: null,
-          failureType: "transient",
-          strategy: "retry",
-          attemptNumber: 1,
-          context: {},
-          operatorNotified: false,
-        });
+        await logHealing(db, { ...HEALED, jobId });
       }
       const policy = makePolicy();
       const source = jobsSource({ sql: db, policy: () => policy });
@@ -95,6 +94,11 @@ describe("samples of jobs", () => {
       expect(find(samples, "algobrain.worker.success_rate", "index")).toBe(0.75);
       expect(find(samples, "algobrain.worker.error_count", "index")).toBe(1);
       expect(find(samples, "algobrain.healdec.action_rate")).toBe(0.25);
+      expect(find(samples, "algobrain.healdec.recovery_rate"), "none is known").toBeUndefined();
+      for (const jobId of ["job-2", "job-3"]) await logHealing(db, { ...HEALED, jobId });
+      await db.query("UPDATE healdec_log SET success = job_id = 'job-1' WHERE job_id <> 'job-3'");
+      const known = await source.collect(now);
+      expect(find(known, "algobrain.healdec.recovery_rate"), "one of the two known").toBe(0.5);
       // Of a kind whose jobs wait, and only while work is not stopped on purpose.
       expect(find(samples, "algobrain.worker.throughput", "score")).toBe(0);
       expect(find(samples, "algobrain.worker.throughput", "index")).toBeUndefined();
@@ -135,8 +139,15 @@ describe("samples of the rest", () => {
   it("show our pools against their sum, and the server against its maximum (X-74)", async () => {
     await withDatabase(async (db) => {
       await registerWorker(db, { lane: "general", kinds: ["index"], hostname: "h", pid: 1 });
-      const source = databaseSource({ sql: db, policy: () => makePolicy(), otherProcesses: 1 });
+      const source = databaseSource({
+        sql: db,
+        policy: () => makePolicy(),
+        otherProcesses: 1,
+        queryTimes,
+      });
+      for (const ms of [3, 900]) queryTimes.observe(ms);
       const samples = await source.collect(now);
+      expect(find(samples, "algobrain.db.query_p95_ms")).toBe(900);
       const { poolSize } = makePolicy().infrastructure.database;
       expect(find(samples, "algobrain.workers.alive")).toBe(1);
       expect(find(samples, "algobrain.db.pool_size")).toBe(2 * poolSize);
@@ -157,7 +168,12 @@ describe("samples of the rest", () => {
         await registerWorker(db, { lane: "general", pid, ...worker });
       const tasksIn = async (environment: string) => {
         const policy = { ...makePolicy(), environment };
-        const source = databaseSource({ sql: db, policy: () => policy, otherProcesses: 1 });
+        const source = databaseSource({
+          sql: db,
+          policy: () => policy,
+          otherProcesses: 1,
+          queryTimes,
+        });
         return find(await source.collect(now), "algobrain.workers.tasks");
       };
       expect([await tasksIn("production"), await tasksIn("local")]).toEqual([2, undefined]);

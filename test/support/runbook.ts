@@ -161,7 +161,8 @@ async function fingerprints(db: Database): Promise<Fingerprints> {
          CASE name WHEN 'public.jobs' THEN 'WHERE job_type <> ''runbook''' ELSE '' END), false, true, '')))[1]::text AS digest
      FROM (SELECT format('%I.%I', n.nspname, c.relname) AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
            WHERE n.nspname IN ('public', 'control') AND c.relkind IN ('r', 'p') AND NOT c.relispartition) AS tables
-     WHERE name !~ '^control\\.(run|run_.*|target_lock|approval.*|audit_head|chat_post|promotion)$' AND name <> 'public.audit_log'`,
+     WHERE name !~ '^control\\.(run|run_.*|target_lock|approval.*|audit_head|chat_post|promotion)$' AND name <> 'public.audit_log'
+     ORDER BY name`,
   );
   return new Map(rows.map(({ name, digest }) => [name, digest]));
 }

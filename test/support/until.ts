@@ -11,7 +11,7 @@ const POLL_MAX_MS = 20;
 export async function until<T>(
   condition: () => Promise<T | undefined | null | false> | T | undefined | null | false,
   what: string,
-  timeoutMs = 20_000,
+  timeoutMs = 45_000,
 ): Promise<T> {
   // The time of day may jump, also on a machine that was put to sleep.
   const deadline = performance.now() + timeoutMs;

@@ -8,6 +8,7 @@ import {
   readDatabaseSize,
 } from "../../store/runtime-samples.js";
 import { countAliveWorkers } from "../../store/workers.js";
+import type { QueryTimes } from "../query-times.js";
 import { gauge, type SampleSource } from "./source.js";
 
 export interface DatabaseSourceOptions {
@@ -15,6 +16,8 @@ export interface DatabaseSourceOptions {
   readonly policy: () => PolicySet;
   /** Processes with a pool that are no workers: the API and orchestrator. */
   readonly otherProcesses: number;
+  /** Of this process. */
+  readonly queryTimes: Pick<QueryTimes, "takeP95Ms">;
 }
 
 export function databaseSource(options: DatabaseSourceOptions): SampleSource {
@@ -38,6 +41,7 @@ export function databaseSource(options: DatabaseSourceOptions): SampleSource {
         ...gauge("algobrain.db.pool_size", pools, now),
         ...gauge("algobrain.db.server_connections", server, now),
         ...gauge("algobrain.db.server_connections_max", serverMax, now),
+        ...gauge("algobrain.db.query_p95_ms", options.queryTimes.takeP95Ms(), now),
         ...gauge("algobrain.db.size_bytes", bytes, now),
         ...gauge("algobrain.db.transactions_total", transactions, now),
         ...gauge("algobrain.db.replica_lag", await readReplicaLag(options.sql), now),

@@ -4,6 +4,7 @@ import type { PolicySet, WorkerKind } from "../../policy/policy.js";
 import type { Sql } from "../../store/database.js";
 import {
   countHealingActions,
+  type HealingCount,
   type KindLoad,
   type KindOutcome,
   readKindLoad,
@@ -28,7 +29,7 @@ export function jobsSource({ sql, policy }: JobsSourceOptions): SampleSource {
       const { workers } = policy();
       const loads = await readKindLoad(sql);
       const outcomes = await readKindOutcomes(sql, WINDOW_MS);
-      const actions = await countHealingActions(sql, WINDOW_MS);
+      const healing = await countHealingActions(sql, WINDOW_MS);
       const { active } = await readSafeMode(sql);
       // In safe mode most kinds stand still on purpose.
       const judged = active ? [] : loads.filter(({ pending }) => pending > 0);
@@ -39,7 +40,8 @@ export function jobsSource({ sql, policy }: JobsSourceOptions): SampleSource {
         ...outcomes
           .filter(({ kind }) => waiting.has(kind))
           .flatMap((outcome) => throughputSamples(outcome, workers[outcome.kind], now)),
-        ...gauge("algobrain.healdec.action_rate", actionRate(actions, outcomes), now),
+        ...gauge("algobrain.healdec.action_rate", actionRate(healing.actions, outcomes), now),
+        ...gauge("algobrain.healdec.recovery_rate", recoveryRate(healing), now),
         ...gauge("algobrain.safe_mode.active", active ? 1 : 0, now),
       ];
     },
@@ -84,6 +86,11 @@ function throughputSamples(
     ...gauge("algobrain.worker.throughput", done / (WINDOW_MS / MINUTE_MS), now, labels),
     ...gauge("algobrain.worker.throughput_target", target, now, labels),
   ];
+}
+
+/** Null while the outcome of none is known: nothing is neither good nor bad. */
+function recoveryRate({ judged, recovered }: HealingCount): number | null {
+  return judged === 0 ? null : recovered / judged;
 }
 
 /** HB-heal-11: actions per job; one job may need many, but a fraction stays within 0–1 (HB-met-10). */
