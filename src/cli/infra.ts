@@ -43,7 +43,7 @@ export const infraCommand = commandOfVerbs("infra", {
     async () => (await import("./infra/apply.js")).runApply,
   ),
   adopt: verb(
-    "infra adopt --env ENVIRONMENT --estate FILE [--dir cdktf.out/stacks]",
+    "infra adopt --env ENVIRONMENT --estate FILE [--dir cdktf.out/stacks] [--missing]",
     "write import blocks for an estate that was made by hand",
     async () => (await import("./infra/adopt.js")).runAdopt,
   ),

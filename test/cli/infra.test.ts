@@ -175,6 +175,18 @@ describe("infra drift", () => {
     expect([code, out]).toEqual([2, expect.stringContaining("its time is over")]);
   });
 
+  test("a review tells of it, too: applying takes it back", async () => {
+    const override = { owner: "bea", reason: "INC-8", until: "2999-01-01T00:00:00Z" };
+    answers["/health"] = { drift: [{ name: "a.b", value: 1, policyValue: 2, override }] };
+    const args = ["review", ...services, "--markdown", "review.md", ...POLICIES];
+    const { code } = await infra(args, { ALGOBRAIN_URL: runtime.url });
+    const text = await readFile(join(folder, "review.md"), "utf8");
+    expect([code, text]).toEqual([
+      0,
+      expect.stringContaining("| a.b | bea | INC-8 | 2999-01-01 00:00 |"),
+    ]);
+  });
+
   test("a runtime that does not say it makes a clean check a failed one", async () => {
     answers["/health"] = { status: "ok" };
     expect(await drift(...services, "--url", runtime.url)).toMatchObject({

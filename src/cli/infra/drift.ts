@@ -7,15 +7,14 @@ import { judgeDrift } from "../../review/infra/drift.js";
 import { type DriftFacts, stateOfAll, writeDriftIssue } from "../../review/infra/drift-issue.js";
 import { parseCommandLine } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
-import { askKnown } from "./known.js";
+import { askKnown, RUNTIME_OPTIONS } from "./known.js";
 import { POLICY_OPTIONS, policyOf } from "./policy-of.js";
 import { PLAN_OPTIONS, readSavedPlans } from "./saved-plans.js";
 
 const OPTIONS = {
   ...POLICY_OPTIONS,
   ...PLAN_OPTIONS,
-  url: { type: "string" },
-  "token-file": { type: "string" },
+  ...RUNTIME_OPTIONS,
   markdown: { type: "string" },
   "state-file": { type: "string" },
   json: { type: "boolean" },
@@ -29,7 +28,7 @@ export async function runDrift(args: readonly string[], io: CommandIo): Promise<
   const saved = await readSavedPlans(values, io);
   const policy = await policyOf(values, io);
   if (policy === null) return EXIT_FAILED;
-  const { known, unasked } = await askKnown({ ...values, url: values.url ?? addressOf(io) }, io);
+  const { known, unasked } = await askKnown(values, io);
   const classes = Object.values(policy.infrastructure.review.drift.classes);
   const now = systemClock.now();
   const stacks = saved.map(({ stack, plan }) => ({
@@ -49,11 +48,6 @@ export async function runDrift(args: readonly string[], io: CommandIo): Promise<
   else tell(state, facts, io);
   if (state === "failed") return EXIT_FAILED;
   return state === "drifted" ? EXIT_DRIFTED : EXIT_OK;
-}
-
-/** A workflow hands on a variable that is not set as an empty one. */
-function addressOf({ env }: CommandIo): string | undefined {
-  return env.ALGOBRAIN_URL === "" ? undefined : env.ALGOBRAIN_URL;
 }
 
 function tell(state: string, { stacks, unasked }: DriftFacts, io: CommandIo): void {

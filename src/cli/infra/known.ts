@@ -27,10 +27,18 @@ export interface RuntimePlace {
   readonly env: string;
 }
 
-/** Without an address nothing is asked, and nothing is known. */
+/** Of review and drift. */
+export const RUNTIME_OPTIONS = {
+  url: { type: "string" },
+  "token-file": { type: "string" },
+} as const;
+
+/** At `--url`, else at ALGOBRAIN_URL. Without an address nothing is asked, and nothing is known. */
 export async function askKnown(place: RuntimePlace, io: CommandIo): Promise<AskedKnown> {
-  if (place.url === undefined) return { known: [], unasked: [] };
-  const base = readAddress(place.url);
+  // A workflow hands on a variable that is not set as an empty one.
+  const url = place.url ?? io.env.ALGOBRAIN_URL ?? "";
+  if (url === "") return { known: [], unasked: [] };
+  const base = readAddress(url);
   const token = await readToken(place["token-file"], io);
   const answers = await Promise.all([
     ask(`${base}/health`, null, knownFromHealth),

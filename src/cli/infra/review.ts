@@ -12,12 +12,14 @@ import { idleExceptions } from "../../review/infra/plan-exceptions.js";
 import { type Verdict, worstState } from "../../review/infra/verdict.js";
 import { parseCommandLine } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
+import { askKnown, RUNTIME_OPTIONS } from "./known.js";
 import { POLICY_OPTIONS, policyOf } from "./policy-of.js";
 import { PLAN_OPTIONS, readSavedPlans, type SavedPlan } from "./saved-plans.js";
 
 const OPTIONS = {
   ...POLICY_OPTIONS,
   ...PLAN_OPTIONS,
+  ...RUNTIME_OPTIONS,
   markdown: { type: "string" },
   json: { type: "boolean" },
 } as const;
@@ -32,9 +34,12 @@ export async function runReview(args: readonly string[], io: CommandIo): Promise
   const reviewed = saved.map((one) => reviewOne(one, policy, now));
   const verdicts = reviewed.map(({ verdict }) => verdict);
   if (values.markdown !== undefined) {
+    const { known, unasked } = await askKnown(values, io);
+    for (const sentence of unasked) io.err(`known drift is not known: ${oneLine(sentence)}`);
     const at = { environment: policy.environment, now };
     const idle = idleExceptions({ exceptions: policy.exceptions, at }, verdicts);
-    await writeFile(resolve(io.cwd, values.markdown), `${writePlanComment(reviewed, [], idle)}\n`);
+    const text = writePlanComment(reviewed, known, idle);
+    await writeFile(resolve(io.cwd, values.markdown), `${text}\n`);
   }
   if (values.json) io.out(JSON.stringify(reviewed.map(factsOf)));
   else for (const one of reviewed) tell(one, io);
