@@ -1,11 +1,13 @@
 /** The outside world as runbooks may see it. Adapters fit these; tests hand in fakes. */
-import type { Json, JsonObject } from "../base/json.js";
+import type { JsonObject } from "../base/json.js";
+import type { SecretKind } from "../base/secret-kinds.js";
 import type { SecretText } from "../base/secret-text.js";
 import type { JobStatus } from "../job/job.js";
 import type { Message } from "../message/message.js";
 import type { Severity } from "../policy/policy.js";
 import type { AwsReader, AwsWriter } from "./aws-port.js";
 import type { DatabaseReader, DatabaseWriter } from "./database-port.js";
+import type { TemporaryChangeReader, TemporaryChangeWriter } from "./temporary-change.js";
 
 export interface ShellOptions {
   readonly signal: AbortSignal;
@@ -367,27 +369,7 @@ export interface IncidentWriter {
   keepIncidentLog(request: { readonly number: string }): Promise<string>;
 }
 
-/** A change past Git that somebody means to be gone by a time (X-59). */
-export interface TemporaryChangeView {
-  readonly id: number;
-  readonly environment: string;
-  /** `ecs service workers`. */
-  readonly target: string;
-  /** `desired_count`. */
-  readonly attribute: string;
-  readonly before: Json;
-  readonly after: Json;
-  readonly reason: string;
-  readonly owner: string;
-  /** `run-17`; null: no run made it. */
-  readonly runId: string | null;
-  readonly madeAt: Date;
-  readonly expiresAt: Date;
-}
-
-export interface SystemReader extends IncidentReader {
-  /** Those in force, oldest first. */
-  temporaryChanges(): Promise<readonly TemporaryChangeView[]>;
+export interface SystemReader extends IncidentReader, TemporaryChangeReader {
   diagnose(signal: AbortSignal): Promise<readonly Finding[]>;
   brokenInvariants(): Promise<readonly { readonly invariant: string; readonly count: number }[]>;
   dependencies(): Promise<readonly DependencyView[]>;
@@ -397,25 +379,12 @@ export interface SystemReader extends IncidentReader {
   ): Promise<{ readonly ok: boolean; readonly found: string }>;
 }
 
-export interface SystemWriter extends IncidentWriter {
-  /**
-   * Answers with its number. One in force of the same target and attribute ends by it, and what was before that stays
-   * `before`.
-   */
-  noteTemporary(
-    request: Pick<
-      TemporaryChangeView,
-      "environment" | "target" | "attribute" | "before" | "after" | "reason" | "runId"
-    > & {
-      /** Milliseconds, a day at most. */
-      readonly forMs: number;
-    },
-  ): Promise<number>;
-  /** False when none of this number is in force. */
-  endTemporary(request: { readonly id: number; readonly reason: string }): Promise<boolean>;
+export interface SystemWriter extends IncidentWriter, TemporaryChangeWriter {
   /** Nothing when it was off already. Throws a refused fault while a check of the data fails. */
   exitSafeMode(request: { readonly reason: string }): Promise<void>;
   enterSafeMode(request: { readonly reason: string }): Promise<void>;
+  /** A new value that nobody can guess. It is kept nowhere yet. */
+  newSecret(kind: SecretKind): SecretText;
   /** Whether GitHub takes this token, and until when it may be used. Throws a refused Fault `GITHUB_TOKEN_REFUSED`. */
   testGitHubToken(
     token: SecretText,

@@ -1,6 +1,6 @@
 /** Changes past Git that are meant to be gone by a time: what a plan then shows is known, with its owner. */
 import type { Json } from "../base/json.js";
-import type { TemporaryChangeView } from "../runbook/port.js";
+import type { TemporaryChangeView } from "../runbook/temporary-change.js";
 import { appendAudit } from "./audit.js";
 import type { Sql } from "./database.js";
 
