@@ -6,7 +6,6 @@ export function unusedSettings(config: Config): string[] {
   const unused: readonly [string, boolean][] = [
     ["DATABASE_URL_REPLICA", config.database.replicaUrl !== null],
     ["GITHUB_TOKEN", config.github.token !== null && config.gitopsRepo === null],
-    ["AWS_ENDPOINT_URL", config.aws.endpointUrl !== null && config.policySource.kind !== "s3"],
   ];
   return unused.filter(([, isSet]) => isSet).map(([name]) => name);
 }
