@@ -21,14 +21,14 @@ function folderOf(part: string): string {
   return join(root, "cdktf.out", "stacks", `algobrain-staging-${part}`);
 }
 
-async function adopt(estate: unknown): Promise<string[]> {
+async function adopt(estate: unknown, ...flags: string[]): Promise<string[]> {
   const lines: string[] = [];
   const keep = (line: string) => void lines.push(line);
   await writeFile(
     join(root, "estate.json"),
     typeof estate === "string" ? estate : JSON.stringify(estate),
   );
-  await runAdopt(["--env", "staging", "--estate", "estate.json"], {
+  await runAdopt(["--env", "staging", "--estate", "estate.json", ...flags], {
     ...{ out: keep, err: keep, progress: keep, env: {}, packageRoot: root, cwd: root },
     ...{ actor: "cli:test", terminal: null },
   });
@@ -52,6 +52,12 @@ test("writes the blocks beside the stack, and says what stays outside", async ()
   expect(lines).toContainEqual(expect.stringMatching(/^data +1 +0 +cdktf\.out/));
 });
 
+test("tells by what name a thing must be listed to be found", async () => {
+  expect(await adopt({ resources: [] }, "--missing")).toContain(
+    'to be made: data aws_s3_bucket.exports: looked for aws_s3_bucket named "exports"',
+  );
+});
+
 test("a block of an earlier list does not stay", async () => {
   await adopt({ resources: [{ type: "aws_s3_bucket", id: "exports" }] });
   await adopt({ resources: [] });
@@ -64,6 +70,16 @@ test.each([
   ["no id", { resources: [{ type: "aws_lb" }] }, /resources\.0: expected/],
   ["an empty id", { resources: [{ type: "aws_lb", id: "" }] }, /resources\.0: expected/],
   ["a number for a name", { resources: [{ type: "a", id: "b", name: 3 }] }, /resources\.0/],
+  [
+    "one name for two things",
+    {
+      resources: [
+        { type: "aws_vpc", id: "vpc-1", name: "prod" },
+        { type: "aws_vpc", id: "vpc-2", name: "prod" },
+      ],
+    },
+    /vpc-1 and vpc-2 are both aws_vpc "prod": list the one that is ours/,
+  ],
   ["null", { resources: [null] }, /resources\.0/],
 ])("%s is refused, and nothing is written", async (_what, estate, message) => {
   await expect(adopt(estate)).rejects.toThrow(message);

@@ -26,6 +26,7 @@ export async function runAdopt(args: readonly string[], io: CommandIo): Promise<
     env: { type: "string" },
     estate: { type: "string" },
     dir: { type: "string", default: "cdktf.out/stacks" },
+    missing: { type: "boolean" },
   });
   if (values.env === undefined) throw new UsageError("--env is missing");
   if (values.estate === undefined) throw new UsageError("--estate is missing");
@@ -35,6 +36,7 @@ export async function runAdopt(args: readonly string[], io: CommandIo): Promise<
   for (const { part, folder } of folders)
     await writeImports(join(folder, IMPORT_FILE), adoption.imports[part] ?? []);
   tell(adoption, folders, io);
+  if (values.missing === true) tellMissing(adoption, io);
   return EXIT_OK;
 }
 
@@ -48,7 +50,24 @@ async function readEstate(file: string): Promise<FoundResource[]> {
   if (!Array.isArray(listed)) throw invalid(file, [`found no list of resources, ${ESTATE_FORM}`]);
   const problems = listed.flatMap((one, at) => (isFound(one) ? [] : [`resources.${at}`]));
   if (problems.length > 0) throw invalid(file, [`${problems.join(", ")}: ${ESTATE_FORM}`]);
-  return listed.filter(isFound).map(({ type, id, name }) => ({ type, id, name: name ?? null }));
+  const found = listed
+    .filter(isFound)
+    .map(({ type, id, name }) => ({ type, id, name: name ?? null }));
+  const twice = namesakes(found);
+  if (twice.length > 0) throw invalid(file, twice);
+  return found;
+}
+
+/** Two networks may bear the same name: which of them is ours, only a person can say. */
+function namesakes(found: readonly FoundResource[]): string[] {
+  const ids = new Map<string, string[]>();
+  for (const { type, id, name } of found) {
+    const called = `${type} "${name ?? id}"`;
+    ids.set(called, [...(ids.get(called) ?? []), id]);
+  }
+  return [...ids]
+    .filter(([, same]) => same.length > 1)
+    .map(([called, same]) => `${same.join(" and ")} are both ${called}: list the one that is ours`);
 }
 
 function isFound(one: Json): one is { type: string; id: string; name?: string } {
@@ -100,4 +119,13 @@ function tell(
   for (const line of formatTable(["stack", "adopted", "to be made", "file"], rows)) io.out(line);
   for (const { type, id } of unclaimed)
     io.out(`not in any stack, stays outside Terraform: ${type} ${id}`);
+}
+
+/** By what name each is to be listed, should it exist after all. */
+function tellMissing({ missing }: Adoption, io: CommandIo): void {
+  for (const { stack, address, key } of missing) {
+    const type = address.split(".")[0];
+    const looked = key === null ? "is always made" : `looked for ${type} named "${key}"`;
+    io.out(`to be made: ${stack} ${address}: ${looked}`);
+  }
 }

@@ -1,6 +1,9 @@
 /** What Terraform itself refuses, and what happens when the cloud is not as it should be. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isJsonObject, type Json } from "../../../src/base/json.js";
+import { importFile } from "../../../src/review/infra/adopt.js";
+import { planChanges } from "../../support/plan-changes.js";
 import { type PlanScene, planScene, SCENE_NAME } from "../../support/plan-scene.js";
 import {
   openTerraformSandbox,
@@ -115,18 +118,23 @@ describe.runIf(terraformPlatform !== null)("terraform: what is refused", () => {
     });
     await terraform.plan(folder, { out: "plan.bin" });
     const plan = await terraform.showPlan(folder, "plan.bin");
-    expect(actionsOf(plan)).toEqual(["aws_s3_bucket.exports no-op importing"]);
+    expect(planChanges(plan)).toEqual(["aws_s3_bucket.exports no-op importing"]);
     await terraform.apply(folder, "plan.bin");
     expect(await terraform.plan(folder, { out: "again.bin" })).toBe("nothing");
   });
-});
 
-function actionsOf(plan: Json): string[] {
-  const changes =
-    isJsonObject(plan) && Array.isArray(plan.resource_changes) ? plan.resource_changes : [];
-  return changes.filter(isJsonObject).map(({ address, change }) => {
-    if (!isJsonObject(change) || !Array.isArray(change.actions)) return String(address);
-    const importing = change.importing === undefined ? "" : " importing";
-    return `${address} ${change.actions.join("+")}${importing}`;
+  test("terraform: an id of a list of people is never an expression", async () => {
+    const { terraform: settings, provider, resource } = planScene();
+    const { folder } = await sandbox.place(`${SCENE_NAME}-listed`, {
+      terraform: settings,
+      provider,
+      resource: { aws_s3_bucket: resource.aws_s3_bucket },
+    });
+    const id = `x\${file("/etc/passwd")}%{if true}`;
+    const blocks = importFile([{ to: "aws_s3_bucket.exports", id }]);
+    await writeFile(join(folder, "imports.tf.json"), blocks);
+    await expect(sandbox.terraform.plan(folder, { out: "plan.bin" })).rejects.toThrow(
+      `there is no aws_s3_bucket called ${id}`,
+    );
   });
-}
+});
