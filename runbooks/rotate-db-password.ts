@@ -4,7 +4,7 @@
  */
 import { MINUTE_MS } from "../src/base/duration.js";
 import { Fault, fault } from "../src/base/fault.js";
-import { makeSecretValue } from "../src/base/secret-kinds.js";
+import type { SecretText } from "../src/base/secret-text.js";
 import { type UserPair, userPairOf, withUser } from "../src/runbook/aws/database-users.js";
 import { patiently } from "../src/runbook/aws/patient.js";
 import { READ_SERVICES, UPDATE_SERVICES } from "../src/runbook/aws/permissions.js";
@@ -68,7 +68,7 @@ export default defineRunbook({
       run: async (context) => {
         const now = await readAddress(context, "AWSCURRENT");
         const { used, idle } = userPairOf(now);
-        const password = makeSecretValue("database");
+        const password = context.system.newSecret("database");
         await setPassword(context, idle, password);
         const address = withUser(now, idle, password);
         await expectLogin(context, address, idle);
@@ -108,7 +108,7 @@ export default defineRunbook({
       repeat: "safe",
       run: async (context) => {
         const { used } = pairIn(context);
-        await setPassword(context, used, makeSecretValue("database"));
+        await setPassword(context, used, context.system.newSecret("database"));
         return `${used} has a password that nobody has`;
       },
       undo: { never: "nobody has kept the password of before" },
@@ -136,7 +136,7 @@ function readAddress({ aws }: Pick<ActContext<Params>, "aws">, stage: string) {
 async function setPassword(
   context: ActContext<Params>,
   user: string,
-  password: ReturnType<typeof makeSecretValue>,
+  password: SecretText,
 ): Promise<void> {
   const { aws, database } = context;
   const through = await aws.readSecret({ name: aws.place().secretOf(THROUGH) });
@@ -145,7 +145,7 @@ async function setPassword(
 
 async function expectLogin(
   context: ActContext<Params>,
-  address: ReturnType<typeof withUser>,
+  address: SecretText,
   user: string,
 ): Promise<void> {
   const found = await patiently(context, () => context.database.testLogin(address));

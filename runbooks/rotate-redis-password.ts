@@ -1,7 +1,6 @@
 /** Another token of the cache: both are accepted while its readers move over (RB-101, HB-sec-08, X-32). */
 import { formatDuration, MINUTE_MS } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
-import { makeSecretValue } from "../src/base/secret-kinds.js";
 import { patiently } from "../src/runbook/aws/patient.js";
 import { READ_CACHE, READ_SERVICES, UPDATE_SERVICES } from "../src/runbook/aws/permissions.js";
 import {
@@ -83,7 +82,7 @@ export default defineRunbook({
         check: async (context) => ((await isPut(context, SECRET)) ? "done" : "not-done"),
       },
       run: async (context) => {
-        const version = await putPending(context, SECRET, makeSecretValue("redis"));
+        const version = await putPending(context, SECRET, context.system.newSecret("redis"));
         return { text: `version ${shortId(version)} waits`, value: version };
       },
       undo: readingBefore<Params>(SECRET, async ({ resultOf }) =>

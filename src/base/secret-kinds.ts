@@ -3,13 +3,13 @@
  * without a line break (X-32). RDS refuses `/`, `@` and `"`; ElastiCache takes 16 to 128 characters and hardly a symbol
  * (docs.aws.amazon.com/AmazonElastiCache, "Authenticating with the AUTH command").
  */
-import { randomBytes } from "node:crypto";
 import { SecretText } from "./secret-text.js";
 
 export const SECRET_KINDS = ["webhook", "jwt", "database", "redis"] as const;
 export type SecretKind = (typeof SECRET_KINDS)[number];
 
-type RandomBytes = (count: number) => Buffer;
+/** `randomBytes` of `node:crypto`: nobody can guess them. */
+export type RandomBytes = (count: number) => Buffer;
 
 const REDIS_LENGTH = 64;
 /** Two in 64 characters are dropped: a second draw is rare, and a source that gives nothing usable ends here. */
@@ -24,8 +24,7 @@ const MAKERS: Readonly<Record<SecretKind, (random: RandomBytes) => string>> = {
   redis: (random) => alphanumerics(REDIS_LENGTH, random),
 };
 
-/** @param random bytes that nobody can guess; others only in tests */
-export function makeSecretValue(kind: SecretKind, random: RandomBytes = randomBytes): SecretText {
+export function makeSecretValue(kind: SecretKind, random: RandomBytes): SecretText {
   return new SecretText(MAKERS[kind](random));
 }
 

@@ -2,7 +2,9 @@
  * What runbooks may know and do of the system around the jobs: its health, safe mode, breakers. How a thing is
  * examined and left belongs to the runtime, which hands that in; here it is bound to one run's reach and name.
  */
+import { randomBytes } from "node:crypto";
 import { fault } from "../base/fault.js";
+import { makeSecretValue } from "../base/secret-kinds.js";
 import type { DependencyView, Finding, SystemReader, SystemWriter } from "../runbook/port.js";
 import type { Database } from "./database.js";
 import { type Dependency, listDependencies } from "./dependencies.js";
@@ -88,6 +90,7 @@ export function createSystemWriter(db: Database, by: string, orders: SystemOrder
     },
     openBreaker: ({ dependency, forMs, reason }) =>
       orders.openBreaker(db, { by, reason, dependency, forMs }),
+    newSecret: (kind) => makeSecretValue(kind, randomBytes),
     testGitHubToken: (token, signal) => orders.testGitHubToken(token, signal),
     revokeGitHubToken: (token, signal) => orders.revokeGitHubToken(token, signal),
     noteTemporary: (request) =>

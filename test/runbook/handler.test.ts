@@ -57,7 +57,7 @@ const WRITES: Readonly<
   ...{ exitSafeMode: true, enterSafeMode: true, resetBreaker: true, openBreaker: true },
   ...{ openIncident: true, closeIncident: true, reopenIncident: true, keepIncidentLog: true },
   ...{ noteTemporary: true, endTemporary: true, setUserPassword: true, testLogin: true },
-  ...{ testGitHubToken: true, revokeGitHubToken: true },
+  ...{ testGitHubToken: true, revokeGitHubToken: true, newSecret: true },
   ...{ updateService: true, registerRevision: true, stopTask: true, runTask: true },
   ...{ setLimits: true, putSecret: true, promoteSecret: true, createSecret: true },
   ...{ readSecret: true, createSnapshot: true, setCacheToken: true, putObjects: true },

@@ -1,76 +1,42 @@
-/** Runbooks that rotate secrets, against a made-up account, on a real database and with the power that they declare. */
+/** Credentials of others: tried before they are used, and the old ones end when nobody needs them. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import rotateDbPassword from "../../runbooks/rotate-db-password.js";
 import rotateGithubToken from "../../runbooks/rotate-github-token.js";
 import rotateJwtSecret from "../../runbooks/rotate-jwt-secret.js";
 import rotateRedisPassword from "../../runbooks/rotate-redis-password.js";
 import rotateWebhookSecret from "../../runbooks/rotate-webhook-secret.js";
-import { systemClock } from "../../src/base/clock.js";
-import { DAY_MS, parseDuration } from "../../src/base/duration.js";
 import { fault } from "../../src/base/fault.js";
-import type { JsonObject } from "../../src/base/json.js";
 import type { SecretText } from "../../src/base/secret-text.js";
 import { sessionPolicy } from "../../src/runbook/power.js";
 import { filled } from "../../src/runtime/executor/aws-session.js";
 import type { RunbookHandlerDeps } from "../../src/runtime/handler/runbook.js";
 import { openDatabase } from "../../src/store/database.js";
-import { issueToken, TOKEN_TTL_MAX_MS, verifyToken } from "../../src/web/token.js";
-import { type AwsWorld, makeAwsWorld } from "../support/aws-world.js";
-import {
-  crashEverywhere,
-  openGround,
-  type RunbookGround,
-  rehearse,
-  takeBack,
-} from "../support/runbook.js";
+import { makeAwsWorld } from "../support/aws-world.js";
+import { ALL_READERS, makeRotationWorld, RotationScene } from "../support/rotation.js";
+import { crashEverywhere, openGround, type RunbookGround } from "../support/runbook.js";
 import { makeHandlerDeps, makeRegistry } from "../support/runbook-world.js";
 
-const JWT = "algobrain/prod/jwt-secret";
-const WEBHOOK = "algobrain/prod/webhook-secret";
-const OLD = "old-marker-of-the-key-that-was-there-0123456789";
-
-const DATABASE = "algobrain/prod/database-url";
-const MIGRATOR = "algobrain/prod/database-url-migrator";
-const GITHUB = "algobrain/prod/github-token";
-const REDIS = "algobrain/prod/redis-password";
-const ALL = ["orchestrator", "workers", "api"];
-const RUNBOOKS = [
-  ...[rotateJwtSecret, rotateWebhookSecret, rotateGithubToken, rotateDbPassword],
-  rotateRedisPassword,
-];
 /** Users belong to the whole server, so their names say whose they are. */
 const STEM = `algobrain_test_${process.pid}`;
 const USERS = { a: `${STEM}_a`, b: `${STEM}_b` };
 const FIRST_PASSWORD = "first-password-of-the-user-in-use";
 
 let ground: RunbookGround;
-let world: AwsWorld;
+let scene: RotationScene;
 let github: ReturnType<typeof makeGitHub>;
 beforeAll(async () => {
-  ground = await openGround(makeRegistry(...RUNBOOKS));
-  await makeUsers();
+  ground = await openGround(makeRegistry(rotateGithubToken, rotateDbPassword, rotateRedisPassword));
+  for (const user of [USERS.a, USERS.b])
+    await ground.db.query(`DROP ROLE IF EXISTS ${user}; CREATE ROLE ${user} LOGIN`);
 });
 afterAll(async () => {
   await ground.db.query(`DROP ROLE IF EXISTS ${USERS.a}; DROP ROLE IF EXISTS ${USERS.b}`);
   await ground.drop();
 });
 beforeEach(() => {
-  world = makeWorld();
   github = makeGitHub();
+  scene = new RotationScene(ground, careOf());
 });
-
-/** Its clock is as far from now as the case wants. */
-function makeWorld(shiftMs = 0): AwsWorld {
-  const made = makeAwsWorld({ now: () => new Date(systemClock.now().getTime() + shiftMs) });
-  for (const path of [JWT, WEBHOOK]) made.secrets.place(path, OLD);
-  for (const name of ["orchestrator", "workers", "api"]) made.services.fateOf(name).looks = 0;
-  return made;
-}
-
-const other = () => {
-  const { aws } = world;
-  return { openAws: async () => ({ aws, close: async () => {} }), care: careOf() };
-};
 
 /** Which tokens GitHub takes. */
 function makeGitHub() {
@@ -103,232 +69,42 @@ function careOf(): RunbookHandlerDeps["care"] {
   };
 }
 
-async function makeUsers(): Promise<void> {
-  for (const user of [USERS.a, USERS.b])
-    await ground.db.query(`DROP ROLE IF EXISTS ${user}; CREATE ROLE ${user} LOGIN`);
-}
-const run = (name: string, params: JsonObject = {}, more: { dryRun?: boolean } = {}) =>
-  rehearse(ground, name, { params, ...more, other: other() });
-const valuesOf = (path: string) => world.secrets.valueOf(path)?.split(",") ?? [];
-const restarted = () =>
-  world.calls.filter(({ operation }) => operation === "updateService").map(({ target }) => target);
-/** Everything of a run that people or later readers may see, and every record of a call. */
-const seen = async (id: string) => {
-  const { rows } = await ground.db.query<{ text: string }>(
-    `SELECT coalesce(string_agg(t, ' '), '') AS text FROM (
-       SELECT to_jsonb(r)::text AS t FROM control.run r WHERE id = $1
-       UNION ALL SELECT to_jsonb(s)::text FROM control.run_step s
-       UNION ALL SELECT to_jsonb(l)::text FROM control.run_line l
-       UNION ALL SELECT to_jsonb(a)::text FROM public.audit_log a) AS all_of_it`,
-    [id],
-  );
-  return `${rows[0]!.text} ${JSON.stringify(world.calls)}`;
-};
-
-describe("rotate-jwt-secret", () => {
-  test("adds a key that signs, and tokens of the old one are accepted: nobody is logged out (X-34, HB-sec-07)", async () => {
-    const now = systemClock.now();
-    const asked = { subject: "ann", role: "operator", ttlMs: DAY_MS, now } as const;
-    const before = await issueToken(asked, [OLD]);
-    const { run: ended, changed } = await run("rotate-jwt-secret");
-    expect(ended).toMatchObject({ status: "succeeded", verified: true });
-    const [fresh, ...others] = valuesOf(JWT);
-    expect(others).toEqual([OLD]);
-    expect(Buffer.from(fresh!, "base64")).toHaveLength(64);
-    expect(await verifyToken(before.token, valuesOf(JWT), now)).toMatchObject({ ok: true });
-    const after = await issueToken(asked, valuesOf(JWT));
-    expect(await verifyToken(after.token, [fresh!], now)).toMatchObject({ ok: true });
-    expect(restarted()).toEqual(["orchestrator", "workers", "api"]);
-    expect(ended.outcome).toContain("/algobrain rotate-jwt-secret drop");
-    expect(changed).toEqual([]);
-  });
-
-  test("no value is in any row, line, audit entry or record of a call (X-31)", async () => {
-    const { run: ended } = await run("rotate-jwt-secret");
-    const [fresh = ""] = valuesOf(JWT);
-    const all = await seen(ended.id);
-    expect(all).toContain("put the new version beside the one that is read");
-    for (const value of [fresh, OLD]) expect(all).not.toContain(value);
-  });
-
-  test("a dry run names what it would do and does nothing", async () => {
-    const { run: planned } = await run("rotate-jwt-secret", {}, { dryRun: true });
-    expect(planned.plan?.changes).toEqual([
-      `${JWT}: a new value before the ones of now; all are accepted`,
-      ...["orchestrator (1", "workers (12", "api (2"].map((words) => `restart ${words} tasks)`),
-    ]);
-    expect(valuesOf(JWT)).toEqual([OLD]);
-    expect(world.verbs()).not.toContain("readSecret");
-  });
-
-  test("the old key is dropped when the longest token has ended, and not before", async () => {
-    await run("rotate-jwt-secret");
-    const early = await run("rotate-jwt-secret", { part: "drop" });
-    expect(early.run.outcome).toContain("found less than 90d since");
-    expect(valuesOf(JWT)).toHaveLength(2);
-    const [fresh] = valuesOf(JWT);
-    const late = await run("rotate-jwt-secret", { part: "drop", overlap: "0s" });
-    expect(late.run).toMatchObject({ status: "succeeded", verified: true });
-    expect(valuesOf(JWT)).toEqual([fresh]);
-    expect(restarted()).toHaveLength(6);
-  });
-
-  test("what is waited for by default is the longest life of a token", () => {
-    const { overlap } = rotateJwtSecret.params.properties as { overlap: { default: string } };
-    expect(parseDuration(overlap.default)).toBe(Math.max(...Object.values(TOKEN_TTL_MAX_MS)));
-  });
-
-  test("with one key there is nothing to drop", async () => {
-    world = makeWorld(-91 * DAY_MS);
-    const { run: ended } = await run("rotate-jwt-secret", { part: "drop" });
-    expect(ended).toMatchObject({
-      status: "failed",
-      outcome: expect.stringContaining("one value"),
-    });
-    expect(restarted()).toEqual([]);
-  });
-
-  test("after a leak the old key is refused at once, and no undo brings it back", async () => {
-    const { run: ended } = await run("rotate-jwt-secret", { part: "leaked" });
-    expect(ended.status).toBe("succeeded");
-    expect(valuesOf(JWT)).toHaveLength(1);
-    expect(valuesOf(JWT)).not.toContain(OLD);
-    const back = await takeBack(ground, ended, { other: other() });
-    expect(back.steps.find(({ phase }) => phase === "undo")?.output).toContain("others know");
-    expect(valuesOf(JWT)).not.toContain(OLD);
-  });
-
-  test("a reader that does not come up again: the value of before is read again, also by those restarted", async () => {
-    world.services.fateOf("workers").fails = true;
-    world.services.fateOf("workers").looks = 1;
-    const { run: ended } = await run("rotate-jwt-secret");
-    expect(ended).toMatchObject({ status: "failed", undone: "complete" });
-    expect(ended.outcome).toContain("workers is");
-    expect(valuesOf(JWT)).toEqual([OLD]);
-    expect(restarted()).toEqual(["orchestrator", "workers", "orchestrator", "workers"]);
-  });
-
-  test("a person's undo brings the old value back, once: what was changed since is left", async () => {
-    const { run: first } = await run("rotate-jwt-secret");
-    await run("rotate-jwt-secret");
-    const late = await takeBack(ground, first, { other: other() });
-    expect(late.steps.find(({ phase }) => phase === "undo")?.output).toContain(
-      "changed again since",
-    );
-    expect(valuesOf(JWT)).toHaveLength(3);
-  });
-
-  test.each([
-    ["is missing", () => makeAwsWorld(), `there is no secret ${JWT}`],
-    [
-      "has no value",
-      () => {
-        const made = makeAwsWorld();
-        made.secrets.place(JWT, "x", "AWSPENDING");
-        return made;
-      },
-      "has no value yet",
-    ],
-  ])("a secret that %s is refused with what to do", async (_what, make, outcome) => {
-    world = make();
-    const { run: ended } = await run("rotate-jwt-secret");
-    expect(ended).toMatchObject({ status: "failed", outcome: expect.stringContaining(outcome) });
-    expect(restarted()).toEqual([]);
-  });
-
-  test("nothing is rotated while a reader is being deployed", async () => {
-    world.services.fateOf("api").looks = 50;
-    await world.aws.updateService({ service: "api", forceNew: true });
-    const { run: ended } = await run("rotate-jwt-secret");
-    expect(ended.outcome).toContain("api is being deployed");
-    expect(valuesOf(JWT)).toEqual([OLD]);
-  });
-
-  test.each(["putSecret", "promoteSecret", "updateService"] as const)(
-    "an answer of %s that was lost leaves one current value, and each reader restarted once",
-    async (verb) => {
-      world.fail(verb, fault.transient("AWS_UNREACHABLE", "the connection was reset"), "lost");
-      const { run: ended } = await run("rotate-jwt-secret");
-      expect(ended).toMatchObject({ status: "succeeded", verified: true });
-      const { versions } = (await world.aws.secret(JWT))!;
-      expect(versions.filter(({ stages }) => stages.includes("AWSCURRENT"))).toHaveLength(1);
-      expect(valuesOf(JWT)).toHaveLength(2);
-      expect(restarted()).toEqual(["orchestrator", "workers", "api"]);
-    },
-  );
-
-  test("wherever its executor dies, one new key is current, none waits, and each reader was restarted once", async () => {
-    const points = await crashEverywhere(ground, "rotate-jwt-secret", async () => {
-      world = makeWorld();
-      const effects = async () => {
-        const { versions } = (await world.aws.secret(JWT))!;
-        const stages = versions.flatMap((version) => version.stages);
-        const isRight = valuesOf(JWT).length === 2 && stages.join() === "AWSPREVIOUS,AWSCURRENT";
-        return isRight && restarted().join() === "orchestrator,workers,api" ? 1 : 9;
-      };
-      return { params: {}, other: other(), effects };
-    });
-    // Four steps, each with its intent, its effect and its result; and the intent to verify.
-    expect(points.map(({ ended }) => ended)).toEqual(Array(13).fill("succeeded"));
-  });
-});
-
-describe("rotate-webhook-secret", () => {
-  test("accepts both for a while, says what to give GitHub, and drops the old one then (HB-sec-08)", async () => {
-    const added = await run("rotate-webhook-secret");
-    expect(added.run.outcome).toContain("give GitHub the text before the first comma");
-    const [fresh, old] = valuesOf(WEBHOOK);
-    expect([fresh, old]).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/), OLD]);
-    expect(restarted()).toEqual(["api"]);
-    const dropped = await run("rotate-webhook-secret", { part: "drop", overlap: "0s" });
-    expect(dropped.run).toMatchObject({ status: "succeeded", verified: true });
-    expect(valuesOf(WEBHOOK)).toEqual([fresh]);
-  });
-
-  test("no sixth value is put into the list", async () => {
-    world.secrets.place(WEBHOOK, "one,two,three,four,five");
-    const { run: ended } = await run("rotate-webhook-secret");
-    expect(ended.outcome).toContain("5 values are accepted already");
-    expect(valuesOf(WEBHOOK)).toHaveLength(5);
-  });
-});
-
 describe("rotate-github-token", () => {
   const OLD_TOKEN = "ghp_old-marker-000000000000000000000000";
   const NEW_TOKEN = "ghp_new-marker-111111111111111111111111";
   const lay = ({ waits = true } = {}) => {
-    world.secrets.place(GITHUB, OLD_TOKEN);
-    if (waits) world.secrets.place(GITHUB, NEW_TOKEN, "AWSPENDING");
+    scene.place("github-token", OLD_TOKEN);
+    if (waits) scene.place("github-token", NEW_TOKEN, "AWSPENDING");
     for (const token of [OLD_TOKEN, NEW_TOKEN]) github.taken.add(token);
   };
 
   test("tries the new one, switches, restarts its readers and revokes the old one, in this order (X-78)", async () => {
     lay();
-    const { run: ended } = await run("rotate-github-token");
+    const { run: ended } = await scene.run("rotate-github-token");
     expect(ended).toMatchObject({ status: "succeeded", verified: true });
     expect(ended.outcome).toContain("the old token is revoked");
-    expect(world.secrets.valueOf(GITHUB)).toBe(NEW_TOKEN);
+    expect(scene.valueOf("github-token")).toBe(NEW_TOKEN);
     expect([...github.taken]).toEqual([NEW_TOKEN]);
-    expect(restarted()).toEqual(["workers"]);
+    expect(scene.restarted()).toEqual(["workers"]);
     expect(github.tried).toEqual([NEW_TOKEN, NEW_TOKEN]);
-    const all = await seen(ended.id);
+    const all = await scene.seen(ended.id);
     for (const token of [OLD_TOKEN, NEW_TOKEN]) expect(all).not.toContain(token);
   });
 
   test("without a token that waits it says how to put one, in no argument list (X-31)", async () => {
     lay({ waits: false });
-    const { run: ended } = await run("rotate-github-token");
+    const { run: ended } = await scene.run("rotate-github-token");
     expect(ended.outcome).toContain("--secret-string file:///dev/stdin");
-    expect(world.secrets.valueOf(GITHUB)).toBe(OLD_TOKEN);
+    expect(scene.valueOf("github-token")).toBe(OLD_TOKEN);
   });
 
   test("a token that GitHub refuses is never switched to", async () => {
     lay();
     github.taken.delete(NEW_TOKEN);
-    const { run: ended } = await run("rotate-github-token");
+    const { run: ended } = await scene.run("rotate-github-token");
     expect(ended.status).toBe("failed");
-    expect(world.secrets.valueOf(GITHUB)).toBe(OLD_TOKEN);
-    expect(restarted()).toEqual([]);
+    expect(scene.valueOf("github-token")).toBe(OLD_TOKEN);
+    expect(scene.restarted()).toEqual([]);
     expect([...github.taken]).toEqual([OLD_TOKEN]);
   });
 
@@ -338,23 +114,23 @@ describe("rotate-github-token", () => {
       "GITHUB_TOKEN_NOT_REVOCABLE",
       "GitHub revokes none of its kind",
     );
-    const { run: ended } = await run("rotate-github-token");
+    const { run: ended } = await scene.run("rotate-github-token");
     expect(ended.status).toBe("succeeded");
     expect(ended.outcome).toContain("REVOKE THE OLD TOKEN BY HAND: GitHub revokes none");
-    expect(world.secrets.valueOf(GITHUB)).toBe(NEW_TOKEN);
+    expect(scene.valueOf("github-token")).toBe(NEW_TOKEN);
   });
 
   test("undo goes back to a token that works, and to none that is revoked", async () => {
     lay();
-    const kept = await run("rotate-github-token", { revoke: false });
+    const kept = await scene.run("rotate-github-token", { revoke: false });
     expect(kept.run.outcome).toContain("the old token still works");
-    await takeBack(ground, kept.run, { other: other() });
-    expect(world.secrets.valueOf(GITHUB)).toBe(OLD_TOKEN);
-    world = makeWorld();
+    await scene.takeBack(kept.run);
+    expect(scene.valueOf("github-token")).toBe(OLD_TOKEN);
+    scene.world = makeRotationWorld();
     lay();
-    const gone = await run("rotate-github-token");
-    await takeBack(ground, gone.run, { other: other() });
-    expect(world.secrets.valueOf(GITHUB)).toBe(NEW_TOKEN);
+    const gone = await scene.run("rotate-github-token");
+    await scene.takeBack(gone.run);
+    expect(scene.valueOf("github-token")).toBe(NEW_TOKEN);
   });
 });
 
@@ -367,10 +143,10 @@ describe("rotate-db-password", () => {
   };
   const lay = async (user = USERS.a) => {
     await ground.db.query(`ALTER ROLE ${user} PASSWORD '${FIRST_PASSWORD}'`);
-    world.secrets.place(DATABASE, addressOf(user, FIRST_PASSWORD));
-    world.secrets.place(MIGRATOR, ground.url);
+    scene.place("database-url", addressOf(user, FIRST_PASSWORD));
+    scene.place("database-url-migrator", ground.url);
   };
-  const current = () => new URL(world.secrets.valueOf(DATABASE) ?? "");
+  const current = () => new URL(scene.valueOf("database-url"));
   const loginAs = async (address: string) => {
     const db = openDatabase({
       ...{ url: address, ssl: false, poolMax: 1, applicationName: "test-login" },
@@ -386,20 +162,20 @@ describe("rotate-db-password", () => {
 
   test("the idle user gets the password, the services move over, and the old one is locked out (X-33)", async () => {
     await lay();
-    const { run: ended, changed } = await run("rotate-db-password");
+    const { run: ended, changed } = await scene.run("rotate-db-password");
     expect(ended).toMatchObject({ status: "succeeded", verified: true });
     expect(ended.outcome).toContain(`the services are ${USERS.b}`);
     expect(current().username).toBe(USERS.b);
     expect(await loginAs(current().href)).toBe(USERS.b);
-    expect(restarted()).toEqual(ALL);
+    expect(scene.restarted()).toEqual(ALL_READERS);
     expect(changed).toEqual([]);
-    const all = await seen(ended.id);
+    const all = await scene.seen(ended.id);
     for (const value of [FIRST_PASSWORD, current().password]) expect(all).not.toContain(value);
   });
 
   test("and back to the first one the next time", async () => {
     await lay(USERS.b);
-    await run("rotate-db-password");
+    await scene.run("rotate-db-password");
     expect(current().username).toBe(USERS.a);
   });
 
@@ -408,19 +184,19 @@ describe("rotate-db-password", () => {
     ["no address", () => "just-a-password-marker", "found no address"],
   ])("refuses %s and quotes nothing of it", async (_what, make, words) => {
     await lay();
-    world.secrets.place(DATABASE, make());
-    const { run: ended } = await run("rotate-db-password");
+    scene.place("database-url", make());
+    const { run: ended } = await scene.run("rotate-db-password");
     expect(ended).toMatchObject({ status: "failed", outcome: expect.stringContaining(words) });
-    expect(await seen(ended.id)).not.toContain("just-a-password-marker");
-    expect(restarted()).toEqual([]);
+    expect(await scene.seen(ended.id)).not.toContain("just-a-password-marker");
+    expect(scene.restarted()).toEqual([]);
   });
 
   test("a user that was never made is named with the statement that makes it, and nothing moves", async () => {
     await lay();
-    world.secrets.place(DATABASE, addressOf(`${STEM}_none_a`, "p"));
-    const { run: ended } = await run("rotate-db-password");
+    scene.place("database-url", addressOf(`${STEM}_none_a`, "p"));
+    const { run: ended } = await scene.run("rotate-db-password");
     expect(ended.outcome).toContain(`CREATE ROLE ${STEM}_none_b LOGIN`);
-    expect(restarted()).toEqual([]);
+    expect(scene.restarted()).toEqual([]);
   });
 
   test("somebody else who is still the old user is not locked out: all goes back", async () => {
@@ -431,7 +207,7 @@ describe("rotate-db-password", () => {
     });
     try {
       await stays.query("SELECT 1");
-      const { run: ended } = await run("rotate-db-password");
+      const { run: ended } = await scene.run("rotate-db-password");
       expect(ended).toMatchObject({ status: "failed", undone: "complete" });
       expect(ended.outcome).toContain(`found 1 sessions of ${USERS.a}, expected none`);
       expect(current().username).toBe(USERS.a);
@@ -444,39 +220,44 @@ describe("rotate-db-password", () => {
 describe("rotate-redis-password", () => {
   const FIRST = "first-token-of-the-cache";
   const lay = () => {
-    world.secrets.place(REDIS, FIRST);
-    world.cacheTokens = [FIRST];
+    scene.place("redis-password", FIRST);
+    scene.world.cacheTokens = [FIRST];
   };
 
   test("both are accepted until all readers have the new one, then it alone (HB-sec-08)", async () => {
     lay();
-    const { run: ended } = await run("rotate-redis-password");
+    const { run: ended } = await scene.run("rotate-redis-password");
     expect(ended).toMatchObject({ status: "succeeded", verified: true });
-    const fresh = world.secrets.valueOf(REDIS);
+    const fresh = scene.valueOf("redis-password");
     expect(fresh).toMatch(/^[A-Za-z0-9]{64}$/);
-    expect(world.cacheTokens).toEqual([fresh]);
+    expect(scene.world.cacheTokens).toEqual([fresh]);
     const order = ["setCacheToken", "promoteSecret", "updateService"];
-    expect(world.verbs().filter((verb) => order.includes(verb))).toEqual([
-      ...["setCacheToken", "promoteSecret", ...ALL.map(() => "updateService"), "setCacheToken"],
+    expect(scene.world.verbs().filter((verb) => order.includes(verb))).toEqual([
+      ...[
+        "setCacheToken",
+        "promoteSecret",
+        ...ALL_READERS.map(() => "updateService"),
+        "setCacheToken",
+      ],
     ]);
-    expect(await seen(ended.id)).not.toContain(fresh);
+    expect(await scene.seen(ended.id)).not.toContain(fresh);
   });
 
   test("a reader that fails goes back to the old token, which the cache still accepts", async () => {
     lay();
-    world.services.fateOf("workers").fails = true;
-    world.services.fateOf("workers").looks = 1;
-    const { run: ended } = await run("rotate-redis-password");
+    scene.world.services.fateOf("workers").fails = true;
+    scene.world.services.fateOf("workers").looks = 1;
+    const { run: ended } = await scene.run("rotate-redis-password");
     expect(ended).toMatchObject({ status: "failed", undone: "complete" });
-    expect(world.secrets.valueOf(REDIS)).toBe(FIRST);
-    expect(world.cacheTokens).toContain(FIRST);
+    expect(scene.valueOf("redis-password")).toBe(FIRST);
+    expect(scene.world.cacheTokens).toContain(FIRST);
   });
 
   test("once the old token may be gone, undo leaves the new one", async () => {
     lay();
-    const { run: ended } = await run("rotate-redis-password");
-    await takeBack(ground, ended, { other: other() });
-    expect(world.secrets.valueOf(REDIS)).not.toBe(FIRST);
+    const { run: ended } = await scene.run("rotate-redis-password");
+    await scene.takeBack(ended);
+    expect(scene.valueOf("redis-password")).not.toBe(FIRST);
   });
 
   test.each([
@@ -484,38 +265,40 @@ describe("rotate-redis-password", () => {
     ["is being changed", { status: "modifying" }, "the cache is modifying"],
   ])("a cache that %s is left alone", async (_what, view, words) => {
     lay();
-    world.cache = { ...world.cache, ...view };
-    const { run: ended } = await run("rotate-redis-password");
+    scene.world.cache = { ...scene.world.cache, ...view };
+    const { run: ended } = await scene.run("rotate-redis-password");
     expect(ended.outcome).toContain(words);
-    expect(world.cacheTokens).toEqual([FIRST]);
+    expect(scene.world.cacheTokens).toEqual([FIRST]);
   });
 
   test("wherever its executor dies, the cache never loses the token that services have", async () => {
     const points = await crashEverywhere(ground, "rotate-redis-password", async () => {
-      world = makeWorld();
+      scene.world = makeRotationWorld();
       lay();
       const effects = async () => {
-        const fresh = world.secrets.valueOf(REDIS) ?? "";
-        const isRight = world.cacheTokens.join() === fresh && restarted().join() === ALL.join();
+        const fresh = scene.valueOf("redis-password") ?? "";
+        const isRight =
+          scene.world.cacheTokens.join() === fresh &&
+          scene.restarted().join() === ALL_READERS.join();
         return isRight ? 1 : 9;
       };
       const steps = ["let the cache accept both", "let the cache accept only the new one"];
-      return { params: {}, other: other(), effects, steps };
+      return { params: {}, other: scene.other(), effects, steps };
     });
     expect(points.map(({ ended }) => ended)).toEqual(Array(6).fill("succeeded"));
   });
 });
 
-test.each(RUNBOOKS)(
-  "$name declares a session that AWS takes, for one secret alone",
-  ({ touches }) => {
-    const aws = filled(touches.aws ?? [], makeAwsWorld().place);
-    const { Statement } = sessionPolicy({ ...touches, aws })!;
-    const writing = Statement.filter(({ Action }) =>
-      Action.includes("secretsmanager:PutSecretValue"),
-    );
-    expect(writing.flatMap(({ Resource }) => Resource)).toEqual([
-      expect.stringMatching(/:secret:algobrain\/prod\/[a-z-]+-\*$/),
-    ]);
-  },
-);
+test.each([
+  ...[rotateJwtSecret, rotateWebhookSecret, rotateGithubToken, rotateDbPassword],
+  rotateRedisPassword,
+])("$name declares a session that AWS takes, for one secret alone", ({ touches }) => {
+  const aws = filled(touches.aws ?? [], makeAwsWorld().place);
+  const { Statement } = sessionPolicy({ ...touches, aws })!;
+  const writing = Statement.filter(({ Action }) =>
+    Action.includes("secretsmanager:PutSecretValue"),
+  );
+  expect(writing.flatMap(({ Resource }) => Resource)).toEqual([
+    expect.stringMatching(/:secret:algobrain\/prod\/[a-z-]+-\*$/),
+  ]);
+});

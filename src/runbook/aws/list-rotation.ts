@@ -4,7 +4,7 @@
  */
 import { formatDuration, parseDuration } from "../../base/duration.js";
 import { fault } from "../../base/fault.js";
-import { makeSecretValue, type SecretKind } from "../../base/secret-kinds.js";
+import type { SecretKind } from "../../base/secret-kinds.js";
 import { SecretText } from "../../base/secret-text.js";
 import type { ActContext, Plan, PlannedContext, ReadContext } from "../define.js";
 import {
@@ -85,13 +85,13 @@ export function listRotationSteps(secret: string, kind: SecretKind) {
 
 /** Throws a refused Fault `NOTHING_TO_DROP` or `SECRET_LIST_FULL`. */
 async function nextValue(
-  { aws, params }: ActContext<ListParams>,
+  { aws, system, params }: ActContext<ListParams>,
   secret: string,
   kind: SecretKind,
 ): Promise<SecretText> {
-  if (params.part === "leaked") return makeSecretValue(kind);
+  if (params.part === "leaked") return system.newSecret(kind);
   const now = await aws.readSecret({ name: aws.place().secretOf(secret) });
-  if (params.part === "add") return beforeOthers(now, makeSecretValue(kind));
+  if (params.part === "add") return beforeOthers(now, system.newSecret(kind));
   const [first, ...others] = valuesOf(now);
   if (first !== undefined && others.length > 0) return new SecretText(first);
   throw fault.refused("NOTHING_TO_DROP", "one value is accepted, and it stays");
