@@ -80,7 +80,8 @@ function isHeld(lock) {
     process.kill(holder, 0);
     return true;
   } catch (error) {
-    return error.code === "EPERM";
+    // Only a process that is gone holds nothing: a lock that has just gone may be another's by now.
+    return error.code !== "ESRCH";
   }
 }
 
