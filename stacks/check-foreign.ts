@@ -31,12 +31,13 @@ export function checkForeign(
       return [{ at: name, message: "is refused: no environment of the policies has such a stack" }];
     if (!isJsonObject(document)) return [{ at: name, message: "is refused: expected JSON object" }];
     const own = groundOf(place.policy, place.part);
-    return [...checkRefusals(document, own), ...checkStack(document)].map((finding) => ({
-      at: `${name}: ${finding.at}`,
-      message: finding.message,
-    }));
+    const refused = checkRefusals(document, own);
+    // Layer 1 trusts in the shapes that are refused here.
+    const found = refused.length > 0 ? refused : checkStack(document);
+    return found.map(({ at, message }) => ({ at: `${name}: ${at}`, message }));
   });
-  return [...findings, ...policies.flatMap((policy) => between(stacks, policy))];
+  if (findings.length > 0) return findings;
+  return policies.flatMap((policy) => between(stacks, policy));
 }
 
 function between(stacks: readonly ForeignStack[], policy: PolicySet): StackFinding[] {

@@ -2,6 +2,7 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import fc from "fast-check";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { isJsonObject, type Json, type JsonObject } from "../../src/base/json.js";
 import type { PolicySet } from "../../src/policy/policy.js";
@@ -204,6 +205,20 @@ describe("is refused", () => {
     expect(refusals([{ name: SERVICES, document: [] }])).toEqual([
       `${SERVICES} is refused: expected JSON object`,
     ]);
+  });
+
+  test("anything else, without an error of our own", () => {
+    const parts = ["terraform", "provider", "resource", "data", "variable", "output"] as const;
+    const part = fc.constantFrom(...parts);
+    fc.assert(
+      fc.property(
+        fc.dictionary(part, fc.jsonValue({ maxDepth: 4 }), { maxKeys: 6 }),
+        (document) => {
+          expect(refusals([{ name: SERVICES, document }]).length).toBeGreaterThan(0);
+        },
+      ),
+      { numRuns: 100 },
+    );
   });
 
   test("a text that only speaks of files is none", () => {

@@ -63,15 +63,9 @@ function dateOf(text: string): Date {
   return Number.isNaN(date.getTime()) ? new Date(0) : date;
 }
 
-/** Of what runbooks name, to what Terraform calls it; anything else stands as it is, and matches no resource. */
-const TARGETS: readonly (readonly [RegExp, string])[] = [
-  [/^ecs service ([a-z][a-z0-9-]*)$/, "aws_ecs_service.$1-service"],
-  [/^scaling(?: target)? ([a-z][a-z0-9-]*)$/, "aws_appautoscaling_target.$1-scaling-target"],
-];
-
+/** What runbooks name (`ecs service workers`), by Terraform's name; anything else stands as it is, and matches no resource. */
 function addressOf(target: string): string {
-  const found = TARGETS.find(([form]) => form.test(target));
-  return found === undefined ? target : target.replace(found[0], found[1]);
+  return target.replace(/^ecs service ([a-z][a-z0-9-]*)$/, "aws_ecs_service.$1-service");
 }
 
 /** Services that run another revision of the same task than this plan asks for: deployments do that between two applies. */

@@ -1,4 +1,5 @@
 /** The JSON of a plan is foreign data: what real Terraform writes is read, and anything else is named and refused. */
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Json } from "../../../src/base/json.js";
 import { readPlan } from "../../../src/review/infra/read-plan.js";
@@ -84,6 +85,22 @@ describe("refuses", () => {
     const wrong = Array.from({ length: 1_000 }, () => changeJson("a.b", { actions: ["x"] }));
     expect(problemsOf(madePlanJson(wrong))).toHaveLength(10);
   });
+});
+
+test("whatever stands in a plan, it is read or refused, never an error of our own", () => {
+  const any = fc.jsonValue({ maxDepth: 4 });
+  const keys = ["actions", "before", "after", "after_unknown", "before_sensitive", "replace_paths"];
+  const change = fc.dictionary(fc.constantFrom(...keys), any);
+  fc.assert(
+    fc.property(change, any, any, (made, drift, output) => {
+      const one = { ...changeJson("aws_ecs_task_definition.x"), change: made };
+      const sound = { ...one, change: { ...made, actions: ["update"] } };
+      const more = { resource_drift: drift, output_changes: output };
+      expect(readPlan({ ...madePlanJson([one]), ...more })).toHaveProperty("ok");
+      expect(readPlan(madePlanJson([sound]))).toHaveProperty("ok");
+    }),
+    { numRuns: 300 },
+  );
 });
 
 describe("not whole", () => {
