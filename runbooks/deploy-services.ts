@@ -42,8 +42,7 @@ const PAUSE_MS = 2 * HOUR_MS;
 export default defineRunbook({
   name: "deploy-services",
   aliases: ["deploy"],
-  title:
-    "Brings one commit onto orchestrator, workers and api, and goes back when it does not work",
+  title: "Brings one commit onto the services, and goes back when it does not work",
   danger: "V",
   params: Type.Object(
     {
@@ -58,7 +57,7 @@ export default defineRunbook({
       services: Type.String({
         pattern: "^(all|[a-z]{2,30}(,[a-z]{2,30})*)$",
         default: "all",
-        description: "all (without the executor), or names with commas such as workers,api",
+        description: "all, or names with commas such as workers,api",
       }),
       migrate: Type.Boolean({ default: true, description: "false: the database is left as it is" }),
       watch: Type.Unsafe<string>({
@@ -99,7 +98,7 @@ export default defineRunbook({
     ],
   },
   guide:
-    "The images must be in the registry under the commit's 40 digits; the same image goes from staging to production. Migrations fit the version before them (X-47), so going back leaves them. How many tasks run stays with autoscaling. The executor, which runs this, goes by itself: services=executor.",
+    "The images must be in the registry under the commit's 40 digits; the same image goes from staging to production. Migrations fit the version before them (X-47), so going back leaves them. How many tasks run stays with autoscaling. The executor, which runs this, goes last, and its successor goes on: where this runbook itself is another one in that commit, the run ends there and says so (post-deploy-verify looks on).",
   plan: async (context) => {
     const { params, aws, runtime } = context;
     const place = aws.place();
@@ -175,10 +174,13 @@ export default defineRunbook({
       name: "look whether it works",
       repeat: "safe",
       run: async (context) => {
+        // The executor goes after this.
+        const moved = deployedNames(context).filter((name) => name !== "executor");
+        if (moved.length === 0) return "nothing else was asked for";
         const deadline = context.now().getTime() + SMOKE_WITHIN_MS;
         for (;;) {
           const since = new Date(context.now().getTime() - SMOKE_WINDOW_MS);
-          const looks = await patiently(context, () => looksOf(context, since));
+          const looks = await patiently(context, () => looksOf(context, moved, since));
           const { state, found } = judgeLooks(looks);
           if (state === "passed") return found;
           if (state === "failed" || context.now().getTime() >= deadline)
@@ -207,7 +209,7 @@ export default defineRunbook({
     check: async (context) => {
       const resumed = context.resultOf(RESUME) as { since: string } | undefined;
       const since = resumed === undefined ? context.now() : new Date(resumed.since);
-      const { state, found } = judgeLooks(await looksOf(context, since));
+      const { state, found } = judgeLooks(await looksOf(context, deployedNames(context), since));
       if (state !== "passed") return { state, text: found };
       const watchedMs = context.now().getTime() - since.getTime();
       const wantedMs = resumed === undefined ? 0 : (parseDuration(context.params.watch) ?? 0);
@@ -241,12 +243,7 @@ async function findImages(
   return found.flatMap((it) => it?.digest ?? []);
 }
 
-function looksOf(context: Context, since: Date) {
+function looksOf(context: Context, services: readonly string[], since: Date) {
   const { tag, errors } = context.params;
-  return lookAtDeployment(context, {
-    services: deployedNames(context),
-    tag,
-    since,
-    errorsMax: errors,
-  });
+  return lookAtDeployment(context, { services, tag, since, errorsMax: errors });
 }

@@ -27,7 +27,7 @@ export default defineRunbook({
       services: Type.String({
         pattern: "^(all|[a-z]{2,30}(,[a-z]{2,30})*)$",
         default: "all",
-        description: "all (without the executor), or names with commas such as workers,api",
+        description: "all, or names with commas such as workers,api",
       }),
       window: Type.Unsafe<string>({
         ...{ ...DurationText, default: "10m" },

@@ -42,7 +42,7 @@ export default defineRunbook({
     {
       service: Type.String({
         pattern: SERVICE_PATTERN,
-        description: "e.g. api; all: all but the executor",
+        description: "e.g. api, or all",
       }),
       reason: Type.String({
         ...{ minLength: 1, maxLength: 500, default: "restarted by hand" },
@@ -53,7 +53,7 @@ export default defineRunbook({
   ),
   positional: ["service", "reason"],
   locks: ({ service }) => serviceLocks(service),
-  targetsMax: 3,
+  targetsMax: 4,
   // Its session in AWS lasts an hour.
   timeoutMs: 50 * MINUTE_MS,
   touches: {

@@ -174,7 +174,12 @@ describe("restart-service", () => {
   test("all of them one after the other, each at rest before the next begins (HB-cli-40)", async () => {
     const { run: ended } = await run("restart-service", { service: "all" });
     expect(ended.status).toBe("succeeded");
-    expect(updates().map(({ target }) => target)).toEqual(["orchestrator", "workers", "api"]);
+    expect(updates().map(({ target }) => target)).toEqual([
+      "orchestrator",
+      "workers",
+      "api",
+      "executor",
+    ]);
   });
 
   test("one that does not come up stops the rest", async () => {

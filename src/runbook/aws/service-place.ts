@@ -2,10 +2,11 @@
 import { fault } from "../../base/fault.js";
 import type { AwsPlace, ServicePlace } from "../aws-port.js";
 
-/** What `all` means: who hands work out first, then who takes it, then who is asked by people. */
-const ALL = ["orchestrator", "workers", "api"] as const;
-/** Runs the runbooks itself: it goes last, when nothing else is to be done, and whoever comes after it goes on. */
-const ORDER = [...ALL, "executor"] as const;
+/**
+ * In this order they are changed: who hands work out first, then who takes it, then who is asked by people. The executor
+ * runs the runbooks itself: it goes last, when nothing else is to be done, and whoever comes after it goes on.
+ */
+const ORDER = ["orchestrator", "workers", "api", "executor"] as const;
 
 /** A parameter that names one service. */
 export const SERVICE_PATTERN = "^[a-z]{2,30}$";
@@ -22,7 +23,7 @@ export function servicePlaceOf({ services, environment }: AwsPlace, name: string
 
 /** `all`, or names with commas, in the order in which they are changed. Throws a refused Fault `SERVICE_UNKNOWN`. */
 export function servicesNamed(place: AwsPlace, text: string): readonly string[] {
-  const names: readonly string[] = text === "all" ? ALL : text.split(",");
+  const names: readonly string[] = text === "all" ? ORDER : text.split(",");
   for (const name of names) servicePlaceOf(place, name);
   const missing = names.find((name) => !ORDER.some((known) => known === name));
   if (missing !== undefined)
@@ -35,5 +36,5 @@ export function servicesNamed(place: AwsPlace, text: string): readonly string[] 
 
 /** Locks of the services that a parameter names: one for each. */
 export function serviceLocks(text: string): string[] {
-  return (text === "all" ? ALL : text.split(",")).map((name) => `service-${name}`);
+  return (text === "all" ? ORDER : text.split(",")).map((name) => `service-${name}`);
 }
