@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   policy: async () => (await import("./cli/policy.js")).policyCommand,
   synth: async () => (await import("./cli/synth.js")).synthCommand,
   infra: async () => (await import("./cli/infra.js")).infraCommand,
+  bootstrap: async () => (await import("./cli/bootstrap.js")).bootstrapCommand,
   token: async () => (await import("./cli/token.js")).tokenCommand,
   db: async () => (await import("./cli/database.js")).databaseCommand,
   audit: async () => (await import("./cli/audit.js")).auditCommand,
