@@ -35,9 +35,8 @@ export function judgePlan(
   exceptions: readonly PlanException[],
   at: JudgedAt,
 ): Verdict {
-  const changes = plan.changes
-    .filter((change) => !isQuiet(change))
-    .map((change) => ({ ...change, risk: classify(change) }));
+  const moving = plan.changes.filter((change) => !isQuiet(change));
+  const changes = moving.map((change) => ({ ...change, risk: riskAmong(change, moving) }));
   const known: Exceptions = { exceptions, at };
   const weighed = [
     ...wholeness(plan),
@@ -48,6 +47,20 @@ export function judgePlan(
   const open = weighed.filter(({ finding }) => finding.excepted === null);
   const state = worstState(open.map((one) => one.state));
   return { state, findings: weighed.map(({ finding }) => finding) };
+}
+
+const BUCKET = "aws_s3_bucket";
+const LIFECYCLE = "aws_s3_bucket_lifecycle_configuration";
+
+/** New rules for a bucket that is not new delete what lies in it: what else is planned says which it is. */
+function riskAmong(change: PlannedChange, all: readonly PlannedChange[]): Classified {
+  const { type, actions, leaves } = change;
+  const isNew = type === LIFECYCLE && actions.every((action) => action === "create");
+  const expires = leaves.some(({ path }) => /expiration\b/.test(path));
+  const hasNewBucket = all.some((one) => one.type === BUCKET && one.actions.includes("create"));
+  if (!isNew || !expires || hasNewBucket) return classify(change);
+  const why = "begins to delete from a bucket that this plan does not make";
+  return { class: "retention-shorter", why, irreversible: true };
 }
 
 function wholeness({ errored, complete }: PlanDocument): Weighed[] {

@@ -287,6 +287,18 @@ describe("budgets", () => {
     expect(scaled(0).state).toBe("ask");
   });
 
+  test("rules that delete stop where their bucket is not new", () => {
+    const rules = changeJson("aws_s3_bucket_lifecycle_configuration.x", {
+      ...{ actions: ["create"], before: null, after: { rule: [{ expiration: [{ days: 7 }] }] } },
+    });
+    const bucket = changeJson("aws_s3_bucket.x", { actions: ["create"], before: null });
+    expect(judged([rules])).toMatchObject({
+      state: "stop",
+      findings: [{ rule: "retention-shorter" }],
+    });
+    expect(judged([rules, bucket]).state).toBe("ok");
+  });
+
   test("a stateful delete within its budget is still looked at", () => {
     const verdict = judged([remove("aws_s3_bucket.exports")], { budgets: { statefulDeletes: 1 } });
     expect([verdict.state, rulesOf(verdict)]).toEqual(["ask", ["delete-stateful"]]);
