@@ -2,7 +2,7 @@
  * The estate as people leave it who follow the handbook by hand (HB-cli-06…31): the things with names exist, what a
  * command forgot is not set, and roles, alarms, rules and saved queries were never made.
  */
-import type { JsonObject } from "../../src/base/json.js";
+import { isJsonObject, type JsonObject } from "../../src/base/json.js";
 import type { FoundResource } from "../../src/review/infra/adopt.js";
 import { fillKey, IMPORT_RULES } from "../../src/review/infra/import-rules.js";
 import type { Estate } from "./terraform.js";
@@ -110,15 +110,26 @@ function namesOfIds({ resources }: Estate): ReadonlyMap<string, string> {
 function nameOf(type: string, state: JsonObject, names: ReadonlyMap<string, string>) {
   return fillKey(IMPORT_RULES[type]?.key ?? "{none}", ([first = "", second]) => {
     const value = state[first];
-    if (second !== undefined) return Reflect.get(Object(value), second) ?? null;
+    if (second !== undefined) return memberOf(value, second);
     if (typeof value !== "string" && typeof value !== "number") return null;
     return names.get(String(value)) ?? String(value);
   });
 }
 
+/** `tags.Name`, `aliases.0`. */
+function memberOf(value: JsonObject[string] | undefined, name: string): string | null {
+  const inside = Array.isArray(value) ? value[Number(name)] : asObject(value)[name];
+  return typeof inside === "string" ? inside : null;
+}
+
+function asObject(value: JsonObject[string] | undefined): JsonObject {
+  return value !== undefined && isJsonObject(value) ? value : {};
+}
+
 /** A name is all that people give. */
 function withoutTags({ tags }: JsonObject): JsonObject {
-  const name = Reflect.get(Object(tags), "Name");
-  const kept = name === undefined ? {} : { Name: name };
-  return tags === undefined ? {} : { tags: kept, tags_all: kept };
+  if (tags === undefined) return {};
+  const { Name: name } = asObject(tags);
+  const kept: JsonObject = name === undefined ? {} : { Name: name };
+  return { tags: kept, tags_all: kept };
 }
