@@ -1,0 +1,62 @@
+import { execFileSync } from "node:child_process";
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { CommandIo } from "../../src/cli/command.js";
+import { runBuildImage } from "../../src/cli/infra/build-image.js";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "infra-build-"));
+  const checkout = join(root, "checkout");
+  await mkdir(join(checkout, "runbooks"), { recursive: true });
+  await cp(join(ROOT, "policies"), join(checkout, "policies"), { recursive: true });
+  await cp(join(ROOT, "runbooks/catalogue.yaml"), join(checkout, "runbooks/catalogue.yaml"));
+  git("init", "--quiet");
+  git("add", "--all");
+  git("-c", "user.name=ci", "-c", "user.email=ci@example.test", "commit", "--quiet", "-m", "one");
+  await mkdir(join(root, "programs"));
+  const docker = join(root, "programs", "docker");
+  await writeFile(docker, `#!/bin/sh\necho "$@" >>'${join(root, "calls")}'\n`);
+  await chmod(docker, 0o755);
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+function git(...words: string[]): string {
+  return execFileSync("git", words, { cwd: join(root, "checkout"), encoding: "utf8" }).trim();
+}
+
+async function build(...words: string[]) {
+  const out: string[] = [];
+  const io: CommandIo = {
+    ...{ out: (line) => out.push(line), err: () => {}, progress: () => {}, terminal: null },
+    env: { PATH: `${join(root, "programs")}:${process.env.PATH}` },
+    ...{ cwd: join(root, "checkout"), packageRoot: ROOT, actor: "cli:test" },
+  };
+  return { status: await runBuildImage(words, io), out };
+}
+
+describe("infra build-image (HB-cli-07)", () => {
+  test("calls the image by the commit it is built of, and by nothing that moves (X-20)", async () => {
+    const commit = git("rev-parse", "HEAD");
+    const { status, out } = await build("--service", "workers");
+    expect({ status, out }).toEqual({ status: 0, out: [`algobrain-workers:${commit}`] });
+    const calls = await readFile(join(root, "calls"), "utf8");
+    expect(calls.trim()).toBe(
+      `build --file infra/docker/Dockerfile --target workers --build-arg COMMIT=${commit} --tag algobrain-workers:${commit} .`,
+    );
+    expect(calls).not.toContain("latest");
+  });
+
+  test("refuses a checkout that is not its commit: the name would be a lie", async () => {
+    await writeFile(join(root, "checkout", "new.txt"), "x");
+    await expect(build("--service", "api")).rejects.toMatchObject({ code: "CHECKOUT_NOT_CLEAN" });
+  });
+
+  test("refuses what is no service of ours", async () => {
+    await expect(build("--service", "apl")).rejects.toThrow(/apl/);
+  });
+});
