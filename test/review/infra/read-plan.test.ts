@@ -88,11 +88,11 @@ describe("refuses", () => {
 });
 
 test("whatever stands in a plan, it is read or refused, never an error of our own", () => {
-  const any = fc.jsonValue({ maxDepth: 4 }).map((value) => value as Json);
+  const anything = fc.jsonValue({ maxDepth: 4 }).map((value) => value as Json);
   const keys = ["actions", "before", "after", "after_unknown", "before_sensitive", "replace_paths"];
-  const change = fc.dictionary(fc.constantFrom(...keys), any);
+  const change = fc.dictionary(fc.constantFrom(...keys), anything);
   fc.assert(
-    fc.property(change, any, any, (made, drift, output) => {
+    fc.property(change, anything, anything, (made, drift, output) => {
       const one = { ...changeJson("aws_ecs_task_definition.x"), change: made };
       const sound = { ...one, change: { ...made, actions: ["update"] } };
       const more = { resource_drift: drift, output_changes: output };
