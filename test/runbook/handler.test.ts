@@ -169,7 +169,7 @@ describe("a run", () => {
     onGround(async (db) => {
       const handed: Record<string, string[]> = {};
       const keysOf = (context: ReadContext<JsonObject>) =>
-        [context.runtime, context.database, context.system, context.shell]
+        [context.runtime, context.database, context.system, context.aws, context.shell]
           .flatMap((port) => Object.keys(port))
           .filter((key) => key in WRITES)
           .sort();
