@@ -6,6 +6,7 @@ import verifyLogGroups from "../../runbooks/verify-log-groups.js";
 import { LOG_QUERIES, REQUEST_ID } from "../../src/alert/outlet/log-queries.js";
 import { systemClock } from "../../src/base/clock.js";
 import type { JsonObject } from "../../src/base/json.js";
+import { lookAtRules } from "../../src/runbook/aws/reach-rules.js";
 import { fillQuery } from "../../src/runbook/aws/saved-query.js";
 import { type AwsWorld, makeAwsWorld } from "../support/aws-world.js";
 import { openGround, type RunbookGround, rehearse } from "../support/runbook.js";
@@ -146,10 +147,6 @@ describe("diagnose-db-connectivity", () => {
   const rule = (port: number, who: { groups?: string[]; cidrs?: string[] }, protocol = "tcp") => ({
     ...{ from: port, to: port, protocol, groups: who.groups ?? [], cidrs: who.cidrs ?? [] },
   });
-  const setDatabaseRules = (...ingress: ReturnType<typeof rule>[]) => {
-    world.groups.database = [{ id: "sg-database", ingress }];
-  };
-
   test("looks at rules and states, and from a task with the program of the service and no address (X-30)", async () => {
     const { status, outcome } = await run("diagnose-db-connectivity", { service: "workers" });
     expect([status, outcome]).toEqual(["succeeded", "the way is free, and a task goes it"]);
@@ -167,13 +164,18 @@ describe("diagnose-db-connectivity", () => {
     ],
     ["another group too", [rule(5_432, { groups: ["sg-task", "sg-else"] })], "sg-else"],
     ["every protocol", [rule(-1, { groups: ["sg-task"] }, "-1")], "sg-task at every port"],
-  ])("says what is wrong with %s (HB-aws-21)", async (_what, rules, words) => {
-    setDatabaseRules(...rules);
+  ])("says what is wrong with %s (HB-aws-21)", (_what, rules, words) => {
+    const groups = { ...world.groups, database: [{ id: "sg-database", ingress: rules }] };
+    const [database, cache] = lookAtRules(groups);
+    expect(database).toMatchObject({ isWell: false, found: expect.stringContaining(words) });
+    expect(cache).toMatchObject({ isWell: true, found: "only tasks reach port 6379" });
+  });
+
+  test("a rule that is wrong fails the run, and the other looks are taken all the same", async () => {
+    world.groups.database = [];
     const { status, outcome } = await run("diagnose-db-connectivity");
     expect(status).toBe("failed");
-    expect(outcome).toContain(`database: `);
-    expect(outcome).toContain(words);
-    // The other looks are taken all the same.
+    expect(outcome).toContain("database: no security group is attached");
     expect(world.services.commands).toHaveLength(1);
   });
 
