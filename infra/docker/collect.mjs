@@ -4,14 +4,13 @@ import { cpSync, existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** `src/db` holds the migrations, which are SQL and so are not compiled; `stacks` is for those who plan. */
+/** `src/db` holds the migrations, which are SQL and so are not compiled. */
 const PARTS = [
   "package.json",
   "LICENSE",
   "bin",
   "dist/src",
   "dist/runbooks",
-  "dist/stacks/order.js",
   "infra/docker/entry.mjs",
   "infra/docker/health.mjs",
   "node_modules",
