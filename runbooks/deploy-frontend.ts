@@ -76,7 +76,7 @@ export default defineRunbook({
     aws: [
       {
         actions: ["s3:ListBucket", "s3:PutObject", "s3:DeleteObject"],
-        resources: ["arn:aws:s3:::{system}-frontend-*"],
+        resources: ["arn:aws:s3:::{system}-frontend-*", "arn:aws:s3:::{cluster}-frontend*"],
       },
       {
         actions: ["cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"],

@@ -4,9 +4,9 @@
  */
 import { isJsonObject, type JsonObject } from "../src/base/json.js";
 import type { PolicySet } from "../src/policy/policy.js";
+import { STACK_ORDER, type StackPart } from "../src/policy/stack-order.js";
 import { checkStacks } from "./cross-stack.js";
 import { stackName, stateBucketName } from "./names.js";
-import { STACK_ORDER, type StackPart } from "./order.js";
 import { checkRefusals, type OwnGround } from "./refusals.js";
 import type { StackFinding } from "./schema-check.js";
 import { checkStack } from "./synth.js";

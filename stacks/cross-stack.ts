@@ -5,7 +5,7 @@
  */
 import { isJsonObject, type JsonObject } from "../src/base/json.js";
 import { didYouMean } from "../src/base/similar.js";
-import { STACK_ORDER, type StackPart } from "./order.js";
+import { STACK_ORDER, type StackPart } from "../src/policy/stack-order.js";
 import { REMOTE_STATE } from "./provider-schema.js";
 import { referencesIn } from "./references.js";
 import { elementsOf, type StackFinding } from "./schema-check.js";

@@ -17,8 +17,8 @@ import {
 } from "#cdk";
 import { assert } from "../src/base/assert.js";
 import type { PolicySet } from "../src/policy/policy.js";
+import type { StackPart } from "../src/policy/stack-order.js";
 import { stackName, stateBucketName } from "./names.js";
-import type { StackPart } from "./order.js";
 import { OUTPUTS, type OutputName } from "./outputs.js";
 
 /** `use_lockfile` (a lock beside the state, no DynamoDB table) needs this. */

@@ -1,5 +1,5 @@
 /** What one stack tells the others, by name: the only list. Never a secret: outputs stand in the state in clear text. */
-import type { StackPart } from "./order.js";
+import type { StackPart } from "../src/policy/stack-order.js";
 
 const TOLD = {
   vpc_id: "network",

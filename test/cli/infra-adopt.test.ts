@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { runAdopt } from "../../src/cli/infra/adopt.js";
-import { STACK_ORDER } from "../../stacks/order.js";
+import { STACK_ORDER } from "../../src/policy/stack-order.js";
 
 let root: string;
 beforeEach(async () => {

@@ -7,7 +7,7 @@ import { fault } from "../../src/base/fault.js";
 import { planStacks } from "../../src/cli/infra/plan.js";
 import { findStackFolders } from "../../src/cli/infra/stack-folders.js";
 import { terraformComplaint, waitsForOthers } from "../../src/cli/infra/terraform-complaint.js";
-import { STACK_ORDER } from "../../stacks/order.js";
+import { STACK_ORDER } from "../../src/policy/stack-order.js";
 
 const BOX = `╷
 │ Error: Invalid value for input variable

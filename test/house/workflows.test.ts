@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { isJsonObject, type Json, type JsonObject } from "../../src/base/json.js";
 import { infraCommand } from "../../src/cli/infra.js";
 import { COMMAND_NAMES } from "../../src/cli.js";
-import { STACK_ORDER } from "../../stacks/order.js";
+import { STACK_ORDER } from "../../src/policy/stack-order.js";
 import { listFiles, ROOT } from "./source-tree.js";
 
 /** Looked up, never remembered: invented pins have the right first half and a wrong tail. */

@@ -11,6 +11,7 @@ import { entriesByName, isFields, isWhole, namedAt, patternOf } from "../../src/
 import type { DriftMode, PlanException } from "../../src/policy/plan-review.js";
 import type { PolicySet } from "../../src/policy/policy.js";
 import { byRisk, worstRisk } from "../../src/policy/risk.js";
+import { CHANGED_ESTATE } from "../fixture/policy/changed-estate.js";
 import { CHANGED_VALUES, LEVEL, QUEUE } from "../fixture/policy/changed-values.js";
 import { SHIPPED } from "./shipped.js";
 
@@ -49,7 +50,8 @@ const add = (at: string, after: Json, ahead: string | null = null): Operation =>
 const remove = (at: string): Operation => ({ op: "remove", at: at.split("/"), before: null });
 
 describe("a changed value", () => {
-  it.each(CHANGED_VALUES)("%s = %j", (at, after, said) => {
+  const changes = [...CHANGED_VALUES, ...CHANGED_ESTATE];
+  it.each(changes)("%s = %j", (at, after, said) => {
     expect(told(shipped, done(set(at, after)))).toEqual([said]);
   });
 
@@ -57,7 +59,7 @@ describe("a changed value", () => {
     const opposite = { looser: "stricter", stricter: "looser" } as const;
     const oneWay =
       /\/op$|mOf|recover|runbook|kind|signal|combine|unit|cluster|channel|Bucket|nat$|[hH]ost|Class$|nodeType|identity|forwarderArn|backupDays/;
-    for (const [at, after] of CHANGED_VALUES.filter(([at]) => !oneWay.test(at))) {
+    for (const [at, after] of changes.filter(([at]) => !oneWay.test(at))) {
       const changed = done(set(at, after));
       const [there, back] = [diffPolicies(shipped, changed), diffPolicies(changed, shipped)];
       const risk = there[0]!.risk;

@@ -27,6 +27,7 @@ describe.each(["production", "staging"])("in %s", (environment) => {
     );
     const families = all("aws_ecs_task_definition", "family");
     expect(families).toEqual(expect.arrayContaining(places().map(({ family }) => family)));
+    expect(families).toContain(estate.migrationFamily);
     const groups = all("aws_cloudwatch_log_group", "name");
     expect(groups).toEqual(expect.arrayContaining(places().map(({ logGroup }) => logGroup)));
   });

@@ -1,7 +1,7 @@
 /** The policies in this repository, synthesized as they stand (requirements 1.6). */
 import { describe, expect, test } from "vitest";
+import { STACK_ORDER } from "../../src/policy/stack-order.js";
 import { loadDirectory, readPolicyDirectory } from "../../src/runtime/policy-source.js";
-import { STACK_ORDER } from "../../stacks/order.js";
 import { ROOT } from "../house/source-tree.js";
 import { leafChanges } from "../support/leaf-changes.js";
 import { synthesized } from "../support/synthesized.js";

@@ -6,7 +6,6 @@ import { LOG_QUERIES } from "../../src/alert/outlet/log-queries.js";
 import type { JsonObject } from "../../src/base/json.js";
 import type { PolicySet } from "../../src/policy/policy.js";
 import type { Infrastructure, ScalingTarget } from "../../src/policy/services.js";
-import { awsEstate } from "../../src/runbook/aws-place.js";
 import { ROOT } from "../house/source-tree.js";
 import { makePolicy } from "../support/make-policy.js";
 import { type Synthesized, synthesized } from "../support/synthesized.js";
@@ -335,46 +334,6 @@ describe("the site (HB-aws-14, HB-aws-16, HB-req-09)", () => {
     const { policy } = given.resource("aws_s3_bucket_policy", "frontend-policy");
     expect(String(policy)).not.toContain("cloudfront");
     expect(without.documents["algobrain-production-delivery"]).not.toHaveProperty("resource");
-  });
-});
-
-describe("what runbooks look for", () => {
-  test.each(["production", "staging"] as const)("is what the stacks of %s make", async (where) => {
-    const policy = makePolicy({ environment: where });
-    const output = await synthesized(policy);
-    const estate = awsEstate(policy, { queries: {}, distributionId: null });
-    const named = (type: string, attribute: string) =>
-      Object.values(output.resources(type)).map((body) => body[attribute]);
-    for (const service of SERVICES) {
-      const { name, family, logGroup, repository } = estate.services[service]!;
-      expect(named("aws_ecs_service", "name")).toContain(name);
-      expect(named("aws_ecs_task_definition", "family")).toContain(family);
-      expect(named("aws_cloudwatch_log_group", "name")).toContain(logGroup);
-      expect(named("aws_ecr_repository", "name")).toContain(repository);
-    }
-    expect(named("aws_ecs_task_definition", "family")).toContain(estate.migrationFamily);
-    expect(named("aws_ecs_cluster", "name")).toEqual([estate.cluster]);
-    expect(named("aws_rds_cluster", "cluster_identifier")).toEqual([estate.databaseCluster]);
-    expect(named("aws_elasticache_replication_group", "replication_group_id")).toEqual([
-      estate.cacheGroup,
-    ]);
-    expect(named("aws_dynamodb_table", "name")).toEqual([estate.heartbeatsTable]);
-    for (const use of ["frontend", "exports", "bundle"] as const)
-      expect(named("aws_s3_bucket", "bucket")).toContain(estate.bucketOf(use));
-  });
-
-  test("every secret of a task has that service among those who are restarted for it", () => {
-    const estate = awsEstate(makePolicy(), { queries: {}, distributionId: null });
-    const secrets = Object.entries(production.resources("aws_secretsmanager_secret"));
-    expect(secrets.length).toBeGreaterThan(5);
-    for (const [id, { name }] of secrets) {
-      const short = id.replace("secret-", "");
-      expect(estate.secretOf(short)).toBe(name);
-      const readers = SERVICES.filter((service) =>
-        JSON.stringify(container(production, service).secrets).includes(`.${id}.arn`),
-      );
-      expect([...estate.readersOf(short)].sort()).toEqual([...readers].sort());
-    }
   });
 });
 

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { STACK_ORDER } from "../../stacks/order.js";
+import { STACK_ORDER } from "../../src/policy/stack-order.js";
 import { synthesize } from "../../stacks/synth.js";
 import { makePolicy } from "../support/make-policy.js";
 

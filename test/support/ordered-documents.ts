@@ -1,7 +1,7 @@
 /** Synthesized stacks in the order in which they are applied. */
 import type { JsonObject } from "../../src/base/json.js";
 import type { PolicySet } from "../../src/policy/policy.js";
-import { STACK_ORDER, type StackPart } from "../../stacks/order.js";
+import { STACK_ORDER, type StackPart } from "../../src/policy/stack-order.js";
 import { synthesized } from "./synthesized.js";
 
 export interface OrderedDocument {

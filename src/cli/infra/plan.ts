@@ -4,9 +4,9 @@
  */
 import { appendFile, copyFile, mkdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { STACK_ORDER } from "../../../stacks/order.js";
 import type { Terraform } from "../../adapter/terraform.js";
 import { errorMessage } from "../../base/fault.js";
+import { STACK_ORDER } from "../../policy/stack-order.js";
 import { oneOf, parseCommandLine, UsageError } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
 import { formatTable } from "../table.js";

@@ -1,9 +1,9 @@
 /** Plans as they were named on a command line: `services=plan.json`, `data=plan.bin`, `delivery=error:no credentials`. */
 import { readdir, readFile, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { STACK_ORDER } from "../../../stacks/order.js";
 import { fault } from "../../base/fault.js";
 import { formatProblem } from "../../base/problem.js";
+import { STACK_ORDER } from "../../policy/stack-order.js";
 import type { PlanDocument } from "../../review/infra/plan-document.js";
 import { readPlan } from "../../review/infra/read-plan.js";
 import { UsageError } from "../arguments.js";

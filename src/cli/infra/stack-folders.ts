@@ -1,8 +1,8 @@
 /** Where the synthesized stacks of one environment lie: one folder each, in the order in which they are applied. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { STACK_ORDER, type StackPart } from "../../../stacks/order.js";
 import { fault } from "../../base/fault.js";
+import { STACK_ORDER, type StackPart } from "../../policy/stack-order.js";
 
 export interface StackFolder {
   readonly part: StackPart;

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PolicySet } from "../../../src/policy/policy.js";
-import { STACK_ORDER } from "../../../stacks/order.js";
+import { STACK_ORDER } from "../../../src/policy/stack-order.js";
 import { makePolicy } from "../../support/make-policy.js";
 import { type OrderedDocument, orderedDocuments } from "../../support/ordered-documents.js";
 import { planChanges } from "../../support/plan-changes.js";
