@@ -58,8 +58,7 @@ function throwUnlessTaken(response: HttpResponse, repository: string | null): vo
 
 /** Unauthenticated on purpose: GitHub answers 403 to every other request there. */
 async function revoke(base: string, token: SecretText, signal: AbortSignal): Promise<void> {
-  if (!REVOCABLE.test(token.reveal()))
-    throw notRevocable("GitHub revokes none of its kind");
+  if (!REVOCABLE.test(token.reveal())) throw notRevocable("GitHub revokes none of its kind");
   const response = await sendHttp({
     ...{ system: SYSTEM, method: "POST", url: `${base}/credentials/revoke`, signal },
     ...{ timeoutMs: TIMEOUT_MS, headers: { ...HEADERS, "content-type": "application/json" } },

@@ -75,7 +75,7 @@ export async function secretState(
   const current = at("AWSCURRENT");
   if (current === undefined)
     throw fault.refused("SECRET_EMPTY", `${path} has no value yet, so nothing can be rotated`, {
-      hint: `give it its first one: algobrain bootstrap --secrets`,
+      hint: `give it its first one: aws secretsmanager put-secret-value --secret-id ${path} --secret-string file:///dev/stdin`,
     });
   return {
     ...{ path, current: current.id, currentSince: current.createdAt },
