@@ -190,6 +190,9 @@ const OWN_WORDS: Readonly<Record<string, string>> = {
   title: "checkout is down",
   number: "INC-2026-11-22-001",
   ...{ symptoms: "no orders", cause: "a full disk", resolution: "space", prevention: "an alert" },
+  ...{ env: "staging", tag: "0123456789abcdef".repeat(3).slice(0, 40), folder: "/srv/checkout" },
+  ...{ service: "api", services: "workers,api", revision: "3", count: "12", errors: "20" },
+  ...{ keepDays: "7", query: "errors", request: "req-1", rows: "50" },
 };
 
 describe("of every runbook", () => {
