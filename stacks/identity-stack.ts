@@ -1,6 +1,6 @@
 /**
- * Who may do what (X-41): a role that plans, one that applies, one that runbooks work as; and the line that
- * none of them crosses. The first two and the line are made by `bootstrap`, and changed by an administrator
+ * Who may do what (X-41): a role that plans, one that applies, one that pushes images, one that runbooks work as; and
+ * the line that none of them crosses. The first two and the line are made by `bootstrap`, and changed by an administrator
  * alone: a role that could change itself would have no limits.
  */
 
@@ -17,11 +17,14 @@ import { qualified } from "./names.js";
 import { gitHubProvider, trustGitHub } from "./oidc.js";
 import type { OutputName } from "./outputs.js";
 import { look, planPower } from "./plan-power.js";
+import { pushPower } from "./push-power.js";
 import { runPower, trustExecutor } from "./run-power.js";
 import { policyDocument, type Statement } from "./statement.js";
 
-/** Pull requests, and the schedule that looks for drift. */
-const PLANNING = ["pull_request", "ref:refs/heads/main"];
+/** Pull requests, the schedule that looks for drift, and the gate of production, which looks at what staging runs. */
+const PLANNING = ["pull_request", "ref:refs/heads/main", "environment:production"];
+/** The environment at GitHub in which images are built. */
+const BUILDING = "environment:images";
 
 export function makeIdentityStack(app: App, policy: PolicySet): void {
   const stack = foundStack(app, policy, "identity");
@@ -46,6 +49,13 @@ export function makeIdentityStack(app: App, policy: PolicySet): void {
     power: applyPower(policy),
   });
   make({ name: "executor", trust: trustExecutor(policy), power: runPower(policy) });
+  // Where the repositories are: every environment runs the same images.
+  if (policy.infrastructure.registry.owner)
+    make({
+      name: "push",
+      trust: trustGitHub(policy, provider, [BUILDING]),
+      power: pushPower(policy),
+    });
   share(stack, policy, { name: "look", power: [look()], roles: [plan, apply] });
   share(stack, policy, {
     name: "apply-unnamed",
@@ -56,7 +66,7 @@ export function makeIdentityStack(app: App, policy: PolicySet): void {
 }
 
 interface RoleOptions {
-  readonly name: "plan" | "apply" | "executor";
+  readonly name: "plan" | "apply" | "executor" | "push";
   readonly trust: string;
   readonly power: readonly Statement[];
 }
@@ -65,6 +75,7 @@ const TOLD: Readonly<Record<RoleOptions["name"], OutputName>> = {
   plan: "plan_role_arn",
   apply: "apply_role_arn",
   executor: "executor_role_arn",
+  push: "push_role_arn",
 };
 
 function makeRole(

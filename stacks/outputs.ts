@@ -24,6 +24,7 @@ const TOLD = {
   executor_role_arn: "identity",
   plan_role_arn: "identity",
   apply_role_arn: "identity",
+  push_role_arn: "identity",
   boundary_arn: "identity",
   cluster_name: "services",
   balancer_arn_suffix: "services",

@@ -20,7 +20,7 @@ const USAGES = {
   rollback: "db rollback NAME",
   migrate: "db migrate [--dry-run]",
   restore: "db restore PATH --into URL|embedded",
-  synth: "synth [--env production] [--policies DIR] [--out cdktf.out] [--json]",
+  synth: "synth [--env production|all] [--policies DIR] [--out cdktf.out] [--json]",
   token: "token --role viewer|operator|admin [--ttl 1h] [--subject NAME] [--reason TEXT]",
   revoke: "token revoke ID --reason TEXT",
   policyCheck: "policy check [DIR] [--format text|github|json] [--json] [--now DAY]",
@@ -123,7 +123,7 @@ const CASES: readonly (readonly [string, string | RegExp, readonly string[]])[] 
   ["synth production", 'unexpected "production"', [USAGES.synth]],
   [
     "synth --env prod",
-    '--env: found "prod", expected local, production, staging (did you mean "production"?)',
+    '--env: found "prod", expected local, production, staging, all (did you mean "production"?)',
     [USAGES.synth],
   ],
   [

@@ -31,6 +31,7 @@ function stagingPolicy(): PolicySet {
     infrastructure: {
       ...policy.infrastructure,
       cluster: "algobrain-staging",
+      registry: { owner: false },
       identity: {
         ...policy.infrastructure.identity,
         ...{ oidcProvider: "existing", ownerId: "12", repoId: "34" },
@@ -174,7 +175,29 @@ test("GitHub's workflows are known by audience and whole subject, never by a pat
     "repo:Algodons@12/AlgoBrainDoctor@34:pull_request",
     "repo:Algodons/AlgoBrainDoctor:ref:refs/heads/main",
     "repo:Algodons@12/AlgoBrainDoctor@34:ref:refs/heads/main",
+    "repo:Algodons/AlgoBrainDoctor:environment:production",
+    "repo:Algodons@12/AlgoBrainDoctor@34:environment:production",
   ]);
+  expect(trust(production, "push-role")?.StringEquals?.[`${host}:sub`]).toEqual([
+    "repo:Algodons/AlgoBrainDoctor:environment:images",
+  ]);
+});
+
+test("who builds images pushes them into our repositories, and does nothing else", () => {
+  const allowed = allowedBy(production, "aws_iam_role_policy", "push-power");
+  expect(["ecr:PutImage", "ecr:GetAuthorizationToken", "ecr:DescribeImages"].every(allowed)).toBe(
+    true,
+  );
+  for (const action of [
+    "ecr:BatchDeleteImage",
+    "ecs:UpdateService",
+    "iam:PassRole",
+    "s3:GetObject",
+  ])
+    expect(allowed(action), action).toBe(false);
+  const [, push] = statementsIn(production.resource("aws_iam_role_policy", "push-power").policy);
+  expect(push!.Resource).toContain("arn:aws:ecr:us-east-1:123456789012:repository/algobrain-api");
+  expect(staging.resources("aws_iam_role")).not.toHaveProperty("push-role");
 });
 
 test("an account has one provider: production makes it, staging finds it", () => {
