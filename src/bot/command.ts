@@ -28,6 +28,8 @@ export type Command =
     }
   /** The stop switch. */
   | { readonly kind: "stop" | "resume-runbooks"; readonly reason: string | undefined }
+  /** A line of an incident's timeline; without a number that of the only open one. */
+  | { readonly kind: "note"; readonly number: string | null; readonly text: string }
   /** What is there: the newest runs, one of them, what is held. */
   | { readonly kind: "look"; readonly at: "runs" | "locks" | "run"; readonly runId: string | null }
   /** Nothing by that name; `near` are known words that it may have been meant for, `rest` is what followed it. */
@@ -55,8 +57,10 @@ const VERBS: readonly string[] = [
   "resume-runbooks",
   "runs",
   "locks",
+  "note",
   "help",
 ];
+const INCIDENT = /^INC-\d{4}-\d{2}-\d{2}-\d{3,9}$/;
 const RUN_ID = /^run-[1-9][0-9]{0,14}$/;
 
 export function readCommand(registry: RunbookRegistry, text: string): Command {
@@ -102,6 +106,7 @@ function readVerb(word: string, rest: readonly string[]): Command | null {
     if (rest.length > 0) return unreadable(`found "${rest[0]}" after ${word}, expected nothing`);
     return { kind: "look", at: word, runId: null };
   }
+  if (word === "note") return readNote(rest);
   if (RUN_ID.test(word)) return { kind: "look", at: "run", runId: word };
   return null;
 }
@@ -113,6 +118,14 @@ function readOrder(order: RunOrder, rest: readonly string[]): Command {
     return unreadable(`${order}: found ${found}, expected a run such as run-17`);
   }
   return { kind: "order", order, runId: runId.toLowerCase(), reason: reasonOf(words) };
+}
+
+function readNote(rest: readonly string[]): Command {
+  const first = rest[0]?.toUpperCase() ?? "";
+  const number = INCIDENT.test(first) ? first : null;
+  const text = rest.slice(number === null ? 0 : 1).join(" ");
+  if (text !== "") return { kind: "note", number, text };
+  return unreadable("note: found nothing to write down, expected what was seen or done");
 }
 
 /** `--reason "…"`, `reason=…`, or just the words. */

@@ -25,6 +25,8 @@ const VERBS = [
   "    as the buttons of its message do",
   "/algobrain locks",
   "    what is held, by which run",
+  "/algobrain note [INCIDENT] TEXT",
+  "    a line of the incident's timeline, of the only open one without its number",
   "/algobrain stop [REASON]",
   "    stops every runbook, now; resume-runbooks lets them go on",
 ];
@@ -34,6 +36,7 @@ export function answerAtOnce(registry: RunbookRegistry, command: Command): Messa
   switch (command.kind) {
     case "run":
     case "order":
+    case "note":
     case "stop":
     case "resume-runbooks":
     case "look":

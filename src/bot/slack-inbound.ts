@@ -7,6 +7,7 @@ import { type Submitted, submitRunWithin } from "../store/submit-run.js";
 import { type Command, readCommand } from "./command.js";
 import { type InboundEvent, type Settled, settleOnce } from "./inbound-event.js";
 import { lookAt } from "./slack-looks.js";
+import { carryOutNote } from "./slack-notes.js";
 import {
   type Answered,
   actorOf,
@@ -73,6 +74,8 @@ export async function decideCommand(
       return run(tx, event, body, command, idempotencyKey);
     case "order":
       return carryOutOrder(tx, event, body, { ...command, nonce: null });
+    case "note":
+      return carryOutNote(tx, event, body, command, new Date(typedAtOf(event.inbound)));
     case "stop":
     case "resume-runbooks":
       return carryOutSwitch(tx, event, body, command);

@@ -94,6 +94,10 @@ describe("commands", () => {
       "pause-queue index soon",
       { kind: "wrong", problems: [expect.stringContaining("a duration such as 30m")] },
     ],
+    ["note it burns", { kind: "note", number: null, text: "it burns" }],
+    ["note inc-2026-11-22-001 x", { kind: "note", number: "INC-2026-11-22-001", text: "x" }],
+    ["note", { kind: "unreadable" }],
+    ["note INC-2026-11-22-001", { kind: "unreadable" }],
     ["rerun 'job-1", { kind: "unreadable" }],
     ["x".repeat(3_001), { kind: "unreadable" }],
   ])("%j", (text, expected) => {

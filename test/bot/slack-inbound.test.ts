@@ -8,6 +8,8 @@ import type { Run } from "../../src/runbook/run.js";
 import { runNonce } from "../../src/runbook/telling.js";
 import type { Database } from "../../src/store/database.js";
 import { type NewInbound, recordInbound } from "../../src/store/inbound.js";
+import { readTimeline } from "../../src/store/incident-timeline.js";
+import { openIncident, readIncident } from "../../src/store/incidents.js";
 import { listRuns, readRun } from "../../src/store/runs.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { makePolicy } from "../support/make-policy.js";
@@ -227,6 +229,58 @@ describe("a slash command", () => {
     expect(await order("resume-runbooks", "UANN")).toMatchObject({ status: "refused" });
     expect(await order("resume-runbooks", "UADA")).toMatchObject({ status: "handled" });
     expect(await order("fix-it", "UADA")).toMatchObject({ status: "handled" });
+  });
+});
+
+describe("a note on an incident", () => {
+  const STARTED = new Date(systemClock.now().getTime() - 60_000);
+  beforeEach(() => db.query("TRUNCATE control.incident, control.incident_day CASCADE"));
+  const open = (title: string) =>
+    db.transaction((tx) =>
+      openIncident(
+        tx,
+        {
+          ...{ title, severity: "sev1", causeKey: null, by: "ann" },
+          ...{ startedAt: STARTED, now: systemClock.now() },
+        },
+        policy,
+      ),
+    );
+  const saidOf = async (number: string) => {
+    const incident = (await readIncident(db, number))!;
+    const timeline = await readTimeline(db, incident, systemClock.now());
+    return timeline.filter(({ source }) => source === "note");
+  };
+
+  test("is a line of its timeline, at the time at which it was typed, once", async () => {
+    const { number } = await open("checkout is down");
+    const typedAt = new Date(systemClock.now().getTime() - 30_000);
+    const words = "note the disk of db-1 is full, R&amp;D is told";
+    const { id, result } = await type(words, "UANN", { typedAt: typedAt.toISOString() });
+    expect(result).toMatchObject({ status: "handled", outcome: `noted in ${number}` });
+    await handle(id);
+    const text = "the disk of db-1 is full, R&D is told";
+    expect(await saidOf(number)).toEqual([{ source: "note", at: typedAt, by: "ann", text }]);
+    expect(await replyTo(id)).toMatchObject({ title: `Noted in ${number}`, text });
+  });
+
+  test("goes to the one that it names; of several open ones nobody guesses", async () => {
+    const [one, other] = [await open("checkout is down"), await open("mail is late")];
+    await type(`note ${other.number.toLowerCase()} it is the relay`);
+    expect(await saidOf(one.number)).toEqual([]);
+    expect(await saidOf(other.number)).toMatchObject([{ text: "it is the relay" }]);
+    const { result } = await type("note which one?");
+    expect(result).toMatchObject({ status: "refused", outcome: expect.stringContaining("2 inc") });
+  });
+
+  test.each([
+    ["without an open one", "note it is over", "UANN", "no incident is open"],
+    ["on one that is not there", "note INC-2026-01-01-001 x", "UANN", "there is no incident INC"],
+    ["by who only looks", "note I saw it", "UVIC", "it needs the role operator"],
+    ["by a stranger", "note I saw it", "UNOBODY", "nobody in access.yaml"],
+  ])("%s is refused", async (_why, text, user, sentence) => {
+    const { result } = await type(text, user);
+    expect(result).toMatchObject({ status: "refused", outcome: expect.stringContaining(sentence) });
   });
 });
 
