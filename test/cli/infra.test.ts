@@ -38,12 +38,12 @@ describe("infra review", () => {
 
   test("is 0 for what is within the budgets and for what only asks to be looked at, 1 for what is stopped", async () => {
     expect(await review("--plan", `services=${planFile("one-number")}`)).toMatchObject({
-      ...{ code: 0, out: "services: ok, 1 resources change\n" },
+      ...{ code: 0, out: "services: ok, 1 resource changes\n" },
     });
     const power = await review("--plan", `services=${planFile("power")}`);
     expect([power.code, power.out.split("\n")[0]]).toEqual([
       0,
-      "services: ask, 1 resources change",
+      "services: ask, 1 resource changes",
     ]);
     const gone = await review(
       "--plan",
