@@ -42,6 +42,9 @@ const NOT_FOUND = /NotFound|NoSuch|DoesNotExist|ClusterNotFound|TargetNotConnect
 /** Before any call: the SDK has not found what it needs. */
 const NOT_SET_UP = /CredentialsProviderError|Region is missing/;
 
+const SET_UP_HINT =
+  "set AWS_REGION, and give this process a role, a profile or keys (docs/operating.md)";
+
 function faultOfAws(call: AwsCall, deadline: AbortSignal, error: unknown): Fault {
   if (error instanceof Fault) return error;
   const { system, subject, signal, timeoutMs } = call;
@@ -54,11 +57,15 @@ function faultOfAws(call: AwsCall, deadline: AbortSignal, error: unknown): Fault
       ...{ retryAfterMs: RATE_LIMIT_DEFAULT_MS, asksAll: true, details, cause },
     });
   }
-  if (NOT_SET_UP.test(`${name} ${String(error)}`) || UNAUTHORIZED.test(name)) {
-    return fault.waiting(`${system}_UNAUTHORIZED`, `it refused ${subject}: ${name}`, {
-      ...{ retryAfterMs: CREDENTIAL_RETRY_MS, details, cause, hint: grantHint(call) },
+  const waits = { retryAfterMs: CREDENTIAL_RETRY_MS, details, cause };
+  if (NOT_SET_UP.test(`${name} ${String(error)}`))
+    return fault.waiting(`${system}_UNAUTHORIZED`, `${subject} was not asked for: ${name}`, {
+      ...{ ...waits, hint: SET_UP_HINT },
     });
-  }
+  if (UNAUTHORIZED.test(name))
+    return fault.waiting(`${system}_UNAUTHORIZED`, `it refused ${subject}: ${name}`, {
+      ...{ ...waits, hint: grantHint(call) },
+    });
   if (system === "AWS" && NOT_FOUND.test(name))
     return fault.refused("AWS_NOT_FOUND", `there is no ${subject}: ${wordsOf(call, error)}`, {
       ...{ details, cause, hint: "look at what there is: the name, the region and the account" },

@@ -100,6 +100,12 @@ describe("infra review", () => {
     expect(await infra(args)).toMatchObject({ code: 2, err: expect.stringMatching(message) });
   });
 
+  test("a folder that is not there is said with what would write it", async () => {
+    expect(await infra(["check", "none", ...POLICIES])).toMatchObject({
+      ...{ code: 1, err: expect.stringMatching(/none: no folder of stacks[\s\S]*hint: .*synth/) },
+    });
+  });
+
   test("a file that is not there is said with what would write it", async () => {
     expect(await review("--plan", "data=none.json")).toMatchObject({
       ...{

@@ -67,7 +67,17 @@ interface Listed {
 }
 
 async function listFiles(folder: string): Promise<Listed> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(
+    (error: NodeJS.ErrnoException) => {
+      throw fault.refused(
+        "STACK_NOT_FOUND",
+        `${folder}: no folder of stacks is there (${error.code})`,
+        {
+          hint: "write one with: algobrain synth --env all",
+        },
+      );
+    },
+  );
   const paths: (readonly [string, string])[] = [];
   const findings: Finding[] = [];
   for (const entry of entries.filter((one) => !one.isDirectory())) {
