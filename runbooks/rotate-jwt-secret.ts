@@ -1,15 +1,13 @@
 /** Another key for API tokens, without logging anybody out (RB-99, HB-op-53, LB-op-12, HB-sec-05, HB-sec-07, LB-sec-02, HB-cli-38, LB-cli-10, X-34). */
-import { MINUTE_MS } from "../src/base/duration.js";
 import {
-  LIST_PARTS,
   type ListParams,
+  listParams,
   listRotationSteps,
   planListRotation,
+  rotatingList,
 } from "../src/runbook/aws/list-rotation.js";
-import { READ_SERVICES, UPDATE_SERVICES } from "../src/runbook/aws/permissions.js";
-import { judgingRotation, rotating } from "../src/runbook/aws/rotation.js";
-import { ROTATION_TARGETS_MAX, rotationLocks } from "../src/runbook/aws/secret-readers.js";
-import { DurationText, defineRunbook, Type } from "../src/runbook/define.js";
+import { judgingRotation } from "../src/runbook/aws/rotation.js";
+import { defineRunbook } from "../src/runbook/define.js";
 
 const SECRET = "jwt-secret";
 
@@ -18,30 +16,12 @@ export default defineRunbook({
   aliases: ["rotate-jwt"],
   title: "Signs API tokens with a new key; the old one is accepted until a second run drops it",
   danger: "V",
-  params: Type.Object(
-    {
-      part: Type.Enum([...LIST_PARTS], {
-        default: "add",
-        description:
-          "add: a new key beside the old; drop: only the newest; leaked: only a new one, at once",
-      }),
-      overlap: Type.Unsafe<string>({
-        ...DurationText,
-        // The longest that a token of ours lives.
-        default: "90d",
-        description: "for drop: how long the old key has been accepted at least",
-      }),
-    },
-    { additionalProperties: false },
+  params: listParams(
+    "add: a new key beside the old; drop: only the newest; leaked: only a new one, at once",
+    // The longest that a token of ours lives.
+    { least: "90d", means: "for drop: how long the old key has been accepted at least" },
   ),
-  positional: ["part", "overlap"],
-  locks: () => rotationLocks(SECRET),
-  targetsMax: ROTATION_TARGETS_MAX,
-  timeoutMs: 55 * MINUTE_MS,
-  touches: {
-    database: ["jobs:read"],
-    aws: [...READ_SERVICES, ...UPDATE_SERVICES, ...rotating(SECRET)],
-  },
+  ...rotatingList(SECRET),
   guide:
     "Every token that was given out goes on to work after `add`; when the last of them has ended, `drop`. After a leak `leaked`: everybody needs a new token then, algobrain token makes them.",
   plan: (context) =>

@@ -1,15 +1,13 @@
 /** Another secret of GitHub's deliveries, with no delivery refused meanwhile (RB-100, HB-sec-08, HB-sec-02). */
-import { MINUTE_MS } from "../src/base/duration.js";
 import {
-  LIST_PARTS,
   type ListParams,
+  listParams,
   listRotationSteps,
   planListRotation,
+  rotatingList,
 } from "../src/runbook/aws/list-rotation.js";
-import { READ_SERVICES, UPDATE_SERVICES } from "../src/runbook/aws/permissions.js";
-import { judgingRotation, rotating } from "../src/runbook/aws/rotation.js";
-import { ROTATION_TARGETS_MAX, rotationLocks } from "../src/runbook/aws/secret-readers.js";
-import { DurationText, defineRunbook, Type } from "../src/runbook/define.js";
+import { judgingRotation } from "../src/runbook/aws/rotation.js";
+import { defineRunbook } from "../src/runbook/define.js";
 
 const SECRET = "webhook-secret";
 
@@ -19,29 +17,11 @@ export default defineRunbook({
   title:
     "Accepts deliveries signed with a new secret beside the old one, until a second run drops it",
   danger: "V",
-  params: Type.Object(
-    {
-      part: Type.Enum([...LIST_PARTS], {
-        default: "add",
-        description:
-          "add: a new one beside the old; drop: only the newest; leaked: only a new one, at once",
-      }),
-      overlap: Type.Unsafe<string>({
-        ...DurationText,
-        default: "10m",
-        description: "for drop: how long both have been accepted at least",
-      }),
-    },
-    { additionalProperties: false },
+  params: listParams(
+    "add: a new one beside the old; drop: only the newest; leaked: only a new one, at once",
+    { least: "10m", means: "for drop: how long both have been accepted at least" },
   ),
-  positional: ["part", "overlap"],
-  locks: () => rotationLocks(SECRET),
-  targetsMax: ROTATION_TARGETS_MAX,
-  timeoutMs: 55 * MINUTE_MS,
-  touches: {
-    database: ["jobs:read"],
-    aws: [...READ_SERVICES, ...UPDATE_SERVICES, ...rotating(SECRET)],
-  },
+  ...rotatingList(SECRET),
   guide:
     "After `add` a person gives GitHub the new one: the text before the first comma of the secret's value, in the repository's Settings, Webhooks. When a delivery has come through (its page shows a green mark), `drop`.",
   plan: (context) =>

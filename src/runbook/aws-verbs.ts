@@ -1,5 +1,6 @@
 /** The verbs of AWS by name: which of them only read, and what stands in their place where there is no AWS. */
 import { fault } from "../base/fault.js";
+import { pick } from "../base/pick.js";
 import type { AwsReader, AwsWriter } from "./aws-port.js";
 
 const READS: Readonly<Record<keyof AwsReader, true>> = {
@@ -47,7 +48,7 @@ export const AWS_WRITES = Object.keys(WRITES) as readonly (keyof AwsWriter)[];
 
 /** What only looks is handed: what is named here, so that nothing new slips in. */
 export function readingAws(aws: AwsReader): AwsReader {
-  return Object.fromEntries(AWS_READS.map((name) => [name, aws[name].bind(aws)])) as never;
+  return pick(aws, READS);
 }
 
 /** Each verb throws a refused Fault `AWS_NOT_CONFIGURED`: `why` is a sentence, `hint` what to do. */

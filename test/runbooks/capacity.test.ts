@@ -3,10 +3,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import restartService from "../../runbooks/restart-service.js";
 import scaleService from "../../runbooks/scale-service.js";
 import showCapacity from "../../runbooks/show-capacity.js";
-import { systemClock } from "../../src/base/clock.js";
 import type { JsonObject } from "../../src/base/json.js";
 import { listTemporaryChanges } from "../../src/store/temporary-changes.js";
-import { type AwsWorld, makeAwsWorld } from "../support/aws-world.js";
+import type { AwsWorld } from "../support/aws-world.js";
+import { makeLivingAws } from "../support/living-aws.js";
 import {
   crashEverywhere,
   openGround,
@@ -24,16 +24,8 @@ beforeAll(async () => {
 afterAll(() => ground.drop());
 beforeEach(async () => {
   await ground.db.query("DELETE FROM control.temporary_change");
-  world = makeWorld();
+  world = makeLivingAws();
 });
-
-function makeWorld(): AwsWorld {
-  const made = makeAwsWorld({ now: () => systemClock.now() });
-  // It beats as fast as the clock of a rehearsal runs.
-  const at = new Date(systemClock.now().getTime() + 3_600_000);
-  made.heartbeats.set("orchestrator", { at, leader: "orchestrator-1" });
-  return made;
-}
 
 const other = () => {
   const { aws } = world;
@@ -143,7 +135,7 @@ describe("scale-service", () => {
   test("wherever its executor dies, it is noted once and set once", async () => {
     const points = await crashEverywhere(ground, "scale-service", async () => {
       await ground.db.query("DELETE FROM control.temporary_change");
-      world = makeWorld();
+      world = makeLivingAws();
       const effects = async () =>
         (await listTemporaryChanges(ground.db)).length === 1 ? updates().length : 9;
       return { params: { service: "api", count: 5 }, other: other(), effects };
@@ -192,7 +184,7 @@ describe("restart-service", () => {
 
   test("wherever its executor dies, the tasks are replaced once", async () => {
     const points = await crashEverywhere(ground, "restart-service", async () => {
-      world = makeWorld();
+      world = makeLivingAws();
       const steps = ["restart workers"];
       const effects = async () => updates().length;
       return { params: { service: "workers" }, other: other(), effects, steps };

@@ -10,8 +10,9 @@ import { fault } from "../../src/base/fault.js";
 import type { JsonObject } from "../../src/base/json.js";
 import { sessionPolicy } from "../../src/runbook/power.js";
 import { listPauses, pauseQueue } from "../../src/store/pauses.js";
-import { type AwsWorld, makeAwsWorld } from "../support/aws-world.js";
+import type { AwsWorld } from "../support/aws-world.js";
 import { TAG_BEFORE } from "../support/aws-world-services.js";
+import { makeLivingAws } from "../support/living-aws.js";
 import {
   crashEverywhere,
   expectedShell,
@@ -49,10 +50,7 @@ beforeEach(async () => {
 });
 
 function makeWorld(): AwsWorld {
-  const made = makeAwsWorld({ now: () => systemClock.now() });
-  // It beats as fast as the clock of a rehearsal runs.
-  const at = new Date(systemClock.now().getTime() + 3_600_000);
-  made.heartbeats.set("orchestrator", { at, leader: "orchestrator-1" });
+  const made = makeLivingAws();
   for (const name of SERVICES)
     for (const tag of [TAG_BEFORE, TAG])
       made.images.set(`algobrain-${name}:${tag}`, `sha256:${name}-${tag.slice(0, 4)}`);

@@ -1,8 +1,9 @@
 /** The proof is only worth what it finds: each mistake planted in a sound stack is named at its place. */
 import { beforeAll, describe, expect, test } from "vitest";
-import { isJsonObject, type JsonObject } from "../../src/base/json.js";
+import type { Json, JsonObject } from "../../src/base/json.js";
 import { checkStack } from "../../stacks/synth.js";
 import { makePolicy } from "../support/make-policy.js";
+import { withPlanted } from "../support/planted.js";
 import { synthesized } from "../support/synthesized.js";
 
 let services: JsonObject;
@@ -10,22 +11,6 @@ beforeAll(async () => {
   const { documents } = await synthesized(makePolicy());
   services = documents["algobrain-production-services"]!;
 });
-
-/** A copy of the services stack; `set("a.b.c", value)` plants one value. */
-function planted(set: Readonly<Record<string, unknown>>): JsonObject {
-  const copy = structuredClone(services);
-  for (const [path, value] of Object.entries(set)) {
-    const keys = path.split("/");
-    let place: JsonObject = copy;
-    for (const key of keys.slice(0, -1)) {
-      const next = place[key];
-      if (isJsonObject(next)) place = next;
-      else place = place[key] = {};
-    }
-    place[keys.at(-1)!] = value as JsonObject[string];
-  }
-  return copy;
-}
 
 const SERVICE = "resource/aws_ecs_service/api-service";
 const TASK = "resource/aws_ecs_task_definition/api-task";
@@ -35,8 +20,8 @@ const CLUSTER = "resource/aws_ecs_cluster/cluster";
 const TRACKING =
   "resource/aws_appautoscaling_policy/api-cpu-scaling/target_tracking_scaling_policy_configuration";
 
-function findings(set: Readonly<Record<string, unknown>>): string[] {
-  return checkStack(planted(set)).map(({ at, message }) => `${at} ${message}`);
+function findings(set: Readonly<Record<string, Json>>): string[] {
+  return checkStack(withPlanted(services, set)).map(({ at, message }) => `${at} ${message}`);
 }
 
 test("the sound stack has no findings", () => {
@@ -44,7 +29,7 @@ test("the sound stack has no findings", () => {
 });
 
 describe("against the schema", () => {
-  test.each<[string, Record<string, unknown>, RegExp]>([
+  test.each<[string, Record<string, Json>, RegExp]>([
     [
       "an unknown argument",
       { [`${SERVICE}/desired_coun`]: 3 },
@@ -115,7 +100,7 @@ describe("against the schema", () => {
 
 describe("in references", () => {
   const cluster = (text: string) => ({ [`${SERVICE}/cluster`]: text });
-  test.each<[string, Record<string, unknown>, RegExp]>([
+  test.each<[string, Record<string, Json>, RegExp]>([
     [
       "an undeclared resource",
       cluster(`\${aws_ecs_cluster.clutser.arn}`),
@@ -162,7 +147,7 @@ describe("in references", () => {
 });
 
 describe("against the limits of AWS that stand in no schema", () => {
-  test.each<[string, Record<string, unknown>, RegExp]>([
+  test.each<[string, Record<string, Json>, RegExp]>([
     [
       "a log retention CloudWatch does not know",
       { [`${LOGS}/retention_in_days`]: 31 },
@@ -232,7 +217,7 @@ describe("against the limits of AWS that stand in no schema", () => {
 
 describe("of the ten mistakes that were planted to compare layer 1 with Terraform's own validate", () => {
   const ref = (expression: string) => `\${${expression}}`;
-  const TEN: readonly (readonly [string, Record<string, unknown>])[] = [
+  const TEN: readonly (readonly [string, Record<string, Json>])[] = [
     ["an unknown attribute", { [`${SERVICE}/desired_coun`]: 3 }],
     ["a missing required attribute", { [`${SERVICE}/name`]: null }],
     ["a wrong type", { [`${TARGET}/max_capacity`]: "many" }],

@@ -4,10 +4,11 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { isJsonObject, type Json, type JsonObject } from "../../src/base/json.js";
+import { isJsonObject, type Json } from "../../src/base/json.js";
 import type { PolicySet } from "../../src/policy/policy.js";
 import { checkForeign, type ForeignStack } from "../../stacks/check-foreign.js";
 import { cli } from "../cli/support.js";
+import { withPlanted } from "../support/planted.js";
 import { repositoryPolicy } from "../support/repository-policy.js";
 import { synthesized } from "../support/synthesized.js";
 
@@ -33,25 +34,10 @@ function planted(set: Readonly<Record<string, Json>>): string[] {
   return refusals(
     stacks.map(({ name, document }) =>
       name === SERVICES && isJsonObject(document)
-        ? { name, document: withAll(document, set) }
+        ? { name, document: withPlanted(document, set) }
         : { name, document },
     ),
   );
-}
-
-function withAll(document: JsonObject, set: Readonly<Record<string, Json>>): JsonObject {
-  const copy = structuredClone(document);
-  for (const [path, value] of Object.entries(set)) {
-    const keys = path.split("/");
-    let place: JsonObject = copy;
-    for (const key of keys.slice(0, -1)) {
-      const next = place[key];
-      if (isJsonObject(next)) place = next;
-      else place = place[key] = {};
-    }
-    place[keys.at(-1)!] = value;
-  }
-  return copy;
 }
 
 const SERVICE = "resource/aws_ecs_service/api-service";

@@ -2,11 +2,19 @@
  * Rotation of a secret that is a list: the new value is put before the ones of now, all are accepted for a while, and
  * a second run drops the old ones (X-34). A leaked one is replaced at once, and whatever it signed is worth nothing.
  */
-import { formatDuration, parseDuration } from "../../base/duration.js";
+import { formatDuration, MINUTE_MS, parseDuration } from "../../base/duration.js";
 import { fault } from "../../base/fault.js";
 import type { SecretKind } from "../../base/secret-kinds.js";
 import { SecretText } from "../../base/secret-text.js";
-import type { ActContext, Plan, PlannedContext, ReadContext } from "../define.js";
+import {
+  type ActContext,
+  DurationText,
+  type Plan,
+  type PlannedContext,
+  type ReadContext,
+  Type,
+} from "../define.js";
+import { READ_SERVICES, UPDATE_SERVICES } from "./permissions.js";
 import {
   beforeOthers,
   isPut,
@@ -14,12 +22,13 @@ import {
   promoting,
   putPending,
   readingBefore,
+  rotating,
   rotationFacts,
   secretState,
   shortId,
   valuesOf,
 } from "./rotation.js";
-import { restarting } from "./secret-readers.js";
+import { ROTATION_TARGETS_MAX, restarting, rotationLocks } from "./secret-readers.js";
 
 export const LIST_PARTS = ["add", "drop", "leaked"] as const;
 
@@ -27,6 +36,38 @@ export interface ListParams {
   readonly part: (typeof LIST_PARTS)[number];
   /** A duration. */
   readonly overlap: string;
+}
+
+/** What the definitions of such runbooks have in common. */
+export function rotatingList(secret: string) {
+  return {
+    positional: ["part", "overlap"] as const,
+    locks: () => rotationLocks(secret),
+    targetsMax: ROTATION_TARGETS_MAX,
+    timeoutMs: 55 * MINUTE_MS,
+    touches: {
+      database: ["jobs:read"],
+      aws: [...READ_SERVICES, ...UPDATE_SERVICES, ...rotating(secret)],
+    },
+  } as const;
+}
+
+/** `overlap`: by default, and what it says of a `drop`. */
+export function listParams(
+  part: string,
+  overlap: { readonly least: string; readonly means: string },
+) {
+  return Type.Object(
+    {
+      part: Type.Enum([...LIST_PARTS], { default: "add", description: part }),
+      overlap: Type.Unsafe<string>({
+        ...DurationText,
+        default: overlap.least,
+        description: overlap.means,
+      }),
+    },
+    { additionalProperties: false },
+  );
 }
 
 const CHANGES: Readonly<Record<ListParams["part"], string>> = {

@@ -1,5 +1,6 @@
 /** What a run works with while it works: its record, its lines, its bounded reach, and the end of all that. */
 import type { Clock } from "../../base/clock.js";
+import { pick } from "../../base/pick.js";
 import { createRedact, type Redact } from "../../base/redact.js";
 import type { JobContext } from "../../job/port.js";
 import type { PolicySet } from "../../policy/policy.js";
@@ -177,14 +178,6 @@ const SYSTEM_READS: Readonly<Record<keyof SystemReader, true>> = {
 /** What plans, checks and runbooks that only read are handed: what is named here, so that nothing new slips in. */
 function readingHalf({ database, system }: Care): Pick<Readers, "database" | "system"> {
   return { database: pick(database, DATABASE_READS), system: pick(system, SYSTEM_READS) };
-}
-
-function pick<T extends object, K extends keyof T>(
-  all: T,
-  names: Readonly<Record<K, true>>,
-): Pick<T, K> {
-  const kept = Object.keys(names).map((name) => [name, all[name as K]]);
-  return Object.fromEntries(kept) as Pick<T, K>;
 }
 
 async function readOriginal(db: Database, { undoOf }: Run): Promise<Original | null> {
