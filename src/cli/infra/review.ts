@@ -77,7 +77,9 @@ function factsOf({ stack, plan, verdict }: ReviewedPlan) {
 function tell({ stack, plan, verdict }: ReviewedPlan, io: CommandIo): void {
   if ("error" in plan) io.err(`${stack}: could not be planned: ${oneLine(plan.error)}`);
   const moving = "error" in plan ? 0 : plan.changes.filter((change) => !isQuiet(change)).length;
-  io.out(`${stack}: ${verdict.state}, ${moving} ${moving === 1 ? "resource changes" : "resources change"}`);
+  io.out(
+    `${stack}: ${verdict.state}, ${moving} ${moving === 1 ? "resource changes" : "resources change"}`,
+  );
   for (const { rule, text, excepted } of verdict.findings)
     io.out(`  ${rule}: ${text}${excepted === null ? "" : ` (let through by ${excepted.name})`}`);
 }
