@@ -6,7 +6,7 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { MINUTE_MS } from "../base/duration.js";
 import { errorMessage, fault } from "../base/fault.js";
-import type { CommitRecord, Git, GitRepository } from "../job/port.js";
+import type { CommitRecord, Git, GitRepository, RepoPlace } from "../job/port.js";
 import type { Shell } from "../runbook/port.js";
 import { findGitDir, type GitCall, runGit, streamGit } from "./git-command.js";
 
@@ -26,11 +26,13 @@ const COMMIT_FORMAT = [
 ].join("%x00");
 /** More than this in one commit is noise, not people. */
 const CO_AUTHORS_MAX = 100;
+/** Git reads the whole of it at once. */
+const MAILMAP_MAX_BYTES = 1024 * 1024;
 /** Enough for any release history; tags by the hundred thousand exist, too. */
 const TAGS_MAX = 1_000;
 
 export function createGit(shell: Shell): Git {
-  const open = async (path: string, signal: AbortSignal): Promise<GitCall> => {
+  const open = async ({ path }: Pick<RepoPlace, "path">, signal: AbortSignal): Promise<GitCall> => {
     const gitDir = await findGitDir(path);
     if (gitDir === null)
       throw fault.data("GIT_REPOSITORY_MISSING", `there is no Git repository at ${path}`, {
@@ -39,12 +41,17 @@ export function createGit(shell: Shell): Git {
     return { shell, gitDir, signal, timeoutMs: COMMAND_TIMEOUT_MS };
   };
   return {
-    listRepositories: (path, signal) => listRepositories(path, (at) => open(at, signal)),
-    head: async (path, signal) => readHead(await open(path, signal)),
-    async *commits(path, range, signal) {
-      yield* readCommits({ ...(await open(path, signal)), timeoutMs: WALK_TIMEOUT_MS }, range);
+    listRepositories: (path, signal) => listRepositories(path, (at) => open({ path: at }, signal)),
+    head: async (at, signal) => readHead(await open(at, signal)),
+    async *commits(at, range, signal) {
+      yield* readCommits({ ...(await open(at, signal)), timeoutMs: WALK_TIMEOUT_MS }, range);
     },
-    tags: async (path, signal) => readTags(await open(path, signal)),
+    tags: async (at, signal) => readTags(await open(at, signal)),
+    isAncestor: async (at, ancestor, head, signal) =>
+      isAncestor(await open(at, signal), commitId(ancestor), commitId(head)),
+    commitAt: async (at, head, until, signal) =>
+      commitAt(await open(at, signal), commitId(head), until),
+    mailmap: async (at, head, signal) => findMailmap(await open(at, signal), commitId(head)),
   };
 }
 
@@ -58,6 +65,7 @@ async function listRepositories(
     if ((await findGitDir(place)) === null) continue;
     found.push({
       path: place,
+      root,
       name: basename(place).replace(/(?<=.)\.git$/, ""),
       remote: await readRemote(await open(place)),
     });
@@ -107,25 +115,64 @@ async function readHead(call: GitCall): Promise<{ commit: string; branch: string
 
 async function* readCommits(
   call: GitCall,
-  range: { head: string; since?: Date },
+  range: { head: string; not?: string; since?: Date; until?: Date },
 ): AsyncGenerator<CommitRecord> {
-  if (!/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(range.head))
-    throw fault.data(
-      "GIT_COMMIT_INVALID",
-      `found "${range.head.slice(0, 80)}", expected a commit hash`,
-    );
+  const head = commitId(range.head);
+  const not = range.not === undefined ? [] : [`^${commitId(range.not)}`];
   const since = range.since ? [`--max-age=${Math.floor(range.since.getTime() / 1000)}`] : [];
+  const until = range.until ? [`--min-age=${Math.floor(range.until.getTime() / 1000)}`] : [];
   const lines = streamGit(call, [
     // The mailmap of the commit itself: the same commit gives the same people on every machine.
-    ...["-c", `mailmap.blob=${range.head}:.mailmap`],
+    ...["-c", `mailmap.blob=${head}:.mailmap`],
     ...["rev-list", "--no-commit-header", `--format=${COMMIT_FORMAT}`],
     ...since,
-    ...["--end-of-options", range.head],
+    ...until,
+    ...["--end-of-options", head, ...not],
   ]);
   for await (const line of lines) {
     const commit = parseCommit(line);
     if (commit !== null) yield commit;
   }
+}
+
+/** Throws a data fault `GIT_COMMIT_INVALID` for what is no commit hash: nothing else is ever put to git as a revision. */
+function commitId(text: string): string {
+  if (/^[0-9a-f]{40}(?:[0-9a-f]{24})?$/.test(text)) return text;
+  throw fault.data("GIT_COMMIT_INVALID", `found "${text.slice(0, 80)}", expected a commit hash`);
+}
+
+async function isAncestor(call: GitCall, ancestor: string, head: string): Promise<boolean> {
+  const { exitCode } = await runGit(
+    call,
+    ["merge-base", "--is-ancestor", ancestor, head],
+    // 128: one of them is not there.
+    [0, 1, 128],
+  );
+  return exitCode === 0;
+}
+
+async function commitAt(call: GitCall, head: string, until: Date): Promise<string | null> {
+  const { stdout } = await runGit(call, [
+    ...["rev-list", "--first-parent", "--max-count=1"],
+    ...[`--min-age=${Math.floor(until.getTime() / 1000)}`, "--end-of-options", head],
+  ]);
+  return stdout.trim() || null;
+}
+
+async function findMailmap(
+  call: GitCall,
+  head: string,
+): Promise<{ oid: string } | "none" | "too-large"> {
+  const found = await runGit(
+    call,
+    ["rev-parse", "--verify", "--quiet", `${head}:.mailmap`],
+    [0, 1, 128],
+  );
+  if (found.exitCode !== 0) return "none";
+  const oid = found.stdout.trim();
+  const size = await runGit(call, ["cat-file", "-s", oid], [0, 1, 128]);
+  if (size.exitCode !== 0) return "none";
+  return Number(size.stdout) <= MAILMAP_MAX_BYTES ? { oid } : "too-large";
 }
 
 /** Null for what is no record of ours: rev-list ends each record with an empty line in some versions. */

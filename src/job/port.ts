@@ -42,31 +42,60 @@ export interface CommitRecord {
   readonly coAuthors: readonly { readonly name: string; readonly email: string }[];
 }
 
+/** A repository, and the folder outside of which nothing of it may lie. Both absolute, links resolved. */
+export interface RepoPlace {
+  readonly path: string;
+  readonly root: string;
+}
+
 export interface GitRepository {
   /** Absolute, symbolic links resolved. */
   readonly path: string;
+  /** The folder that was listed. */
+  readonly root: string;
   readonly name: string;
   /** Where it was cloned from, as configured but without user and password; null for none. */
   readonly remote: string | null;
 }
 
-/** Read-only access to Git repositories on this machine. Nothing of the code leaves it. */
+/**
+ * Read-only access to Git repositories on this machine. Nothing of the code leaves it, and nothing that a
+ * repository says of itself (configuration, hooks, attributes) takes part in reading it.
+ */
 export interface Git {
   /** The repository at `path`, or those directly inside it. Empty when there are none. */
   listRepositories(path: string, signal: AbortSignal): Promise<GitRepository[]>;
   /** Head commit hash and branch; null for a repository without commits. */
   head(
-    path: string,
+    at: RepoPlace,
     signal: AbortSignal,
   ): Promise<{ commit: string; branch: string | null } | null>;
-  /** Newest first, streamed: a repository of 50,000 commits is never held in memory. Mailmap honoured. */
+  /**
+   * Newest first, streamed: a repository of 50,000 commits is never held in memory. Mailmap of `head` honoured.
+   * `not`: without that commit and all before it.
+   */
   commits(
-    path: string,
-    range: { head: string; since?: Date },
+    at: RepoPlace,
+    range: {
+      readonly head: string;
+      readonly not?: string;
+      readonly since?: Date;
+      readonly until?: Date;
+    },
     signal: AbortSignal,
   ): AsyncIterable<CommitRecord>;
+  /** Also false when `ancestor` is not there. */
+  isAncestor(at: RepoPlace, ancestor: string, head: string, signal: AbortSignal): Promise<boolean>;
+  /** The newest commit of the first-parent line that was committed at or before `until`; null: none. */
+  commitAt(at: RepoPlace, head: string, until: Date, signal: AbortSignal): Promise<string | null>;
+  /** The object that names people in that commit; one of more than 1 MiB is not read. */
+  mailmap(
+    at: RepoPlace,
+    head: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly oid: string } | "none" | "too-large">;
   /** Tags with their dates, newest first. */
-  tags(path: string, signal: AbortSignal): Promise<{ name: string; at: Date }[]>;
+  tags(at: RepoPlace, signal: AbortSignal): Promise<{ name: string; at: Date }[]>;
 }
 
 /** Reads since the counting began; with Redis those of all processes. */

@@ -1,5 +1,5 @@
-/** What holds where routes.yaml, cache.yaml, adoption.yaml, monitoring.yaml, automation.yaml and healing.yaml say nothing. */
-import { DAY_MS, HOUR_MS, MINUTE_MS } from "../base/duration.js";
+/** What holds where routes.yaml, cache.yaml, adoption.yaml, monitoring.yaml, workload.yaml, automation.yaml and healing.yaml say nothing. */
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../base/duration.js";
 import type { AutomationGuard, AutomationLimits } from "./automation.js";
 import type {
   AdoptionLimits,
@@ -9,6 +9,7 @@ import type {
   Response,
   Severity,
 } from "./policy.js";
+import type { WorkloadPolicy } from "./workload.js";
 
 /** */
 export const RESPONSE_DEFAULTS: Readonly<Record<Severity, Response>> = {
@@ -75,4 +76,23 @@ export const MONITORING_DEFAULTS: Monitoring = {
     cloudwatch: { enabled: true },
     grafana: { enabled: true },
   },
+};
+
+const GIB = 1024 ** 3;
+
+export const WORKLOAD_DEFAULTS: WorkloadPolicy = {
+  scoring: {
+    formula: "health-2",
+    weights: { activity: 0.25, busFactor: 0.2, freshness: 0.2, release: 0.15, review: 0.2 },
+  },
+  people: { mergeAt: 0.7, hintAt: 0.4 },
+  repositories: {
+    cacheBytesMax: 20 * GIB,
+    repoBytesMax: 2 * GIB,
+    indexForks: false,
+    fetchTimeoutMs: 15 * MINUTE_MS,
+  },
+  backfill: { openMax: 200, liveOlderThanMs: 30 * SECOND_MS },
+  github: { reserve: 0.1, inFlight: 20, perSecond: 10 },
+  maintenance: { backup: false, backupsKeep: 7, unusedIndexDays: 14 },
 };

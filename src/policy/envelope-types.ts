@@ -2,7 +2,7 @@
 import type { JsonObject } from "../base/json.js";
 
 /** Grows whenever a section or a key is added to the policies. 1 is what `control.policy_revision` held before bundles. */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 export interface Requires {
   readonly schema: number;

@@ -8,6 +8,7 @@ import { WATCHING_ROWS } from "./judge/monitoring.js";
 import { PEOPLE_ROWS } from "./judge/people.js";
 import type { Rows, Seen, Sets, Verdict } from "./judge/row.js";
 import { RETENTION_NAMES, RUNTIME_ROWS } from "./judge/runtime.js";
+import { WORKLOAD_ROWS } from "./judge/workload.js";
 import { nounBelow, patternBelow } from "./layout.js";
 import type { PolicySet } from "./policy.js";
 import { value } from "./words.js";
@@ -20,6 +21,7 @@ const ROWS: Rows = {
   ...PEOPLE_ROWS,
   ...WATCHING_ROWS,
   ...EXCEPTION_ROWS,
+  ...WORKLOAD_ROWS,
 };
 
 export function judge(operation: Operation, sets: Sets): Change {

@@ -9,6 +9,7 @@ import {
   MONITORING_DEFAULTS,
   RECEIVER_DEFAULTS,
   RESPONSE_DEFAULTS,
+  WORKLOAD_DEFAULTS,
 } from "./defaults.js";
 import {
   EXECUTOR_SCALING,
@@ -33,6 +34,7 @@ const LATER_SECTIONS = {
   cache: CACHE_DEFAULTS,
   adoption: ADOPTION_DEFAULTS,
   monitoring: MONITORING_DEFAULTS,
+  workload: WORKLOAD_DEFAULTS,
   silences: [],
   exceptions: [],
 };

@@ -20,6 +20,7 @@ export const OVERLAY_SECTIONS = [
   "flags",
   "cache",
   "monitoring",
+  "workload",
   "silences",
 ] as const satisfies readonly Section[];
 

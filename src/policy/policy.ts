@@ -16,6 +16,7 @@ import type {
 } from "./monitoring.js";
 import type { PlanException } from "./plan-review.js";
 import type { Infrastructure, ServiceName, ServiceScaling } from "./services.js";
+import type { WorkloadPolicy } from "./workload.js";
 
 /** One scale: sev1 critical, sev2 high, sev3 medium and "warning", sev4 low (design 8.8, X-26). */
 export const SEVERITIES = ["sev1", "sev2", "sev3", "sev4"] as const;
@@ -327,6 +328,10 @@ export interface Retention {
   readonly alertEventsDays?: number | undefined;
   readonly policyRevisionsDays?: number | undefined;
   readonly workersDays?: number | undefined;
+  /** Claims of repositories that have been archived for so long. */
+  readonly claimsDays?: number | undefined;
+  /** People without a claim who have not been seen for so long. */
+  readonly identitiesDays?: number | undefined;
   /** Null: for ever. */
   readonly auditDays?: number | null | undefined;
 }
@@ -338,6 +343,8 @@ export const RETENTION_DEFAULTS = {
   alertEventsDays: 365,
   policyRevisionsDays: 365,
   workersDays: 30,
+  claimsDays: 730,
+  identitiesDays: 365,
   auditDays: null,
 } as const satisfies Partial<Retention>;
 
@@ -415,6 +422,7 @@ export interface PolicySet {
   readonly cache: CacheLifetimes;
   readonly adoption: AdoptionLimits;
   readonly monitoring: Monitoring;
+  readonly workload: WorkloadPolicy;
   /** By name. */
   readonly silences: readonly SilencePolicy[];
   /** By name. */

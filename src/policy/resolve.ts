@@ -32,6 +32,7 @@ import { resolveBreakers } from "./resolve-breakers.js";
 import { resolveExceptions, resolveInfrastructure } from "./resolve-infrastructure.js";
 import { resolveMonitoring, resolveSilences } from "./resolve-monitoring.js";
 import { resolveEscalation, resolveReceivers, resolveSeverities } from "./resolve-routes.js";
+import { resolveWorkload } from "./resolve-workload.js";
 import type { RawSection, RawSet, Section } from "./schema.js";
 import { selectorsOf } from "./selectors.js";
 import type { ScalingTarget, ServiceScaling } from "./services.js";
@@ -69,6 +70,7 @@ export function resolvePolicySet(raw: RawSet, system: string, environment: strin
     cache: resolveCache(raw.cache),
     adoption: resolveAdoption(raw.adoption),
     monitoring: resolveMonitoring(raw.monitoring),
+    workload: resolveWorkload(raw.workload),
     silences: resolveSilences(raw.silences),
     exceptions: resolveExceptions(raw.exceptions),
     access: resolveAccess(raw.access),
@@ -295,6 +297,8 @@ function resolveRetention(raw: Raw<"retention">): Retention {
     alertEventsDays: raw.alert_events_retention_days ?? defaults.alertEventsDays,
     policyRevisionsDays: raw.policy_revisions_retention_days ?? defaults.policyRevisionsDays,
     workersDays: raw.workers_retention_days ?? defaults.workersDays,
+    claimsDays: raw.claims_retention_days ?? defaults.claimsDays,
+    identitiesDays: raw.identities_retention_days ?? defaults.identitiesDays,
     auditDays: raw.audit_retention_days ?? defaults.auditDays,
   };
 }

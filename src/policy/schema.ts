@@ -10,6 +10,7 @@ import { ExceptionsFile } from "./schema/estate.js";
 import { MonitoringFile, SilencesFile } from "./schema/monitoring.js";
 import { AccessFile, AutomationFile, CatalogueFile, RoutesFile } from "./schema/people.js";
 import { HealingFile, RetentionFile, SchedulesFile, WorkersFile } from "./schema/runtime.js";
+import { WorkloadFile } from "./schema/workload.js";
 
 /** By section: the name of the file without `.yaml`; `alerts` is a folder of such files. */
 export const SECTION_SCHEMAS = {
@@ -29,6 +30,7 @@ export const SECTION_SCHEMAS = {
   cache: CacheFile,
   adoption: AdoptionFile,
   monitoring: MonitoringFile,
+  workload: WorkloadFile,
   silences: SilencesFile,
   exceptions: ExceptionsFile,
 } as const;
@@ -43,6 +45,7 @@ export const OPTIONAL_SECTIONS = [
   "cache",
   "adoption",
   "monitoring",
+  "workload",
   "silences",
   "exceptions",
 ] as const satisfies readonly Section[];

@@ -3,6 +3,7 @@
  * The values themselves stand where a set is resolved; a test holds both equal.
  */
 import { BREAKER_DEFAULTS } from "../base/breaker.js";
+import { writeBytes } from "../base/bytes.js";
 import { formatDuration, parseDuration } from "../base/duration.js";
 import { EVERY_DEFAULT_MS } from "./check/alerts.js";
 import {
@@ -15,6 +16,7 @@ import {
   MONITORING_DEFAULTS,
   RECEIVER_DEFAULTS,
   RESPONSE_DEFAULTS,
+  WORKLOAD_DEFAULTS,
 } from "./defaults.js";
 import {
   EXECUTOR_SCALING,
@@ -60,6 +62,7 @@ export function fillUnwritten(raw: RawSet, environment: string): RawSet {
     cache: { ...CACHE, ...raw.cache },
     adoption: { ...ADOPTION, ...raw.adoption },
     monitoring: fillMonitoring(raw.monitoring),
+    workload: fillWorkload(raw.workload),
     silences: eachOf(raw.silences ?? {}, (silence) => ({ silencesPages: false, ...silence })),
     exceptions: raw.exceptions ?? {},
     // Null stands for what cannot be written.
@@ -140,6 +143,12 @@ function fillMonitoring(raw: Raw<"monitoring"> = {}): unknown {
   };
 }
 
+function fillWorkload(raw: Raw<"workload"> = {}): unknown {
+  return Object.fromEntries(
+    Object.entries(WORKLOAD).map(([key, value]) => [key, over(value, raw[key as keyof typeof raw])]),
+  );
+}
+
 function fillHealing(healing: Raw<"healing">): unknown {
   const { promotion, ...limits } = AUTOMATION_DEFAULTS;
   const { promotion: given = {}, ...written } = healing.automation ?? {};
@@ -199,6 +208,8 @@ const RETENTION = {
   alert_events_retention_days: RETENTION_DEFAULTS.alertEventsDays,
   policy_revisions_retention_days: RETENTION_DEFAULTS.policyRevisionsDays,
   workers_retention_days: RETENTION_DEFAULTS.workersDays,
+  claims_retention_days: RETENTION_DEFAULTS.claimsDays,
+  identities_retention_days: RETENTION_DEFAULTS.identitiesDays,
   audit_retention_days: RETENTION_DEFAULTS.auditDays,
 };
 
@@ -222,4 +233,31 @@ const ADOPTION = {
   probation: formatDuration(ADOPTION_DEFAULTS.probationMs),
   stormPages: ADOPTION_DEFAULTS.stormPages,
   retentionMargin: ADOPTION_DEFAULTS.retentionMargin,
+};
+
+const { scoring, people, repositories, backfill, github, maintenance } = WORKLOAD_DEFAULTS;
+const { busFactor, ...weights } = scoring.weights;
+const WORKLOAD = {
+  scoring: { formula: scoring.formula, weights: { ...weights, "bus-factor": busFactor } },
+  people: { "merge-at": people.mergeAt, "hint-at": people.hintAt },
+  repositories: {
+    cache: writeBytes(repositories.cacheBytesMax),
+    largest: writeBytes(repositories.repoBytesMax),
+    forks: repositories.indexForks,
+    "fetch-timeout": formatDuration(repositories.fetchTimeoutMs),
+  },
+  backfill: {
+    "open-max": backfill.openMax,
+    "live-older-than": formatDuration(backfill.liveOlderThanMs),
+  },
+  github: {
+    reserve: github.reserve,
+    "in-flight": github.inFlight,
+    "per-second": github.perSecond,
+  },
+  maintenance: {
+    backup: maintenance.backup,
+    "backups-keep": maintenance.backupsKeep,
+    "unused-index-days": maintenance.unusedIndexDays,
+  },
 };

@@ -39,7 +39,7 @@ export function threshold(value: number, unit: SignalUnit): string {
 const BYTE_UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
 
 /** In the largest unit that says it exactly. */
-function bytes(value: number): string {
+export function bytes(value: number): string {
   let amount = value;
   let unit = 0;
   while (unit < BYTE_UNITS.length - 1 && amount >= 1024 && amount % 1024 === 0) {

@@ -20,7 +20,7 @@ type Row = LocalRepo & (LatestScore | { readonly score: null });
 /** Newest activity first (X-77): a new head, a rename, a move. Archived ones and those without a copy here are not among them. */
 export async function listActiveRepos(sql: Sql, limit: number): Promise<ActiveRepo[]> {
   const { rows } = await sql.query<Row>(
-    `SELECT r.id, r.name, r.org, r.location, r.default_branch AS "defaultBranch",
+    `SELECT r.id, r.name, r.org, r.location, r.root, r.default_branch AS "defaultBranch",
             r.head_commit AS "headCommit", r.archived,
             s.score::float8 AS score, s.formula, s.commit, s.computed_at AS "computedAt"
      FROM repos r
@@ -36,8 +36,8 @@ export async function listActiveRepos(sql: Sql, limit: number): Promise<ActiveRe
 }
 
 function toActiveRepo(row: Row): ActiveRepo {
-  const { id, name, org, location, defaultBranch, headCommit, archived } = row;
-  const repo = { id, name, org, location, defaultBranch, headCommit, archived };
+  const { id, name, org, location, root, defaultBranch, headCommit, archived } = row;
+  const repo = { id, name, org, location, root, defaultBranch, headCommit, archived };
   if (row.score === null) return { repo, latestScore: null };
   const { score, formula, commit, computedAt } = row;
   return { repo, latestScore: { score, formula, commit, computedAt } };

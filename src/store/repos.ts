@@ -7,6 +7,8 @@ export interface Repo {
   readonly org: string | null;
   /** Absolute path of the copy on this machine; null when there is none. */
   readonly location: string | null;
+  /** The folder that was indexed: nothing outside of it is read. Null for rows of before this was kept. */
+  readonly root: string | null;
   readonly defaultBranch: string | null;
   /** Null while there is no commit. */
   readonly headCommit: string | null;
@@ -16,7 +18,7 @@ export interface Repo {
 export type LocalRepo = Repo & { readonly location: string };
 export type FoundRepo = Omit<Repo, "archived">;
 
-const COLUMNS = `id, name, org, location, default_branch AS "defaultBranch",
+const COLUMNS = `id, name, org, location, root, default_branch AS "defaultBranch",
   head_commit AS "headCommit", archived`;
 
 /** Rows sent in one statement: enough to be quick, small enough to be short. */
@@ -26,14 +28,14 @@ const BATCH_ROWS = 500;
 export async function upsertRepos(sql: Sql, repos: readonly FoundRepo[]): Promise<void> {
   for (let at = 0; at < repos.length; at += BATCH_ROWS) {
     await sql.query(
-      `INSERT INTO repos AS r (id, name, org, location, default_branch, head_commit, indexed_at)
-       SELECT f.id, f.name, f.org, f.location, f."defaultBranch", f."headCommit", now()
+      `INSERT INTO repos AS r (id, name, org, location, root, default_branch, head_commit, indexed_at)
+       SELECT f.id, f.name, f.org, f.location, f.root, f."defaultBranch", f."headCommit", now()
        FROM jsonb_to_recordset($1::jsonb)
-         AS f(id text, name text, org text, location text, "defaultBranch" text, "headCommit" text)
+         AS f(id text, name text, org text, location text, root text, "defaultBranch" text, "headCommit" text)
        -- One order for all, so that two folders with the same repositories cannot deadlock.
        ORDER BY f.id
        ON CONFLICT (id) DO UPDATE SET
-         name = excluded.name, org = excluded.org, location = excluded.location,
+         name = excluded.name, org = excluded.org, location = excluded.location, root = excluded.root,
          default_branch = excluded.default_branch, head_commit = excluded.head_commit,
          archived = false, indexed_at = excluded.indexed_at,
          updated_at = CASE

@@ -1,5 +1,6 @@
 /** The repository that a job names, as long as there is something of it to read on this machine. */
 import { fault } from "../base/fault.js";
+import type { RepoPlace } from "../job/port.js";
 import type { Sql } from "../store/database.js";
 import { findRepo, type LocalRepo } from "../store/repos.js";
 
@@ -15,4 +16,9 @@ export async function findLocalRepo(sql: Sql, repoId: string): Promise<LocalRepo
       hint: "index a folder that holds a clone of it",
     });
   return { ...repo, location: repo.location };
+}
+
+/** A row of before roots were kept: the repository itself is all that it may reach. */
+export function placeOf({ location, root }: LocalRepo): RepoPlace {
+  return { path: location, root: root ?? location };
 }

@@ -40,7 +40,7 @@ describe("policy bundle", () => {
     expect([code, out]).toEqual([
       0,
       expect.stringMatching(
-        /^algobrain\/production digest [0-9a-f]{12} schema 5, \d+ runbooks, \d+ KiB\n$/,
+        /^algobrain\/production digest [0-9a-f]{12} schema 6, \d+ runbooks, \d+ KiB\n$/,
       ),
     ]);
     const bundle = JSON.parse(await readFile(join(work, "bundle.json"), "utf8"));

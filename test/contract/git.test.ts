@@ -1,6 +1,6 @@
 /** The Git port, over the real program and real repositories. */
 import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { createGit } from "../../src/adapter/git.js";
 import { createShell } from "../../src/adapter/shell.js";
@@ -12,16 +12,19 @@ const signal = new AbortController().signal;
 const ADA = "Ada Lovelace <ada@example.org>";
 const ONE = [{ author: ADA, at: "2026-01-01T00:00:00Z" }];
 
+/** The folder above was indexed. */
+const at = (path: string) => ({ path, root: dirname(path) });
+
 async function allCommits(path: string, since?: Date): Promise<CommitRecord[]> {
-  const head = await port.head(path, signal);
+  const head = await port.head(at(path), signal);
   const range = { head: head?.commit ?? "", ...(since ? { since } : {}) };
   const found: CommitRecord[] = [];
-  for await (const commit of port.commits(path, range, signal)) found.push(commit);
+  for await (const commit of port.commits(at(path), range, signal)) found.push(commit);
   return found;
 }
 
 async function firstCommit(path: string, head: string, until = signal) {
-  for await (const commit of port.commits(path, { head }, until)) return commit;
+  for await (const commit of port.commits(at(path), { head }, until)) return commit;
   return null;
 }
 
@@ -70,7 +73,7 @@ describe("listing repositories", () => {
       const sub = join(folder, "sub");
       mkdirSync(join(sub, "inner"), { recursive: true });
       expect(await port.listRepositories(sub, signal)).toEqual([]);
-      await expect(port.head(sub, signal)).rejects.toMatchObject({
+      await expect(port.head(at(sub), signal)).rejects.toMatchObject({
         kind: "data",
         code: "GIT_REPOSITORY_MISSING",
       });
@@ -81,18 +84,18 @@ describe("head", () => {
   it("is null without commits, names commit and branch, and no branch when detached", () =>
     withFolder(async (folder) => {
       const path = await makeRepository(join(folder, "r"), []);
-      expect(await port.head(path, signal)).toBeNull();
+      expect(await port.head(at(path), signal)).toBeNull();
       await addCommits(path, ONE);
       const commit = git(path, "rev-parse", "main");
-      expect(await port.head(path, signal)).toEqual({ commit, branch: "main" });
+      expect(await port.head(at(path), signal)).toEqual({ commit, branch: "main" });
       git(path, "checkout", "--quiet", "--detach", "main");
-      expect(await port.head(path, signal)).toEqual({ commit, branch: null });
+      expect(await port.head(at(path), signal)).toEqual({ commit, branch: null });
     }));
 
   it("of a broken repository is a data fault that says what to do", () =>
     withFolder(async (folder) => {
       mkdirSync(join(folder, "r", ".git"), { recursive: true });
-      await expect(port.head(join(folder, "r"), signal)).rejects.toMatchObject({
+      await expect(port.head(at(join(folder, "r")), signal)).rejects.toMatchObject({
         kind: "data",
         code: "GIT_REPOSITORY_UNREADABLE",
         hint: expect.stringContaining("git fsck"),
@@ -196,7 +199,7 @@ describe("hostile configuration", () => {
       git(path, "config", "log.showSignature", "true");
       git(path, "config", "core.worktree", "/");
       expect(await allCommits(path)).toHaveLength(1);
-      expect(await port.tags(path, signal)).toEqual([]);
+      expect(await port.tags(at(path), signal)).toEqual([]);
       expect(await port.listRepositories(folder, signal)).toHaveLength(1);
       expect(existsSync(trap)).toBe(false);
     }));
@@ -209,7 +212,7 @@ describe("tags", () => {
       tag(path, "v1", "2026-01-02T00:00:00Z");
       tag(path, "v2", "2026-01-03T00:00:00Z");
       git(path, "tag", "light", "main");
-      expect(await port.tags(path, signal)).toEqual([
+      expect(await port.tags(at(path), signal)).toEqual([
         { name: "v2", at: new Date("2026-01-03T00:00:00Z") },
         { name: "v1", at: new Date("2026-01-02T00:00:00Z") },
         { name: "light", at: new Date("2026-01-01T00:00:00Z") },

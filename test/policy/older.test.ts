@@ -8,6 +8,7 @@ import {
   CACHE_DEFAULTS,
   MONITORING_DEFAULTS,
   RESPONSE_DEFAULTS,
+  WORKLOAD_DEFAULTS,
 } from "../../src/policy/defaults.js";
 import { loadFromRaw } from "../../src/policy/from-raw.js";
 import { findHarm } from "../../src/policy/harm.js";
@@ -23,7 +24,7 @@ function today(): PolicySet {
 
 /** As `control.policy_revision` holds it from a version that knew nothing of this. */
 function asBefore(set: PolicySet): PolicySet {
-  const { flags, cache, adoption, monitoring, silences, exceptions, ...rest } = set;
+  const { flags, cache, adoption, monitoring, silences, exceptions, workload, ...rest } = set;
   const { executor: _one, ...scaling } = set.scaling;
   const { executor: _size, ...services } = set.infrastructure.services;
   const { region, cluster, namespace, exportsBucket, database, pinInTask } = set.infrastructure;
@@ -71,6 +72,7 @@ describe("a set of the version before", () => {
     expect(set.access.rules).toEqual(today().access.rules);
     expect(set.access.people).toEqual(today().access.people);
     expect(set).toMatchObject({ monitoring: MONITORING_DEFAULTS, silences: [] });
+    expect(set.workload).toEqual(WORKLOAD_DEFAULTS);
     expect(set.routes.receivers).toEqual(today().routes.receivers);
   });
 
@@ -101,6 +103,7 @@ describe("a set of the version before", () => {
     const set = checked.ok ? checked.value : null;
     expect(set?.routes.escalation).toEqual(today().routes.escalation);
     expect(set).toMatchObject({ flags: {}, cache: CACHE_DEFAULTS, adoption: ADOPTION_DEFAULTS });
+    expect(set?.workload).toEqual(WORKLOAD_DEFAULTS);
   });
 });
 
@@ -108,7 +111,7 @@ describe("a set of the version before", () => {
 function writtenBefore(): JsonObject {
   const checked = loadRawSet(SHIPPED, "local");
   if (!checked.ok) throw new Error("the shipped policies are invalid");
-  const { flags, cache, adoption, ...raw } = checked.value.raw;
+  const { flags, cache, adoption, workload, ...raw } = checked.value.raw;
   const { severities, ...routes } = raw.routes;
   const { groups, ...access } = raw.access;
   const escalation = raw.routes.escalation.map((step) =>

@@ -101,7 +101,7 @@ const CHOICES =
 /** Everything left out that may be left out. */
 function bare(raw: RawSet): RawSet {
   const { flags: _, cache: __, adoption: ___, monitoring: _m, silences: _s, ...others } = raw;
-  const { exceptions: _e, ...rest } = others;
+  const { exceptions: _e, workload: _w, ...rest } = others;
   const { breakers: ____, enabled: _____, ...healing } = rest.healing;
   const { severities: ______, ...routes } = rest.routes;
   const { executor: _x, ...scaling } = rest.scaling;

@@ -12,7 +12,11 @@ import { withDatabase } from "../support/database.js";
 
 function makeRepo(id: string, change: Partial<FoundRepo> = {}): FoundRepo {
   const location = `/srv/${id}`;
-  return { id, name: id, org: null, location, defaultBranch: "main", headCommit: "c1", ...change };
+  return {
+    ...{ id, name: id, org: null, location, root: "/srv" },
+    ...{ defaultBranch: "main", headCommit: "c1" },
+    ...change,
+  };
 }
 
 async function updatedAt(db: Parameters<typeof findRepo>[0], id: string): Promise<Date> {

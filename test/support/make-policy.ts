@@ -7,6 +7,7 @@ import {
   CACHE_DEFAULTS,
   MONITORING_DEFAULTS,
   RESPONSE_DEFAULTS,
+  WORKLOAD_DEFAULTS,
 } from "../../src/policy/defaults.js";
 import {
   EXECUTOR_SCALING,
@@ -292,6 +293,7 @@ export function makePolicy(overrides: Partial<PolicySet> = {}): PolicySet {
     cache: CACHE_DEFAULTS,
     adoption: ADOPTION_DEFAULTS,
     monitoring: MONITORING_DEFAULTS,
+    workload: WORKLOAD_DEFAULTS,
     silences: [],
     exceptions: [],
     access: {

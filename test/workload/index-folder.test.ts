@@ -119,10 +119,10 @@ describe("index", () => {
       await makeRepository(join(folder, "stuck"), ONE);
       const slow: Git = {
         ...git,
-        head: (path, signal) =>
-          path.endsWith("stuck")
+        head: (at, signal) =>
+          at.path.endsWith("stuck")
             ? Promise.reject(fault.transient("GIT_STOPPED", "git did not end by itself (timeout)"))
-            : git.head(path, signal),
+            : git.head(at, signal),
       };
       const context = makeContext({ payload: { path: folder } });
       expect(await createIndexHandler({ db, git: slow, cache }).run(context)).toMatchObject({

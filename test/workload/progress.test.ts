@@ -28,10 +28,13 @@ const unasked = () => {
 };
 const git: Git = {
   listRepositories: async (path) =>
-    ["a", "b"].map((name) => ({ path: join(path, name), name, remote: null })),
+    ["a", "b"].map((name) => ({ path: join(path, name), root: path, name, remote: null })),
   head: async () => ({ commit: "c0ffee", branch: "main" }),
   commits: unasked,
   tags: unasked,
+  isAncestor: unasked,
+  commitAt: unasked,
+  mailmap: unasked,
 };
 
 test("index tells the repository it reads, backfill what it has asked for", async () => {

@@ -21,6 +21,7 @@ import { checkScaling, checkTasksAlert } from "./scaling.js";
 import { checkSchedules } from "./schedules.js";
 import { checkEnded, checkSilences } from "./silences.js";
 import { checkWatched } from "./watched.js";
+import { checkWorkload } from "./workload.js";
 
 /** What no policy file says. */
 export interface Facts {
@@ -43,6 +44,7 @@ const SOUND: readonly Check[] = [
   { reads: ["metrics"], find: checkBuckets },
   { reads: ["alerts"], find: checkInhibitors },
   { reads: ["monitoring"], find: checkMonitoring },
+  { reads: ["workload"], find: checkWorkload },
   { reads: ["silences", "monitoring", "access", "alerts"], find: checkSilences },
   { reads: ["infrastructure"], find: checkEstate },
   { reads: ["exceptions", "access"], find: checkExceptions },

@@ -126,6 +126,8 @@ function percentHint(text: string): string | undefined {
 
 function wrongText({ node, schema }: Spot): Problem {
   const message = `found ${show(node)}, expected ${typesInWords(schema)}`;
+  if (node.kind === "scalar" && schema.pattern === PATTERNS.bytes)
+    return problemAt(node.place, message, bytesHint(node.text));
   if (node.kind !== "scalar" || schema.pattern !== PATTERNS.duration)
     return problemAt(node.place, message);
   return problemAt(node.place, message, numberHint(node) ?? durationHint(node.text));
@@ -138,6 +140,12 @@ function durationHint(text: string): string | undefined {
   const unit = match[2]!.toLowerCase().startsWith("mil") ? "ms" : match[2]!.toLowerCase();
   const ms = parseDuration(`${match[1]}${unit === "ms" ? unit : unit[0]}`);
   return ms === null ? undefined : `write ${formatDuration(ms)}`;
+}
+
+/** `20 GB` → `write 20GiB`: one kind of unit, so that nobody has to ask which was meant. */
+function bytesHint(text: string): string | undefined {
+  const match = /^(\d+)\s*([kmg])i?b?$/i.exec(text.trim());
+  return match ? `write ${match[1]}${match[2]!.toUpperCase()}iB` : undefined;
 }
 
 function notOneOf({ node, schema: { enum: values = [] } }: Spot): Problem {
@@ -187,6 +195,7 @@ function limitOf(misfit: OfLimit): string {
 }
 
 const PATTERN_WORDS: Readonly<Record<string, string>> = {
+  [PATTERNS.bytes]: "a size such as 512MiB or 2GiB",
   [PATTERNS.duration]: "a duration such as 90s, 5m or 1h30m",
   [PATTERNS.name]: "lower-case words joined by dashes, such as queue-depth-high",
   [PATTERNS.metric]: "a dotted metric name such as algobrain.jobs.pending",

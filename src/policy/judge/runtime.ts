@@ -29,6 +29,8 @@ export const RETENTION_NAMES: Readonly<Record<string, string>> = {
   alertEventsDays: "alert_events_retention_days",
   policyRevisionsDays: "policy_revisions_retention_days",
   workersDays: "workers_retention_days",
+  claimsDays: "claims_retention_days",
+  identitiesDays: "identities_retention_days",
   auditDays: "audit_retention_days",
   logsDays: "logs_retention_days",
   exportsDays: "exports_retention_days",

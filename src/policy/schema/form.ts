@@ -1,10 +1,12 @@
 /** The vocabulary that the schemas share: names, durations, and the patterns behind them. */
 
+import { BYTES_PATTERN } from "../../base/bytes.js";
 import type { JsonObject } from "../../base/json.js";
 import { closed, Type } from "../../base/type.js";
 
 /** Patterns and what a person should read when one does not match (`check/shape.ts`). */
 export const PATTERNS = {
+  bytes: BYTES_PATTERN,
   duration: "^(?:\\d+(?:ms|[smhdw]))+$",
   name: "^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$",
   metric: "^[a-z][a-z0-9_]*(?:\\.[a-z][a-z0-9_]*)+$",
@@ -45,6 +47,11 @@ export const Duration = (description: string) =>
   Type.String({
     pattern: PATTERNS.duration,
     description: `${description} A duration such as 90s, 5m or 1h30m.`,
+  });
+export const Bytes = (description: string) =>
+  Type.String({
+    pattern: PATTERNS.bytes,
+    description: `${description} A size such as 512MiB or 2GiB.`,
   });
 export const Share = (description: string) => Type.Number({ minimum: 0, maximum: 1, description });
 export const Whole = (minimum: number, maximum: number, description: string) =>

@@ -224,6 +224,14 @@ export const RetentionFile = Type.Object(
       "Revisions in force of old; the newest 20 stay.",
     ),
     workers_retention_days: DaysOr(RETENTION_DEFAULTS.workersDays, "Worker processes that ended."),
+    claims_retention_days: DaysOr(
+      RETENTION_DEFAULTS.claimsDays,
+      "Who committed where, of repositories archived for so long.",
+    ),
+    identities_retention_days: DaysOr(
+      RETENTION_DEFAULTS.identitiesDays,
+      "People without a claim who were not seen for so long.",
+    ),
     audit_retention_days: Type.Optional(
       Whole(365, 36_530, "Days. The audit log is exported before it goes. Default: kept for ever."),
     ),

@@ -16,7 +16,7 @@ import {
 } from "../../store/identities.js";
 import type { LocalRepo } from "../../store/repos.js";
 import { summariseAuthors } from "../authors.js";
-import { findLocalRepo } from "../local-repo.js";
+import { findLocalRepo, placeOf } from "../local-repo.js";
 import type { IdentityPayload } from "../payloads.js";
 import { gatherPeople, type People } from "../people.js";
 
@@ -45,8 +45,8 @@ export function createIdentityHandler(deps: {
 }
 
 async function readPeople(git: Git, repo: LocalRepo, { signal }: JobContext) {
-  const head = await git.head(repo.location, signal);
-  const commits = head ? git.commits(repo.location, { head: head.commit }, signal) : noCommits();
+  const head = await git.head(placeOf(repo), signal);
+  const commits = head ? git.commits(placeOf(repo), { head: head.commit }, signal) : noCommits();
   const { commitCount, authors } = await summariseAuthors(commits);
   return { commit: head?.commit ?? null, commitCount, people: gatherPeople(authors) };
 }

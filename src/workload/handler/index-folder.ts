@@ -72,7 +72,7 @@ async function surveyFolder(git: Git, folder: string, context: JobContext): Prom
     // Of several copies of one remote, the first by path is read.
     if (repos.has(id)) continue;
     try {
-      repos.set(id, describe(id, found, await git.head(found.path, context.signal)));
+      repos.set(id, describe(id, found, await git.head(found, context.signal)));
     } catch (error) {
       if (!isOfThisRepo(error, context.signal)) throw error;
       unreadable[found.name] = error.message;
@@ -100,6 +100,7 @@ function describe(
     name: remote?.name ?? found.name,
     org: remote?.org ?? null,
     location: found.path,
+    root: found.root,
     defaultBranch: head?.branch ?? null,
     headCommit: head?.commit ?? null,
   };

@@ -4,11 +4,18 @@
  */
 import { DAY_MS } from "../../base/duration.js";
 import type { JsonObject } from "../../base/json.js";
-import type { Cache, CommitRecord, Git, JobContext, JobHandler } from "../../job/port.js";
+import type {
+  Cache,
+  CommitRecord,
+  Git,
+  JobContext,
+  JobHandler,
+  RepoPlace,
+} from "../../job/port.js";
 import type { Database } from "../../store/database.js";
 import { putScore } from "../../store/scores.js";
 import { endOfDay, utcDay } from "../day.js";
-import { findLocalRepo } from "../local-repo.js";
+import { findLocalRepo, placeOf } from "../local-repo.js";
 import type { ScorePayload } from "../payloads.js";
 import { forgetLatestScore } from "../repo-cache.js";
 import { computeScore, readHistoryFacts, SCORE_WINDOW_DAYS, type Score } from "../score-formula.js";
@@ -27,9 +34,9 @@ export function createScoreHandler(deps: ScoreDeps): JobHandler {
       const asOf = as_of ?? utcDay(context.job.createdAt);
       const repo = await findLocalRepo(deps.db, repo_id);
       if (repo.archived) return { skipped: "the repository is archived" };
-      const head = await deps.git.head(repo.location, context.signal);
+      const head = await deps.git.head(placeOf(repo), context.signal);
       if (head === null) return { skipped: "the repository has no commit" };
-      const scored = await scoreAt(deps.git, repo.location, head.commit, asOf, context);
+      const scored = await scoreAt(deps.git, placeOf(repo), head.commit, asOf, context);
       await putScore(deps.db, {
         repoId: repo.id,
         score: scored.score,
@@ -51,16 +58,16 @@ function earlier(a: Date, b: Date): Date {
 
 async function scoreAt(
   git: Git,
-  location: string,
+  at: RepoPlace,
   head: string,
   asOf: string,
   { signal }: JobContext,
 ): Promise<Score> {
   const until = endOfDay(asOf);
   const since = new Date(until.getTime() - SCORE_WINDOW_DAYS * DAY_MS);
-  const commits: AsyncIterable<CommitRecord> = git.commits(location, { head, since }, signal);
+  const commits: AsyncIterable<CommitRecord> = git.commits(at, { head, since }, signal);
   const history = await readHistoryFacts(commits, until);
-  return computeScore(history, await git.tags(location, signal), until);
+  return computeScore(history, await git.tags(at, signal), until);
 }
 
 function partsOf({ parts }: Score): JsonObject {

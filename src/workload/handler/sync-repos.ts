@@ -9,7 +9,7 @@ import type { Database } from "../../store/database.js";
 import { enqueueJobs } from "../../store/jobs.js";
 import { archiveRepo, type LocalRepo, listLocalRepos, moveHead } from "../../store/repos.js";
 import { identityJob, scoreJob } from "../follow-up.js";
-import { findLocalRepo } from "../local-repo.js";
+import { findLocalRepo, placeOf } from "../local-repo.js";
 import type { SyncPayload } from "../payloads.js";
 import { forgetRepos } from "../repo-cache.js";
 
@@ -88,7 +88,7 @@ async function compareHead(
 
 async function readHead(git: Git, repo: LocalRepo, signal: AbortSignal) {
   try {
-    return await git.head(repo.location, signal);
+    return await git.head(placeOf(repo), signal);
   } catch (error) {
     if (error instanceof Fault && error.code === "GIT_REPOSITORY_MISSING") return "gone";
     throw error;
