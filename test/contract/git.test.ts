@@ -45,7 +45,7 @@ describe("listing repositories", () => {
     withFolder(async (folder) => {
       const path = await makeRepository(join(folder, "r"), ONE);
       expect(await port.listRepositories(path, signal)).toEqual([
-        { path, name: "r", remote: null },
+        { path, root: path, name: "r", remote: null },
       ]);
     }));
 
