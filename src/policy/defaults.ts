@@ -1,5 +1,5 @@
 /** What holds where routes.yaml, cache.yaml, adoption.yaml, monitoring.yaml, workload.yaml, automation.yaml and healing.yaml say nothing. */
-import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from "../base/duration.js";
+import { DAY_MS, HOUR_MS, MINUTE_MS } from "../base/duration.js";
 import type { AutomationGuard, AutomationLimits } from "./automation.js";
 import type {
   AdoptionLimits,
@@ -92,7 +92,7 @@ export const WORKLOAD_DEFAULTS: WorkloadPolicy = {
     indexForks: false,
     fetchTimeoutMs: 15 * MINUTE_MS,
   },
-  backfill: { openMax: 200, liveOlderThanMs: 30 * SECOND_MS },
+  backfill: { openMax: 200, liveOlderThanMs: 30_000 },
   github: { reserve: 0.1, inFlight: 20, perSecond: 10 },
   maintenance: { backup: false, backupsKeep: 7, unusedIndexDays: 14 },
 };

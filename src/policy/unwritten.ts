@@ -145,7 +145,10 @@ function fillMonitoring(raw: Raw<"monitoring"> = {}): unknown {
 
 function fillWorkload(raw: Raw<"workload"> = {}): unknown {
   return Object.fromEntries(
-    Object.entries(WORKLOAD).map(([key, value]) => [key, over(value, raw[key as keyof typeof raw])]),
+    Object.entries(WORKLOAD).map(([key, value]) => [
+      key,
+      over(value, raw[key as keyof typeof raw]),
+    ]),
   );
 }
 

@@ -232,7 +232,7 @@ cpu-overload:`,
     "retention:",
     "¦adoption: { newPagesMax: 100 }\nretention:",
     [
-      'unknown key "adoption" (known keys: alerts, workers, healing, scaling, retention, schedules, infrastructure, routes, flags, cache, monitoring, silences)',
+      'unknown key "adoption" (known keys: alerts, workers, healing, scaling, retention, schedules, infrastructure, routes, flags, cache, monitoring, workload, silences)',
     ],
   ],
 ];

@@ -4,7 +4,12 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { PUBLIC_KINDS } from "../../src/job/kinds.js";
 import { loadPolicySet } from "../../src/policy/bundle.js";
-import { ADOPTION_DEFAULTS, CACHE_DEFAULTS, RESPONSE_DEFAULTS, WORKLOAD_DEFAULTS } from "../../src/policy/defaults.js";
+import {
+  ADOPTION_DEFAULTS,
+  CACHE_DEFAULTS,
+  RESPONSE_DEFAULTS,
+  WORKLOAD_DEFAULTS,
+} from "../../src/policy/defaults.js";
 import { policyDigest } from "../../src/policy/digest.js";
 import { policySchemas } from "../../src/policy/json-schema.js";
 import type { PolicySet } from "../../src/policy/policy.js";
@@ -96,7 +101,9 @@ describe("the shipped policies", () => {
     expect(local.cache).toEqual(CACHE_DEFAULTS);
     expect(local.adoption).toEqual(ADOPTION_DEFAULTS);
     expect(local.workload).toEqual(WORKLOAD_DEFAULTS);
-    const without = SHIPPED.filter(({ path }) => !/\/(flags|cache|adoption|workload)\.yaml$/.test(path));
+    const without = SHIPPED.filter(
+      ({ path }) => !/\/(flags|cache|adoption|workload)\.yaml$/.test(path),
+    );
     expect(without).toHaveLength(SHIPPED.length - 4);
     expect(policyDigest(load("local", without))).toBe(policyDigest(local));
   });

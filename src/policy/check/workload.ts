@@ -1,6 +1,6 @@
 /** The numbers of workload.yaml fit each other: weights make one whole, what is asked comes before what is done. */
 import { parseBytes, writeBytes } from "../../base/bytes.js";
-import { formatDuration, SECOND_MS } from "../../base/duration.js";
+import { formatDuration } from "../../base/duration.js";
 import type { Problem } from "../../base/problem.js";
 import { WORKLOAD_DEFAULTS } from "../defaults.js";
 import {
@@ -17,7 +17,7 @@ import { show } from "./shape.js";
 /** Weights are decimal fractions, and binary sums of those are off by less than this. */
 const ROUNDING = 1e-9;
 /** A shorter fetch would end before a server far away has counted its objects. */
-const FETCH_LEAST_MS = 10 * SECOND_MS;
+const FETCH_LEAST_MS = 10_000;
 
 export function checkWorkload(tree: PolicyTree): Problem[] {
   return [
