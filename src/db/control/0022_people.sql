@@ -3,7 +3,10 @@ CREATE TABLE control.repo_history (
   repo_id text PRIMARY KEY, head text NOT NULL, mailmap text, rules text NOT NULL,
   commits bigint NOT NULL, claims_sum bigint NOT NULL, read_at timestamptz NOT NULL
 );
-ALTER TABLE control.identity_merge ADD COLUMN score real, ADD COLUMN evidence jsonb NOT NULL DEFAULT '[]';
+ALTER TABLE control.identity_merge ADD COLUMN score real, ADD COLUMN evidence jsonb NOT NULL DEFAULT '[]',
+  -- The repair by which a person said "not one": no automatic merge then joins them again.
+  ADD COLUMN undone_by bigint;
+CREATE INDEX idx_identity_merge_undone ON control.identity_merge (identity_id, target_id) WHERE undone_by IS NOT NULL;
 -- Two that may be one person, for a person to decide.
 CREATE TABLE control.identity_hint (
   a text NOT NULL, b text NOT NULL, score real NOT NULL, evidence jsonb NOT NULL,

@@ -5,7 +5,7 @@ CREATE TABLE control.gc_preview (
 );
 CREATE TABLE control.export_run (
   job_seq bigint PRIMARY KEY, entity text NOT NULL, format text NOT NULL, target text NOT NULL, name text NOT NULL,
-  from_key bigint NOT NULL, max_key bigint NOT NULL, chunk_bytes bigint NOT NULL,
+  since timestamptz, until timestamptz, from_key bigint NOT NULL, max_key bigint NOT NULL, chunk_bytes bigint NOT NULL,
   upload_id text, as_of timestamptz NOT NULL, ended_at timestamptz
 );
 CREATE TABLE control.export_part (

@@ -5,9 +5,28 @@ import { closed, Type } from "../../base/type.js";
 import type { KindSpec } from "../../job/kinds.js";
 import { SEVERITIES } from "../../policy/policy.js";
 import { EXPORT_ENTITIES } from "../../store/export-rows.js";
+import { RETAINED_ENTITIES } from "../../store/retention.js";
 
-/** HB-api-12: `{}` deletes what retention says; a dry run counts it by the same predicate. */
-const gcPayload = Type.Object({ dry_run: Type.Optional(Type.Boolean()) }, closed);
+/**
+ * HB-api-12: `{}` deletes what retention says; a dry run counts it by the same predicate, and a later run may name
+ * that dry run: it then deletes what was counted there, and no more.
+ */
+const gcPayload = Type.Object(
+  {
+    dry_run: Type.Optional(Type.Boolean({ description: "count, and change nothing" })),
+    preview: Type.Optional(
+      Type.String({ pattern: "^job-[1-9][0-9]*$", description: "the dry run: job-17" }),
+    ),
+    entities: Type.Optional(
+      Type.Array(Type.Enum([...RETAINED_ENTITIES]), {
+        minItems: 1,
+        uniqueItems: true,
+        description: "default: all",
+      }),
+    ),
+  },
+  { ...closed, not: { required: ["dry_run", "preview"] } },
+);
 export type GcPayload = Static<typeof gcPayload>;
 
 /** HB-wrk-08: a word to people, to see that it arrives. */
@@ -29,13 +48,38 @@ const alertPayload = Type.Object(
 );
 export type AlertPayload = Static<typeof alertPayload>;
 
-const exportPayload = Type.Object({ entity: Type.Enum(EXPORT_ENTITIES) }, closed);
+const moment = (description: string) =>
+  Type.Optional(Type.String({ format: "date-time", maxLength: 40, description }));
+
+/** Rows by the time they were written; `to` by default the bucket, if one is configured. */
+const exportPayload = Type.Object(
+  {
+    entity: Type.Enum(EXPORT_ENTITIES),
+    format: Type.Optional(Type.Enum(["ndjson", "csv"])),
+    since: moment("rows written at or after this time"),
+    until: moment("rows written before this time"),
+    to: Type.Optional(Type.Enum(["directory", "s3"])),
+  },
+  closed,
+);
 export type ExportPayload = Static<typeof exportPayload>;
 
-const auditPayload = Type.Object({}, closed);
+const auditPayload = Type.Object(
+  {
+    full: Type.Optional(
+      Type.Boolean({ description: "verify the whole audit chain, not only what is new" }),
+    ),
+  },
+  closed,
+);
+export type AuditPayload = Static<typeof auditPayload>;
 
 const maintenancePayload = Type.Object(
-  { task: Type.Optional(Type.Enum(["vacuum", "analyze"])) },
+  {
+    task: Type.Optional(
+      Type.Enum(["vacuum", "analyze", "partitions", "report", "backup", "restore-test"]),
+    ),
+  },
   closed,
 );
 export type MaintenancePayload = Static<typeof maintenancePayload>;
