@@ -178,7 +178,13 @@ function writeExports(policy: PolicySet, inputs: RoleInputs): Statement[] {
   return [
     {
       Effect: "Allow",
-      Action: ["s3:PutObject", "s3:AbortMultipartUpload"],
+      // What has arrived is read again: the parts, to take an upload up again, and the whole, after a lost answer.
+      Action: [
+        "s3:PutObject",
+        "s3:GetObject",
+        "s3:AbortMultipartUpload",
+        "s3:ListMultipartUploadParts",
+      ],
       Resource: [`${inputs.exportsBucketArn}/*`],
     },
     // An upload in parts is read again while it is put together.

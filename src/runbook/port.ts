@@ -9,6 +9,14 @@ import type { AwsReader, AwsWriter } from "./aws-port.js";
 import type { DatabaseReader, DatabaseWriter } from "./database-port.js";
 import type { TemporaryChangeReader, TemporaryChangeWriter } from "./temporary-change.js";
 
+export interface ShellLimits {
+  /** Of address space. */
+  readonly memoryBytes?: number;
+  /** Of each file that it writes. */
+  readonly fileBytes?: number;
+  readonly cpuSeconds?: number;
+}
+
 export interface ShellOptions {
   readonly signal: AbortSignal;
   /** Milliseconds until the whole process group gets TERM, then KILL after `graceMs`. */
@@ -20,6 +28,8 @@ export interface ShellOptions {
   readonly input?: string;
   /** Bytes of output kept; what is more is counted and dropped. Default 1 MiB. */
   readonly outputMaxBytes?: number;
+  /** Ceilings that the system itself keeps for the program and all that it starts. Where it cannot (macOS: memory) there is none. */
+  readonly limits?: ShellLimits;
   /** Each decoded, redacted line as it comes. */
   readonly onLine?: (line: string, stream: "stdout" | "stderr") => void;
   /** Called before the program begins: it begins when this resolves, and never when this rejects. */

@@ -49,7 +49,13 @@ const alertPayload = Type.Object(
 export type AlertPayload = Static<typeof alertPayload>;
 
 const moment = (description: string) =>
-  Type.Optional(Type.String({ format: "date-time", maxLength: 40, description }));
+  Type.Optional(
+    Type.String({
+      pattern:
+        "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,3})?Z)?$",
+      description: `${description}: 2026-01-31 or 2026-01-31T18:00:00Z, UTC`,
+    }),
+  );
 
 /** Rows by the time they were written; `to` by default the bucket, if one is configured. */
 const exportPayload = Type.Object(
