@@ -43,10 +43,10 @@ export function createHandlers(
       lifetimes: () => policy().cache,
     }),
     ...createSystemHandlers({
-      db,
-      policy,
+      ...{ db, policy, clock, care },
       exportsDir: join(config.home, "exports"),
       notify: notifyThrough(ports),
+      tell: foundation.notify,
     }),
     createInboundHandler({ ...shared, gitopsRepo: config.gitopsRepo }),
     createRunbookHandler({

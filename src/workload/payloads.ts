@@ -165,7 +165,7 @@ const repairPayload = Type.Unsafe<RepairPayload>({
       dry_run: dryRun,
     }),
     repairOf("restore_claims", {
-      job: Type.String({ pattern: "^job-[1-9][0-9]*$", description: "the cleanup: job-17" }),
+      job: Type.String({ pattern: "^job-[1-9][0-9]{0,14}$", description: "the cleanup: job-17" }),
       dry_run: dryRun,
     }),
     {

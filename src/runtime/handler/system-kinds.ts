@@ -15,7 +15,7 @@ const gcPayload = Type.Object(
   {
     dry_run: Type.Optional(Type.Boolean({ description: "count, and change nothing" })),
     preview: Type.Optional(
-      Type.String({ pattern: "^job-[1-9][0-9]*$", description: "the dry run: job-17" }),
+      Type.String({ pattern: "^job-[1-9][0-9]{0,14}$", description: "the dry run: job-17" }),
     ),
     entities: Type.Optional(
       Type.Array(Type.Enum([...RETAINED_ENTITIES]), {
@@ -70,15 +70,7 @@ const exportPayload = Type.Object(
 );
 export type ExportPayload = Static<typeof exportPayload>;
 
-const auditPayload = Type.Object(
-  {
-    full: Type.Optional(
-      Type.Boolean({ description: "verify the whole audit chain, not only what is new" }),
-    ),
-  },
-  closed,
-);
-export type AuditPayload = Static<typeof auditPayload>;
+const auditPayload = Type.Object({}, closed);
 
 const maintenancePayload = Type.Object(
   {
