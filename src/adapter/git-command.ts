@@ -6,6 +6,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault, fault } from "../base/fault.js";
 import type { Shell, ShellOptions } from "../runbook/port.js";
+import { unreadable } from "./git-faults.js";
 
 /** Everything of git's environment that matters; the shell hands nothing else on. */
 const ENVIRONMENT: Readonly<Record<string, string>> = {
@@ -30,13 +31,25 @@ const SETTINGS = [
   "protocol.allow=never",
   "gc.auto=0",
   "log.showSignature=false",
+  // Written by whoever wrote the repository: with it, git would take parents and dates from there.
+  "core.commitGraph=false",
+  // Packs are looked at through windows: otherwise a large one is mapped whole, past the ceiling of memory.
+  "core.packedGitWindowSize=32m",
+  "core.packedGitLimit=256m",
   "i18n.logOutputEncoding=UTF-8",
 ].flatMap((setting) => ["-c", setting]);
+
+/** Reading commits takes some 100 MB; a commit of gigabytes ends git, and not the machine. */
+const READ_MEMORY_MAX_BYTES = 2_000_000_000;
+/** Reading writes nothing; `git archive` writes what it is asked for. */
+const READ_FILE_MAX_BYTES = 1_000_000_000;
 
 export interface GitCall {
   readonly shell: Shell;
   /** The repository's own folder (`.git`, a bare repository, or the file that points to one). */
   readonly gitDir: string;
+  /** What people know it by, where that is not `gitDir`. */
+  readonly name?: string;
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
 }
@@ -65,12 +78,14 @@ export async function runGit(
   args: readonly string[],
   /** Exit codes that are an answer, not a failure. */
   answers: readonly number[] = [0],
+  input?: string,
 ): Promise<{ exitCode: number; stdout: string }> {
-  const result = await call.shell.run(argv(call, args), options(call));
+  const given = input === undefined ? {} : { input };
+  const result = await call.shell.run(argv(call, args), { ...options(call), ...given });
   if (result.endedBy === "exit" && result.exitCode !== null && answers.includes(result.exitCode))
     return { exitCode: result.exitCode, stdout: result.stdout };
   throw result.endedBy === "exit"
-    ? readFault(call.gitDir, result.exitCode, result.stderr)
+    ? readFault(call, result.exitCode, result.stderr)
     : fault.transient("GIT_STOPPED", `git did not end by itself (${result.endedBy})`);
 }
 
@@ -86,7 +101,7 @@ export async function* streamGit(call: GitCall, args: readonly string[]): AsyncG
     if (!(error instanceof Fault) || error.code !== "PROGRAM_FAILED") throw error;
     const { exitCode } = error.details;
     const code = typeof exitCode === "number" ? exitCode : null;
-    throw readFault(call.gitDir, code, complaints.join("\n"), error);
+    throw readFault(call, code, complaints.join("\n"), error);
   }
 }
 
@@ -100,28 +115,29 @@ function argv(call: GitCall, args: readonly string[]): string[] {
 
 function options(call: GitCall): ShellOptions {
   // Away from the checkout: a .mailmap or .gitattributes lying there must not change what history says.
-  return { signal: call.signal, timeoutMs: call.timeoutMs, env: ENVIRONMENT, cwd: "/" };
+  const limits = {
+    memoryBytes: READ_MEMORY_MAX_BYTES,
+    fileBytes: READ_FILE_MAX_BYTES,
+    cpuSeconds: Math.ceil(call.timeoutMs / 1000),
+  };
+  return { signal: call.signal, timeoutMs: call.timeoutMs, env: ENVIRONMENT, cwd: "/", limits };
 }
 
 /** Exit 128 is git's "cannot read this": trying again changes nothing. Signals and the rest may pass. */
 function readFault(
-  gitDir: string,
+  { gitDir, name = gitDir }: GitCall,
   exitCode: number | null,
   stderr: string,
   cause?: unknown,
 ): Fault {
-  const said = stderr.trim().split("\n")[0]?.slice(0, 200) ?? "";
+  const said = stderr.replaceAll(gitDir, name).trim().split("\n")[0]?.slice(0, 200) ?? "";
   if (exitCode === 127)
     return fault.transient("GIT_NOT_INSTALLED", "the program git was not found", {
       hint: "install git 2.35 or newer on the machine that runs the workers",
       cause,
     });
   if (exitCode === 128 || exitCode === 1)
-    return fault.data(
-      "GIT_REPOSITORY_UNREADABLE",
-      `${gitDir} cannot be read as a Git repository: ${said || `git ended with ${exitCode}`}`,
-      { hint: "run `git fsck` there, or clone it again and index the folder once more", cause },
-    );
+    return unreadable(name, said || `git ended with ${exitCode}`, cause);
   return fault.transient("GIT_FAILED", `git ended with ${exitCode ?? "a signal"}: ${said}`, {
     cause,
   });

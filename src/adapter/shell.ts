@@ -16,6 +16,7 @@ import { PipeReader } from "./pipe-reader.js";
 import { endGroup } from "./process-group.js";
 import { endMarked, MARK_VARIABLE, markOfProgram, type Reaped } from "./reap.js";
 import { passGate, WAIT_AT_GATE } from "./start-gate.js";
+import { ceilings } from "./ulimit.js";
 
 export interface ShellSetup {
   readonly redact: Redact;
@@ -173,7 +174,7 @@ function zxOptions(
   return {
     shell: setup.sh ?? "/bin/sh",
     // The shell becomes the program: no shell is left between us and it.
-    prefix: options.onStarted ? `${WAIT_AT_GATE}exec ` : "exec ",
+    prefix: `${options.onStarted ? WAIT_AT_GATE : ""}${ceilings(options.limits)}exec `,
     postfix: "",
     quote: quotePosix,
     cwd: options.cwd ?? process.cwd(),
