@@ -4,6 +4,11 @@
  */
 import type { Sql } from "./database.js";
 
+/** The row of `identities` that stands for all forgotten people together. */
+export const FORGOTTEN_ID = "person-forgotten";
+/** The name of that row, and what stands in texts where a name or an address was. */
+export const FORGOTTEN_NAME = "(forgotten)";
+
 /** `mail+name`: for mails that many people share, such as `root@localhost`. */
 export type TombstoneKind = "mail" | "login" | "mail+name" | "name";
 

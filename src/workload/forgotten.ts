@@ -5,15 +5,10 @@
 import { createHmac } from "node:crypto";
 import type { Json } from "../base/json.js";
 import type { Sql } from "../store/database.js";
-import { readTombstones, type TombstoneKind } from "../store/forgotten.js";
+import { FORGOTTEN_NAME, readTombstones, type TombstoneKind } from "../store/forgotten.js";
 import type { Author } from "./authors.js";
 import { githubLogin, isFullName, normalMail, normalName, personKey } from "./person.js";
 import { type KnownPeople, scrubJson } from "./scrub-person.js";
-
-/** The row of `identities` that stands for all forgotten people together. */
-export const FORGOTTEN_ID = "person-forgotten";
-/** The name of that row, and what stands in texts where a name or an address was. */
-export const FORGOTTEN_NAME = "(forgotten)";
 
 export interface Signature {
   readonly name: string;
@@ -43,7 +38,12 @@ const NOBODY: Forgotten = { count: 0, isForgotten: () => false, scrub: (json) =>
 /** What is asked twice is digested once; bounded, for a history may hold 200,000 signatures. */
 const REMEMBERED_MAX = 50_000;
 
-export function forgottenOf(key: string, digests: ReadonlySet<string>): Forgotten {
+/** `further` takes out of a text what is known of them in plain text. */
+export function forgottenOf(
+  key: string,
+  digests: ReadonlySet<string>,
+  further?: (text: string) => string,
+): Forgotten {
   if (digests.size === 0) return NOBODY;
   const remembered = new Map<string, boolean>();
   const holds = (kind: TombstoneKind, text: string): boolean => {
@@ -64,6 +64,7 @@ export function forgottenOf(key: string, digests: ReadonlySet<string>): Forgotte
     isMail,
     isLogin: (login) => holds("login", login.toLowerCase()),
     isName: (name) => holds("name", normalName(name)),
+    ...(further ? { further } : {}),
   };
   return {
     count: digests.size,

@@ -3,15 +3,16 @@
  * addresses, logins and names in texts. Pure; who is meant, the caller knows.
  */
 import { isJsonObject, type Json, type JsonObject } from "../base/json.js";
+import { FORGOTTEN_NAME } from "../store/forgotten.js";
 
 export interface KnownPeople {
   isMail(mail: string): boolean;
   isLogin(login: string): boolean;
   /** Of a full name. */
   isName(name: string): boolean;
+  /** What else is known of them in plain text. */
+  readonly further?: (text: string) => string;
 }
-
-const GONE = "(forgotten)";
 
 /** What of an object that describes a forgotten person says nothing about who it was. */
 const KEPT_OF_A_PERSON: readonly string[] = ["type", "site_admin", "user_view_type", "date"];
@@ -68,28 +69,44 @@ function isPerson(json: JsonObject, people: KnownPeople): boolean {
 function withoutPerson(json: JsonObject): JsonObject {
   const kept = Object.entries(json).filter(([key]) => KEPT_OF_A_PERSON.includes(key));
   const named = ["login", "username", "name", "email"].filter((key) => key in json);
-  return Object.fromEntries([...named.map((key) => [key, GONE] as const), ...kept]);
+  return Object.fromEntries([...named.map((key) => [key, FORGOTTEN_NAME] as const), ...kept]);
 }
 
 /** Keys under which a login stands alone, or before a slash or a colon. */
-const LOGIN_KEYS: readonly string[] = ["login", "username", "user", "full_name", "label", "owner"];
+const LOGIN_KEYS: readonly string[] = [
+  ...["login", "logins", "username", "user", "assignee", "owner"],
+  ...["full_name", "label"],
+];
 
 function scrubString(text: string, key: string, people: KnownPeople): string {
   if (LOGIN_KEYS.includes(key)) {
     const login = /^[^/:]*/.exec(text)?.[0] ?? "";
-    if (login !== "" && people.isLogin(login)) return GONE + text.slice(login.length);
+    if (login !== "" && people.isLogin(login)) return FORGOTTEN_NAME + text.slice(login.length);
   }
-  return people.isName(text) ? GONE : scrubText(text, people);
+  return people.isName(text) ? FORGOTTEN_NAME : scrubText(text, people);
 }
 
 /** Names without an address beside them stay: whose they are, only the address says. */
 export function scrubText(text: string, people: KnownPeople): string {
-  return text
+  const rest = text
     .replace(SIGNED, (all, name: string, mail: string) =>
-      people.isMail(mail) ? `${/^\s*/.exec(name)?.[0] ?? ""}${GONE}` : all,
+      people.isMail(mail) ? `${/^\s*/.exec(name)?.[0] ?? ""}${FORGOTTEN_NAME}` : all,
     )
-    .replace(MAIL, (mail) => (people.isMail(mail) ? GONE : mail))
+    .replace(MAIL, (mail) => withoutMail(mail, people))
     .replace(IN_TEXT, (all, before: string, login: string) =>
-      people.isLogin(login) ? before + GONE : all,
+      people.isLogin(login) ? before + FORGOTTEN_NAME : all,
     );
+  return people.further?.(rest) ?? rest;
+}
+
+/** Characters that may belong to a mail (RFC 5322), and as often stand before one: `author=ada@example.org`. */
+const MAY_STAND_BEFORE = /[!#$%&'*/=?^`{|}~]/;
+
+function withoutMail(found: string, people: KnownPeople): string {
+  for (let from = 0; ; ) {
+    if (people.isMail(found.slice(from))) return found.slice(0, from) + FORGOTTEN_NAME;
+    const next = found.slice(from).search(MAY_STAND_BEFORE);
+    if (next < 0) return found;
+    from += next + 1;
+  }
 }
