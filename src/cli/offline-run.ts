@@ -152,7 +152,7 @@ async function portsOf(
     },
     writers: () => ({
       runtime: createRuntimeWriter(closed, {
-        ...{ actor: io.actor, now: () => clock.now(), check: checkPayload },
+        ...{ actor: io.actor, runId: "run-0", now: () => clock.now(), check: checkPayload },
       }),
       database: createDatabaseWriter(closed, care),
       system: createSystemWriter(closed, io.actor, ways),

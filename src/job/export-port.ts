@@ -19,7 +19,7 @@ export interface ExportTarget {
   ): Promise<{ readonly etag: string }>;
   /** What has arrived, by number; null: the upload is gone. */
   parts(upload: string, signal: AbortSignal): Promise<readonly ExportedPart[] | null>;
-  /** Joins the parts; safe to repeat. `checksum` as the target computed it, null where it computes none. */
+  /** Joins the parts; safe to repeat. */
   complete(
     upload: string,
     parts: readonly {
@@ -28,7 +28,12 @@ export interface ExportTarget {
       readonly sha256: string;
     }[],
     signal: AbortSignal,
-  ): Promise<{ readonly checksum: string | null }>;
+  ): Promise<{
+    /** Composite: SHA-256 over the digests of the parts, in base64, and how many; null where the target computes none. */
+    readonly checksum: string | null;
+    /** Of the whole file in hex; null where the target could not read it again. */
+    readonly sha256: string | null;
+  }>;
   /** Safe to repeat. */
   abort(upload: string, signal: AbortSignal): Promise<void>;
   /** A small file beside, replaced whole. */

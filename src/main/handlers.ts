@@ -40,7 +40,9 @@ export function createHandlers(
   return [
     ...WORKLOAD.createHandlers({
       ...{ db, git: ports.git, cache: ports.cache },
+      ...{ source: ports.source, clones: ports.clones },
       lifetimes: () => policy().cache,
+      policy: () => policy().workload,
     }),
     ...createSystemHandlers({
       ...{ db, policy, clock, care },

@@ -7,6 +7,7 @@ import { createSlack } from "../adapter/slack.js";
 import { createWebhookNotifier } from "../adapter/webhook.js";
 import type { Notifier } from "../alert/port.js";
 import type { Cache, Git } from "../job/port.js";
+import type { RepoStore, SourceHost } from "../job/source-port.js";
 import type { Receiver } from "../policy/policy.js";
 import type { ProposeChange } from "../review/change-request.js";
 import type { GitHost } from "../review/port.js";
@@ -29,6 +30,9 @@ export interface Ports {
   readonly shell: Shell;
   readonly git: Git;
   readonly cache: Cache;
+  /** Null: no credentials for GitHub. */
+  readonly source: SourceHost | null;
+  readonly clones: RepoStore | null;
   readonly chat: Chat | null;
   readonly incidents: Incidents | null;
   readonly notifiers: ReadonlyMap<Receiver["kind"], Notifier>;
@@ -44,6 +48,8 @@ export function createPorts(foundation: Foundation, cache: Cache): Ports {
     shell,
     git: createGit(shell),
     cache,
+    source: null,
+    clones: null,
     chat: outside.chat && guardChat(outside.chat, guard),
     incidents: outside.incidents && guardIncidents(outside.incidents, guard),
     notifiers: new Map(guarded.map((notifier) => [notifier.kind, notifier])),

@@ -4,27 +4,17 @@
  */
 
 import type { KindSpec } from "../job/kinds.js";
-import type { Cache, Git, JobHandler } from "../job/port.js";
-import type { CacheLifetimes } from "../policy/policy.js";
-import type { Database } from "../store/database.js";
+import type { JobHandler } from "../job/port.js";
 import { WORKLOAD_KINDS } from "../workload/payloads.js";
 import { type Warmed, warmRepos } from "../workload/repo-cache.js";
-import { createWorkload } from "../workload/workload.js";
-
-interface WorkloadPorts {
-  readonly db: Database;
-  readonly git: Git;
-  readonly cache: Cache;
-  /** cache.yaml in force. */
-  readonly lifetimes: () => CacheLifetimes;
-}
+import { createWorkload, type WorkloadDeps } from "../workload/workload.js";
 
 export interface Workload {
   readonly kinds: readonly KindSpec[];
   /** One for each of the kinds. */
-  createHandlers(ports: WorkloadPorts): JobHandler[];
+  createHandlers(ports: WorkloadDeps): JobHandler[];
   /** Loads what is used most into the cache, as much as belongs to `limit` records. */
-  warmCache(ports: Omit<WorkloadPorts, "git">, limit: number): Promise<Warmed>;
+  warmCache(ports: Pick<WorkloadDeps, "db" | "cache" | "lifetimes">, limit: number): Promise<Warmed>;
 }
 
 export const WORKLOAD: Workload = {

@@ -254,6 +254,19 @@ export interface RuntimeReader {
 
 /** What runbooks may change. Every call is one fenced, audited statement in the name of the run's actor. */
 export interface RuntimeWriter {
+  /**
+   * Puts a job in, once for each `key` of this run however often it is asked: the same job is the answer. Throws a
+   * refused Fault `PAYLOAD_INVALID` or `KIND_UNKNOWN`.
+   */
+  submitJob(request: {
+    readonly kind: string;
+    readonly payload: JsonObject;
+    /** 1–10; default 5. */
+    readonly priority?: number;
+    /** Letters, digits and dashes. */
+    readonly key: string;
+    readonly reason: string;
+  }): Promise<{ readonly seq: number }>;
   /** Throws a refused fault when the job is unknown, running without `force`, or pending. */
   retryJob(request: {
     readonly seq: number;

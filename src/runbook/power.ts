@@ -6,6 +6,7 @@ import { fault } from "../base/fault.js";
 
 export const CAPABILITIES = [
   "jobs:read",
+  "jobs:submit",
   "jobs:retry",
   "jobs:cancel",
   "jobs:correct",

@@ -36,6 +36,13 @@ interface Grants {
 
 const CAPABILITY_GRANTS: Readonly<Record<Capability, Grants>> = {
   "jobs:read": {},
+  "jobs:submit": {
+    changes: [
+      "INSERT ON public.jobs",
+      "USAGE ON SEQUENCE public.jobs_seq_seq",
+      "SELECT, INSERT, UPDATE ON control.unique_hold",
+    ],
+  },
   "jobs:retry": {
     changes: [
       `UPDATE (status, attempts, error, result, completed_at, worker_id, started_at, fence, scheduled_at, unique_key)

@@ -15,6 +15,7 @@ import { retryJob } from "./job-actions.js";
 import { readAttempts } from "./job-attempts.js";
 import { ALL_QUEUES, listPauses, pauseQueue, resumeQueue } from "./pauses.js";
 import { readQueueDepth } from "./queue-stats.js";
+import { createJobSubmitter, type RunJobOptions } from "./run-jobs.js";
 import {
   type CheckPayload,
   createJobReader,
@@ -48,7 +49,10 @@ export function createRuntimeReader(
   };
 }
 
-export function createRuntimeWriter(db: Database, options: JobWriterOptions): RuntimeWriter {
+export function createRuntimeWriter(
+  db: Database,
+  options: JobWriterOptions & RunJobOptions,
+): RuntimeWriter {
   const { actor, now } = options;
   return {
     retryJob: async ({ seq, reason, force }) => {
@@ -65,6 +69,7 @@ export function createRuntimeWriter(db: Database, options: JobWriterOptions): Ru
     },
     resumeQueue: ({ kind }) => resumeQueue(db, { kind: toQueue(kind), by: actor }),
     ...createJobWriter(db, options),
+    ...createJobSubmitter(db, options),
   };
 }
 

@@ -1,6 +1,8 @@
 /** AlgoBrain's own work, handed to the runtime as a list of handlers. Only main knows this room. */
 import type { Cache, Git, JobHandler } from "../job/port.js";
+import type { RepoStore, SourceHost } from "../job/source-port.js";
 import type { CacheLifetimes } from "../policy/policy.js";
+import type { WorkloadPolicy } from "../policy/workload.js";
 import type { Database } from "../store/database.js";
 import { createBackfillHandler } from "./handler/backfill-scores.js";
 import { createIdentityHandler } from "./handler/identify-people.js";
@@ -14,7 +16,13 @@ export interface WorkloadDeps {
   readonly db: Database;
   readonly git: Git;
   readonly cache: Cache;
+  /** cache.yaml in force. */
   readonly lifetimes: () => CacheLifetimes;
+  /** workload.yaml in force. */
+  readonly policy: () => WorkloadPolicy;
+  /** Null: no access to GitHub is configured; folders of this machine are read all the same. */
+  readonly source: SourceHost | null;
+  readonly clones: RepoStore | null;
 }
 
 /** One handler for each of `WORKLOAD_KINDS`. */

@@ -22,6 +22,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly Allowed[]>> = {
     "base",
     "message",
     "job/port",
+    "job/source-port",
+    "job/export-port",
     "alert/port",
     "runbook/port",
     "runbook/aws-port",

@@ -177,9 +177,19 @@ test("what is done for a run outside of its statements asks for its capability, 
 });
 
 describe("what the ports do is within what their capability grants", () => {
-  const options = { actor: "ann", check: () => [], now: () => systemClock.now() };
+  const options = {
+    ...{ actor: "ann", runId: "run-1", check: () => [] },
+    now: () => systemClock.now(),
+  };
   const HOUR_MS = 3_600_000;
   const writes: [Capability, (db: Database, seq: number) => Promise<unknown>][] = [
+    [
+      "jobs:submit",
+      (db) =>
+        createRuntimeWriter(db, options).submitJob({
+          ...{ kind: "audit", payload: {}, key: "once", reason: "test" },
+        }),
+    ],
     [
       "jobs:retry",
       async (db, seq) =>

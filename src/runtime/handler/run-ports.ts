@@ -140,7 +140,7 @@ function reach(
       aws: readingAws(aws),
     },
     writers: (programs) => ({
-      runtime: createRuntimeWriter(held, { actor, check, now: () => context.now() }),
+      runtime: createRuntimeWriter(held, { actor, runId: run.id, check, now: () => context.now() }),
       ...care(held, actor, programs),
       aws,
     }),
