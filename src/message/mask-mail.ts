@@ -1,31 +1,63 @@
 /**
  * Mail addresses where more people read than need to know them: in chat, and in what viewers are shown.
+ * `ada@example.org` becomes `a…@example.org`: enough to know one's own, and to tell two apart.
  */
+import { replaceMails } from "../base/mail-text.js";
 
-/**
- * One mail address in running text, bounded by what cannot belong to it (RFC 5321: 64 characters before the `@`,
- * 255 after it). Bounded repeats, and a look behind that lets a match begin only where a word begins, keep the time
- * linear whatever the text is.
- */
-const MAIL =
-  /(?<![\p{L}\p{N}._%+'-])([\p{L}\p{N}_%+'-][\p{L}\p{N}._%+'-]{0,63})@((?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,62})\.){1,8}\p{L}[\p{L}\p{N}-]{1,62})/gu;
+/** Of machines: they say nothing about a person. */
+const NOBODYS = /^(?:no-?reply|do-?not-?reply|git)$/i;
+/** May belong to an address, and as often end what stands before one: `author=ada@example.org`. */
+const BEFORE = /^.*[=?&/{}|`'!#*]/s;
 
-/** Of machines, and nobody's: they say nothing about a person. */
-const NOBODYS = /^(?:no-?reply|do-?not-?reply)$/i;
-
-/** `ada@example.org` becomes `a…@example.org`. `keep`: addresses that stay, in lower case. */
+/** `keep`: addresses that stay, in lower case. */
 export function maskMails(text: string, keep: ReadonlySet<string> = NONE): string {
   if (!text.includes("@")) return text;
-  return text.replace(MAIL, (mail: string, local: string, domain: string) =>
-    NOBODYS.test(local) || keep.has(mail.toLowerCase())
-      ? mail
-      : `${firstCharacter(local)}…@${domain}`,
-  );
+  return replaceMails(text, (found, domain) => {
+    const before = BEFORE.exec(found)?.[0] ?? "";
+    const local = found.slice(before.length);
+    const isKept = NOBODYS.test(local) || keep.has(`${local}@${domain}`.toLowerCase());
+    if (isKept || local === "" || !isPublic(domain)) return `${found}@${domain}`;
+    return `${before}${firstCharacter(local)}…@${domain}`;
+  });
 }
 
 const NONE: ReadonlySet<string> = new Set();
 
+/** `postgres@16.2` and `worker@host-3` are no mail addresses. */
+function isPublic(domain: string): boolean {
+  return /\.\p{L}[\p{L}\p{N}-]+$/u.test(domain);
+}
+
 /** Never half of a pair of code units. */
 function firstCharacter(text: string): string {
   return [...text.slice(0, 2)][0] ?? "";
+}
+
+/** Every text in a document, keys included. The same value when there is no address in it. */
+export function maskMailsIn<T>(value: T, keep: ReadonlySet<string> = NONE): T {
+  return maskValue(value, keep) as T;
+}
+
+function maskValue(value: unknown, keep: ReadonlySet<string>): unknown {
+  if (typeof value === "string") return maskMails(value, keep);
+  if (Array.isArray(value)) {
+    const items = value.map((item: unknown) => maskValue(item, keep));
+    return items.every((item, at) => item === value[at]) ? value : items;
+  }
+  // Dates and the like write themselves.
+  if (typeof value !== "object" || value === null || !isPlain(value)) return value;
+  const entries = Object.entries(value);
+  const masked = entries.map(
+    ([key, item]) => [maskMails(key, keep), maskValue(item, keep)] as const,
+  );
+  const isSame = masked.every(([key, item], at) => {
+    const [oldKey, oldItem] = entries[at]!;
+    return key === oldKey && item === oldItem;
+  });
+  return isSame ? value : Object.fromEntries(masked);
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }

@@ -1,8 +1,9 @@
 /**
  * Takes people out of a foreign document (a webhook's body, a job's result): objects that describe them, and their
- * addresses, logins and names in texts. Pure; who is meant, the caller knows.
+ * addresses, logins and names in texts. Pure, and linear in the length of the texts; who is meant, the caller knows.
  */
 import { isJsonObject, type Json, type JsonObject } from "../base/json.js";
+import { replaceMails } from "../base/mail-text.js";
 import { FORGOTTEN_NAME } from "../store/forgotten.js";
 
 export interface KnownPeople {
@@ -14,28 +15,12 @@ export interface KnownPeople {
   readonly further?: (text: string) => string;
 }
 
-/** What of an object that describes a forgotten person says nothing about who it was. */
-const KEPT_OF_A_PERSON: readonly string[] = ["type", "site_admin", "user_view_type", "date"];
-
-const MAIL = /[\p{L}\p{N}.!#$%&'*+/=?^_`{|}~-]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)*/gu;
-/** `Ada Lovelace <ada@example.org>`, as in the trailers of a commit. */
-const SIGNED = /([^\n<>:]*?)[ \t]*<([^<>\s]+@[^<>\s]+)>/g;
-const LOGIN = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})(?:\\[bot\\])?";
-/**
- * Where a login stands in GitHub's texts: `@ada`, `https://github.com/ada/…`, `/users/ada`, `/repos/ada/…`,
- * `git@github.com:ada/…`, `from ada/branch`.
- */
-const IN_TEXT = new RegExp(
-  `((?<![\\p{L}\\p{N}.])@|://[^\\s/]+/(?:api/v3/)?(?:users/|repos/|orgs/)?|\\bgit@[^\\s:/]+:|\\bfrom )(${LOGIN})(?![A-Za-z0-9-])`,
-  "gu",
-);
-
 /** The value itself when nothing in it is theirs. */
 export function scrubJson<T extends Json>(json: T, people: KnownPeople): T {
-  return scrub(json, people) as T;
+  return scrub(json, people, "") as T;
 }
 
-function scrub(json: Json, people: KnownPeople, key = ""): Json {
+function scrub(json: Json, people: KnownPeople, key: string): Json {
   if (typeof json === "string") return scrubString(json, key, people);
   if (Array.isArray(json)) {
     const items = json.map((item) => scrub(item, people, key));
@@ -57,8 +42,7 @@ function scrubObject(json: JsonObject, people: KnownPeople): JsonObject {
 }
 
 /** An account, or who wrote a commit. */
-function isPerson(json: JsonObject, people: KnownPeople): boolean {
-  const { login, username, email } = json;
+function isPerson({ login, username, email }: JsonObject, people: KnownPeople): boolean {
   return (
     (typeof login === "string" && people.isLogin(login)) ||
     (typeof username === "string" && people.isLogin(username)) ||
@@ -66,47 +50,80 @@ function isPerson(json: JsonObject, people: KnownPeople): boolean {
   );
 }
 
+/** What of an object that describes a person says nothing about who it was. Not the account's number: that is a name, too. */
+const KEPT_OF_A_PERSON: readonly string[] = ["type", "site_admin", "user_view_type", "date"];
+const NAMED: readonly string[] = ["login", "username", "name", "email"];
+
 function withoutPerson(json: JsonObject): JsonObject {
+  const named = NAMED.filter((key) => key in json).map((key) => [key, FORGOTTEN_NAME] as const);
   const kept = Object.entries(json).filter(([key]) => KEPT_OF_A_PERSON.includes(key));
-  const named = ["login", "username", "name", "email"].filter((key) => key in json);
-  return Object.fromEntries([...named.map((key) => [key, FORGOTTEN_NAME] as const), ...kept]);
+  return Object.fromEntries([...named, ...kept]);
 }
 
-/** Keys under which a login stands alone, or before a slash or a colon. */
-const LOGIN_KEYS: readonly string[] = [
-  ...["login", "logins", "username", "user", "assignee", "owner"],
-  ...["full_name", "label"],
-];
+/** Keys under which a login stands alone, or before a colon: of an account, a branch, a list of people. */
+const LOGIN_KEY = /^(?:logins?|username|user|assignee|owner|label|.*_names)$/;
+/** Keys under which the part before a slash is a folder. */
+const PATH_KEY = /^(?:added|removed|modified|path|file|filename|files)$/;
 
 function scrubString(text: string, key: string, people: KnownPeople): string {
-  if (LOGIN_KEYS.includes(key)) {
-    const login = /^[^/:]*/.exec(text)?.[0] ?? "";
-    if (login !== "" && people.isLogin(login)) return FORGOTTEN_NAME + text.slice(login.length);
-  }
+  const [login = ""] = /^[^/:\s]*/.exec(text) ?? [];
+  const rest = text.slice(login.length);
+  const isMeant = rest.startsWith("/") ? !PATH_KEY.test(key) : LOGIN_KEY.test(key);
+  if (login !== "" && isMeant && people.isLogin(login)) return FORGOTTEN_NAME + rest;
   return people.isName(text) ? FORGOTTEN_NAME : scrubText(text, people);
 }
 
-/** Names without an address beside them stay: whose they are, only the address says. */
+const LOGIN = "[A-Za-z0-9][A-Za-z0-9-]{0,38}(?:\\[bot\\])?";
+/**
+ * What stands before a login in GitHub's texts: `@ada`, `https://github.com/ada/…`, `/users/ada`, `/repos/ada/…`,
+ * `git@github.com:ada/…`, `from ada/branch`, `ghcr.io/ada/…`.
+ */
+const BEFORE_LOGIN = [
+  "(?<![\\p{L}\\p{N}.])@",
+  "://[^\\s/]{1,255}/(?:api/v3/)?(?:(?:users|repos|orgs)/)?",
+  "/(?:users|repos|memberships|members|collaborators|assignees)/",
+  "\\b[\\w-]{1,64}@[^\\s:/@]{1,255}:",
+  "\\b(?:from |ghcr\\.io/|repositories/)",
+].join("|");
+const LOGIN_IN_TEXT = new RegExp(`(${BEFORE_LOGIN})(${LOGIN})(?![A-Za-z0-9-])`, "gu");
+
+/** A name with no address beside it stays unless it is known in plain text: whose it is, only the address says. */
 export function scrubText(text: string, people: KnownPeople): string {
-  const rest = text
-    .replace(SIGNED, (all, name: string, mail: string) =>
-      people.isMail(mail) ? `${/^\s*/.exec(name)?.[0] ?? ""}${FORGOTTEN_NAME}` : all,
-    )
-    .replace(MAIL, (mail) => withoutMail(mail, people))
-    .replace(IN_TEXT, (all, before: string, login: string) =>
-      people.isLogin(login) ? before + FORGOTTEN_NAME : all,
-    );
-  return people.further?.(rest) ?? rest;
+  const unsigned = replaceMails(withoutSigned(text, people), (local, domain) =>
+    withoutMail(local, domain, people),
+  );
+  const unlinked = unsigned.replace(LOGIN_IN_TEXT, (all, before: string, login: string) =>
+    people.isLogin(login) ? before + FORGOTTEN_NAME : all,
+  );
+  return people.further?.(unlinked) ?? unlinked;
 }
 
-/** Characters that may belong to a mail (RFC 5322), and as often stand before one: `author=ada@example.org`. */
-const MAY_STAND_BEFORE = /[!#$%&'*/=?^`{|}~]/;
+/** The trailers of a commit: `Ada Lovelace <ada@example.org>`. */
+const ADDRESS = /<([^<>\s@]{1,256}@[^<>\s@]{1,256})>/g;
+/** With the blanks around it. */
+const NAME_BEFORE = /([ \t]?)[^\n<>:,;"]{0,200}$/;
 
-function withoutMail(found: string, people: KnownPeople): string {
-  for (let from = 0; ; ) {
-    if (people.isMail(found.slice(from))) return found.slice(0, from) + FORGOTTEN_NAME;
-    const next = found.slice(from).search(MAY_STAND_BEFORE);
-    if (next < 0) return found;
-    from += next + 1;
+function withoutSigned(text: string, people: KnownPeople): string {
+  let result = "";
+  let done = 0;
+  for (const found of text.matchAll(ADDRESS)) {
+    const [all, mail = ""] = found;
+    if (!people.isMail(mail)) continue;
+    result += text.slice(done, found.index).replace(NAME_BEFORE, `$1${FORGOTTEN_NAME}`);
+    done = found.index + all.length;
   }
+  return done === 0 ? text : result + text.slice(done);
+}
+
+/** Characters that may belong to an address, and as often stand before one: `author=ada@example.org`. */
+const MAY_STAND_BEFORE = /[!#$%&'*/=?^`{|}~]/g;
+/** More of them before one address is no text that people or GitHub write. */
+const TRIES_MAX = 20;
+
+function withoutMail(local: string, domain: string, people: KnownPeople): string {
+  const starts = [...local.matchAll(MAY_STAND_BEFORE)].map(({ index }) => index + 1);
+  const from = [0, ...starts.slice(-TRIES_MAX)].find((start) =>
+    people.isMail(`${local.slice(start)}@${domain}`),
+  );
+  return from === undefined ? `${local}@${domain}` : local.slice(0, from) + FORGOTTEN_NAME;
 }
