@@ -8,10 +8,10 @@ export interface UnstorableValue {
 }
 
 /** Deeper than any payload has reason to be, far from what a recursive reader can stand. */
-const DEPTH_MAX = 32;
+export const DEPTH_MAX = 32;
 const FINDINGS_MAX = 20;
 /** Keys that turn into something else when an object is copied by assignment. */
-const POISONOUS_KEYS: readonly string[] = ["__proto__", "constructor", "prototype"];
+export const POISONOUS_KEYS: readonly string[] = ["__proto__", "constructor", "prototype"];
 
 /** Walks without recursion, so that depth cannot hurt it. */
 export function findUnstorable(root: unknown): UnstorableValue[] {

@@ -1,6 +1,6 @@
 /** The repositories in which most recently something happened, each with its latest score: one statement. */
 import type { Sql } from "./database.js";
-import type { LocalRepo } from "./repos.js";
+import type { Repo } from "./repos.js";
 
 export interface LatestScore {
   readonly score: number;
@@ -11,13 +11,13 @@ export interface LatestScore {
 }
 
 export interface ActiveRepo {
-  readonly repo: LocalRepo;
+  readonly repo: Repo;
   readonly latestScore: LatestScore | null;
 }
 
-type Row = LocalRepo & (LatestScore | { readonly score: null });
+type Row = Repo & (LatestScore | { readonly score: null });
 
-/** Newest activity first (X-77): a new head, a rename, a move. Archived ones and those without a copy here are not among them. */
+/** Newest activity first (X-77): a new head, a rename, a move. Archived ones and those that can be read nowhere are not among them. */
 export async function listActiveRepos(sql: Sql, limit: number): Promise<ActiveRepo[]> {
   const { rows } = await sql.query<Row>(
     `SELECT r.id, r.name, r.org, r.location, r.root, r.default_branch AS "defaultBranch",
@@ -28,11 +28,22 @@ export async function listActiveRepos(sql: Sql, limit: number): Promise<ActiveRe
        SELECT score, formula, commit, computed_at FROM scores
        WHERE repo_id = r.id ORDER BY computed_at DESC LIMIT 1
      ) s ON true
-     WHERE NOT r.archived AND r.location IS NOT NULL
+     WHERE NOT r.archived AND (r.location IS NOT NULL
+       OR EXISTS (SELECT FROM control.repo_source o WHERE o.repo_id = r.id AND o.gone_at IS NULL))
      ORDER BY r.updated_at DESC, r.id LIMIT $1`,
     [limit],
   );
   return rows.map(toActiveRepo);
+}
+
+/** By when it was computed; null: none yet. */
+export async function findLatestScore(sql: Sql, repoId: string): Promise<LatestScore | null> {
+  const { rows } = await sql.query<LatestScore>(
+    `SELECT score::float8 AS score, formula, commit, computed_at AS "computedAt" FROM scores
+     WHERE repo_id = $1 ORDER BY computed_at DESC LIMIT 1`,
+    [repoId],
+  );
+  return rows[0] ?? null;
 }
 
 function toActiveRepo(row: Row): ActiveRepo {

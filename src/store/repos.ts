@@ -24,20 +24,25 @@ const COLUMNS = `id, name, org, location, root, default_branch AS "defaultBranch
 /** Rows sent in one statement: enough to be quick, small enough to be short. */
 const BATCH_ROWS = 500;
 
-/** Inserts what is new, updates what changed, and takes back an archiving. Each id at most once. */
+/**
+ * Inserts what is new, updates what changed, and takes back an archiving. Each id at most once. A repository that
+ * GitHub knows keeps the name that GitHub gave it: a clone in a folder may be older than a rename.
+ */
 export async function upsertRepos(sql: Sql, repos: readonly FoundRepo[]): Promise<void> {
   for (let at = 0; at < repos.length; at += BATCH_ROWS) {
     await sql.query(
       `INSERT INTO repos AS r (id, name, org, location, root, default_branch, head_commit, indexed_at)
-       SELECT f.id, f.name, f.org, f.location, f.root, f."defaultBranch", f."headCommit", now()
+       SELECT f.id, coalesce(s.name, f.name), coalesce(s.owner, f.org), f.location, f.root, f."defaultBranch",
+         f."headCommit", now()
        FROM jsonb_to_recordset($1::jsonb)
          AS f(id text, name text, org text, location text, root text, "defaultBranch" text, "headCommit" text)
+       LEFT JOIN control.repo_source s ON s.repo_id = f.id AND s.gone_at IS NULL
        -- One order for all, so that two folders with the same repositories cannot deadlock.
        ORDER BY f.id
        ON CONFLICT (id) DO UPDATE SET
          name = excluded.name, org = excluded.org, location = excluded.location, root = excluded.root,
          default_branch = excluded.default_branch, head_commit = excluded.head_commit,
-         archived = false, indexed_at = excluded.indexed_at,
+         archived = false, archived_as = NULL, indexed_at = excluded.indexed_at,
          updated_at = CASE
            WHEN (r.name, r.org, r.location, r.default_branch, r.head_commit, r.archived)
              IS DISTINCT FROM (excluded.name, excluded.org, excluded.location,
@@ -80,10 +85,11 @@ export async function moveHead(
   return rowCount === 1;
 }
 
-/** False when it was archived already, or is unknown. */
+/** Its copy is gone. False when it was archived already, or is unknown. */
 export async function archiveRepo(sql: Sql, id: string): Promise<boolean> {
   const { rowCount } = await sql.query(
-    "UPDATE repos SET archived = true, updated_at = now() WHERE id = $1 AND NOT archived",
+    `UPDATE repos SET archived = true, archived_as = 'vanished', updated_at = now()
+     WHERE id = $1 AND NOT archived`,
     [id],
   );
   return rowCount === 1;
@@ -96,7 +102,7 @@ export async function archiveVanished(
   presentIds: readonly string[],
 ): Promise<string[]> {
   const { rows } = await sql.query<{ id: string }>(
-    `UPDATE repos SET archived = true, updated_at = now()
+    `UPDATE repos SET archived = true, archived_as = 'vanished', updated_at = now()
      WHERE NOT archived AND id <> ALL ($2::text[])
        AND (location = $1 OR regexp_replace(location, '/[^/]*$', '') = rtrim($1, '/'))
      RETURNING id`,

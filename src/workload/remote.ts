@@ -54,7 +54,12 @@ function splitRemote(remote: string): { host: string; path: string } | null {
 /** The id of a row in `repos`: the same for each copy of one remote, and stable over renames of folders. */
 export function repoId(source: { remote: string | null; path: string }): string {
   const remote = parseRemote(source.remote);
-  return digestId("repo", remote ? `remote:${remote.canonical}` : `path:${source.path}`);
+  return remote ? namedRepoId(remote.canonical) : digestId("repo", `path:${source.path}`);
+}
+
+/** Of a repository that is known by its name alone: see `RemoteName`. */
+export function namedRepoId(canonical: string): string {
+  return digestId("repo", `remote:${canonical}`);
 }
 
 /** A short text id: 64 bits of SHA-256 are no secret, only a name that does not collide by chance. */

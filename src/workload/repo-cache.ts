@@ -6,9 +6,10 @@
 import type { JsonObject } from "../base/json.js";
 import type { Cache } from "../job/port.js";
 import type { CacheLifetimes } from "../policy/policy.js";
-import { type LatestScore, listActiveRepos } from "../store/active-repos.js";
+import { findLatestScore, type LatestScore, listActiveRepos } from "../store/active-repos.js";
 import type { Sql } from "../store/database.js";
-import { findRepo, type LocalRepo } from "../store/repos.js";
+import { findSource } from "../store/repo-sources.js";
+import { findRepo, type Repo } from "../store/repos.js";
 
 interface RepoCacheDeps {
   readonly db: Sql;
@@ -18,8 +19,8 @@ interface RepoCacheDeps {
 }
 
 /**
- * Whether there is a copy of it on this machine. A no is asked for anew each time: the next index may bring one,
- * while a repository that was held once is never given up, only archived.
+ * Whether its history can be read: from a copy on this machine, or from GitHub. A no is asked for anew each time:
+ * the next index may bring it, while a repository that was held once is never given up, only archived.
  */
 export async function isRepoHeld(
   { db, cache, lifetimes }: RepoCacheDeps,
@@ -27,8 +28,9 @@ export async function isRepoHeld(
 ): Promise<boolean> {
   if ((await cache.get(metadataKey(id))) !== null) return true;
   const repo = await findRepo(db, id);
-  if (repo === null || repo.location === null) return false;
-  await putMetadata(cache, { ...repo, location: repo.location }, lifetimes());
+  if (repo === null) return false;
+  if (repo.location === null && (await findSource(db, id)) === null) return false;
+  await putMetadata(cache, repo, lifetimes());
   return true;
 }
 
@@ -38,6 +40,32 @@ export function forgetRepos(cache: Cache, ids: readonly string[]): Promise<void>
 
 export function forgetLatestScore(cache: Cache, id: string): Promise<void> {
   return cache.delete(latestScoreKey(id));
+}
+
+/**
+ * Read through the cache: as new as its time to live (cache.yaml) at the oldest. Null: it has none yet, which is
+ * not kept.
+ */
+export async function latestScoreOf(
+  { db, cache, lifetimes }: RepoCacheDeps,
+  id: string,
+): Promise<LatestScore | null> {
+  const kept = readLatestScore(await cache.get(latestScoreKey(id)));
+  if (kept !== null) return kept;
+  const latest = await findLatestScore(db, id);
+  if (latest !== null) await putLatestScore(cache, id, latest, lifetimes());
+  return latest;
+}
+
+/** Null for an entry that another version of this program may have written in another form. */
+function readLatestScore(entry: JsonObject | null): LatestScore | null {
+  if (entry === null) return null;
+  const { score, formula, commit, computedAt } = entry;
+  const isText = (value: unknown) => value === null || typeof value === "string";
+  if (typeof score !== "number" || typeof computedAt !== "string") return null;
+  if (!isText(formula) || !isText(commit)) return null;
+  const texts = { formula: formula as string | null, commit: commit as string | null };
+  return { score, ...texts, computedAt: new Date(computedAt) };
 }
 
 export interface Warmed {
@@ -71,7 +99,7 @@ function latestScoreKey(id: string): string {
 
 function putMetadata(
   cache: Cache,
-  repo: LocalRepo,
+  repo: Repo,
   { repoMetadataMs }: CacheLifetimes,
 ): Promise<boolean> {
   const metadata: JsonObject = { ...repo };

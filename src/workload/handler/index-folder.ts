@@ -1,5 +1,5 @@
 /**
- * index (HB-wrk-02): finds the Git repositories of a folder, keeps a row for each, archives those that
+ * index of a folder (HB-wrk-02): finds the Git repositories in it, keeps a row for each, archives those that
  * have vanished from it, and asks for the people and the score of each. Rows and jobs are written in
  * one transaction: after a crash either all of it is there or nothing, and running it again changes
  * nothing more.
@@ -8,66 +8,63 @@ import { realpath } from "node:fs/promises";
 import { isAbsolute } from "node:path";
 import { Fault, fault } from "../../base/fault.js";
 import type { JsonObject } from "../../base/json.js";
-import type { Cache, Git, GitRepository, JobContext, JobHandler } from "../../job/port.js";
+import type { Cache, Git, GitRepository, JobContext } from "../../job/port.js";
 import type { Database } from "../../store/database.js";
 import { enqueueJobs } from "../../store/jobs.js";
+import { addAliases, type RepoAlias } from "../../store/repo-aliases.js";
 import { archiveVanished, type FoundRepo, upsertRepos } from "../../store/repos.js";
 import { identityJob, scoreJob } from "../follow-up.js";
-import type { IndexPayload } from "../payloads.js";
 import { parseRemote, repoId } from "../remote.js";
 import { forgetRepos } from "../repo-cache.js";
+import { findRepoIds, nameOfRemote } from "../repo-name.js";
 
-interface IndexDeps {
+interface FolderDeps {
   readonly db: Database;
   readonly git: Git;
   readonly cache: Cache;
 }
 
-export function createIndexHandler(deps: IndexDeps): JobHandler {
-  return {
-    kind: "index",
-    run: async (context) => {
-      const folder = await folderOf(context.job.payload as IndexPayload);
-      const survey = await surveyFolder(deps.git, folder, context);
-      return recordSurvey(deps, folder, survey, context);
-    },
-  };
+export async function indexFolder(
+  deps: FolderDeps,
+  path: string,
+  context: JobContext,
+): Promise<JsonObject> {
+  const folder = await folderOf(path);
+  const survey = await surveyFolder(deps, folder, context);
+  return recordSurvey(deps, folder, survey, context);
 }
 
-async function folderOf(payload: IndexPayload): Promise<string> {
-  if (payload.path === undefined)
-    throw fault.refused(
-      "GITHUB_NOT_CONFIGURED",
-      `cannot index the organisation ${payload.org_name}: no access to GitHub is configured`,
-      { hint: 'index a folder of clones instead: {"path": "/srv/repositories"}' },
-    );
-  if (!isAbsolute(payload.path))
-    throw fault.data(
-      "FOLDER_UNREADABLE",
-      `found path "${payload.path}", expected an absolute path`,
-      {
-        hint: "workers run elsewhere than you: begin the path with /",
-      },
-    );
+async function folderOf(path: string): Promise<string> {
+  if (!isAbsolute(path))
+    throw fault.data("FOLDER_UNREADABLE", `found path "${path}", expected an absolute path`, {
+      hint: "workers run elsewhere than you: begin the path with /",
+    });
   // What does not exist is explained by the survey; links are resolved so that vanished rows are found.
-  return realpath(payload.path).catch(() => payload.path ?? "");
+  return realpath(path).catch(() => path);
 }
 
 interface Survey {
   readonly repos: readonly FoundRepo[];
+  /** Under which name each of them was cloned. */
+  readonly aliases: readonly RepoAlias[];
   /** By name, with the reason. They keep their rows: broken is not gone. */
   readonly unreadable: Readonly<Record<string, string>>;
   readonly presentIds: readonly string[];
 }
 
-async function surveyFolder(git: Git, folder: string, context: JobContext): Promise<Survey> {
+async function surveyFolder(
+  { db, git }: FolderDeps,
+  folder: string,
+  context: JobContext,
+): Promise<Survey> {
   const repos = new Map<string, FoundRepo>();
   const unreadable: Record<string, string> = {};
   const presentIds: string[] = [];
   const all = await git.listRepositories(folder, context.signal);
+  const ids = await rowIds(db, all);
   for (const [done, found] of all.entries()) {
     context.progress(done / all.length, `reading ${found.name}, ${done} of ${all.length} read`);
-    const id = repoId(found);
+    const id = ids[done]!;
     presentIds.push(id);
     // Of several copies of one remote, the first by path is read.
     if (repos.has(id)) continue;
@@ -80,7 +77,31 @@ async function surveyFolder(git: Git, folder: string, context: JobContext): Prom
     }
   }
   context.progress(1, `${all.length} of ${all.length} read`);
-  return { repos: [...repos.values()], unreadable, presentIds };
+  return { repos: [...repos.values()], aliases: aliasesOf(all, ids), unreadable, presentIds };
+}
+
+function aliasesOf(all: readonly GitRepository[], ids: readonly string[]): RepoAlias[] {
+  const byName = new Map<string, string>();
+  for (const [at, { remote }] of all.entries()) {
+    const canonical = parseRemote(remote)?.canonical;
+    if (canonical !== undefined) byName.set(canonical, ids[at]!);
+  }
+  return [...byName].map(([canonical, repoId]) => ({ canonical, repoId }));
+}
+
+/** One order for all who enqueue, so that two with the same keys cannot deadlock. */
+function byId(a: FoundRepo, b: FoundRepo): number {
+  return a.id < b.id ? -1 : 1;
+}
+
+/** A clone that was made before a rename or a transfer is found under the name that it was made with. */
+async function rowIds(db: Database, all: readonly GitRepository[]): Promise<string[]> {
+  const names = all.map((found) => ({ found, name: nameOfRemote(found.remote) }));
+  const named = names.flatMap(({ name }) => (name === null ? [] : [name]));
+  const ids = (await findRepoIds(db, named)).values();
+  return names.map(({ found, name }) =>
+    name === null ? repoId(found) : (ids.next().value ?? repoId(found)),
+  );
 }
 
 /** Broken, or so slow that git was ended: one such repository must not keep the others from being read. */
@@ -107,16 +128,17 @@ function describe(
 }
 
 async function recordSurvey(
-  { db, cache }: IndexDeps,
+  { db, cache }: FolderDeps,
   folder: string,
-  { repos, unreadable, presentIds }: Survey,
+  { repos, aliases, unreadable, presentIds }: Survey,
   { job }: JobContext,
 ): Promise<JsonObject> {
   // A repository without a commit has neither people nor a score yet; sync will see the first one.
-  const withHistory = repos.filter(({ headCommit }) => headCommit !== null);
+  const withHistory = repos.filter(({ headCommit }) => headCommit !== null).sort(byId);
   const followUps = withHistory.flatMap(({ id }) => [identityJob(id, job), scoreJob(id, job)]);
   const { archived, jobs } = await db.transaction(async (tx) => {
     await upsertRepos(tx, repos);
+    await addAliases(tx, aliases, { authoritative: false });
     const archived = await archiveVanished(tx, folder, presentIds);
     if (presentIds.length === 0 && archived.length === 0) throw nothingFound(folder);
     return { archived, jobs: await enqueueJobs(tx, followUps) };

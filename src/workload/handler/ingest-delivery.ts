@@ -1,8 +1,10 @@
 /**
- * ingest (HB-wrk-05): a stored GitHub delivery becomes a row of `events`; a push to a repository that we
- * hold asks for its sync. One transaction; the delivery id makes a repeat change nothing (X-44).
+ * ingest (HB-wrk-05): a stored GitHub delivery becomes a row of `events`, whatever it is, and asks for the sync and
+ * the score of a repository that we hold. One transaction; the delivery id makes a repeat change nothing (X-44).
+ * Deliveries come late, twice and in any order: what a repository is now, sync asks GitHub.
  */
 import { fault } from "../../base/fault.js";
+import type { JsonObject } from "../../base/json.js";
 import type { Cache, JobContext, JobHandler } from "../../job/port.js";
 import type { CacheLifetimes } from "../../policy/policy.js";
 import type { Database, Sql } from "../../store/database.js";
@@ -12,9 +14,12 @@ import {
   type StoredDelivery,
   settleGithubDelivery,
 } from "../../store/github-deliveries.js";
-import { enqueueJob } from "../../store/jobs.js";
-import { syncJob } from "../follow-up.js";
-import { eventRepoId, eventTime } from "../github-event.js";
+import { enqueueLater } from "../../store/later-jobs.js";
+import { isKnownEvent } from "../event-names.js";
+import { type EventRepo, findEventRepo, keepNewName } from "../event-repo.js";
+import { soonScoreJob, syncJob } from "../follow-up.js";
+import { loadForgotten } from "../forgotten.js";
+import { eventTime, followUpsOf } from "../github-event.js";
 import type { IngestPayload } from "../payloads.js";
 import { isRepoHeld } from "../repo-cache.js";
 
@@ -34,30 +39,59 @@ export function createIngestHandler(deps: IngestDeps): JobHandler {
         throw fault.data("DELIVERY_UNKNOWN", `no GitHub delivery "${delivery_id}" was stored`, {
           hint: "redeliver it from the webhook's page on GitHub",
         });
-      const maySync = delivery.eventType === "push" && (await isHeldHere(deps, delivery));
-      return deps.db.transaction((tx) => ingest(tx, delivery, maySync, context));
+      const repo = await findEventRepo(deps.db, delivery.eventType, delivery.body);
+      const isHeld = repo !== null && (await isRepoHeld(deps, repo.id));
+      return deps.db.transaction((tx) => ingest(tx, delivery, { repo, isHeld }, context));
     },
   };
 }
 
-async function ingest(tx: Sql, delivery: StoredDelivery, maySync: boolean, { job }: JobContext) {
-  const repoId = eventRepoId(delivery.body);
-  const added = await addEvent(tx, {
-    deliveryId: delivery.deliveryId,
-    source: "github",
-    eventType: delivery.eventType,
-    repoId,
-    payload: delivery.body,
-    occurredAt: eventTime(delivery.body, delivery.receivedAt),
-  });
-  const mustSync = added && maySync;
-  const sync = mustSync && repoId ? await enqueueJob(tx, syncJob(repoId, job)) : null;
-  await settleGithubDelivery(tx, delivery.deliveryId, added ? "stored" : "known");
-  return { event: added ? "stored" : "known", repo_id: repoId, sync: sync?.id ?? null };
+interface About {
+  readonly repo: EventRepo | null;
+  readonly isHeld: boolean;
 }
 
-/** Asked at every push of an organisation: most often the cache knows. */
-async function isHeldHere(deps: IngestDeps, { body }: StoredDelivery): Promise<boolean> {
-  const repoId = eventRepoId(body);
-  return repoId !== null && (await isRepoHeld(deps, repoId));
+async function ingest(
+  tx: Sql,
+  delivery: StoredDelivery,
+  about: About,
+  context: JobContext,
+): Promise<JsonObject> {
+  const isNew = await keepEvent(tx, delivery, about.repo?.id ?? null);
+  const [sync, score] = isNew ? await askFollowUps(tx, delivery, about, context) : [null, null];
+  const outcome = isNew ? "stored" : "known";
+  await settleGithubDelivery(tx, delivery.deliveryId, outcomeText(outcome, delivery.eventType));
+  return { event: outcome, repo_id: about.repo?.id ?? null, sync, score };
+}
+
+function outcomeText(outcome: "stored" | "known", eventType: string): string {
+  return isKnownEvent(eventType) ? outcome : `${outcome}, kind unknown`;
+}
+
+async function keepEvent(
+  tx: Sql,
+  { deliveryId, eventType, body, receivedAt }: StoredDelivery,
+  repoId: string | null,
+): Promise<boolean> {
+  const forgotten = await loadForgotten(tx);
+  const occurredAt = eventTime(eventType, body, receivedAt);
+  const payload = forgotten.scrub(body);
+  return addEvent(tx, { deliveryId, source: "github", eventType, repoId, payload, occurredAt });
+}
+
+/** Ids of the jobs of sync and score; null: not needed. */
+async function askFollowUps(
+  tx: Sql,
+  { eventType, body }: StoredDelivery,
+  { repo, isHeld }: About,
+  { job, now }: JobContext,
+): Promise<[sync: string | null, score: string | null]> {
+  if (repo === null || !isHeld) return [null, null];
+  await keepNewName(tx, repo);
+  const asked = followUpsOf(eventType, body);
+  const sync = asked.sync ? syncJob(repo.id, job) : null;
+  const score = asked.score ? soonScoreJob(repo.id, now(), job) : null;
+  const wanted = [sync, score].filter((one) => one !== null);
+  const ids = (await enqueueLater(tx, wanted)).map(({ id }) => id);
+  return [sync && ids[0]!, score && ids[wanted.length - 1]!];
 }

@@ -1,47 +1,107 @@
 /**
- * sync (HB-wrk-06): looks whether the copies on this machine have moved. A new head asks for people and
- * score again; a copy that is gone is archived. With a repository id only that one, else all of them.
+ * sync (HB-wrk-06): looks whether repositories have moved since they were read. With a repository id that one: its
+ * copy on this machine, and what GitHub says of it. With an owner: all that GitHub lists of it, and the webhook
+ * deliveries that did not arrive. With neither: every copy on this machine, and a job for each owner that is known.
  */
-import { Fault } from "../../base/fault.js";
+import { Fault, fault } from "../../base/fault.js";
 import type { JsonObject } from "../../base/json.js";
 import type { Cache, Git, JobContext, JobHandler } from "../../job/port.js";
+import type { SourceHost } from "../../job/source-port.js";
+import type { WorkloadPolicy } from "../../policy/workload.js";
 import type { Database } from "../../store/database.js";
 import { enqueueJobs } from "../../store/jobs.js";
-import { archiveRepo, type LocalRepo, listLocalRepos, moveHead } from "../../store/repos.js";
-import { identityJob, scoreJob } from "../follow-up.js";
-import { findLocalRepo, placeOf } from "../local-repo.js";
+import { findSource, listOwners } from "../../store/repo-sources.js";
+import { findRepo, type LocalRepo, listLocalRepos, type Repo } from "../../store/repos.js";
+import { catchUp } from "../catch-up.js";
+import { compareHead, type HeadOutcome } from "../compare-head.js";
+import { ownerSyncJob } from "../follow-up.js";
 import type { SyncPayload } from "../payloads.js";
-import { forgetRepos } from "../repo-cache.js";
+import { refreshSource } from "../refresh-source.js";
+import { indexOrganisation } from "./index-organisation.js";
 
 const PAGE_ROWS = 200;
-
-type SyncOutcome = "moved" | "unchanged" | "vanished";
 
 interface SyncDeps {
   readonly db: Database;
   readonly git: Git;
   readonly cache: Cache;
+  readonly policy: () => WorkloadPolicy;
+  /** Null: no access to GitHub is configured. */
+  readonly source: SourceHost | null;
 }
 
 export function createSyncHandler(deps: SyncDeps): JobHandler {
   return {
     kind: "sync",
     run: async (context) => {
-      const { repo_id } = context.job.payload as SyncPayload;
-      if (repo_id === undefined) return syncAll(deps, context);
-      const repo = await findLocalRepo(deps.db, repo_id);
-      return { outcome: await syncOne(deps, repo, context) };
+      const { repo_id, org_name } = context.job.payload as SyncPayload;
+      if (repo_id !== undefined) return syncOne(deps, repo_id, context);
+      if (org_name !== undefined) return syncOwner(deps, org_name, context);
+      const local = await syncLocal(deps, context);
+      return { ...local, owners: await askForOwners(deps, context) };
     },
   };
 }
 
-async function syncAll(deps: SyncDeps, context: JobContext): Promise<JsonObject> {
+async function syncOwner(deps: SyncDeps, owner: string, context: JobContext): Promise<JsonObject> {
+  const { source } = deps;
+  if (source === null) throw notConfigured(`the organisation ${owner}`);
+  const listed = await indexOrganisation({ ...deps, source }, { owner, full: false }, context);
+  return { ...listed, webhooks: await catchUp({ db: deps.db, source }, owner, context) };
+}
+
+function notConfigured(what: string): Fault {
+  return fault.refused(
+    "GITHUB_NOT_CONFIGURED",
+    `cannot look for news of ${what}: no access to GitHub is configured`,
+    { hint: "give the workers access to GitHub, or index a folder of clones" },
+  );
+}
+
+async function syncOne(deps: SyncDeps, id: string, context: JobContext): Promise<JsonObject> {
+  const repo = await findRepo(deps.db, id);
+  if (repo === null)
+    throw fault.data("REPO_UNKNOWN", `there is no repository with the id "${id}"`, {
+      hint: "correct repo_id in the payload, or index the folder or the organisation that holds it",
+    });
+  const github = await syncSource(deps, repo, context);
+  if (!isLocal(repo)) return { outcome: github };
+  const outcome = await compareHead(deps, repo, context);
+  return github === null ? { outcome } : { outcome, github };
+}
+
+function isLocal(repo: Repo): repo is LocalRepo {
+  return repo.location !== null;
+}
+
+/** Null: there is nobody to ask, and a copy on this machine to look at. */
+async function syncSource(deps: SyncDeps, repo: Repo, context: JobContext): Promise<string | null> {
+  const known = await findSource(deps.db, repo.id);
+  if (known === null) {
+    if (isLocal(repo)) return null;
+    throw fault.data(
+      "REPO_NOT_LOCAL",
+      `no copy of ${repo.name} (${repo.id}) is on this machine, and GitHub does not have it`,
+      { hint: "index a folder that holds a clone of it, or the organisation that it belongs to" },
+    );
+  }
+  const { source } = deps;
+  if (source !== null && source.host === known.host)
+    return refreshSource({ ...deps, source }, known, context);
+  if (isLocal(repo)) return null;
+  throw notConfigured(`${repo.name} on ${known.host}`);
+}
+
+async function syncLocal(
+  deps: SyncDeps,
+  context: JobContext,
+): Promise<Record<HeadOutcome | "unreadable", number>> {
   const counts = { moved: 0, unchanged: 0, vanished: 0, unreadable: 0 };
   for (let afterId = ""; ; ) {
     const page = await listLocalRepos(deps.db, { afterId, limit: PAGE_ROWS });
     for (const repo of page) {
       context.signal.throwIfAborted();
-      counts[await syncOrNote(deps, repo, context)]++;
+      counts[await compareOrNote(deps, repo, context)]++;
     }
     afterId = page.at(-1)?.id ?? "";
     if (page.length < PAGE_ROWS) return counts;
@@ -49,13 +109,13 @@ async function syncAll(deps: SyncDeps, context: JobContext): Promise<JsonObject>
 }
 
 /** One broken copy must not keep the others from being looked at. */
-async function syncOrNote(
+async function compareOrNote(
   deps: SyncDeps,
   repo: LocalRepo,
   context: JobContext,
-): Promise<SyncOutcome | "unreadable"> {
+): Promise<HeadOutcome | "unreadable"> {
   try {
-    return await syncOne(deps, repo, context);
+    return await compareHead(deps, repo, context);
   } catch (error) {
     if (!(error instanceof Fault) || error.kind !== "data") throw error;
     context.log.warn("repo.unreadable", { repo: repo.id, code: error.code });
@@ -63,34 +123,13 @@ async function syncOrNote(
   }
 }
 
-async function syncOne(deps: SyncDeps, repo: LocalRepo, context: JobContext): Promise<SyncOutcome> {
-  const outcome = await compareHead(deps, repo, context);
-  if (outcome !== "unchanged") await forgetRepos(deps.cache, [repo.id]);
-  return outcome;
-}
-
-async function compareHead(
-  deps: SyncDeps,
-  repo: LocalRepo,
-  { job, signal }: JobContext,
-): Promise<SyncOutcome> {
-  const head = await readHead(deps.git, repo, signal);
-  if (head === "gone") {
-    await archiveRepo(deps.db, repo.id);
-    return "vanished";
-  }
-  return deps.db.transaction(async (tx) => {
-    if (!(await moveHead(tx, repo.id, head))) return "unchanged";
-    await enqueueJobs(tx, [identityJob(repo.id, job), scoreJob(repo.id, job)]);
-    return "moved";
-  });
-}
-
-async function readHead(git: Git, repo: LocalRepo, signal: AbortSignal) {
-  try {
-    return await git.head(placeOf(repo), signal);
-  } catch (error) {
-    if (error instanceof Fault && error.code === "GIT_REPOSITORY_MISSING") return "gone";
-    throw error;
-  }
+/** A job each, so that one owner who cannot be read keeps no other from it. */
+async function askForOwners({ db, source }: SyncDeps, { job }: JobContext): Promise<number> {
+  if (source === null) return 0;
+  const owners = await listOwners(db, source.host);
+  await enqueueJobs(
+    db,
+    owners.map((owner) => ownerSyncJob(owner, job)),
+  );
+  return owners.length;
 }

@@ -1,0 +1,17 @@
+/** Jobs that must begin after what asked for them: one that runs already may have read before it happened. */
+import type { Sql } from "./database.js";
+import { type Enqueued, enqueueJobs } from "./jobs.js";
+import type { KeyedJob } from "./unique-jobs.js";
+
+/**
+ * One of the key that still waits is the answer, at the time it has. One that runs is let be, and a new one takes
+ * over its key. Run it in the transaction that writes what the job is to see.
+ */
+export async function enqueueLater(tx: Sql, jobs: readonly KeyedJob[]): Promise<Enqueued[]> {
+  if (jobs.length === 0) return [];
+  await tx.query(
+    "UPDATE public.jobs SET unique_key = NULL WHERE unique_key = ANY ($1::text[]) AND status = 'running'",
+    [jobs.map(({ uniqueKey }) => uniqueKey)],
+  );
+  return enqueueJobs(tx, jobs);
+}
