@@ -21,7 +21,7 @@ export interface BudgetRules {
   /** Part of the limit that is left to people and their commands, in [0, 1): jobs stop there (AR-37). */
   readonly reserve: number;
   /** Requests at a time, over all processes. */
-  readonly inFlightMax: number;
+  readonly inFlight: number;
 }
 
 /** What an answer says of the limits. */
@@ -61,18 +61,18 @@ const SAME_RESET_MS = 5_000;
 
 export function admitRequest(
   budget: RequestBudget,
-  inFlight: number,
+  underWay: number,
   rules: BudgetRules,
   now: Date,
 ): RequestVerdict {
   const { limit, gateUntil } = budget;
   if (gateUntil !== null && gateUntil > now) return { ok: false, why: "gate", until: gateUntil };
-  const mayFly = gateUntil === null ? rules.inFlightMax : 1;
-  if (inFlight >= mayFly) return { ok: false, why: "busy" };
+  const mayFly = gateUntil === null ? rules.inFlight : 1;
+  if (underWay >= mayFly) return { ok: false, why: "busy" };
   const { remaining, resetAt } = renewed(budget, now);
-  if (remaining - inFlight > rules.reserve * limit) return { ok: true };
+  if (remaining - underWay > rules.reserve * limit) return { ok: true };
   // Nobody knows when it is whole again: one request finds out.
-  if (resetAt === null) return inFlight === 0 ? { ok: true } : { ok: false, why: "busy" };
+  if (resetAt === null) return underWay === 0 ? { ok: true } : { ok: false, why: "busy" };
   return { ok: false, why: "limit", until: resetAt };
 }
 

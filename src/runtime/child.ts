@@ -2,6 +2,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { assert } from "../base/assert.js";
 import type { Clock } from "../base/clock.js";
+import type { Lender, Loan } from "./lender.js";
+import { isCredentialsAsked } from "./lent-credentials.js";
 import { isWorkerRegistered } from "./parent-link.js";
 
 export interface ChildProgram {
@@ -12,6 +14,8 @@ export interface ChildProgram {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** File descriptor that takes its log lines; by default they are ours. */
   readonly log?: number | undefined;
+  /** Told what it may use once it is registered, and again before that ends. */
+  readonly lender?: Lender | undefined;
 }
 
 export interface ChildExit {
@@ -38,10 +42,15 @@ export function startChild(program: ChildProgram, clock: Clock): Child {
     stdio: ["ignore", "inherit", program.log ?? "inherit", "ipc"],
   });
   let workerId: string | null = null;
+  let loan: Loan | null = null;
   spawned.on("message", (message) => {
-    if (isWorkerRegistered(message)) workerId = message.workerId;
+    if (isWorkerRegistered(message)) {
+      workerId = message.workerId;
+      loan ??= lendTo(spawned, program.lender);
+    } else if (isCredentialsAsked(message)) loan?.ask();
   });
   const exited = exitOf(spawned);
+  void exited.then(() => loan?.end());
   return {
     name: program.name,
     pid: spawned.pid ?? 0,
@@ -49,6 +58,14 @@ export function startChild(program: ChildProgram, clock: Clock): Child {
     workerId: () => workerId,
     end: (graceMs) => end(spawned, exited, graceMs, clock),
   };
+}
+
+function lendTo(child: ChildProcess, lender: Lender | undefined): Loan | null {
+  if (lender === undefined) return null;
+  return lender.serve((message) => {
+    // One that ends hears nothing, and needs nothing.
+    if (child.connected) child.send(message, () => {});
+  });
 }
 
 function exitOf(child: ChildProcess): Promise<ChildExit> {

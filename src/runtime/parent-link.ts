@@ -1,4 +1,5 @@
-/** A child process and its supervisor: who it is, and that it ends when the supervisor does. */
+/** A child process and its supervisor: who it is, what it is lent, and that it ends when the supervisor does. */
+import { type CredentialsAsked, type LentCredentials, readMessage } from "./lent-credentials.js";
 
 /** What a worker process tells its supervisor. */
 export interface WorkerRegistered {
@@ -19,6 +20,10 @@ export interface ParentLink {
   /** Null when nobody supervises this process. */
   readonly parentPid: number | null;
   tellRegistered(workerId: string): void;
+  /** The answer, if there is one, comes by `onLent`. */
+  askCredentials(): void;
+  /** Calls back each time the supervisor tells; listen before `tellRegistered`. */
+  onLent(lent: (credentials: LentCredentials) => void): void;
   /** Calls back once when the channel to the supervisor closes, also by its kill -9. */
   onGone(gone: () => void): void;
   /** Closes the channel, which would keep this process alive after its work has ended. */
@@ -28,14 +33,24 @@ export interface ParentLink {
 /** The channel exists only for a process that was started with one (`stdio: "ipc"`). */
 export function parentLink(): ParentLink {
   if (process.send === undefined) {
-    return { parentPid: null, tellRegistered: () => {}, onGone: () => {}, release: () => {} };
+    const nothing = () => {};
+    return {
+      ...{ parentPid: null, tellRegistered: nothing, askCredentials: nothing },
+      ...{ onLent: nothing, onGone: nothing, release: nothing },
+    };
   }
+  // A supervisor that is gone hears nothing; `onGone` is how we learn of it.
+  const tell = (message: WorkerRegistered | CredentialsAsked) =>
+    process.send?.(message, undefined, undefined, () => {});
   return {
     parentPid: process.ppid,
-    tellRegistered: (workerId) => {
-      const message: WorkerRegistered = { kind: "worker.registered", workerId };
-      // A supervisor that is gone hears nothing; `onGone` is how we learn of it.
-      process.send?.(message, undefined, undefined, () => {});
+    tellRegistered: (workerId) => void tell({ kind: "worker.registered", workerId }),
+    askCredentials: () => void tell({ kind: "credentials.asked" }),
+    onLent: (lent) => {
+      process.on("message", (message) => {
+        const credentials = readMessage(message);
+        if (credentials !== null) lent(credentials);
+      });
     },
     onGone: (gone) => {
       if (process.connected) process.once("disconnect", gone);

@@ -88,7 +88,7 @@ export class StandInOrgRepos {
   }
 
   change(name: string, change: Partial<StandInOrgRepo>): void {
-    this.#keep({ updatedAt: this.#now(), ...this.#own(name), ...change });
+    this.#keep({ ...this.#own(name), updatedAt: this.#now(), ...change });
   }
 
   #keep(repo: StandInOrgRepo): void {

@@ -9,6 +9,7 @@ import { type NewStandInRepo, type StandInOrgRepo, StandInOrgRepos } from "./git
 import { orgRoutes, type StandInLoggedDelivery } from "./github-org-routes.js";
 import { type StandInApp, StandInSignIn } from "./github-sign-in.js";
 import {
+  jsonBody,
   type LoopbackAnswer,
   type LoopbackRequest,
   type Misbehaviour,
@@ -21,6 +22,8 @@ export interface StandInOrgOptions {
   /** A person's token that it accepts. */
   readonly token: string;
   readonly app?: StandInApp;
+  /** What the app's installation was granted; others in a request for a token refuse it. Default: whatever is asked for. */
+  readonly granted?: readonly string[];
   readonly limits?: StandInLimits;
   /** Where its hook leads; default `https://algobrain.example/webhooks/github`. Null: there is no hook. */
   readonly hookUrl?: string | null;
@@ -61,7 +64,8 @@ export async function startStandInOrg(options: StandInOrgOptions): Promise<Stand
     const who = signIn.whoIs(request);
     if (who === null) return problem(401, "Bad credentials");
     const issued = /^\/app\/installations\/(\d+)\/access_tokens$/.exec(request.path);
-    if (issued && who === "app") return signIn.issue(Number(issued[1]));
+    if (issued && who === "app")
+      return refusedPermissions(options, request) ?? signIn.issue(Number(issued[1]));
     if (request.method !== "GET" || who === "app") return problem(404, "Not Found");
     return routes(request);
   };
@@ -86,4 +90,13 @@ export async function startStandInOrg(options: StandInOrgOptions): Promise<Stand
     misbehave: loopback.misbehave,
     close: loopback.close,
   };
+}
+
+function refusedPermissions(
+  { granted }: StandInOrgOptions,
+  request: LoopbackRequest,
+): LoopbackAnswer | null {
+  const wanted = Object.keys(jsonBody(request)?.permissions ?? {});
+  if (granted === undefined || wanted.every((one) => granted.includes(one))) return null;
+  return problem(422, "The permissions requested are not granted to this installation.");
 }
