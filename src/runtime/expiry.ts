@@ -31,6 +31,17 @@ const DAYS: Readonly<Record<RetainedEntity, (days: Days) => number | null>> = {
   revoked_tokens: () => 0,
   workers: ({ workersDays }) => workersDays,
   unique_holds: () => 0,
+  // What long work notes of itself, as long as its job.
+  gc_previews: ({ jobsDays }) => jobsDays,
+  export_runs: ({ jobsDays }) => jobsDays,
+  backfills: ({ jobsDays }) => jobsDays,
+  repair_records: ({ jobsDays }) => jobsDays,
+  audit_findings: ({ jobsDays }) => jobsDays,
+  maintenance_reports: ({ jobsDays }) => jobsDays,
+  github_pages: ({ jobsDays }) => jobsDays,
+  github_permits: () => 0,
+  claims: ({ claimsDays }) => claimsDays,
+  identities: ({ identitiesDays }) => identitiesDays,
   audit_log: ({ auditDays }) => auditDays,
 };
 

@@ -27,16 +27,25 @@ export const RETAINED_ENTITIES = [
   "revoked_tokens",
   "workers",
   "unique_holds",
+  "gc_previews",
+  "export_runs",
+  "backfills",
+  "repair_records",
+  "audit_findings",
+  "maintenance_reports",
+  "github_pages",
+  "github_permits",
+  // Before the claims: who loses the last one is not due on the same day, so that a preview stays true.
+  "identities",
+  "claims",
   "audit_log",
 ] as const;
 export type RetainedEntity = (typeof RETAINED_ENTITIES)[number];
 /** Leave for a file before they are deleted. */
 export type ExportedEntity = "quarantined_jobs" | "audit_log";
 
-/** A statement deletes no more than this, so that it never holds locks for long. */
-const BATCH_ROWS = 1_000;
-/** Narrow, never changed, and each batch sorts them: few large ones serve better. */
-const SAMPLE_BATCH_ROWS = 10_000;
+/** Rows a statement, unless told otherwise: few enough that it never holds locks for long. */
+export const BATCH_ROWS = 1_000;
 
 interface RetentionRule {
   readonly table: string;
@@ -48,10 +57,10 @@ interface RetentionRule {
    * that is gone already, which an old snapshot would keep in the index. None: the table is small.
    */
   readonly agesBy?: string;
-  /** Default `BATCH_ROWS`. */
-  readonly batchRows?: number;
-  /** What goes with the rows, by their keys in `gone`. What belongs to a job goes by a trigger. */
-  readonly also?: string;
+  /** Which go first, where one may not be left without the other. */
+  readonly order?: string;
+  /** What goes with the rows, by their keys in `gone`: a statement each. What belongs to a job goes by a trigger. */
+  readonly also?: readonly string[];
 }
 
 /** Runbook runs and notices are outside of GC by kind (design 8.3). */
@@ -65,6 +74,12 @@ const JOBS = {
 /** Of policy revisions, however old: the newest is the one in force, and these are the way back. */
 const REVISIONS_KEPT = 20;
 
+/** Claims of people who were forgotten are folded into this one: it stays. */
+const FORGOTTEN_ID = "person-forgotten";
+/** A person and all who were merged into it grow old together: as long as one of them is in use, all stay. */
+const hasClaims = (identity: string) =>
+  `EXISTS (SELECT FROM public.claims c WHERE c.identity_id = ${identity}.id)`;
+
 const RULES: Readonly<Record<RetainedEntity, RetentionRule>> = {
   events: { table: "public.events", key: "id", agesBy: "created_at", isExpired: "created_at < $1" },
   jobs: { ...JOBS, isExpired: `${IS_ENDED} AND NOT ${IS_INTERNAL}` },
@@ -75,7 +90,7 @@ const RULES: Readonly<Record<RetainedEntity, RetentionRule>> = {
     key: "seq",
     agesBy: "ended_at",
     isExpired: "status NOT IN ('queued', 'running') AND ended_at < $1",
-    also: "DELETE FROM control.run_step WHERE run_seq IN (SELECT seq FROM gone)",
+    also: ["DELETE FROM control.run_step WHERE run_seq IN (SELECT seq FROM gone)"],
   },
   // Not while what it was for is open: a reset of the job would take that up again.
   internal_jobs: {
@@ -97,7 +112,6 @@ const RULES: Readonly<Record<RetainedEntity, RetentionRule>> = {
     key: "series_id, at",
     agesBy: "at",
     isExpired: "at < $1",
-    batchRows: SAMPLE_BATCH_ROWS,
   },
   inbound: {
     table: "control.inbound",
@@ -146,6 +160,46 @@ const RULES: Readonly<Record<RetainedEntity, RetentionRule>> = {
       AND NOT EXISTS (SELECT FROM public.jobs j WHERE j.worker_id = workers.id AND j.status = 'running')`,
   },
   unique_holds: { table: "control.unique_hold", key: "unique_key", isExpired: "until < $1" },
+  gc_previews: { table: "control.gc_preview", key: "job_seq, entity", isExpired: "at < $1" },
+  // Not while a retry may still go on from the parts that are there.
+  export_runs: {
+    table: "control.export_run",
+    key: "job_seq",
+    isExpired: `coalesce(ended_at, as_of) < $1 AND NOT EXISTS (SELECT FROM public.jobs j
+      WHERE j.seq = export_run.job_seq AND j.status IN ('pending', 'running'))`,
+    also: ["DELETE FROM control.export_part WHERE job_seq IN (SELECT job_seq FROM gone)"],
+  },
+  backfills: { table: "control.backfill", key: "job_seq", isExpired: "finished_at < $1" },
+  repair_records: { table: "control.repair_record", key: "id", isExpired: "at < $1" },
+  audit_findings: { table: "control.audit_finding", key: "id", isExpired: "resolved_at < $1" },
+  // The newest of each kind says when that was last done, however long ago.
+  maintenance_reports: {
+    table: "control.maintenance_report",
+    key: "id",
+    isExpired: `at < $1 AND id NOT IN (SELECT max(id) FROM control.maintenance_report GROUP BY kind)`,
+  },
+  github_pages: { table: "control.github_page", key: "url", isExpired: "fetched_at < $1" },
+  github_permits: { table: "control.github_permit", key: "id", isExpired: "until < $1" },
+  claims: {
+    table: "public.claims",
+    key: "id",
+    isExpired: `repo_id IN (SELECT r.id FROM public.repos r WHERE r.archived AND r.updated_at < $1)`,
+  },
+  identities: {
+    table: "public.identities",
+    key: "id",
+    isExpired: `updated_at < $1 AND id <> '${FORGOTTEN_ID}' AND NOT ${hasClaims("identities")}
+      AND NOT EXISTS (SELECT FROM public.identities f
+        WHERE f.merged_into = coalesce(identities.merged_into, identities.id) AND (f.updated_at >= $1 OR ${hasClaims("f")}))
+      AND NOT EXISTS (SELECT FROM public.identities t
+        WHERE t.id = identities.merged_into AND (t.updated_at >= $1 OR ${hasClaims("t")}))`,
+    // A merge always points at a row that is there.
+    order: "merged_into IS NULL",
+    also: [
+      "DELETE FROM control.identity_merge WHERE identity_id IN (SELECT id FROM gone) OR target_id IN (SELECT id FROM gone)",
+      "DELETE FROM control.identity_hint WHERE a IN (SELECT id FROM gone) OR b IN (SELECT id FROM gone)",
+    ],
+  },
   // Only ever the oldest, without a gap, so that the chain of the rest still holds.
   audit_log: {
     table: "public.audit_log",
@@ -178,32 +232,35 @@ export interface Batch {
 }
 
 /**
- * Deletes one batch, from where the last one reached; a count of 0 means that nothing is left. Rows that
- * others hold wait for the next time.
+ * Deletes one batch of at most `limit` rows, from where the last one reached; a count of 0 means that nothing is
+ * left. Rows that others hold wait for the next time.
  */
 export async function deleteExpired(
   sql: Sql,
   entity: Exclude<RetainedEntity, ExportedEntity>,
   before: Date,
   from: string | null = null,
+  limit = BATCH_ROWS,
 ): Promise<Batch> {
   const rule = RULES[entity];
+  const also = (rule.also ?? []).map((statement, i) => `, also_${i} AS (${statement})`);
   const { rows } = await sql.query<Batch>(
     `WITH batch AS MATERIALIZED (${selectBatch(rule, `${rule.key}, ${rule.agesBy ?? "NULL"} AS aged`)}),
      gone AS (
        DELETE FROM ${rule.table} WHERE (${rule.key}) IN (SELECT ${rule.key} FROM batch) RETURNING ${rule.key}
-     )${rule.also ? `, also AS (${rule.also})` : ""}
+     )${also.join("")}
      SELECT (SELECT count(*) FROM gone) AS count, (SELECT max(aged)::text FROM batch) AS reached`,
-    rule.agesBy ? [before, from ?? "-infinity"] : [before],
+    rule.agesBy ? [before, limit, from ?? "-infinity"] : [before, limit],
   );
   return rows[0]!;
 }
 
 function selectBatch(rule: RetentionRule, columns: string): string {
-  const { table, isExpired, agesBy, batchRows = BATCH_ROWS } = rule;
-  const onward = agesBy ? `AND ${agesBy} >= $2 ORDER BY ${agesBy}` : "";
-  return `SELECT ${columns} FROM ${table} WHERE ${isExpired} ${onward}
-    LIMIT ${batchRows} FOR UPDATE SKIP LOCKED`;
+  const { table, isExpired, agesBy, order } = rule;
+  const onward = agesBy ? `AND ${agesBy} >= $3 ORDER BY ${agesBy}` : "";
+  const ordered = order ? `ORDER BY ${order}` : onward;
+  return `SELECT ${columns} FROM ${table} WHERE ${isExpired} ${ordered}
+    LIMIT $2 FOR UPDATE SKIP LOCKED`;
 }
 
 export interface ExpiredRow {
@@ -217,15 +274,16 @@ export async function lockExpired(
   tx: Sql,
   entity: ExportedEntity,
   before: Date,
+  limit = BATCH_ROWS,
 ): Promise<ExpiredRow[]> {
   const { table, isExpired } = RULES[entity];
   // Of the audit log none may be passed over: a gap would read as a broken chain.
   const others = entity === "audit_log" ? "" : "SKIP LOCKED";
   const { rows } = await tx.query<ExpiredRow>(
     `SELECT seq, to_jsonb(expired)::text AS line FROM ${table} AS expired
-     WHERE seq IN (SELECT seq FROM ${table} WHERE ${isExpired} ORDER BY seq LIMIT ${BATCH_ROWS})
+     WHERE seq IN (SELECT seq FROM ${table} WHERE ${isExpired} ORDER BY seq LIMIT $2)
      ORDER BY seq FOR UPDATE ${others}`,
-    [before],
+    [before, limit],
   );
   return rows;
 }

@@ -1,12 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { appendAudit, verifyAudit } from "../../src/store/audit.js";
 import { type Database, openDatabase, type Sql } from "../../src/store/database.js";
+import { findBrokenInvariants } from "../../src/store/invariants.js";
 import {
   countExpired,
   deleteExpired,
   deleteExported,
+  type ExportedEntity,
   lockExpired,
   RETAINED_ENTITIES,
+  type RetainedEntity,
 } from "../../src/store/retention.js";
 import { withDatabase } from "../support/database.js";
 
@@ -184,12 +187,78 @@ describe("retention of what surrounds the jobs", () => {
         ...{ runs: 4, inbound: 3, notices: 2, alert_events: 1, policy_revisions: 2, workers: 2 },
         ...{ policy_bundles: 3, policy_refusals: 1, policy_processes: 1, policy_overrides: 1 },
         ...{ config_changes: 1, revoked_tokens: 1, unique_holds: 1, silences: 1 },
+        ...{ gc_previews: 0, export_runs: 0, backfills: 0, repair_records: 0, audit_findings: 0 },
+        ...{ maintenance_reports: 0, github_pages: 0, github_permits: 0, claims: 0, identities: 0 },
       });
       const { rows } = await db.query<{ steps: number; open: string; revision: number }>(
         `SELECT (SELECT count(*) FROM control.run_step) AS steps, (SELECT min(revision) FROM control.policy_revision) AS revision,
            (SELECT string_agg(status, ' ' ORDER BY status) FROM control.run WHERE requested_at = ${OLD}) AS open`,
       );
       expect(rows).toEqual([{ steps: 8, open: "queued running", revision: 1 }]);
+    }));
+
+  it("takes what long work noted of itself, but nothing that a retry goes on from, and the newest report", () =>
+    withDatabase(async (db) => {
+      await db.query(
+        `INSERT INTO public.jobs (job_type, status) VALUES ('export', 'pending'), ('export', 'running');
+         INSERT INTO control.gc_preview SELECT 9, entity, now(), 1, at
+         FROM unnest(ARRAY['a', 'b'], ARRAY[${OLD}, now()]) p(entity, at);
+         INSERT INTO control.export_run (job_seq, entity, format, target, name, from_key, max_key, chunk_bytes, as_of, ended_at)
+         SELECT n, 'events', 'csv', 'd', 'n', 0, 0, 1, ${OLD}, CASE WHEN n = 3 THEN ${OLD} END FROM generate_series(1, 4) n;
+         INSERT INTO control.export_part SELECT n, 1, 0, 0, 0, 0, '' FROM generate_series(1, 4) n;
+         INSERT INTO control.backfill (job_seq, entity, first_day, last_day, finished_at)
+         VALUES (1, 'scores', '2026-01-01', '2026-01-02', ${OLD}), (2, 'scores', '2026-01-01', '2026-01-02', NULL);
+         INSERT INTO control.repair_record (job_seq, kind, rows, at) VALUES (1, 'k', '[]', ${OLD}), (2, 'k', '[]', now());
+         INSERT INTO control.audit_finding (invariant, first_seen, last_seen, count, examples, resolved_at)
+         VALUES ('a', ${OLD}, ${OLD}, 1, '[]', ${OLD}), ('a', ${OLD}, ${OLD}, 1, '[]', NULL), ('b', ${OLD}, now(), 1, '[]', now());
+         INSERT INTO control.maintenance_report (kind, at, ok, facts)
+         SELECT kind, ${OLD}, true, '{}' FROM unnest(ARRAY['backup', 'report', 'backup']) kind;
+         INSERT INTO control.github_page (url, etag, items, fetched_at) VALUES ('a', '', '[]', ${OLD}), ('b', '', '[]', now());
+         INSERT INTO control.github_permit (scope, until) VALUES ('s', ${OLD}), ('s', now())`,
+      );
+      expect(await takeAll(db, LONG_WORK)).toEqual({
+        ...{ gc_previews: 1, export_runs: 2, backfills: 1, repair_records: 1, audit_findings: 1 },
+        ...{ maintenance_reports: 1, github_pages: 1, github_permits: 1 },
+      });
+      const { rows } = await db.query(
+        "SELECT job_seq AS part, (SELECT count(*) FROM control.export_run r WHERE r.job_seq = p.job_seq) AS run FROM control.export_part p ORDER BY 1",
+      );
+      expect(rows).toEqual([
+        { part: 1, run: 1 },
+        { part: 2, run: 1 },
+      ]);
+    }));
+
+  it("takes claims of repositories archived long ago, and people without any once all who are one person are old", () =>
+    withDatabase(async (db) => {
+      await db.query(
+        `INSERT INTO public.repos (id, name, archived, updated_at)
+         VALUES ('gone', 'gone', true, ${OLD}), ('late', 'late', true, now()), ('old', 'old', false, ${OLD});
+         INSERT INTO public.identities (id, merged_into, updated_at) VALUES
+           ('alone', NULL, ${OLD}), ('seen', NULL, now()), ('works', NULL, ${OLD}), ('leaves', NULL, ${OLD}),
+           ('head', NULL, ${OLD}), ('alias-1', 'head', ${OLD}), ('alias-2', 'head', ${OLD}),
+           ('boss', NULL, now()), ('alias-3', 'boss', ${OLD}), ('busy', NULL, ${OLD}), ('alias-4', 'busy', ${OLD}),
+           ('person-forgotten', NULL, ${OLD});
+         INSERT INTO public.claims (identity_id, repo_id, email)
+         VALUES ('leaves', 'gone', 'a'), ('works', 'old', 'b'), ('busy', 'late', 'c');
+         INSERT INTO control.identity_merge (identity_id, target_id, reason, claim_ids, follower_ids)
+         VALUES ('alias-1', 'head', 'r', '{}', '{}'), ('alias-3', 'boss', 'r', '{}', '{}');
+         INSERT INTO control.identity_hint (a, b, score, evidence) VALUES ('alone', 'boss', 0.5, '[]'), ('boss', 'busy', 0.5, '[]')`,
+      );
+      expect(await takeAll(db, ["identities", "claims"], 1)).toEqual({ identities: 4, claims: 1 });
+      // Who lost the last claim to that is due the next time.
+      expect(await takeAll(db, ["identities", "claims"])).toEqual({ identities: 1, claims: 0 });
+      const { rows } = await db.query<Record<string, string>>(
+        `SELECT (SELECT string_agg(id, ' ' ORDER BY id) FROM identities) AS people, (SELECT string_agg(email, ' ' ORDER BY id) FROM claims) AS mails,
+           (SELECT string_agg(identity_id, ' ') FROM control.identity_merge) AS merges, (SELECT string_agg(a, ' ') FROM control.identity_hint) AS hints`,
+      );
+      expect(rows).toEqual([
+        {
+          people: "alias-3 alias-4 boss busy person-forgotten seen works",
+          ...{ mails: "b c", merges: "alias-3", hints: "boss" },
+        },
+      ]);
+      expect(await findBrokenInvariants(db)).toEqual([]);
     }));
 
   it("keeps the jobs of internal kinds while what they were for is open", () =>
@@ -241,6 +310,31 @@ describe("retention of what surrounds the jobs", () => {
       expect(await verifyAudit(db)).toEqual({ ok: true, entries: 2, brokenAt: null });
     }));
 });
+
+const LONG_WORK = [
+  ...(["gc_previews", "export_runs", "backfills", "repair_records", "audit_findings"] as const),
+  ...(["maintenance_reports", "github_pages", "github_permits"] as const),
+];
+
+/** By entity, what was counted and then deleted, `limit` rows a batch. */
+async function takeAll(
+  db: Database,
+  entities: readonly Exclude<RetainedEntity, ExportedEntity>[],
+  limit?: number,
+): Promise<Record<string, number>> {
+  const taken: Record<string, number> = {};
+  for (const entity of entities) {
+    const counted = await countExpired(db, entity, BEFORE);
+    let deleted = 0;
+    for (let count = 1; count > 0; deleted += count) {
+      ({ count } = await deleteExpired(db, entity, BEFORE, null, limit));
+      if (entity === "identities") expect(await findBrokenInvariants(db)).toEqual([]);
+    }
+    expect(deleted, entity).toBe(counted);
+    taken[entity] = deleted;
+  }
+  return taken;
+}
 
 async function takeOldest(tx: Sql): Promise<void> {
   const expired = await lockExpired(tx, "audit_log", BEFORE);

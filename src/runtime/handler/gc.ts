@@ -1,132 +1,101 @@
 /**
- * gc (HB-wrk-07): deletes what retention says is too old (HB-cfg-01…04), a thousand rows a statement, so
- * that claims are never kept waiting. What waits for a person or proves something is written to a file
- * before it goes (X-07). Never touches pending or running jobs. An interrupted run goes on at the next.
+ * gc (HB-wrk-07): deletes what retention says is too old (HB-cfg-01…04), counted first and held to that count, in
+ * batches that live work does not notice. What waits for a person or proves something is written to a file before
+ * it goes (X-07). Never touches pending or running jobs. An interrupted run goes on where it was.
  */
-import { DAY_MS } from "../../base/duration.js";
-import { Fault } from "../../base/fault.js";
+import type { Clock } from "../../base/clock.js";
 import type { JsonObject } from "../../base/json.js";
 import type { JobContext, JobHandler } from "../../job/port.js";
-import type { PolicySet } from "../../policy/policy.js";
 import { appendAudit } from "../../store/audit.js";
-import type { Database } from "../../store/database.js";
 import {
-  type Batch,
+  BATCH_ROWS,
   countExpired,
   deleteExpired,
   deleteExported,
   type ExportedEntity,
   lockExpired,
-  RETAINED_ENTITIES,
-  type RetainedEntity,
 } from "../../store/retention.js";
-import { dropSampleDay, listSampleDaysBefore } from "../../store/sample-partitions.js";
-import { deleteEmptySeries, deleteExpiredSamples } from "../../store/sample-retention.js";
-import { expiriesOf } from "../expiry.js";
 import { appendLines, deleteFiles, listFilesBefore } from "./exports-folder.js";
+import { deleteInBatches, type NextBatch } from "./gc-batches.js";
+import {
+  type GcDue,
+  type GcPlan,
+  type GcPlanDeps,
+  moreThanPreviewed,
+  mostOf,
+  planGc,
+} from "./gc-plan.js";
+import { collectSamples } from "./gc-samples.js";
 import type { GcPayload } from "./system-kinds.js";
 
-export interface GcDeps {
-  readonly db: Database;
-  readonly policy: () => PolicySet;
-  /** Folder for what is kept of deleted rows; made when missing. */
-  readonly exportsDir: string;
+/** Of `exportsDir`: the folder for what is kept of deleted rows; made when missing. */
+export interface GcDeps extends GcPlanDeps {
+  readonly clock: Clock;
 }
 
 export function createGcHandler(deps: GcDeps): JobHandler {
   return {
     kind: "gc",
     run: async (context): Promise<JsonObject> => {
-      const { dry_run: isDryRun = false } = context.job.payload as GcPayload;
-      const now = context.now();
-      const { retention } = deps.policy();
-      const rows: Record<string, number> = {};
-      for (const [entity, before] of expiriesOf(retention, now)) {
-        rows[entity] = isDryRun
-          ? await countExpired(deps.db, entity, before)
-          : await collect(deps, entity, before, context);
-      }
-      const old = new Date(now.getTime() - retention.exportsDays * DAY_MS);
-      const files = await listFilesBefore(deps.exportsDir, old);
-      if (!isDryRun) await deleteFiles(files);
-      context.log.info("gc.completed", { dry_run: isDryRun, ...rows, export_files: files.length });
-      return { dry_run: isDryRun, rows, export_files: files.length };
+      const wish = context.job.payload as GcPayload;
+      const isDryRun = wish.dry_run === true;
+      const ask = { jobSeq: context.job.seq, wish, now: context.now() };
+      const plan = await planGc(deps, ask);
+      const counts = isDryRun ? countsOf(plan) : await collectAll(deps, plan, context);
+      const { export_files: files = 0, ...rows } = counts;
+      const done = { dry_run: isDryRun, preview: plan.preview, rows, export_files: files };
+      context.log.info("gc.completed", { ...done, rows: JSON.stringify(rows) });
+      return done;
     },
   };
 }
 
-async function collect(
+function countsOf({ due }: GcPlan): Record<string, number> {
+  return Object.fromEntries(due.map(({ entity, rows }) => [entity, rows]));
+}
+
+async function collectAll(
   deps: GcDeps,
-  entity: RetainedEntity,
-  before: Date,
+  { due }: GcPlan,
   context: JobContext,
-): Promise<number> {
-  if (entity === "samples") return collectSamples(deps.db, before, context);
+): Promise<Record<string, number>> {
+  const all = due.reduce((sum, { rows }) => sum + rows, 0);
+  const gone: Record<string, number> = {};
+  let before = 0;
+  for (const one of due) {
+    gone[one.entity] = await collect(deps, one, { context, total: { due: all, before } });
+    before += one.rows;
+  }
+  return gone;
+}
+
+interface Pace {
+  readonly context: JobContext;
+  readonly total: { readonly due: number; readonly before: number };
+}
+
+async function collect(deps: GcDeps, due: GcDue, pace: Pace): Promise<number> {
+  const { db, clock, exportsDir } = deps;
+  const { context } = pace;
+  const { entity, before } = due;
+  const most = mostOf(due.rows, deps.policy().adoption.retentionMargin);
+  if (entity === "export_files") return collectFiles(exportsDir, due, most);
+  const bound = { ...due, most, left: () => countExpired(db, entity, before) };
+  const inBatches = (next: NextBatch) => deleteInBatches({ clock, ...pace }, bound, next);
+  if (entity === "samples") return collectSamples({ db, before, context, inBatches });
   if (entity === "quarantined_jobs" || entity === "audit_log")
-    return inBatches(entity, context, async () => ({
-      count: await exportThenDelete(deps, entity, before, context.job.id),
+    return inBatches(async (limit) => ({
+      count: await exportThenDelete(deps, { entity, before, limit }, context.job.id),
       reached: null,
     }));
-  return inBatches(entity, context, (from) => deleteExpired(deps.db, entity, before, from));
+  return inBatches((limit, from) => deleteExpired(db, entity, before, from, limit));
 }
 
-/** By whole days: of chunks and rounds, and of the partitions that are left of the versions before. */
-async function collectSamples(db: Database, before: Date, context: JobContext): Promise<number> {
-  const inChunks = await inBatches("samples", context, async () => ({
-    count: await deleteExpiredSamples(db, before),
-    reached: null,
-  }));
-  const inRows = await collectFormerSamples(db, before, context);
-  const series = await deleteEmptySeries(db);
-  if (series > 0) context.log.info("gc.series-forgotten", { series });
-  return inChunks + inRows;
-}
-
-/** Days that have a partition are dropped; the few rows that lie elsewhere are deleted. */
-async function collectFormerSamples(
-  db: Database,
-  before: Date,
-  context: JobContext,
-): Promise<number> {
-  let dropped = 0;
-  for (const day of await listSampleDaysBefore(db, before)) {
-    context.signal.throwIfAborted();
-    try {
-      dropped += await db.transaction((tx) => dropSampleDay(tx, day));
-      context.log.info("gc.partition-dropped", { partition: day });
-    } catch (error) {
-      if (!(error instanceof Fault && error.code === "DATABASE_UNAVAILABLE")) throw error;
-      // In use just now. Its rows are not worth a deletion one by one: the next run drops it.
-      context.log.warn("gc.partition-in-use", { partition: day, error: error.message });
-      return dropped;
-    }
-  }
-  const rest = await inBatches("samples", context, (from) =>
-    deleteExpired(db, "samples", before, from),
-  );
-  return dropped + rest;
-}
-
-/** Said this often while a long deletion goes on. */
-const PROGRESS_BATCHES = 50;
-
-async function inBatches(
-  entity: RetainedEntity,
-  context: JobContext,
-  next: (from: string | null) => Promise<Batch>,
-): Promise<number> {
-  let deleted = 0;
-  let from: string | null = null;
-  for (let batches = 1; ; batches++) {
-    context.signal.throwIfAborted();
-    const { count, reached }: Batch = await next(from);
-    if (count === 0) return deleted;
-    deleted += count;
-    from = reached;
-    const share = RETAINED_ENTITIES.indexOf(entity) / RETAINED_ENTITIES.length;
-    context.progress?.(share, `${entity}: ${deleted} deleted`);
-    if (batches % PROGRESS_BATCHES === 0) context.log.info("gc.progress", { entity, deleted });
-  }
+async function collectFiles(exportsDir: string, due: GcDue, most: number): Promise<number> {
+  const files = await listFilesBefore(exportsDir, due.before);
+  if (files.length > most) throw moreThanPreviewed(due, { due: files.length });
+  await deleteFiles(files);
+  return files.length;
 }
 
 const FILES: Readonly<Record<ExportedEntity, string>> = {
@@ -137,12 +106,13 @@ const FILES: Readonly<Record<ExportedEntity, string>> = {
 /** On disk before it leaves the database: a crash in between writes a row twice, and loses none. */
 async function exportThenDelete(
   deps: GcDeps,
-  entity: ExportedEntity,
-  before: Date,
+  of: { readonly entity: ExportedEntity; readonly before: Date; readonly limit: number },
   jobId: string,
 ): Promise<number> {
+  const { entity, before } = of;
   return deps.db.transaction(async (tx) => {
-    const rows = await lockExpired(tx, entity, before);
+    // Whole rows are held in memory until they are on disk: however quick it goes, no more at once.
+    const rows = await lockExpired(tx, entity, before, Math.min(of.limit, BATCH_ROWS));
     if (rows.length === 0) return 0;
     const file = `${FILES[entity]}-${jobId}.ndjson`;
     await appendLines(

@@ -2,9 +2,11 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { Clock } from "../../../src/base/clock.js";
 import type { JsonObject } from "../../../src/base/json.js";
 import type { Retention } from "../../../src/policy/policy.js";
 import { createGcHandler } from "../../../src/runtime/handler/gc.js";
+import { nextBatchRows } from "../../../src/runtime/handler/gc-batches.js";
 import { verifyAudit } from "../../../src/store/audit.js";
 import type { Database } from "../../../src/store/database.js";
 import { withDatabase } from "../../support/database.js";
@@ -23,13 +25,23 @@ const RETENTION: Retention = {
   exportsDays: 30,
 };
 
+/** Pauses take no time: what they are for is measured by bench/proof/workers/gc.mjs. */
+const RESTLESS: Clock = { now: () => new Date(0), sleep: async () => undefined };
+
 interface Setup {
   readonly db: Database;
   readonly exportsDir: string;
-  run(
-    payload?: JsonObject,
-    changes?: { exportsDir?: string; retention?: Partial<Retention> },
-  ): Promise<unknown>;
+  run(payload?: JsonObject, changes?: Changes): Promise<unknown>;
+}
+
+interface Changes {
+  readonly exportsDir?: string;
+  readonly retention?: Partial<Retention>;
+  /** Default: 7. */
+  readonly seq?: number;
+  readonly now?: string;
+  readonly clock?: Clock;
+  readonly signal?: AbortSignal;
 }
 
 function withGc(test: (setup: Setup) => Promise<void>): Promise<void> {
@@ -39,10 +51,11 @@ function withGc(test: (setup: Setup) => Promise<void>): Promise<void> {
       await test({
         db,
         exportsDir,
-        run: async (payload = {}, { retention, ...changes } = {}) => {
+        run: async (payload = {}, { retention, seq = 7, now, signal, ...changes } = {}) => {
           const policy = () => makePolicy({ retention: { ...RETENTION, ...retention } });
-          const handler = createGcHandler({ db, exportsDir, policy, ...changes });
-          return handler.run(makeContext({ payload, seq: 7 }));
+          const deps = { db, exportsDir, policy, clock: RESTLESS, ...changes };
+          const job = { payload, seq, ...(now ? { now } : {}), ...(signal ? { signal } : {}) };
+          return createGcHandler(deps).run(makeContext(job));
         },
       });
     }),
@@ -84,6 +97,8 @@ const EXPIRED = {
   ...{ runs: 0, internal_jobs: 0, inbound: 0, notices: 0, alert_events: 0, silences: 0 },
   ...{ policy_revisions: 0, policy_bundles: 0, policy_refusals: 0, policy_processes: 0 },
   ...{ policy_overrides: 0, config_changes: 0, revoked_tokens: 0, workers: 0, unique_holds: 0 },
+  ...{ gc_previews: 0, export_runs: 0, backfills: 0, repair_records: 0, audit_findings: 0 },
+  ...{ maintenance_reports: 0, github_pages: 0, github_permits: 0, claims: 0, identities: 0 },
 };
 
 async function countAll(db: Database) {
@@ -100,12 +115,16 @@ describe("gc", () => {
       await addAged(db);
       const before = await countAll(db);
       expect(await run({ dry_run: true })).toEqual({
-        ...{ dry_run: true, rows: EXPIRED, export_files: 0 },
+        ...{ dry_run: true, preview: "job-7", rows: EXPIRED, export_files: 0 },
       });
       expect(await countAll(db)).toEqual(before);
-      expect(await run()).toEqual({ dry_run: false, rows: EXPIRED, export_files: 0 });
+      expect(await run({ preview: "job-7" })).toEqual({
+        ...{ dry_run: false, preview: "job-7", rows: EXPIRED, export_files: 0 },
+      });
       expect(await countAll(db)).toEqual({ events: 1_100, jobs: 5, healdec_log: 1, samples: 1 });
-      expect(await run()).toMatchObject({ rows: { events: 0, jobs: 0, quarantined_jobs: 0 } });
+      expect(await run({}, { seq: 8 })).toMatchObject({
+        rows: { events: 0, jobs: 0, quarantined_jobs: 0 },
+      });
     }));
 
   it("drops the days of samples that have a partition", () =>
@@ -193,6 +212,115 @@ describe("gc", () => {
       expect(await run()).toMatchObject({ export_files: 3 });
       expect(readdirSync(exportsDir).sort()).toEqual(["events-job-4.ndjson.gz", "notes.txt"]);
     }));
+});
+
+/** Old ones besides those of `addAged`. */
+const addEvents = (db: Database, count: number, days = 100) =>
+  db.query(
+    `INSERT INTO events (event_type, created_at) SELECT 'push', ${at(days)} FROM generate_series(1, $1::int)`,
+    [count],
+  );
+
+const countEvents = async (db: Database) =>
+  (await db.query<{ count: number }>("SELECT count(*) AS count FROM events")).rows[0]!.count;
+
+describe("a gc that names a preview", () => {
+  const preview = { preview: "job-7" };
+
+  it("deletes the rows that were counted, not those that have grown old since", () =>
+    withGc(async ({ db, run }) => {
+      await addEvents(db, 20_000);
+      await addEvents(db, 3, 89);
+      await run({ dry_run: true });
+      const later = { seq: 8, now: "2026-06-17T12:00:00Z" };
+      expect(await run(preview, later)).toMatchObject({ ...preview, rows: { events: 20_000 } });
+      expect(await countEvents(db)).toBe(3);
+      expect(await run(preview, { ...later, seq: 9 })).toMatchObject({ rows: { events: 0 } });
+    }));
+
+  it("is refused when a fifth more is due than was counted, and deletes nothing of anything", () =>
+    withGc(async ({ db, run }) => {
+      await addAged(db);
+      await addEvents(db, 18_900);
+      await run({ dry_run: true });
+      await addEvents(db, 4_000);
+      await expect(run(preview, { seq: 8 })).rejects.toMatchObject({
+        ...{ kind: "refused", code: "GC_MORE_THAN_PREVIEWED" },
+        message: "events: 20000 rows were previewed, 24000 are due now",
+      });
+      expect(await countAll(db)).toMatchObject({ events: 25_100, jobs: 8, healdec_log: 2 });
+      // Within a tenth and a thousand rows nobody is asked again.
+      await db.query("DELETE FROM events WHERE id > (SELECT max(id) FROM events) - 1000");
+      expect(await run(preview, { seq: 9 })).toMatchObject({ rows: { events: 23_000 } });
+    }));
+
+  it("keeps what the policy keeps longer since, and for ever", () =>
+    withGc(async ({ db, run }) => {
+      await addEvents(db, 10);
+      await addEvents(db, 5, 200);
+      await run({ dry_run: true });
+      const longer = { seq: 8, retention: { eventsDays: 150 } };
+      expect(await run(preview, longer)).toMatchObject({ rows: { events: 5 } });
+      expect(await countEvents(db)).toBe(10);
+    }));
+
+  it("is refused where there is none of that name, however large", () =>
+    withGc(async ({ run }) => {
+      for (const name of ["job-17", "job-999999999999999"])
+        await expect(run({ preview: name })).rejects.toMatchObject({
+          ...{ kind: "refused", code: "GC_PREVIEW_UNKNOWN" },
+          message: `${name} previewed nothing that is still on record`,
+        });
+    }));
+
+  it("takes only the entities that were asked for, and no files with them", () =>
+    withGc(async ({ db, exportsDir, run }) => {
+      await addAged(db);
+      mkdirSync(exportsDir);
+      writeFileSync(join(exportsDir, "events-job-1.ndjson.gz"), "");
+      utimesSync(join(exportsDir, "events-job-1.ndjson.gz"), 0, 0);
+      await run({ dry_run: true });
+      expect(await run({ ...preview, entities: ["events"] }, { seq: 8 })).toEqual({
+        ...{ dry_run: false, ...preview, rows: { events: 1_100 }, export_files: 0 },
+      });
+      expect(await countAll(db)).toMatchObject({ events: 1_100, jobs: 8 });
+      expect(readdirSync(exportsDir)).toHaveLength(1);
+    }));
+});
+
+describe("a gc that is interrupted", () => {
+  it("goes on with what it had counted, at the times it had counted by", () =>
+    withGc(async ({ db, run }) => {
+      await addEvents(db, 3_000);
+      await addEvents(db, 7, 89);
+      const stop = new AbortController();
+      const clock: Clock = { ...RESTLESS, sleep: async () => stop.abort() };
+      await expect(run({}, { clock, signal: stop.signal })).rejects.toThrow();
+      expect(await countEvents(db)).toBe(2_007);
+      const retry = { now: "2026-06-17T12:00:00Z" };
+      expect(await run({}, retry)).toMatchObject({ preview: "job-7", rows: { events: 2_000 } });
+      expect(await countEvents(db)).toBe(7);
+    }));
+
+  it("stops when far more goes than was counted, as rows are backdated while it works", () =>
+    withGc(async ({ db, run }) => {
+      await addEvents(db, 500);
+      const clock: Clock = { ...RESTLESS, sleep: async () => void (await addEvents(db, 1_000)) };
+      await expect(run({}, { clock })).rejects.toMatchObject({
+        ...{ kind: "refused", code: "GC_MORE_THAN_PREVIEWED" },
+        message: expect.stringMatching(/^events: 500 rows were previewed, 1550 are gone and \d+ more/),
+      });
+    }));
+});
+
+describe("the size of a batch", () => {
+  it("halves when a statement was slow and doubles when it was quick, within bounds", () => {
+    expect(nextBatchRows(1_000, 201)).toBe(500);
+    expect(nextBatchRows(1_000, 200)).toBe(1_000);
+    expect(nextBatchRows(1_000, 49)).toBe(2_000);
+    expect(nextBatchRows(4_000, 1)).toBe(5_000);
+    expect(nextBatchRows(150, 9_000)).toBe(100);
+  });
 });
 
 /** Makes the chain fit its entries again after they were aged. */

@@ -1,0 +1,146 @@
+/**
+ * What a gc may delete. It is counted first and held to that count: rows that nobody was shown are not deleted
+ * without a word (docs/decisions/0061-previews-bind-gc.md).
+ */
+import { DAY_MS, MINUTE_MS } from "../../base/duration.js";
+import { fault } from "../../base/fault.js";
+import type { PolicySet } from "../../policy/policy.js";
+import type { Database, Sql } from "../../store/database.js";
+import { type PreviewedEntity, readGcPreview, saveGcPreview } from "../../store/gc-previews.js";
+import { countExpired, type RetainedEntity } from "../../store/retention.js";
+import { expiriesOf } from "../expiry.js";
+import { listFilesBefore } from "./exports-folder.js";
+import type { GcPayload } from "./system-kinds.js";
+
+export type GcEntity = RetainedEntity | "export_files";
+
+export interface GcDue {
+  readonly entity: GcEntity;
+  readonly before: Date;
+  /** Rows, or files; of samples, samples. */
+  readonly rows: number;
+}
+
+export interface GcPlan {
+  /** The job whose count binds it, such as `job-17`. */
+  readonly preview: string;
+  readonly due: readonly GcDue[];
+}
+
+export interface GcPlanDeps {
+  readonly db: Database;
+  readonly policy: () => PolicySet;
+  readonly exportsDir: string;
+}
+
+export interface GcAsk {
+  readonly jobSeq: number;
+  readonly wish: GcPayload;
+  readonly now: Date;
+}
+
+/** Whatever the share: this much comes and goes while people look. */
+const SLACK_ROWS = 1_000;
+/** A count of what a year without gc has left, not a statement of live work. */
+const COUNT_MAX_MS = 10 * MINUTE_MS;
+
+/** The most that may go of what was counted. @param margin share, 0.1 is a tenth */
+export function mostOf(previewed: number, margin: number): number {
+  return Math.floor(previewed * (1 + margin)) + SLACK_ROWS;
+}
+
+/**
+ * The plan of a job: that of the preview it names, else its own, counted now or by an attempt of it that was
+ * interrupted. Throws refused Faults `GC_PREVIEW_UNKNOWN` and `GC_MORE_THAN_PREVIEWED`.
+ */
+export async function planGc(deps: GcPlanDeps, ask: GcAsk): Promise<GcPlan> {
+  const { preview } = ask.wish;
+  const named = preview === undefined ? null : Number(preview.slice("job-".length));
+  const known = await readGcPreview(deps.db, named ?? ask.jobSeq);
+  if (named !== null && known.length === 0) throw previewUnknown(preview!);
+  const isFresh = named === null && (ask.wish.dry_run === true || known.length === 0);
+  const due = isFresh ? await previewNow(deps, ask) : dueOf(deps, ask, known);
+  if (!isFresh && ask.wish.dry_run !== true) await refuseMore(deps, due);
+  return { preview: preview ?? `job-${ask.jobSeq}`, due };
+}
+
+async function previewNow(deps: GcPlanDeps, ask: GcAsk): Promise<GcDue[]> {
+  const due = await countDue(deps, [...expiries(deps, ask)]);
+  await deps.db.transaction((tx) => saveGcPreview(tx, ask.jobSeq, due));
+  return due;
+}
+
+/** Never what the policy in force would keep: where that changed since, the older of the two times counts. */
+function dueOf(deps: GcPlanDeps, ask: GcAsk, known: readonly PreviewedEntity[]): GcDue[] {
+  const previewed = new Map(known.map((one) => [one.entity, one]));
+  return [...expiries(deps, ask)].flatMap(([entity, before]): GcDue[] => {
+    const then = previewed.get(entity);
+    if (then === undefined) return [];
+    return [{ entity, rows: then.rows, before: then.before < before ? then.before : before }];
+  });
+}
+
+function expiries(deps: GcPlanDeps, { wish, now }: GcAsk): [GcEntity, Date][] {
+  const { retention } = deps.policy();
+  const exportsBefore = new Date(now.getTime() - retention.exportsDays * DAY_MS);
+  const all: [GcEntity, Date][] = [...expiriesOf(retention, now), ["export_files", exportsBefore]];
+  const entities: readonly string[] | undefined = wish.entities;
+  return entities === undefined ? all : all.filter(([entity]) => entities.includes(entity));
+}
+
+async function refuseMore(deps: GcPlanDeps, due: readonly GcDue[]): Promise<void> {
+  const margin = deps.policy().adoption.retentionMargin;
+  const counted = await countDue(
+    deps,
+    due.map(({ entity, before }) => [entity, before]),
+  );
+  for (const [i, { rows }] of counted.entries())
+    if (rows > mostOf(due[i]!.rows, margin)) throw moreThanPreviewed(due[i]!, { due: rows });
+}
+
+/** In a session of its own, which may take its time. */
+function countDue(deps: GcPlanDeps, wanted: readonly [GcEntity, Date][]): Promise<GcDue[]> {
+  return deps.db.connect(async (session) => {
+    await session.query(`SET statement_timeout = ${COUNT_MAX_MS}`);
+    const due: GcDue[] = [];
+    for (const [entity, before] of wanted)
+      due.push({ entity, before, rows: await countOf(deps, session, entity, before) });
+    return due;
+  });
+}
+
+async function countOf(
+  { exportsDir }: GcPlanDeps,
+  sql: Sql,
+  entity: GcEntity,
+  before: Date,
+): Promise<number> {
+  if (entity === "export_files") return (await listFilesBefore(exportsDir, before)).length;
+  return countExpired(sql, entity, before);
+}
+
+/** @param found how many are due now, and how many are gone already */
+export function moreThanPreviewed(
+  { entity, rows: previewed }: GcDue,
+  { due, gone = 0 }: { readonly due: number; readonly gone?: number },
+) {
+  const what = gone === 0 ? `${due} are due now` : `${gone} are gone and ${due} more are due`;
+  return fault.refused(
+    "GC_MORE_THAN_PREVIEWED",
+    `${entity}: ${previewed} rows were previewed, ${what}`,
+    {
+      hint: 'look at what came in, then preview anew: a gc job with {"dry_run": true}',
+      details: { entity, previewed, due, gone },
+    },
+  );
+}
+
+function previewUnknown(preview: string) {
+  return fault.refused(
+    "GC_PREVIEW_UNKNOWN",
+    `${preview} previewed nothing that is still on record`,
+    {
+      hint: 'name a gc job that ran with {"dry_run": true}',
+    },
+  );
+}
