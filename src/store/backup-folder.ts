@@ -8,7 +8,7 @@ import { MANIFEST_NAME } from "./table-dump.js";
 import { checkSum, readManifest } from "./table-restore.js";
 
 /** As `backupDatabase` names them; nothing else in the folder is ever read or removed. */
-const BACKUP_ID = /^algobrain-[a-z0-9-]+-\d{8}T\d{6}Z(-run-\d+)?(\.dump)?$/;
+const BACKUP_ID = /^algobrain-[a-z0-9-]+-\d{8}T\d{6}Z(-(run|job)-\d+)?(\.dump)?$/;
 
 /** Finished ones, newest first. No folder: there are none. */
 export async function listBackups(folder: string): Promise<BackupView[]> {
@@ -95,7 +95,7 @@ export async function removeBackup(folder: string, id: string): Promise<boolean>
   return true;
 }
 
-/** What a run that was killed left half done, by what its name ends with (`run-17`). Nobody may still be writing it. */
+/** What was killed and left half done, by what its name ends with (`run-17`, `job-17`). Nobody may still be writing it. */
 export async function removeUnfinished(folder: string, suffix: string): Promise<void> {
   const own = (await namesIn(folder)).filter(
     (name) => BACKUP_ID.test(name) && name.replace(/\.dump$/, "").endsWith(`-${suffix}`),

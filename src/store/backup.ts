@@ -25,6 +25,8 @@ export interface BackupRequest {
   readonly suffix?: string | undefined;
   /** Default: everything. The schema alone needs pg_dump: tables are made by our migrations. */
   readonly only?: "schema" | { readonly table: string } | undefined;
+  /** Of `pg_export_snapshot`, held open by the caller: the moment that pg_dump backs up. Default: when it begins. */
+  readonly snapshot?: string | undefined;
   readonly now: Date;
   readonly signal: AbortSignal;
 }
@@ -80,11 +82,14 @@ async function hasFittingPgDump({ db, shell, signal }: BackupRequest): Promise<b
 }
 
 async function byPgDump(request: BackupRequest, path: string): Promise<Backup> {
-  const { shell, url, ssl, signal } = request;
-  const result = await shell.run(
-    ["pg_dump", "--format=custom", "--no-password", ...narrowed(request.only), `--file=${path}`],
-    { signal, timeoutMs: DUMP_TIMEOUT_MS, env: connectionEnvironment(url, ssl) },
-  );
+  const { shell, url, ssl, signal, snapshot } = request;
+  const moment = snapshot === undefined ? [] : [`--snapshot=${snapshot}`];
+  const what = [...moment, ...narrowed(request.only), `--file=${path}`];
+  const result = await shell.run(["pg_dump", "--format=custom", "--no-password", ...what], {
+    signal,
+    timeoutMs: DUMP_TIMEOUT_MS,
+    env: connectionEnvironment(url, ssl),
+  });
   if (result.exitCode !== 0 || !existsSync(path)) {
     await rm(path, { force: true });
     throw fault.transient(

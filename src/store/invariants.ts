@@ -1,4 +1,7 @@
-/** What must be true of the data at any moment. Each statement returns the rows that break its claim. */
+/**
+ * What must be true of the data at any moment. Each statement returns the rows that break its claim. Only of tables
+ * that every run may read (store/capability-grants): runbooks ask too, and a backup of an older version has them.
+ */
 import type { Sql } from "./database.js";
 
 interface Invariant {
@@ -23,6 +26,10 @@ const INVARIANTS: readonly Invariant[] = [
     violations: `SELECT i.id FROM public.identities i
       WHERE i.merged_into IS NOT NULL AND NOT EXISTS (
         SELECT FROM public.identities t WHERE t.id = i.merged_into AND t.merged_into IS NULL)`,
+  },
+  {
+    name: "claim-counts-no-less-than-nothing",
+    violations: "SELECT id::text AS id FROM public.claims WHERE commit_count < 0",
   },
   {
     name: "score-has-repo",

@@ -29,8 +29,8 @@ const PG_RESTORE_TIMEOUT_MS = 3_600_000;
 const DUPLICATE_DATABASE = "42P04";
 const OBJECT_IN_USE = "55006";
 
-/** What data of a job platform is about; by these two databases are compared. */
-const COUNTED = ["jobs", "audit_log", "repos", "identities", "claims", "scores", "events"];
+/** What data of a job platform is about, tables of `public`; by these two databases are compared. */
+export const COUNTED = ["jobs", "audit_log", "repos", "identities", "claims", "scores", "events"];
 
 export async function countRows(sql: Sql): Promise<Record<string, number>> {
   const { rows } = await sql.query<{ name: string; count: number }>(

@@ -125,11 +125,13 @@ export async function readDatabaseSize(sql: Sql): Promise<DatabaseSize> {
   return rows[0]!;
 }
 
-/** When a run last took a backup and read it back (RB-13); null: none ever did. A dry run takes none. */
+/** When a run (RB-13) or maintenance last took a backup and read it back; null: none ever did. A dry run takes none. */
 export async function readBackupProvenAt(sql: Sql): Promise<Date | null> {
   const { rows } = await sql.query<{ at: Date | null }>(
-    `SELECT max(ended_at) AS at FROM control.run
-     WHERE runbook = 'backup-database' AND status = 'succeeded' AND verified AND NOT dry_run`,
+    `SELECT greatest(
+       (SELECT max(ended_at) FROM control.run
+        WHERE runbook = 'backup-database' AND status = 'succeeded' AND verified AND NOT dry_run),
+       (SELECT max(at) FROM control.maintenance_report WHERE kind = 'backup' AND ok)) AS at`,
   );
   return rows[0]!.at;
 }

@@ -1,12 +1,13 @@
 /**
- * maintenance: keeps the tables that live work changes fit for it. Asked for a task, it does that to all of
- * them; asked for none, as by the hourly schedule, it does only what autovacuum has left undone. Each
+ * maintenance: keeps the database fit for live work. Asked for a task, it does that; asked for none, as by the hourly
+ * schedule, it does only what autovacuum has left undone, and a backup a day where the policy wants one. Each
  * statement is bounded in time; what could not be done is said in the result, and the next hour tries again.
  */
 import { MINUTE_MS } from "../../base/duration.js";
 import { errorMessage } from "../../base/fault.js";
 import type { JsonObject } from "../../base/json.js";
 import type { JobContext, JobHandler } from "../../job/port.js";
+import type { PolicySet } from "../../policy/policy.js";
 import type { Database, Session } from "../../store/database.js";
 import {
   careForTable,
@@ -16,7 +17,11 @@ import {
 } from "../../store/maintenance.js";
 import { addSampleDay } from "../../store/sample-partitions.js";
 import { listSnapshotHolders, readVacuumNeeds, type VacuumNeed } from "../../store/table-health.js";
+import type { BackupPlace } from "../../store/take-backup.js";
+import { backUp, isBackupDue } from "./backup-task.js";
+import { reportIndexes } from "./index-report.js";
 import { rebuildBloated } from "./rebuild-bloated.js";
+import { testRestore } from "./restore-test.js";
 import type { MaintenancePayload } from "./system-kinds.js";
 
 /** Made ahead: a week without maintenance still finds its days. */
@@ -26,24 +31,57 @@ const STATEMENT_MAX_MS = 5 * MINUTE_MS;
 /** Autovacuum comes at one; at this many times as much it has not kept up. */
 const LAG_FACTOR = 2;
 
-export function createMaintenanceHandler(deps: { readonly db: Database }): JobHandler {
+export interface MaintenanceDeps {
+  readonly db: Database;
+  readonly policy: () => PolicySet;
+  readonly care: BackupPlace;
+}
+
+export function createMaintenanceHandler(deps: MaintenanceDeps): JobHandler {
   return {
     kind: "maintenance",
     run: async (context): Promise<JsonObject> => {
-      const { task } = context.job.payload as MaintenancePayload;
-      const days = await addSampleDays(deps.db, context);
-      return deps.db.connect(async (session) => {
-        await prepareForCare(session, task ? 0 : STATEMENT_MAX_MS);
-        const [holder] = await listSnapshotHolders(session);
-        const tables = task
-          ? await careForAll(session, task, context)
-          : await careForLagging(session, context);
-        const indexes = task ? {} : await rebuildBloated(session, context, holder ?? null);
-        const done = { task: task ?? "as-needed", tables, ...indexes, sample_days_added: days };
-        return { ...done, oldest_snapshot: holder ? { ...holder } : null };
-      });
+      const { task = "as-needed" } = context.job.payload as MaintenancePayload;
+      return { task, ...(await TASKS[task](deps, context)) };
     },
   };
+}
+
+type Task = NonNullable<MaintenancePayload["task"]> | "as-needed";
+type RunTask = (deps: MaintenanceDeps, context: JobContext) => Promise<JsonObject>;
+
+const TASKS: Readonly<Record<Task, RunTask>> = {
+  "as-needed": doWhatIsNeeded,
+  vacuum: careForAll("vacuum"),
+  analyze: careForAll("analyze"),
+  partitions: async ({ db }, context) => ({ sample_days_added: await addSampleDays(db, context) }),
+  report: ({ db, policy }, { now }) => {
+    const { unusedIndexDays } = policy().workload.maintenance;
+    return db.connect(async (session) => {
+      await prepareForCare(session, STATEMENT_MAX_MS);
+      return reportIndexes({ sql: session, now: now(), unusedIndexDays });
+    });
+  },
+  backup: ({ db, care, policy }, context) => {
+    const { backupsKeep } = policy().workload.maintenance;
+    return backUp({ db, care, backupsKeep }, context);
+  },
+  "restore-test": testRestore,
+};
+
+async function doWhatIsNeeded(deps: MaintenanceDeps, context: JobContext): Promise<JsonObject> {
+  const days = await addSampleDays(deps.db, context);
+  const cared = await deps.db.connect(async (session) => {
+    await prepareForCare(session, STATEMENT_MAX_MS);
+    const [holder] = await listSnapshotHolders(session);
+    const tables = await careForLagging(session, context);
+    const indexes = await rebuildBloated(session, context, holder ?? null);
+    return { tables, ...indexes, oldest_snapshot: holder ? { ...holder } : null };
+  });
+  const done = { ...cared, sample_days_added: days };
+  const { backup } = deps.policy().workload.maintenance;
+  if (!backup || !(await isBackupDue(deps.care.backupsDir, context.now()))) return done;
+  return { ...done, backup: await TASKS.backup(deps, context) };
 }
 
 async function addSampleDays(db: Database, context: JobContext): Promise<number> {
@@ -62,16 +100,18 @@ async function addSampleDays(db: Database, context: JobContext): Promise<number>
   }
 }
 
-async function careForAll(
-  session: Session,
-  task: "vacuum" | "analyze",
-  { signal }: JobContext,
-): Promise<JsonObject[]> {
-  for (const table of HOT_TABLES) {
-    signal.throwIfAborted();
-    await careForTable(session, table, task);
-  }
-  return (await readVacuumNeeds(session, HOT_TABLES)).map(toReport);
+function careForAll(task: "vacuum" | "analyze"): RunTask {
+  return ({ db }, { signal }) =>
+    db.connect(async (session) => {
+      await prepareForCare(session);
+      for (const table of HOT_TABLES) {
+        signal.throwIfAborted();
+        await careForTable(session, table, task);
+      }
+      const tables = (await readVacuumNeeds(session, HOT_TABLES)).map(toReport);
+      const [holder] = await listSnapshotHolders(session);
+      return { tables, oldest_snapshot: holder ? { ...holder } : null };
+    });
 }
 
 async function careForLagging(session: Session, context: JobContext): Promise<JsonObject[]> {

@@ -12,11 +12,15 @@ import {
 } from "../../../src/store/table-health.js";
 import { withDatabase } from "../../support/database.js";
 import { makeContext } from "../../support/job-context.js";
+import { makePolicy } from "../../support/make-policy.js";
+import { makeShell } from "../../support/runbook-world.js";
 import { until } from "../../support/until.js";
 
 function run(db: Database, payload: JsonObject = {}, now = new Date()): Promise<unknown> {
   const context = makeContext({ kind: "maintenance", payload, now: now.toISOString() });
-  return createMaintenanceHandler({ db }).run(context);
+  const care = { backupsDir: "/nowhere", directUrl: "", ssl: false, environment: "test" };
+  const deps = { db, policy: () => makePolicy(), care: { ...care, shell: makeShell() } };
+  return createMaintenanceHandler(deps).run(context);
 }
 
 async function addDeadEvents(db: Database): Promise<void> {

@@ -5,14 +5,19 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { Delivery } from "../../../src/alert/port.js";
+import { systemClock } from "../../../src/base/clock.js";
 import type { JsonObject } from "../../../src/base/json.js";
 import { createSystemHandlers } from "../../../src/runtime/handler/system.js";
+import { createRuntimeNotify } from "../../../src/runtime/notify.js";
 import { appendAudit } from "../../../src/store/audit.js";
 import type { Database } from "../../../src/store/database.js";
 import { withDatabase } from "../../support/database.js";
 import { withFolder } from "../../support/git-repository.js";
 import { makeContext } from "../../support/job-context.js";
 import { makePolicy } from "../../support/make-policy.js";
+import { makeShell } from "../../support/runbook-world.js";
+
+const CARE = { ssl: false, environment: "test", shell: makeShell() };
 
 interface Setup {
   readonly db: Database;
@@ -23,14 +28,19 @@ interface Setup {
 
 function withSystem(test: (setup: Setup) => Promise<void>): Promise<void> {
   return withFolder((folder) =>
-    withDatabase(async (db) => {
+    withDatabase(async (db, url) => {
       const exportsDir = join(folder, "exports");
       const sent: Delivery[] = [];
       const notify = async (delivery: Delivery) => {
         sent.push(delivery);
         return { reference: `ref-${sent.length}` };
       };
-      const made = createSystemHandlers({ db, exportsDir, notify, policy: () => makePolicy() });
+      const policy = () => makePolicy();
+      const tell = createRuntimeNotify({ policy, now: () => new Date() });
+      const made = createSystemHandlers({
+        ...{ db, exportsDir, notify, policy, tell, clock: systemClock },
+        care: { backupsDir: join(folder, "backups"), directUrl: url, ...CARE },
+      });
       const handlers = new Map(made.map((handler) => [handler.kind, handler]));
       const run: Setup["run"] = async (kind, payload = {}, signal) =>
         handlers
