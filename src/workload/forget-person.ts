@@ -8,6 +8,7 @@
  */
 import { fault } from "../base/fault.js";
 import type { JsonObject } from "../base/json.js";
+import type { HeldJob } from "../job/job.js";
 import type { JobContext } from "../job/port.js";
 import { appendAudit } from "../store/audit.js";
 import type { Database, Sql } from "../store/database.js";
@@ -65,13 +66,14 @@ export async function forgetPerson(
     throw fault.data("IDENTITY_UNKNOWN", `there is no identity ${asked.ids.join(", ")}`, {
       hint: "who was merged or forgotten before has no row; correct the ids, or name mails and logins",
     });
-  const facts = {
-    request: payload.request,
-    mails: person.mails.length,
-    names: person.names.length,
-  };
-  if (payload.dry_run === true) return { ...facts, ...(await preview(db, person, context)) };
-  return { ...facts, ...(await forget(db, person, payload, context)) };
+  const { request } = payload;
+  if (payload.dry_run === true) return { request, ...(await preview(db, person, context)) };
+  return { request, ...(await forget(db, person, payload, asked, context)) };
+}
+
+/** Numbers alone: more names or mails than one person has say that it is not one person. */
+function factsOf({ mails, names }: PlainPerson) {
+  return { mails: mails.length, names: names.length };
 }
 
 /** Its own payload is what an earlier attempt took the person out of, last of all. */
@@ -126,29 +128,44 @@ async function preview(db: Database, person: Person, context: JobContext): Promi
   const scrubbing = scrubbingOf(under, [...digests, ...added], person);
   const texts = await scrubTexts(db, person, scrubbing, { context, dryRun: true });
   const counted = await countPersonRows(db, person.ids);
-  return { dry_run: true, identity_ids: [...person.ids], ...counted, texts };
+  return { dry_run: true, ...factsOf(person), identity_ids: [...person.ids], ...counted, texts };
 }
 
 async function forget(
   db: Database,
-  person: Person,
+  found: Person,
   { request }: ForgetPerson,
+  asked: Asked,
   context: JobContext,
 ): Promise<JsonObject> {
-  const { seq, id } = context.job;
-  await db.transaction(async (tx) => {
-    const tombstones = person.tombstones(await ensurePrivacyKey(tx));
-    const added = await addTombstones(tx, tombstones, { request, jobSeq: seq });
-    if (added === 0) return;
-    const details = { request, digests: tombstones.slice(0, 100).map(({ digest }) => digest) };
-    await appendAudit(tx, { actor: "repair", action: "person.forgotten", target: id, details });
-  });
+  const person = await bury(db, found, request, asked, context.job);
   const { key, digests } = await readTombstones(db);
   const scrubbing = scrubbingOf(key ?? "", digests, person);
   const texts = await scrubTexts(db, person, scrubbing, { context, dryRun: false });
   const counted = await db.transaction((tx) => foldPerson(tx, person.ids));
-  await db.transaction((tx) => scrubJob(tx, seq, scrubbing));
-  return { digests: await countTombstones(db, request), ...counted, texts };
+  await db.transaction((tx) => scrubJob(tx, context.job.seq, scrubbing));
+  return { ...factsOf(person), digests: await countTombstones(db, request), ...counted, texts };
+}
+
+/** Leaves the digests, then looks again: whoever was writing meanwhile may have brought a further name or mail. */
+async function bury(
+  db: Database,
+  found: Person,
+  request: string,
+  asked: Asked,
+  job: HeldJob,
+): Promise<Person> {
+  for (let person = found; ; person = await findPerson(db, asked)) {
+    const added = await db.transaction(async (tx) => {
+      const tombstones = person.tombstones(await ensurePrivacyKey(tx));
+      const count = await addTombstones(tx, tombstones, { request, jobSeq: job.seq });
+      const details = { request, digests: tombstones.slice(0, 100).map(({ digest }) => digest) };
+      const entry = { actor: "repair", action: "person.forgotten", target: job.id, details };
+      if (count > 0) await appendAudit(tx, entry);
+      return count;
+    });
+    if (added === 0) return person;
+  }
 }
 
 function scrubbingOf(key: string, digests: readonly string[], person: PlainPerson): Scrubbing {
