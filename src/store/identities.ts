@@ -1,7 +1,6 @@
 /**
- * Rows of `identities`: one a person or bot. A merge points one at another and moves its claims;
- * `merged_into` always names the last of a chain, so one step finds it. Each merge keeps what is
- * needed to take it back (HB-wrk-10).
+ * Rows of `identities`: one a person or bot. A merge (identity-merges) points one at another; `merged_into` always
+ * names the last of a chain, so one step finds it.
  */
 import type { Sql } from "./database.js";
 
@@ -48,76 +47,42 @@ export async function resolveIdentities(
   return new Map(rows.map(({ id, standsFor }) => [id, standsFor]));
 }
 
-export interface Merge {
-  readonly identityId: string;
-  readonly targetId: string;
-  /** `same-full-name`, `same-login-and-name`, or `asked`. */
-  readonly reason: string;
-  readonly jobSeq: number | null;
+export interface Namesake {
+  /** Who stands for it now. */
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
 }
 
-export type MergeOutcome =
-  | "merged"
-  /** It was merged into this target before. */
-  | "merged-before"
-  | "identity-unknown"
-  | "target-unknown"
-  /** One of the two now stands behind a third. */
-  | "merged-elsewhere";
+/** More who bear one name: the name says nothing about who it is. */
+const NAMESAKES_MAX = 20;
+/** As in src/workload/evidence.ts: a mail under which more people write is a shared mailbox. */
+const NAMES_OF_A_MAIL_MAX = 3;
 
-/** One statement: either all of it moved, or nothing. The caller holds `lockIdentities`. */
-export async function mergeIdentity(tx: Sql, merge: Merge): Promise<MergeOutcome> {
-  const { rowCount } = await tx.query(
-    `WITH merged AS (
-       UPDATE identities SET merged_into = $2, updated_at = now()
-       WHERE id = $1 AND id <> $2 AND merged_into IS NULL
-         AND EXISTS (SELECT FROM identities WHERE id = $2 AND merged_into IS NULL)
-       RETURNING id
-     ), followers AS (
-       UPDATE identities SET merged_into = $2, updated_at = now()
-       WHERE merged_into = $1 AND EXISTS (SELECT FROM merged)
-       RETURNING id
-     ), moved AS (
-       UPDATE claims SET identity_id = $2
-       WHERE identity_id = $1 AND EXISTS (SELECT FROM merged)
-       RETURNING id
+/**
+ * People known from anywhere who bear one of these names (in lower case), by each of their mails; not those who are
+ * `known` already, no bots, no shared mailboxes, and nobody for names that many bear.
+ */
+export async function findNamesakes(
+  sql: Sql,
+  names: readonly string[],
+  known: readonly string[],
+): Promise<Namesake[]> {
+  const { rows } = await sql.query<Namesake>(
+    `SELECT id, name, email FROM (
+       SELECT coalesce(i.merged_into, i.id) AS id, i.name, coalesce(i.email, '') AS email,
+         count(*) OVER (PARTITION BY lower(i.name)) AS namesakes
+       FROM identities i
+       WHERE lower(i.name) = ANY ($1) AND i.kind = 'human' AND i.id <> ALL ($2)
+     ) named
+     WHERE namesakes <= ${NAMESAKES_MAX} AND id <> ALL ($2) AND ${NAMES_OF_A_MAIL_MAX} >= (
+       SELECT count(DISTINCT lower(c.name)) FROM claims c
+       WHERE c.identity_id = named.id AND lower(c.email) = lower(named.email) AND c.name LIKE '% %'
      )
-     INSERT INTO control.identity_merge (identity_id, target_id, reason, job_seq, claim_ids, follower_ids)
-     SELECT id, $2, $3, $4, array(SELECT id FROM moved), array(SELECT id FROM followers) FROM merged`,
-    [merge.identityId, merge.targetId, merge.reason, merge.jobSeq],
+     ORDER BY id, email`,
+    [names, known],
   );
-  return rowCount === 1 ? "merged" : explainMerge(tx, merge);
-}
-
-async function explainMerge(tx: Sql, merge: Merge): Promise<MergeOutcome> {
-  const standing = await resolveIdentities(tx, [merge.identityId, merge.targetId]);
-  if (!standing.has(merge.targetId)) return "target-unknown";
-  const standsFor = standing.get(merge.identityId);
-  if (standsFor === undefined) return "identity-unknown";
-  return standsFor === merge.targetId ? "merged-before" : "merged-elsewhere";
-}
-
-/** Takes back what a job merged from one identity. Safe to repeat: what is undone stays undone. */
-export async function undoMerge(tx: Sql, identityId: string, jobSeq: number): Promise<boolean> {
-  const { rowCount } = await tx.query(
-    `WITH undone AS (
-       UPDATE control.identity_merge SET undone_at = now()
-       WHERE identity_id = $1 AND job_seq = $2 AND undone_at IS NULL
-       RETURNING *
-     ), back AS (
-       UPDATE identities i SET merged_into = NULL, updated_at = now()
-       FROM undone u WHERE i.id = u.identity_id AND i.merged_into = u.target_id
-     ), followers AS (
-       UPDATE identities i SET merged_into = u.identity_id, updated_at = now()
-       FROM undone u WHERE i.id = ANY (u.follower_ids) AND i.merged_into = u.target_id
-     ), claims_back AS (
-       UPDATE claims c SET identity_id = u.identity_id
-       FROM undone u WHERE c.id = ANY (u.claim_ids) AND c.identity_id = u.target_id
-     )
-     SELECT 1 FROM undone`,
-    [identityId, jobSeq],
-  );
-  return rowCount > 0;
+  return rows;
 }
 
 /** Names each identity as most of its commits do; a real mail is better than GitHub's no-reply one. */

@@ -1,9 +1,12 @@
 /**
- * From signatures to people: which signatures are one person at once (the same mail), and which persons
- * are one by further evidence found in this repository. Pure, and the same for any order of the input.
+ * From signatures to people: which signatures are one person at once (the same mail), and what speaks for two
+ * persons being one by what this repository says of them. Pure, and the same for any order of the input.
  */
+import { FORGOTTEN_ID } from "../store/forgotten.js";
 import type { Author } from "./authors.js";
-import { githubLogin, isBot, isFullName, normalMail, normalName, personKey } from "./person.js";
+import { type Bond, type Facts, factsOf, findBonds } from "./evidence.js";
+import { isFolded } from "./forgotten.js";
+import { isBot, personKey } from "./person.js";
 
 export interface Person {
   readonly id: string;
@@ -18,20 +21,13 @@ export interface PersonClaim extends Author {
   readonly reason: string;
 }
 
-/** Two persons who are one, and why we think so. */
-export interface MergeEvidence {
-  readonly personIds: readonly [string, string];
-  readonly reason: "same-full-name" | "same-login-and-name";
-}
-
 export interface People {
   readonly persons: readonly Person[];
   readonly claims: readonly PersonClaim[];
-  readonly merges: readonly MergeEvidence[];
+  readonly bonds: readonly Bond[];
+  /** Of each person who may be one with another: no bots, and nobody who is forgotten. */
+  readonly facts: readonly Facts[];
 }
-
-/** Characters: shorter logins are initials, and many people share them. */
-const LOGIN_MIN = 3;
 
 interface Gathered {
   readonly id: string;
@@ -39,18 +35,31 @@ interface Gathered {
   isBot: boolean;
 }
 
-export function gatherPeople(authors: readonly Author[]): People {
+/** `logins`: GitHub's account of a mail, both in normal form, as far as its pushes told. */
+export function gatherPeople(
+  authors: readonly Author[],
+  logins: ReadonlyMap<string, string> = new Map(),
+): People {
   const gathered = new Map<string, Gathered>();
   const claims = [...authors].sort(byWeight).map((author): PersonClaim => {
-    const { id, reason } = personKey(author.name, author.email);
+    const { id, reason } = keyOf(author);
     const person = gathered.get(id) ?? { id, signatures: [], isBot: false };
     gathered.set(id, person);
     person.signatures.push(author);
     person.isBot ||= isBot(author.name, author.email);
     return { ...author, personId: id, reason };
   });
-  const all = [...gathered.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-  return { persons: all.map(toPerson), claims, merges: findMerges(all) };
+  const all = [...gathered.values()].sort((a, b) => compareText(a.id, b.id));
+  const facts = all
+    .filter((person) => !person.isBot && person.id !== FORGOTTEN_ID)
+    .map(({ id, signatures }) => factsOf(id, signatures, logins));
+  return { persons: all.map(toPerson), claims, bonds: findBonds(facts), facts };
+}
+
+function keyOf(author: Author): { id: string; reason: string } {
+  return isFolded(author)
+    ? { id: FORGOTTEN_ID, reason: "forgotten" }
+    : personKey(author.name, author.email);
 }
 
 /** Most commits first; then by text, so that equal counts do not depend on the order of the history. */
@@ -75,39 +84,4 @@ function toPerson(gathered: Gathered): Person {
     email: first?.email ?? "",
     kind: gathered.isBot ? "bot" : "human",
   };
-}
-
-/**
- * Bots are never merged: many share a name. Persons who share evidence are chained to the first that
- * had it, so n of them give n − 1 merges.
- */
-function findMerges(all: readonly Gathered[]): MergeEvidence[] {
-  const firstWith = new Map<string, string>();
-  const merges: MergeEvidence[] = [];
-  for (const person of all.filter((candidate) => !candidate.isBot)) {
-    for (const { evidence, reason } of evidenceOf(person)) {
-      const known = firstWith.get(evidence);
-      if (known === undefined) firstWith.set(evidence, person.id);
-      else if (known !== person.id) merges.push({ personIds: [known, person.id], reason });
-    }
-  }
-  return merges;
-}
-
-interface Evidence {
-  readonly evidence: string;
-  readonly reason: MergeEvidence["reason"];
-}
-
-function evidenceOf(person: Gathered): Evidence[] {
-  return person.signatures.flatMap(({ name, email }): Evidence[] => {
-    const normalised = normalName(name);
-    if (normalised === "") return [];
-    const login = githubLogin(normalMail(email)) ?? normalMail(email).split("@")[0] ?? "";
-    if (isFullName(normalised))
-      return [{ evidence: `name:${normalised}`, reason: "same-full-name" }];
-    // A first name alone proves little, but with the same login at two hosts it does.
-    if (login.length < LOGIN_MIN) return [];
-    return [{ evidence: `login:${login} name:${normalised}`, reason: "same-login-and-name" }];
-  });
 }

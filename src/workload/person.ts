@@ -53,6 +53,16 @@ export function githubLogin(mail: string): string | null {
   return NOREPLY.exec(mail.toLowerCase())?.[1] ?? null;
 }
 
+/** Where anybody may have a mail: the domain says nothing about who it is. */
+const FREE_MAIL =
+  /^(?:gmail|googlemail|outlook|hotmail|live|msn|yahoo|ymail|icloud|me|mac|aol|gmx|web|mail|proton|protonmail|pm|tutanota|tuta|fastmail|hey|zoho|yandex|qq|163|126|foxmail|sina|naver|t-online|freenet|orange|free|laposte|libero|users\.noreply\.github|users\.noreply\.gitlab)(?:\.[a-z]{2,4}){1,2}$/;
+
+/** The domain of a normal mail when it is an organisation's own; null where anybody may have a mail, or a machine made it up. */
+export function companyDomain(mail: string): string | null {
+  const domain = mail.slice(mail.lastIndexOf("@") + 1);
+  return MADE_UP.test(mail) || FREE_MAIL.test(domain) ? null : domain;
+}
+
 /** Case, accents' encoding and spaces do not make another name. */
 export function normalName(name: string): string {
   return tidyName(name.normalize("NFKC")).toLowerCase();

@@ -22,12 +22,13 @@ describe("people of a repository", () => {
   });
 
   it("are one for one full name with two mails, and the reason is kept", () => {
-    const { persons, merges } = gatherPeople([
+    const { persons, bonds } = gatherPeople([
       author("Ada Lovelace", "ada@example.org"),
       author("ada  lovelace", "ada@home.example.net"),
     ]);
     expect(persons).toHaveLength(2);
-    expect(merges).toEqual([{ personIds: persons.map(({ id }) => id), reason: "same-full-name" }]);
+    const personIds = persons.map(({ id }) => id);
+    expect(bonds).toEqual([{ personIds, score: 0.75, evidence: ["same-full-name"] }]);
   });
 
   it("are one for a first name with the same login at two hosts, but not with another login", () => {
@@ -35,20 +36,20 @@ describe("people of a repository", () => {
       author("ada", "1+ada@users.noreply.github.com"),
       author("ada", "ada@example.org"),
     ];
-    expect(gatherPeople(same).merges).toEqual([
-      expect.objectContaining({ reason: "same-login-and-name" }),
+    expect(gatherPeople(same).bonds).toEqual([
+      expect.objectContaining({ evidence: ["same-login-and-name"] }),
     ]);
     const other = [author("ada", "ada@example.org"), author("ada", "ada.byron@example.net")];
-    expect(gatherPeople(other).merges).toEqual([]);
+    expect(gatherPeople(other).bonds).toEqual([]);
   });
 
   it("never include a bot that shares a name with somebody", () => {
-    const { persons, merges } = gatherPeople([
+    const { persons, bonds } = gatherPeople([
       author("Release Bot", "release@example.org"),
       author("Release Bot", "other@example.org"),
     ]);
     expect(persons.map(({ kind }) => kind)).toEqual(["bot", "bot"]);
-    expect(merges).toEqual([]);
+    expect(bonds).toEqual([]);
   });
 
   it("do not depend on the order of the history", () => {
@@ -63,6 +64,16 @@ describe("people of a repository", () => {
         expect(gatherPeople([...made].reverse())).toEqual(gatherPeople(made));
       }),
     );
+  });
+
+  it("that were forgotten are one line each, without a name, and one with nobody", () => {
+    const { persons, bonds, claims } = gatherPeople([
+      author("(forgotten)", "", 9),
+      author("Ada Lovelace", "ada@example.org"),
+    ]);
+    expect(claims).toMatchObject([{ personId: "person-forgotten", reason: "forgotten" }, {}]);
+    expect(persons.map(({ id }) => id)).toContain("person-forgotten");
+    expect(bonds).toEqual([]);
   });
 
   it("have ids made from the evidence, so that every repository finds the same", () => {

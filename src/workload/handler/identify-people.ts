@@ -1,90 +1,106 @@
 /**
- * identity (HB-wrk-03): reads the whole history of a repository as a stream, and keeps who worked on it:
- * one identity a person or bot, one claim a signature, with counts, times and the reason why it is theirs.
- * Counts are set, not added, and ids are made from the evidence: running it again changes nothing.
+ * identity (HB-wrk-03): reads the history of a repository as a stream, the first time all of it and then only what is
+ * new, and keeps who worked on it: one identity a person or bot, one claim a signature, with counts, times and the
+ * reason why it is theirs. Ids are made from the evidence and what is known is written in one transaction with how far
+ * it was read: running it again changes nothing, and being killed loses nothing.
  */
 import type { JsonObject } from "../../base/json.js";
-import type { CommitRecord, Git, JobContext, JobHandler } from "../../job/port.js";
-import { replaceClaims } from "../../store/claims.js";
-import type { Database, Sql } from "../../store/database.js";
-import {
-  addIdentities,
-  lockIdentities,
-  mergeIdentity,
-  renameByClaims,
-  resolveIdentities,
-} from "../../store/identities.js";
-import type { LocalRepo } from "../../store/repos.js";
+import type { CommitRecord, Git, JobContext, JobHandler, RepoPlace } from "../../job/port.js";
+import type { RepoStore } from "../../job/source-port.js";
+import type { WorkloadPolicy } from "../../policy/workload.js";
+import type { Database } from "../../store/database.js";
+import { type PastRead, readRepoHistory } from "../../store/repo-history.js";
 import { summariseAuthors } from "../authors.js";
-import { findLocalRepo, placeOf } from "../local-repo.js";
+import { withRepo } from "../held-repo.js";
+import { isUnchanged, mayReadOn, rulesOf } from "../history-state.js";
 import type { IdentityPayload } from "../payloads.js";
-import { gatherPeople, type People } from "../people.js";
+import { type HistoryRead, recordPeople } from "../record-people.js";
 
-export function createIdentityHandler(deps: {
+export interface IdentityDeps {
   readonly db: Database;
   readonly git: Git;
-}): JobHandler {
+  readonly clones: RepoStore | null;
+  readonly policy: () => WorkloadPolicy;
+}
+
+export function createIdentityHandler(deps: IdentityDeps): JobHandler {
   return {
     kind: "identity",
-    run: async (context): Promise<JsonObject> => {
+    run: (context) => {
       const { repo_id } = context.job.payload as IdentityPayload;
-      const repo = await findLocalRepo(deps.db, repo_id);
-      if (repo.archived) return { skipped: "the repository is archived" };
-      const { commit, commitCount, people } = await readPeople(deps.git, repo, context);
-      const outcome = await deps.db.transaction((tx) => recordPeople(tx, repo.id, people, context));
-      return {
-        commit,
-        commits: commitCount,
-        people: people.persons.filter(({ kind }) => kind === "human").length,
-        bots: people.persons.filter(({ kind }) => kind === "bot").length,
-        claims: people.claims.length,
-        ...outcome,
-      };
+      return withRepo(deps, repo_id, context, (at, repo) =>
+        at === null
+          ? Promise.resolve({ skipped: "the repository is archived" })
+          : identify(deps, at, repo.id, context),
+      );
     },
   };
 }
 
-async function readPeople(git: Git, repo: LocalRepo, { signal }: JobContext) {
-  const head = await git.head(placeOf(repo), signal);
-  const commits = head ? git.commits(placeOf(repo), { head: head.commit }, signal) : noCommits();
-  const { commitCount, authors } = await summariseAuthors(commits);
-  return { commit: head?.commit ?? null, commitCount, people: gatherPeople(authors) };
+async function identify(
+  deps: IdentityDeps,
+  at: RepoPlace,
+  repoId: string,
+  context: JobContext,
+): Promise<JsonObject> {
+  const { full = false } = context.job.payload as IdentityPayload;
+  const { people } = deps.policy();
+  const past = await readRepoHistory(deps.db, repoId);
+  const head = (await deps.git.head(at, context.signal))?.commit ?? null;
+  const rules = rulesOf(people);
+  if (head !== null && !full && isUnchanged(past, { head, rules }))
+    return { commit: head, commits: past.commits, unchanged: true };
+  const { mailmapNote, ...read } = await readHistory(deps.git, at, context, {
+    ...{ head, past, rules, full },
+  });
+  const done = await deps.db.transaction((tx) =>
+    recordPeople(tx, { ...read, repoId }, { ...people, jobSeq: context.job.seq }),
+  );
+  return {
+    commit: head,
+    commits: done.commits,
+    commits_read: read.commitCount,
+    people: done.people,
+    bots: done.bots,
+    claims: done.claims,
+    identities_merged: done.merged,
+    identity_hints: done.hinted,
+    claims_removed: done.removed,
+    ...mailmapNote,
+  };
+}
+
+interface Wanted {
+  readonly head: string | null;
+  readonly past: PastRead | null;
+  readonly rules: string;
+  readonly full: boolean;
+}
+
+type Read = Omit<HistoryRead, "repoId"> & { readonly mailmapNote: JsonObject };
+
+async function readHistory(
+  git: Git,
+  at: RepoPlace,
+  context: JobContext,
+  { head, past, rules, full }: Wanted,
+): Promise<Read> {
+  const { signal } = context;
+  const found = head === null ? "none" : await git.mailmap(at, head, signal);
+  const mailmap = typeof found === "string" ? null : found.oid;
+  const isContinued =
+    head !== null &&
+    !full &&
+    mayReadOn(past, { mailmap, rules }) &&
+    (await git.isAncestor(at, past.head, head, signal));
+  const range = isContinued ? { not: past.head } : {};
+  const commits = head === null ? noCommits() : git.commits(at, { head, ...range }, signal);
+  const onCommits = (count: number) => context.progress(0, `${count} commits read`);
+  const { commitCount, authors } = await summariseAuthors(commits, { onCommits });
+  const mailmapNote: JsonObject =
+    found === "too-large" ? { mailmap: "not read: it is larger than 1 MiB" } : {};
+  return { head, past, isContinued, mailmap, rules, commitCount, authors, mailmapNote };
 }
 
 /** History of a repository that has none: whoever was claimed before is claimed no more. */
 async function* noCommits(): AsyncGenerator<CommitRecord> {}
-
-async function recordPeople(
-  tx: Sql,
-  repoId: string,
-  people: People,
-  { job }: JobContext,
-): Promise<JsonObject> {
-  await lockIdentities(tx);
-  await addIdentities(tx, people.persons);
-  const merged = await mergeByEvidence(tx, people, job.seq);
-  const standing = await resolveIdentities(
-    tx,
-    people.persons.map(({ id }) => id),
-  );
-  const claims = people.claims.map(({ personId, ...claim }) => ({
-    ...claim,
-    identityId: standing.get(personId) ?? personId,
-  }));
-  const { removed } = await replaceClaims(tx, repoId, claims);
-  await renameByClaims(tx, [...new Set(standing.values())]);
-  return { identities_merged: merged, claims_removed: removed };
-}
-
-/** The smaller id always stays, so the order in which repositories are read does not matter. */
-async function mergeByEvidence(tx: Sql, people: People, jobSeq: number): Promise<number> {
-  let merged = 0;
-  for (const { personIds, reason } of people.merges) {
-    const standing = await resolveIdentities(tx, personIds);
-    const [targetId, identityId] = personIds.map((id) => standing.get(id) ?? id).sort();
-    if (targetId === undefined || identityId === undefined || targetId === identityId) continue;
-    const outcome = await mergeIdentity(tx, { identityId, targetId, reason, jobSeq });
-    if (outcome === "merged") merged++;
-  }
-  return merged;
-}
