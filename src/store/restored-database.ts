@@ -41,6 +41,17 @@ export async function countRows(sql: Sql): Promise<Record<string, number>> {
   return Object.fromEntries(rows.map(({ name, count }) => [name, count]));
 }
 
+/**
+ * What names of databases begin with that are made only to try a backup of this one out: others may be on the same
+ * server, with trials of their own.
+ */
+export async function readScratchPrefix(sql: Sql): Promise<string> {
+  const { rows } = await sql.query<{ prefix: string }>(
+    `SELECT 'algobrain_restore_test_' || oid || '_' AS prefix FROM pg_database WHERE datname = current_database()`,
+  );
+  return rows[0]!.prefix;
+}
+
 export async function listRestored(sql: Sql): Promise<RestoredView[]> {
   const { rows } = await sql.query<{ database: string; comment: string }>(
     `SELECT datname AS database, shobj_description(oid, 'pg_database') AS comment FROM pg_database

@@ -7,7 +7,7 @@ import type { JsonObject } from "../../base/json.js";
 import type { JobContext } from "../../job/port.js";
 import type { BackupView } from "../../runbook/database-port.js";
 import { checkBackup, listBackups } from "../../store/backup-folder.js";
-import type { Database, Sql } from "../../store/database.js";
+import type { Database } from "../../store/database.js";
 import { addReport, readBackupRows } from "../../store/maintenance-reports.js";
 import {
   COUNTED,
@@ -15,6 +15,7 @@ import {
   listRestored,
   lookInto,
   type RestoreOptions,
+  readScratchPrefix,
   restoreInto,
 } from "../../store/restored-database.js";
 
@@ -23,18 +24,10 @@ export interface RestoreTestDeps {
   readonly care: RestoreOptions;
 }
 
-/** Of this database alone: others may be on the same server, with tests of their own. */
-async function scratchPrefix(sql: Sql): Promise<string> {
-  const { rows } = await sql.query<{ oid: number }>(
-    "SELECT oid::float8 AS oid FROM pg_database WHERE datname = current_database()",
-  );
-  return `algobrain_restore_test_${rows[0]!.oid}_`;
-}
-
 /** Throws a data Fault `RESTORE_TEST_FAILED`: a person must look before the backup is needed. */
 export async function testRestore(deps: RestoreTestDeps, context: JobContext): Promise<JsonObject> {
   const { db, care } = deps;
-  const scratch = await scratchPrefix(db);
+  const scratch = await readScratchPrefix(db);
   await dropScratch(deps, scratch);
   const backup = (await listBackups(care.backupsDir)).find(isWhole);
   if (backup === undefined) return { tested: null, why: `no whole backup in ${care.backupsDir}` };

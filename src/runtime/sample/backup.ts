@@ -1,5 +1,6 @@
-/** When a backup was last taken and proven readable (AR-26): by the runbook that does both. */
+/** When a backup was last taken and proven readable (AR-26), and when one was last restored and found whole. */
 import type { Sql } from "../../store/database.js";
+import { readLastWell } from "../../store/maintenance-reports.js";
 import { readBackupProvenAt } from "../../store/runtime-samples.js";
 import { gauge, type SampleSource } from "./source.js";
 
@@ -7,8 +8,16 @@ export function backupSource(sql: Sql): SampleSource {
   return {
     name: "backup",
     collect: async (now) => {
-      const at = await readBackupProvenAt(sql);
-      return gauge("algobrain.backup.verified_at", at && at.getTime() / 1_000, now);
+      const provenAt = await readBackupProvenAt(sql);
+      const restoredAt = await readLastWell(sql, "restore-test");
+      return [
+        ...gauge("algobrain.backup.verified_at", seconds(provenAt), now),
+        ...gauge("algobrain.backup.restore_tested_at", seconds(restoredAt), now),
+      ];
     },
   };
+}
+
+function seconds(at: Date | null): number | null {
+  return at && at.getTime() / 1_000;
 }
