@@ -32,15 +32,21 @@ export async function putScore(sql: Sql, score: NewScore): Promise<void> {
   );
 }
 
-/** Days (yyyy-mm-dd) of a range that already have a score by this formula, as `repoId day`. */
+/** By repository, the days (yyyy-mm-dd) of a range that have a score by this formula. */
 export async function listScoredDays(
   sql: Sql,
-  range: { readonly formula: string; readonly firstDay: string; readonly lastDay: string },
-): Promise<Set<string>> {
-  const { rows } = await sql.query<{ scored: string }>(
-    `SELECT DISTINCT repo_id || ' ' || (parts ->> 'asOf') AS scored FROM scores
-     WHERE formula = $1 AND parts ->> 'asOf' BETWEEN $2 AND $3`,
-    [range.formula, range.firstDay, range.lastDay],
+  of: {
+    readonly repoIds: readonly string[];
+    readonly formula: string;
+    readonly firstDay: string;
+    readonly lastDay: string;
+  },
+): Promise<Map<string, ReadonlySet<string>>> {
+  const { rows } = await sql.query<{ repoId: string; days: string[] }>(
+    `SELECT repo_id AS "repoId", array_agg(DISTINCT parts ->> 'asOf') AS days FROM scores
+     WHERE repo_id = ANY ($1) AND formula = $2 AND parts ->> 'asOf' BETWEEN $3 AND $4
+     GROUP BY repo_id`,
+    [of.repoIds, of.formula, of.firstDay, of.lastDay],
   );
-  return new Set(rows.map(({ scored }) => scored));
+  return new Map(rows.map(({ repoId, days }) => [repoId, new Set(days)]));
 }

@@ -25,3 +25,11 @@ export function daysOf(firstDay: string, lastDay: string): string[] {
   }
   return days;
 }
+
+/** Real days, the first not after the last. */
+export interface DayRange {
+  readonly firstDay: string;
+  readonly lastDay: string;
+  /** Null: all repositories. */
+  readonly repoIds: readonly string[] | null;
+}

@@ -38,12 +38,16 @@ describe("scores", () => {
       expect(rows).toHaveLength(1);
     }));
 
-  it("tell the days of a range that they cover", () =>
+  it("tell the days of a range that they cover, of the repositories that are asked for", () =>
     withDatabase(async (db) => {
       for (const asOf of ["2026-01-09", "2026-01-10", "2026-01-12"])
         await putScore(db, makeScore({ asOf }));
+      await putScore(db, makeScore({ commit: "c2" }));
       await putScore(db, makeScore({ formula: "older" }));
+      await putScore(db, makeScore({ repoId: "r2" }));
       const range = { formula: "health-1", firstDay: "2026-01-10", lastDay: "2026-01-12" };
-      expect(await listScoredDays(db, range)).toEqual(new Set(["r1 2026-01-10", "r1 2026-01-12"]));
+      expect(await listScoredDays(db, { ...range, repoIds: ["r1", "r3"] })).toEqual(
+        new Map([["r1", new Set(["2026-01-10", "2026-01-12"])]]),
+      );
     }));
 });

@@ -7,7 +7,6 @@ import { createMemoryCache } from "../../src/adapter/memory-cache.js";
 import { systemClock } from "../../src/base/clock.js";
 import type { Git } from "../../src/job/port.js";
 import { createExportHandler } from "../../src/runtime/handler/export.js";
-import { createBackfillHandler } from "../../src/workload/handler/backfill-scores.js";
 import { createIndexHandler } from "../../src/workload/handler/index-folder.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { makeContext } from "../support/job-context.js";
@@ -37,7 +36,7 @@ const git: Git = {
   mailmap: unasked,
 };
 
-test("index tells the repository it reads, backfill what it has asked for", async () => {
+test("index tells the repository it reads", async () => {
   const index = makeContext({ kind: "index", payload: { path: folder } });
   const cache = createMemoryCache(systemClock);
   await createIndexHandler({ db: at.db, git, cache }).run(index);
@@ -45,13 +44,6 @@ test("index tells the repository it reads, backfill what it has asked for", asyn
     { fraction: 0, note: "reading a, 0 of 2 read" },
     { fraction: 0.5, note: "reading b, 1 of 2 read" },
     { fraction: 1, note: "2 of 2 read" },
-  ]);
-  const days = { entity: "scores", start_date: "2024-01-01", end_date: "2025-12-31" };
-  const backfill = makeContext({ kind: "backfill", payload: days });
-  await createBackfillHandler({ db: at.db }).run(backfill);
-  expect(backfill.reached).toEqual([
-    { fraction: 1_000 / 1_462, note: "asked for 1000 of 1462 scores" },
-    { fraction: 1, note: "asked for 1462 of 1462 scores" },
   ]);
 });
 

@@ -12,7 +12,12 @@ const Weights = Type.Object(
     "bus-factor": Weight("how many people share the work"),
     freshness: Weight("how long ago the last commit was"),
     release: Weight("how long ago the last release was"),
-    review: Weight("how many changes somebody else has read, and how soon"),
+    // Where nothing is merged there is no review, and the other parts must carry the score.
+    review: Type.Number({
+      minimum: 0,
+      maximum: 0.5,
+      description: "Share of how many changes somebody else has read, and how soon.",
+    }),
   },
   { ...closed, description: "Together 1. Default 0.25, 0.2, 0.2, 0.15, 0.2." },
 );
