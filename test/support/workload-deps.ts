@@ -4,6 +4,7 @@ import { createMemoryCache } from "../../src/adapter/memory-cache.js";
 import { createShell } from "../../src/adapter/shell.js";
 import { systemClock } from "../../src/base/clock.js";
 import type { JsonObject } from "../../src/base/json.js";
+import type { JobHandler } from "../../src/job/port.js";
 import { CACHE_DEFAULTS, WORKLOAD_DEFAULTS } from "../../src/policy/defaults.js";
 import type { Database } from "../../src/store/database.js";
 import { createWorkload, type WorkloadDeps } from "../../src/workload/workload.js";
@@ -27,8 +28,11 @@ export function workloadDeps(
 }
 
 /** Runs one job of a kind as the runtime would, and gives its result. */
-export function workloadRunner(deps: WorkloadDeps) {
-  const handlers = new Map(createWorkload(deps).map((handler) => [handler.kind, handler]));
+export function workloadRunner(
+  deps: WorkloadDeps,
+  made: readonly JobHandler[] = createWorkload(deps),
+) {
+  const handlers = new Map(made.map((handler) => [handler.kind, handler]));
   return (kind: string, payload: JsonObject, job: Omit<TestJob, "kind" | "payload"> = {}) =>
     handlers.get(kind)!.run(makeContext({ kind, payload, ...job }));
 }
