@@ -6,6 +6,7 @@ import { createHash, randomUUID } from "node:crypto";
 import type { ErrorSink, ReportedError } from "../alert/port.js";
 import { MINUTE_MS } from "../base/duration.js";
 import { toFault } from "../base/fault.js";
+import { maskMails, maskMailsIn } from "../message/mask-mail.js";
 import { faultOfStatus, sendHttp } from "./http.js";
 
 export interface SentryOptions {
@@ -130,7 +131,10 @@ function targetOf(dsn: string): Target {
   return { url: `${protocol}//${host}${path}/api/${project}/envelope/`, key: username };
 }
 
-/** Three lines: the envelope's header, the item's header with the length of what follows in bytes, the event. */
+/**
+ * Three lines: the envelope's header, the item's header with the length of what follows in bytes, the event. Mail
+ * addresses are masked: who they belong to has agreed to nothing with Sentry.
+ */
 function envelopeOf(
   { event, error, code, fields }: ReportedError,
   fingerprint: string,
@@ -141,10 +145,10 @@ function envelopeOf(
   const payload = JSON.stringify({
     ...{ event_id: eventId, timestamp: now.toISOString(), platform: "node", level: "error" },
     ...{ logger: event, environment, ...(release !== null && { release }) },
-    exception: { values: [{ type: code ?? event, value: error }] },
+    exception: { values: [{ type: code ?? event, value: maskMails(error) }] },
     fingerprint: [createHash("sha256").update(fingerprint).digest("hex").slice(0, 32)],
     tags: { event, ...(code !== null && { code }) },
-    extra: fields,
+    extra: maskMailsIn(fields),
   });
   const header = JSON.stringify({ event_id: eventId, sent_at: now.toISOString() });
   const item = JSON.stringify({ type: "event", length: Buffer.byteLength(payload) });

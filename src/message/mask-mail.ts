@@ -3,6 +3,7 @@
  * `ada@example.org` becomes `a…@example.org`: enough to know one's own, and to tell two apart.
  */
 import { replaceMails } from "../base/mail-text.js";
+import type { Message } from "./message.js";
 
 /** Of machines: they say nothing about a person. */
 const NOBODYS = /^(?:no-?reply|do-?not-?reply|git)$/i;
@@ -60,4 +61,16 @@ function maskValue(value: unknown, keep: ReadonlySet<string>): unknown {
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
+}
+
+/** All that people read of it. Targets of links and the keys in buttons must stay what they are. */
+export function maskMessage(message: Message): Message {
+  const { links, actions, ...read } = message;
+  return {
+    ...maskMailsIn(read),
+    ...(links && { links: links.map(({ label, url }) => ({ label: maskMails(label), url })) }),
+    ...(actions && {
+      actions: actions.map((action) => ({ ...action, label: maskMails(action.label) })),
+    }),
+  };
 }

@@ -3,6 +3,7 @@
  * one block too many, and an alert that is refused is an alert that nobody hears.
  */
 import { assert } from "../base/assert.js";
+import { maskMessage } from "./mask-mail.js";
 import type { Message, MessageAction, MessageField, MessageTone } from "./message.js";
 import { tableLines } from "./plain.js";
 
@@ -62,7 +63,9 @@ const MARK: Readonly<Record<MessageTone, string>> = {
   bad: ":rotating_light: ",
 };
 
-export function toSlack(message: Message): SlackMessage {
+/** Mail addresses are masked: more people read a channel than need to know them. */
+export function toSlack(given: Message): SlackMessage {
+  const message = maskMessage(given);
   const budget = new Budget(SLACK_LIMITS.total);
   const title = `${MARK[message.tone]}${message.title.trim() || "(no title)"}`;
   const header = { type: "header", text: plainText(title, SLACK_LIMITS.header, budget) } as const;

@@ -18,6 +18,7 @@ import { OPENAPI } from "./openapi.js";
 import { observeRequests } from "./request-log.js";
 import { routes } from "./routes.js";
 import { validatorCompiler } from "./validator.js";
+import { maskForViewers } from "./viewer-mask.js";
 
 /** A job's payload is facts, not files. */
 const BODY_MAX_BYTES = 1024 * 1024;
@@ -60,6 +61,7 @@ export async function createServer(deps: WebDeps): Promise<FastifyInstance> {
   observeRequests(app, deps);
   guardDoors(app, deps.clock);
   guardRequests(app, deps);
+  maskForViewers(app, deps);
   await routes(app, deps);
   await app.ready();
   return app;

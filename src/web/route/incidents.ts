@@ -35,6 +35,7 @@ import {
 } from "../incident-document.js";
 import { HttpProblem, misfit } from "../problem.js";
 import { Limit, PAGE_DEFAULT } from "../schema.js";
+import { shownTo } from "../viewer-mask.js";
 
 const AT = "/api/v1/incidents";
 const ListQuery = Type.Object(
@@ -136,7 +137,9 @@ async function page(
   write: typeof timelineMarkdown,
 ): Promise<string> {
   const incident = await find(deps, request);
-  return write(incident, await readTimeline(deps.db, incident, deps.clock.now()));
+  // Before it is written: Markdown escapes what an address is known by.
+  const shown = shownTo(request, deps);
+  return write(shown(incident), shown(await readTimeline(deps.db, incident, deps.clock.now())));
 }
 
 function numberOf(request: FastifyRequest): string {

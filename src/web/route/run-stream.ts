@@ -11,6 +11,7 @@ import type { WebDeps } from "../deps.js";
 import { HttpProblem } from "../problem.js";
 import { type RunEvent, RunEvents } from "../run-events.js";
 import { noSuchRun, runIdOf } from "../run-id.js";
+import { shownTo } from "../viewer-mask.js";
 
 /** Each costs two looks a second. */
 const STREAMS_MAX = 50;
@@ -54,15 +55,22 @@ export function runStreamRoutes(app: FastifyInstance, deps: WebDeps): void {
       reply.header("cache-control", "no-store");
       // Nginx and its like would keep the events until there are many of them.
       reply.header("x-accel-buffering", "no");
-      return reply.send(Readable.from(wire(deps, id, after, signal)));
+      const shown = shownTo(request, deps);
+      return reply.send(Readable.from(wire(deps, { id, after, shown }, signal)));
     },
   );
 }
 
+interface Watched {
+  readonly id: string;
+  /** Number of the last line the watcher has. */
+  readonly after: number;
+  readonly shown: (data: object) => object;
+}
+
 async function* wire(
   deps: WebDeps,
-  id: string,
-  after: number,
+  { id, after, shown }: Watched,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
   const { clock, log } = deps;
@@ -70,7 +78,10 @@ async function* wire(
   let saidMs = clock.now().getTime();
   try {
     for await (const news of createRunFeed(deps).follow(id, after, signal)) {
-      const text = events.next(news).map(toWire).join("");
+      const text = events
+        .next(news)
+        .map((event) => toWire(event, shown))
+        .join("");
       const nowMs = clock.now().getTime();
       const isSilent = text === "" && nowMs - saidMs >= BEAT_MS;
       if (text !== "" || isSilent) saidMs = nowMs;
@@ -85,9 +96,9 @@ async function* wire(
 }
 
 /** No text in JSON holds a line break: one line of data an event. */
-function toWire({ event, id, data }: RunEvent): string {
+function toWire({ event, id, data }: RunEvent, shown: Watched["shown"]): string {
   const head = id === undefined ? "" : `id: ${id}\n`;
-  return `${head}event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+  return `${head}event: ${event}\ndata: ${JSON.stringify(shown(data))}\n\n`;
 }
 
 const LINE_NO = /^\d{1,7}$/;
