@@ -22,9 +22,9 @@ export async function moveReached(sql: Sql, owner: string, reached: Date): Promi
 /** Those of the given delivery ids that neither arrived nor became an event. */
 export async function findUnarrived(sql: Sql, deliveryIds: readonly string[]): Promise<string[]> {
   const { rows } = await sql.query<{ id: string }>(
-    `SELECT id FROM unnest($1::text[]) AS wanted(id)
-     WHERE NOT EXISTS (SELECT FROM control.inbound WHERE source = 'github' AND delivery_id = id)
-       AND NOT EXISTS (SELECT FROM events WHERE delivery_id = id)`,
+    `SELECT wanted.id FROM unnest($1::text[]) AS wanted(id)
+     WHERE NOT EXISTS (SELECT FROM control.inbound i WHERE i.source = 'github' AND i.delivery_id = wanted.id)
+       AND NOT EXISTS (SELECT FROM events e WHERE e.delivery_id = wanted.id)`,
     [deliveryIds],
   );
   return rows.map(({ id }) => id);

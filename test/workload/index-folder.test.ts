@@ -9,13 +9,12 @@ import { systemClock } from "../../src/base/clock.js";
 import { fault } from "../../src/base/fault.js";
 import type { JsonObject } from "../../src/base/json.js";
 import type { Git } from "../../src/job/port.js";
-import { CACHE_DEFAULTS } from "../../src/policy/defaults.js";
 import type { Database } from "../../src/store/database.js";
-import { createIndexHandler } from "../../src/workload/handler/index-folder.js";
-import { createWorkload } from "../../src/workload/workload.js";
+import { indexFolder } from "../../src/workload/handler/index-folder.js";
 import { withDatabase } from "../support/database.js";
 import { addCommits, makeRepository, withFolder } from "../support/git-repository.js";
 import { makeContext } from "../support/job-context.js";
+import { workloadDeps, workloadRunner } from "../support/workload-deps.js";
 
 const git = createGit(createShell({ redact: (text) => text }));
 const cache = createMemoryCache(systemClock);
@@ -23,14 +22,8 @@ const ADA = "Ada Lovelace <ada@example.org>";
 const ONE = [{ author: ADA, at: "2026-06-01T00:00:00Z" }];
 
 function runner(db: Database) {
-  const handlers = new Map(
-    createWorkload({ db, git, cache, lifetimes: () => CACHE_DEFAULTS }).map((handler) => [
-      handler.kind,
-      handler,
-    ]),
-  );
-  return (kind: string, payload: JsonObject, seq = 1) =>
-    handlers.get(kind)!.run(makeContext({ kind, payload, seq }));
+  const run = workloadRunner(workloadDeps(db, { git, cache }));
+  return (kind: string, payload: JsonObject, seq = 1) => run(kind, payload, { seq });
 }
 
 const withBoth = (test: (db: Database, folder: string) => Promise<void>) =>
@@ -125,7 +118,7 @@ describe("index", () => {
             : git.head(at, signal),
       };
       const context = makeContext({ payload: { path: folder } });
-      expect(await createIndexHandler({ db, git: slow, cache }).run(context)).toMatchObject({
+      expect(await indexFolder({ db, git: slow, cache }, folder, context)).toMatchObject({
         found: 1,
         unreadable: { stuck: "git did not end by itself (timeout)" },
       });
@@ -268,7 +261,7 @@ describe("sync", () => {
       expect(await run("sync", { repo_id })).toEqual({ outcome: "unchanged" });
       await addCommits(a, [{ author: ADA, at: "2026-06-05T00:00:00Z" }]);
       rmSync(b, { recursive: true });
-      const counts = { moved: 1, unchanged: 0, vanished: 1, unreadable: 0 };
+      const counts = { moved: 1, unchanged: 0, vanished: 1, unreadable: 0, owners: 0 };
       expect(await run("sync", {}, 9)).toEqual(counts);
       expect((await waitingJobs(db)).map(({ job_type }) => job_type)).toEqual([
         "identity",
@@ -299,6 +292,7 @@ describe("ingest", () => {
         event: "stored",
         repo_id,
         sync: expect.stringMatching(/^job-/),
+        score: null,
       });
       expect(await run("ingest", { delivery_id: "d-1" })).toMatchObject({
         event: "known",

@@ -1,32 +1,25 @@
 /** What the cache holds of repositories, and that what changes them takes it out again (HB-wrk-17, X-38). */
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createGit } from "../../src/adapter/git.js";
 import { createMemoryCache } from "../../src/adapter/memory-cache.js";
-import { createShell } from "../../src/adapter/shell.js";
 import { systemClock } from "../../src/base/clock.js";
-import type { JsonObject } from "../../src/base/json.js";
 import type { Cache } from "../../src/job/port.js";
 import { CACHE_DEFAULTS } from "../../src/policy/defaults.js";
 import type { Database } from "../../src/store/database.js";
 import { findRepo } from "../../src/store/repos.js";
-import { warmRepos } from "../../src/workload/repo-cache.js";
-import { createWorkload } from "../../src/workload/workload.js";
+import { recordRepos } from "../../src/workload/record-repos.js";
+import { latestScoreOf, warmRepos } from "../../src/workload/repo-cache.js";
 import { withDatabase } from "../support/database.js";
+import { makeSourceRepo } from "../support/fake-source.js";
 import { addCommits, makeRepository, withFolder } from "../support/git-repository.js";
-import { makeContext } from "../support/job-context.js";
+import { workloadDeps, workloadRunner } from "../support/workload-deps.js";
 
-const git = createGit(createShell({ redact: (text) => text }));
 const ADA = "Ada Lovelace <ada@example.org>";
 
 const lifetimes = () => CACHE_DEFAULTS;
 
 function runner(db: Database, cache: Cache) {
-  const handlers = new Map(
-    createWorkload({ db, git, cache, lifetimes }).map((made) => [made.kind, made]),
-  );
-  return (kind: string, payload: JsonObject) =>
-    handlers.get(kind)!.run(makeContext({ kind, payload }));
+  return workloadRunner(workloadDeps(db, { cache }));
 }
 
 async function addRepo(db: Database, id: string, day: number, extra = ""): Promise<void> {
@@ -70,6 +63,18 @@ describe("warming", () => {
     });
   });
 
+  it("takes along what only GitHub has, and leaves out what can be read nowhere", async () => {
+    await withDatabase(async (db) => {
+      const cache = createMemoryCache(systemClock);
+      const deps = workloadDeps(db, { cache });
+      const origin = { seq: 1, id: "job-1" };
+      await recordRepos(deps, [makeSourceRepo(1)], new Date("2026-01-01"), origin);
+      await db.query("INSERT INTO repos (id, name) VALUES ('nowhere', 'nowhere')");
+      expect(await warmRepos({ db, cache, lifetimes }, 10)).toEqual({ entries: 1, kept: 1 });
+      expect(await cache.get("repo:metadata:nowhere")).toBeNull();
+    });
+  });
+
   it("asks the policy in force for the time of each entry (cache.yaml)", async () => {
     await withDatabase(async (db) => {
       let nowMs = Date.UTC(2026, 0, 28);
@@ -87,6 +92,39 @@ describe("warming", () => {
       expect(await cache.get("repo:metadata:scored")).not.toBeNull();
     });
   });
+});
+
+describe("the latest score", () => {
+  it("is read through the cache, and anew once its time is over", () =>
+    withDatabase(async (db) => {
+      let nowMs = Date.UTC(2026, 0, 28);
+      const cache = createMemoryCache({ now: () => new Date(nowMs), sleep: async () => {} });
+      const latest = () => latestScoreOf({ db, cache, lifetimes }, "r");
+      expect(await latest()).toBeNull();
+      const add = (score: number, day: string) =>
+        db.query(
+          "INSERT INTO scores (repo_id, score, computed_at, formula) VALUES ('r', $1, $2, 'health-1')",
+          [score, day],
+        );
+      await add(70, "2026-01-02");
+      const first = await latest();
+      expect(first).toEqual({
+        ...{ score: 70, formula: "health-1", commit: null },
+        computedAt: new Date("2026-01-02"),
+      });
+      await add(80, "2026-01-03");
+      expect(await latest()).toEqual(first);
+      nowMs += CACHE_DEFAULTS.repoScoreMs;
+      expect(await latest()).toMatchObject({ score: 80 });
+    }));
+
+  it("is read from the rows when the cache holds what this version did not write", () =>
+    withDatabase(async (db) => {
+      const cache = createMemoryCache(systemClock);
+      await db.query("INSERT INTO scores (repo_id, score) VALUES ('r', 70)");
+      await cache.set("repo:scores:latest:r", { score: "70" }, 60_000);
+      expect(await latestScoreOf({ db, cache, lifetimes }, "r")).toMatchObject({ score: 70 });
+    }));
 });
 
 describe("work on a repository", () => {
