@@ -119,7 +119,7 @@ describe("index of an organisation", () => {
     const { source, run, add, rows } = scene();
     add(1, { name: "widgets" });
     await run();
-    const [{ id }] = (await rows()) as [{ id: string }];
+    const { id } = (await rows())[0]!;
     source.rename(1, { name: "gadgets" });
     expect(await run()).toMatchObject({ ...NOTHING, changed: 1 });
     expect(await rows()).toMatchObject([{ id, name: "gadgets" }]);

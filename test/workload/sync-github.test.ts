@@ -90,7 +90,8 @@ describe("sync of one repository", () => {
     });
     const [id] = (await scene().index(1)) as [string];
     const without = scene(false);
-    for (const payload of [{ repo_id: id }, { org_name: "acme" }])
+    const asked: JsonObject[] = [{ repo_id: id }, { org_name: "acme" }];
+    for (const payload of asked)
       await expect(without.run("sync", payload)).rejects.toMatchObject({
         ...{ kind: "refused", code: "GITHUB_NOT_CONFIGURED" },
       });
