@@ -19,6 +19,8 @@ export interface SeenRequest {
   readonly atMs: number;
   readonly request: string;
   readonly status: number;
+  /** Until when it was refused; null: it was not. */
+  readonly refusedUntilMs: number | null;
 }
 
 const WINDOW_MS = 3_600_000;
@@ -68,8 +70,11 @@ export class StandInGitHubLimits {
   /** What `work` answers, or a refusal; with the headers that every answer of GitHub's has. */
   pass(request: string, work: () => LoopbackAnswer): LoopbackAnswer {
     this.#renew();
-    const answer = this.#refused() ?? this.#counted(work());
-    this.#seen.push({ atMs: this.#now().getTime(), request, status: answer.status });
+    const refused = this.#refused();
+    const answer = refused?.answer ?? this.#counted(work());
+    const refusedUntilMs = refused?.untilMs ?? null;
+    const { status } = answer;
+    this.#seen.push({ atMs: this.#now().getTime(), request, status, refusedUntilMs });
     return { ...answer, headers: { ...this.#headers(), ...answer.headers } };
   }
 
@@ -87,10 +92,11 @@ export class StandInGitHubLimits {
     this.#resetMs = Math.ceil((nowMs + this.#windowMs) / 1_000) * 1_000;
   }
 
-  #refused(): LoopbackAnswer | null {
+  #refused(): { readonly answer: LoopbackAnswer; readonly untilMs: number } | null {
     const leftMs = this.#refuseUntilMs - this.#now().getTime();
-    if (leftMs > 0) return this.#refusalNow(leftMs);
-    return this.#used < this.#limit ? null : problem(403, PRIMARY);
+    if (leftMs > 0) return { answer: this.#refusalNow(leftMs), untilMs: this.#refuseUntilMs };
+    if (this.#used < this.#limit) return null;
+    return { answer: problem(403, PRIMARY), untilMs: this.#resetMs };
   }
 
   #refusalNow(leftMs: number): LoopbackAnswer {
