@@ -25,6 +25,7 @@ import { pinOf, type Run, type RunEnding, RunStopped } from "../runbook/run.js";
 import { endingMessage } from "../runbook/telling.js";
 import type { Config } from "../runtime/config.js";
 import { readConnectionFacts } from "../runtime/connection-facts.js";
+import { countDueRows } from "../runtime/due-rows.js";
 import { FileJournal } from "../runtime/journal.js";
 import { openJournalFiles } from "../runtime/journal-files.js";
 import { loadDirectory, readPolicyDirectory } from "../runtime/policy-source.js";
@@ -33,6 +34,7 @@ import { type Database, openDatabase } from "../store/database.js";
 import { createDatabaseReader, createDatabaseWriter } from "../store/database-care.js";
 import { createRuntimeReader, createRuntimeWriter } from "../store/runbook-runtime.js";
 import { createSystemReader, createSystemWriter } from "../store/system-care.js";
+import { createWorkloadReader } from "../store/workload-care.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "./command.js";
 import { openConfig } from "./settings.js";
 
@@ -148,6 +150,9 @@ async function portsOf(
       runtime: createRuntimeReader(db, { workerDeadAfterMs, check: checkPayload }),
       database: createDatabaseReader(db, care),
       system: createSystemReader(db, ways),
+      workload: createWorkloadReader(db, {
+        due: (sql) => countDueRows(sql, policy, clock.now()),
+      }),
       aws: NO_AWS,
     },
     writers: () => ({

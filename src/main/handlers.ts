@@ -7,6 +7,7 @@ import type { JobHandler } from "../job/port.js";
 import type { RunbookRegistry } from "../runbook/registry.js";
 import { createAfterRun } from "../runtime/after-run.js";
 import { createApprovalsMin } from "../runtime/approvals-min.js";
+import { countDueRows } from "../runtime/due-rows.js";
 import { openPower } from "../runtime/executor/power.js";
 import { reapOrphans } from "../runtime/executor/reap.js";
 import type { Notify } from "../runtime/handler/alert.js";
@@ -15,6 +16,7 @@ import { createRunbookHandler } from "../runtime/handler/runbook.js";
 import { createSystemHandlers } from "../runtime/handler/system.js";
 import { createDatabaseReader, createDatabaseWriter } from "../store/database-care.js";
 import { createSystemReader, createSystemWriter } from "../store/system-care.js";
+import { createWorkloadReader } from "../store/workload-care.js";
 import { openRunAws } from "./aws.js";
 import type { Foundation } from "./foundation.js";
 import { createRegistry } from "./kinds.js";
@@ -62,6 +64,8 @@ export function createHandlers(
         },
         system: { ...createSystemReader(sql, ways), ...createSystemWriter(sql, actor, ways) },
       }),
+      workload: (sql) =>
+        createWorkloadReader(sql, { due: (reader) => countDueRows(reader, policy(), clock.now()) }),
       openPower: (run, runbook) =>
         openPower({ ...foundation, ...config, ssl: config.database.ssl }, run, runbook),
       openAws: (run, runbook, signal) => openRunAws(foundation, run, runbook, signal),

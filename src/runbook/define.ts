@@ -1,6 +1,6 @@
 /**
  * What a runbook file is made of: data plus small steps. Everything a runbook may touch is handed in, so
- * it is recorded, bounded, redacted and replaceable; a runbook imports this file, and what stands in aws/.
+ * it is recorded, bounded, redacted and replaceable; a runbook imports this file, followed-job, and what stands in aws/.
  */
 
 import type { Static, TObject } from "typebox";
@@ -99,6 +99,7 @@ export interface ReadContext<P> {
   readonly runtime: Readers["runtime"];
   readonly database: Readers["database"];
   readonly system: Readers["system"];
+  readonly workload: Readers["workload"];
   readonly aws: Readers["aws"];
   readonly shell: ReadingShell;
   /** A line of progress: kept with the step and shown in the living message. */

@@ -82,6 +82,7 @@ export function contextFor(
     runtime: { ...readers.runtime, ...writers.runtime },
     database: { ...readers.database, ...writers.database },
     system: { ...readers.system, ...writers.system },
+    workload: readers.workload,
     aws: { ...readers.aws, ...writers.aws },
     shell: recordedShell(execution, step, transcript),
     say: (line) => transcript.add(line),

@@ -1,5 +1,5 @@
 /** The outside world as runbooks may see it. Adapters fit these; tests hand in fakes. */
-import type { JsonObject } from "../base/json.js";
+import type { Json, JsonObject } from "../base/json.js";
 import type { SecretKind } from "../base/secret-kinds.js";
 import type { SecretText } from "../base/secret-text.js";
 import type { JobStatus } from "../job/job.js";
@@ -8,6 +8,7 @@ import type { Severity } from "../policy/policy.js";
 import type { AwsReader, AwsWriter } from "./aws-port.js";
 import type { DatabaseReader, DatabaseWriter } from "./database-port.js";
 import type { TemporaryChangeReader, TemporaryChangeWriter } from "./temporary-change.js";
+import type { WorkloadReader } from "./workload-port.js";
 
 export interface ShellLimits {
   /** Of address space. */
@@ -147,6 +148,8 @@ export interface JobView {
   readonly fence: number;
   readonly payload: JsonObject;
   readonly priority: number;
+  /** Of a completed one. */
+  readonly result: Json;
 }
 
 export interface FailedFilter {
@@ -429,6 +432,7 @@ export interface Readers {
   readonly runtime: RuntimeReader;
   readonly database: DatabaseReader;
   readonly system: SystemReader;
+  readonly workload: WorkloadReader;
   readonly aws: AwsReader;
 }
 

@@ -15,6 +15,8 @@ export const CAPABILITIES = [
   "sessions:read",
   "sessions:end",
   "tables:read",
+  "workload:read",
+  "retention:read",
   "database:dump",
   "database:restore",
   "database:users",

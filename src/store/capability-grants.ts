@@ -28,6 +28,14 @@ const WORK: readonly string[] = [
   "SELECT ON public.repos, public.identities, public.claims, public.scores, public.events",
 ];
 
+/** Every table that grows old, but for those that every run may read. */
+const RETAINED = `SELECT ON control.run, control.run_step, control.notice, control.inbound, control.alert_event,
+  control.silence, control.sample, control.sample_round, control.sample_chunk, control.policy_revision, control.policy_bundle,
+  control.policy_refusal, control.policy_process, control.policy_override, control.config_change, control.revoked_token,
+  control.unique_hold, control.audit_head, control.gc_preview, control.export_run, control.export_part, control.backfill,
+  control.repair_record, control.audit_finding, control.maintenance_report, control.github_page, control.github_permit,
+  control.identity_merge, control.identity_hint`;
+
 interface Grants {
   readonly reads?: readonly string[];
   /** Not for dry runs, nor for runbooks that only read. */
@@ -68,6 +76,11 @@ const CAPABILITY_GRANTS: Readonly<Record<Capability, Grants>> = {
       "SELECT ON control.migration, public.migrations, control.run, control.run_step, control.notice, control.inbound",
     ],
   },
+  "workload:read": {
+    reads: [...WORK, "SELECT ON control.repo_source, control.backfill, control.audit_finding"],
+  },
+  // What is old enough to go, counted by the predicate that deletes.
+  "retention:read": { reads: [...WORK, RETAINED] },
   "database:dump": {
     reads: [
       "SELECT ON ALL TABLES IN SCHEMA public, control",

@@ -20,7 +20,7 @@ import { countBulk, runBulk } from "./job-bulk.js";
 export type CheckPayload = (kind: string, payload: JsonObject) => readonly SchemaFinding[];
 
 export const JOB_VIEW = `jobs.seq, jobs.id, jobs.job_type AS kind, jobs.status, jobs.attempts, jobs.error,
-  jobs.worker_id AS "workerId", jobs.fence, jobs.payload, jobs.priority, jobs.scheduled_at AS "scheduledAt",
+  jobs.worker_id AS "workerId", jobs.fence, jobs.payload, jobs.result, jobs.priority, jobs.scheduled_at AS "scheduledAt",
   jobs.created_at AS "createdAt", jobs.started_at AS "startedAt", jobs.completed_at AS "completedAt"`;
 
 /** Errors that are told apart in a count. */

@@ -39,7 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly Allowed[]>> = {
   gameday: [...LEVELS_0_TO_4, "main"],
   cli: [...LEVELS_0_TO_4, "main", "gameday", "stacks"],
   stacks: ["base", "policy", "alert/outlet"],
-  runbooks: ["base", "runbook/define", "runbook/aws", "type:runbook"],
+  runbooks: ["base", "runbook/define", "runbook/followed-job", "runbook/aws", "type:runbook"],
 };
 
 /** What a single file may import besides. */

@@ -192,6 +192,8 @@ const OWN_WORDS: Readonly<Record<string, string>> = {
   ...{ symptoms: "no orders", cause: "a full disk", resolution: "space", prevention: "an alert" },
   ...{ env: "staging", tag: "0123456789abcdef".repeat(3).slice(0, 40), folder: "/srv/checkout" },
   ...{ service: "api", services: "workers,api", revision: "3", count: "12", errors: "20" },
+  ...{ entity: "scores", start: "2026-01-01", end: "2026-01-31", repo: "acme/shop" },
+  ...{ target: "p1", ids: "p2,p3", org: "acme" },
   ...{ keepDays: "7", query: "errors", request: "req-1", rows: "50" },
 };
 

@@ -11,11 +11,12 @@ import { absentAws } from "../../src/runbook/aws-verbs.js";
 import { defineRunbook, type Runbook, Type } from "../../src/runbook/define.js";
 import type { Chat, Incidents, Programs, Shell, ShellResult } from "../../src/runbook/port.js";
 import { RunbookRegistry } from "../../src/runbook/registry.js";
+import { countDueRows } from "../../src/runtime/due-rows.js";
 import {
   createRunbookHandler,
   type RunbookHandlerDeps,
 } from "../../src/runtime/handler/runbook.js";
-import type { Database } from "../../src/store/database.js";
+import type { Database, Sql } from "../../src/store/database.js";
 import {
   createDatabaseReader,
   createDatabaseWriter,
@@ -28,6 +29,7 @@ import {
   type SystemLooks,
   type SystemOrders,
 } from "../../src/store/system-care.js";
+import { createWorkloadReader } from "../../src/store/workload-care.js";
 import { makeContext } from "./job-context.js";
 import { makeAccessRule, makePerson, makePolicy } from "./make-policy.js";
 
@@ -194,6 +196,10 @@ export function makeHandlerDeps(db: Database, care: Partial<DatabaseCareOptions>
         ...createSystemWriter(sql, actor, NO_WAYS),
       },
     }),
+    workload: (sql: Sql) =>
+      createWorkloadReader(sql, {
+        due: (reader) => countDueRows(reader, makePolicy(), systemClock.now()),
+      }),
     checkPayload: (kind: string, payload: JsonObject) => kinds.checkPayload(kind, payload),
     stop: { read: async () => null },
     redact: (text: string) => text,

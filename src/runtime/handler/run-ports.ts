@@ -12,7 +12,8 @@ import type { ExecutionPorts, Original, Recorder } from "../../runbook/execution
 import type { Programs, Readers, Shell, SystemReader, SystemWriter } from "../../runbook/port.js";
 import type { Run } from "../../runbook/run.js";
 import type { StopSwitchPort } from "../../runbook/stop.js";
-import type { Database } from "../../store/database.js";
+import type { WorkloadReader } from "../../runbook/workload-port.js";
+import type { Database, Sql } from "../../store/database.js";
 import { heldBy } from "../../store/run-leases.js";
 import { createRecorder } from "../../store/run-recorder.js";
 import { readSteps } from "../../store/run-steps.js";
@@ -38,6 +39,7 @@ export interface RunPortsDeps {
   readonly redact: Redact;
   /** `programs`: how it starts what it needs, such as pg_dump. */
   readonly care: (db: Database, actor: string, programs: Programs) => Care;
+  readonly workload: (sql: Sql) => WorkloadReader;
   /** Whether a payload fits its kind. */
   readonly checkPayload: CheckPayload;
   readonly openPower: (
@@ -125,7 +127,7 @@ async function openAwsOf(
 
 /** All reads and writes of the run go over what its role may, and every write under its fence. */
 function reach(
-  { care, policy, checkPayload: check }: RunPortsDeps,
+  { care, workload, policy, checkPayload: check }: RunPortsDeps,
   { db, aws }: { readonly db: Database; readonly aws: AwsReader & AwsWriter },
   run: Run,
   context: JobContext,
@@ -137,6 +139,7 @@ function reach(
     readers: {
       runtime: createRuntimeReader(db, { workerDeadAfterMs, check }),
       ...readingHalf(care(db, actor, NO_PROGRAMS)),
+      workload: workload(db),
       aws: readingAws(aws),
     },
     writers: (programs) => ({
