@@ -21,7 +21,10 @@ export async function lockIdentities(tx: Sql): Promise<void> {
   await tx.query("SELECT pg_advisory_xact_lock(hashtextextended('algobrain.identities', 0))");
 }
 
-/** Adds those not yet known; the known keep what they have. */
+/**
+ * Adds those not yet known; the known keep what they have. Whom nobody has seen for a month counts as seen again: that
+ * also locks the row, so that retention cannot take somebody away who is given a claim in the same moment.
+ */
 export async function addIdentities(sql: Sql, identities: readonly NewIdentity[]): Promise<void> {
   for (let at = 0; at < identities.length; at += BATCH_ROWS) {
     await sql.query(
@@ -29,7 +32,8 @@ export async function addIdentities(sql: Sql, identities: readonly NewIdentity[]
        SELECT id, name, email, kind
        FROM jsonb_to_recordset($1::jsonb) AS n(id text, name text, email text, kind text)
        ORDER BY id
-       ON CONFLICT (id) DO NOTHING`,
+       ON CONFLICT (id) DO UPDATE SET updated_at = now()
+       WHERE identities.updated_at < now() - interval '30 days'`,
       [JSON.stringify(identities.slice(at, at + BATCH_ROWS))],
     );
   }

@@ -53,13 +53,12 @@ export async function recordPeople(
   const had = await readClaims(tx, read.repoId);
   const authors = foldForgotten(wholeHistory(read, had), forgotten);
   const people = gatherPeople(authors, await readLogins(tx, read.repoId));
-  await addIdentities(tx, people.persons);
-  const { standing, ...joined } = await joinPeople(
+  const fresh = freshPersons(people, read, had);
+  await addIdentities(
     tx,
-    people,
-    freshPersons(people, read, had),
-    rules,
+    people.persons.filter(({ id }) => fresh.has(id)),
   );
+  const { standing, ...joined } = await joinPeople(tx, people, fresh, rules);
   const claims = people.claims.map(({ personId, ...claim }) => ({
     ...claim,
     identityId: standing.get(personId) ?? personId,
@@ -88,7 +87,7 @@ function sumOf(authors: readonly Pick<Author, "commitCount">[]): number {
   return authors.reduce((sum, { commitCount }) => sum + commitCount, 0);
 }
 
-/** Read whole, rules or history may be new: then all are. */
+/** Of whom something is said that no claim said before. Read whole, rules or history may be new: then all are. */
 function freshPersons(
   people: People,
   read: HistoryRead,
