@@ -7,6 +7,7 @@ import { addAbortSignal, type Readable } from "node:stream";
 import type { S3Client } from "@aws-sdk/client-s3";
 import { Fault, fault } from "../base/fault.js";
 import type { BundleSource, BundleTarget } from "../review/port.js";
+import type { AwsCredentials } from "./aws-clients.js";
 import { type AwsCall, callAws, statusOf } from "./aws-faults.js";
 
 /** How S3 is reached. */
@@ -16,7 +17,7 @@ export interface S3Access {
   /** Null: AWS's own. Another one is asked with the bucket in the path, as S3's stand-ins want it. */
   readonly endpointUrl: string | null;
   /** By default those that the SDK finds: environment, profile, role. */
-  readonly credentials?: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly credentials?: AwsCredentials | (() => Promise<AwsCredentials>);
 }
 
 export interface S3BundlesOptions extends S3Access {

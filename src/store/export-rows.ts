@@ -1,44 +1,162 @@
-/** Whole tables as lines of JSON, read through a cursor: memory does not grow with the table. */
+/** Tables as lines of text, read through a cursor: memory grows neither with the table nor with its largest rows. */
 import type { Session, Sql } from "./database.js";
 
-/** What each entity of an export job reads, in the order of its key. */
-const SELECTS = {
-  events: "SELECT * FROM public.events ORDER BY id",
-  scores: "SELECT * FROM public.scores ORDER BY id",
-  audit: `SELECT seq, created_at, actor, action, target, details,
-            encode(prev_hash, 'hex') AS prev_hash, encode(hash, 'hex') AS hash
-          FROM public.audit_log ORDER BY seq`,
-} as const;
-export type ExportEntity = keyof typeof SELECTS;
-export const EXPORT_ENTITIES = Object.keys(SELECTS) as ExportEntity[];
-
-const TABLES: Readonly<Record<ExportEntity, string>> = {
-  events: "public.events",
-  scores: "public.scores",
-  audit: "public.audit_log",
-};
-
-const FETCH_ROWS = 1_000;
-
-/** About how many there are: counting a large table takes longer than a statement may. 0 when nobody knows. */
-export async function estimateRows(sql: Sql, entity: ExportEntity): Promise<number> {
-  const { rows } = await sql.query<{ count: number }>(
-    "SELECT greatest(reltuples, 0)::bigint AS count FROM pg_class WHERE oid = $1::regclass",
-    [TABLES[entity]],
-  );
-  return rows[0]?.count ?? 0;
+export interface ExportColumn {
+  readonly name: string;
+  /** Written by others: what it begins with is not ours to know. */
+  readonly isText: boolean;
 }
 
-/** One JSON text a row, all as of one moment. The session is of no other use until the end. */
-export async function* streamRows(session: Session, entity: ExportEntity): AsyncGenerator<string> {
-  await session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-  await session.query(
-    `DECLARE exported NO SCROLL CURSOR FOR SELECT to_jsonb(e)::text AS line FROM (${SELECTS[entity]}) e`,
+interface Source {
+  readonly table: string;
+  /** Rows are read in its order; of rows that are only ever added. */
+  readonly key: string;
+  /** When a row was written. */
+  readonly time: string;
+  readonly columns: readonly ExportColumn[];
+  /** Where a column is not written as it is stored. */
+  readonly written?: Readonly<Record<string, string>>;
+}
+
+const text = (name: string): ExportColumn => ({ name, isText: true });
+const plain = (name: string): ExportColumn => ({ name, isText: false });
+
+const SOURCES = {
+  events: {
+    ...{ table: "public.events", key: "id", time: "created_at" },
+    columns: [
+      ...[plain("id"), text("delivery_id"), text("source"), text("event_type"), text("repo_id")],
+      ...[text("payload"), plain("occurred_at"), plain("created_at")],
+    ],
+  },
+  scores: {
+    ...{ table: "public.scores", key: "id", time: "computed_at" },
+    columns: [
+      ...[plain("id"), text("repo_id"), plain("score"), plain("computed_at"), text("parts")],
+      ...[text("formula"), text("commit")],
+    ],
+  },
+  audit: {
+    ...{ table: "public.audit_log", key: "seq", time: "created_at" },
+    columns: [
+      ...[plain("seq"), plain("created_at"), text("actor"), text("action"), text("target")],
+      ...[text("details"), plain("prev_hash"), plain("hash")],
+    ],
+    written: { prev_hash: "encode(prev_hash, 'hex')", hash: "encode(hash, 'hex')" },
+  },
+} as const satisfies Readonly<Record<string, Source>>;
+
+export type ExportEntity = keyof typeof SOURCES;
+export const EXPORT_ENTITIES = Object.keys(SOURCES) as ExportEntity[];
+
+export function exportColumns(entity: ExportEntity): readonly ExportColumn[] {
+  return SOURCES[entity].columns;
+}
+
+/** Of the table with what belongs to it, in bytes: more than its rows will take when they are compressed. */
+export async function tableBytes(sql: Sql, entity: ExportEntity): Promise<number> {
+  const { rows } = await sql.query<{ bytes: number }>(
+    "SELECT pg_table_size($1::regclass) AS bytes",
+    [SOURCES[entity].table],
   );
-  for (;;) {
-    const { rows } = await session.query<{ line: string }>(`FETCH ${FETCH_ROWS} FROM exported`);
-    if (rows.length === 0) break;
-    for (const { line } of rows) yield line;
+  return rows[0]!.bytes;
+}
+
+/** Rows that were written at or after `since` and before `until`; null: no bound. */
+export interface ExportSpan {
+  readonly since: Date | null;
+  readonly until: Date | null;
+}
+
+/** Keys above `afterKey`, up to `maxKey` and with it. */
+export interface ExportRange extends ExportSpan {
+  readonly afterKey: number;
+  readonly maxKey: number;
+}
+
+/** What there is now of a span. Rows that come later have larger keys. */
+export async function readRange(
+  sql: Sql,
+  entity: ExportEntity,
+  span: ExportSpan,
+): Promise<ExportRange> {
+  const { table, key, time } = SOURCES[entity];
+  const { rows } = await sql.query<{ first: number | null; last: number | null }>(
+    `SELECT min(${key}) AS first, max(${key}) AS last FROM ${table}
+     WHERE ($1::timestamptz IS NULL OR ${time} >= $1) AND ($2::timestamptz IS NULL OR ${time} < $2)`,
+    [span.since, span.until],
+  );
+  const { first, last } = rows[0]!;
+  return { ...span, afterKey: (first ?? 1) - 1, maxKey: last ?? 0 };
+}
+
+export interface ExportRow {
+  readonly key: number;
+  /** A JSON object, or for CSV a JSON array of texts and nulls by `exportColumns`. */
+  readonly line: string;
+}
+
+export type ExportShape = "objects" | "cells";
+
+/** As many rows a fetch, of at most so many bytes each; larger ones are fetched one by one. */
+const FETCH_ROWS = 200;
+const LINE_BYTES = 65_536;
+
+/**
+ * The rows of a range as of one moment, in the order of their keys. The session is of no other use until the last one,
+ * or until the caller leaves off.
+ */
+export async function* streamRows(
+  session: Session,
+  entity: ExportEntity,
+  shape: ExportShape,
+  range: ExportRange,
+): AsyncGenerator<ExportRow> {
+  const { afterKey, maxKey, since, until } = range;
+  const lines = linesOf(entity, shape);
+  await session.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+  try {
+    // The same text for the same moment on every server; and no plan that sorts the whole table for its first rows.
+    await session.query("SET LOCAL timezone = 'UTC'");
+    await session.query("SET LOCAL cursor_tuple_fraction = 0.0001");
+    await session.query(
+      `DECLARE exported NO SCROLL CURSOR FOR
+       SELECT key, CASE WHEN octet_length(line) <= ${LINE_BYTES} THEN line END AS line FROM (${lines}) l`,
+      [afterKey, maxKey, since, until],
+    );
+    for (;;) {
+      const { rows } = await session.query<{ key: number; line: string | null }>(
+        `FETCH ${FETCH_ROWS} FROM exported`,
+      );
+      if (rows.length === 0) return;
+      for (const { key, line } of rows) {
+        yield { key, line: line ?? (await readLine(session, lines, key)) };
+      }
+    }
+  } finally {
+    await session.query("ROLLBACK");
   }
-  await session.query("COMMIT");
+}
+
+/** In the same transaction, so of the same moment. */
+async function readLine(session: Session, lines: string, key: number): Promise<string> {
+  const { rows } = await session.query<ExportRow>(lines, [key - 1, key, null, null]);
+  return rows[0]!.line;
+}
+
+/** With the parameters after, up to, since and until. A line is made once, whoever asks for its length. */
+function linesOf(entity: ExportEntity, shape: ExportShape): string {
+  const { table, key, time, columns, written }: Source = SOURCES[entity];
+  const list = columns.map(({ name }) => {
+    const value = written?.[name];
+    return value === undefined ? name : `${value} AS ${name}`;
+  });
+  const cells = columns.map(({ name }) => `to_jsonb(e) ->> '${name}'`);
+  const line = shape === "objects" ? "to_jsonb(e)" : `to_jsonb(ARRAY[${cells.join(", ")}])`;
+  return `SELECT e.${key} AS key, made.line FROM (
+      SELECT ${list.join(", ")} FROM ${table}
+      WHERE ${key} > $1 AND ${key} <= $2
+        AND ($3::timestamptz IS NULL OR ${time} >= $3) AND ($4::timestamptz IS NULL OR ${time} < $4)
+      ORDER BY ${key}
+    ) e CROSS JOIN LATERAL (SELECT ${line}::text AS line OFFSET 0) made ORDER BY e.${key}`;
 }

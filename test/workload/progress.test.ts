@@ -6,8 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { createMemoryCache } from "../../src/adapter/memory-cache.js";
 import { systemClock } from "../../src/base/clock.js";
 import type { Git } from "../../src/job/port.js";
-import { createExportHandler } from "../../src/runtime/handler/export.js";
-import { createIndexHandler } from "../../src/workload/handler/index-folder.js";
+import { indexFolder } from "../../src/workload/handler/index-folder.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { makeContext } from "../support/job-context.js";
 
@@ -39,34 +38,10 @@ const git: Git = {
 test("index tells the repository it reads", async () => {
   const index = makeContext({ kind: "index", payload: { path: folder } });
   const cache = createMemoryCache(systemClock);
-  await createIndexHandler({ db: at.db, git, cache }).run(index);
+  await indexFolder({ db: at.db, git, cache }, folder, index);
   expect(index.reached).toEqual([
     { fraction: 0, note: "reading a, 0 of 2 read" },
     { fraction: 0.5, note: "reading b, 1 of 2 read" },
     { fraction: 1, note: "2 of 2 read" },
-  ]);
-});
-
-test("export tells its rows, of about as many as the server knows of", async () => {
-  const insert =
-    "INSERT INTO events (event_type, payload) SELECT 'push', '{}' FROM generate_series(1, $1::int)";
-  // The server itself must not find out meanwhile how many there are.
-  await at.db.query("ALTER TABLE events SET (autovacuum_enabled = off)");
-  await at.db.query(insert, [2_500]);
-  const run = async () => {
-    const context = makeContext({ kind: "export", payload: { entity: "events" } });
-    await createExportHandler({ db: at.db, exportsDir: join(folder, "exports") }).run(context);
-    return context.reached;
-  };
-  expect(await run()).toEqual([
-    { fraction: 0, note: "1000 rows" },
-    { fraction: 0, note: "2000 rows" },
-  ]);
-  await at.db.query("ANALYZE events");
-  await at.db.query(insert, [500]);
-  expect(await run()).toEqual([
-    { fraction: 0.4, note: "1000 of about 2500 rows" },
-    { fraction: 0.8, note: "2000 of about 2500 rows" },
-    { fraction: 0.99, note: "3000 rows" },
   ]);
 });

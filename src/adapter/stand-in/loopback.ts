@@ -9,6 +9,8 @@ export interface LoopbackRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
+  readonly bytes: Buffer;
+  /** `bytes` as UTF-8. */
   readonly body: string;
 }
 
@@ -25,6 +27,8 @@ export type Misbehaviour =
   | { readonly kind: "answer"; readonly answer: LoopbackAnswer }
   /** Carries the request out, then cuts the connection: the caller cannot know. */
   | { readonly kind: "drop-answer" }
+  /** Cuts the connection after the first bytes of the body: the request never arrives whole. */
+  | { readonly kind: "cut-request" }
   /** Reads the request and never answers. */
   | { readonly kind: "silence" };
 
@@ -36,28 +40,38 @@ export interface Loopback {
   close(): Promise<void>;
 }
 
-/** Larger bodies than any of the systems takes. */
+/** Larger bodies than any of the systems takes, except where one says so itself. */
 const BODY_MAX_BYTES = 1_048_576;
 
 export async function startLoopback(
   handle: (request: LoopbackRequest) => LoopbackAnswer | Promise<LoopbackAnswer>,
+  bodyMaxBytes = BODY_MAX_BYTES,
 ): Promise<Loopback> {
   const queue: Misbehaviour[] = [];
   const server = createServer((incoming, response) => {
     const chunks: Buffer[] = [];
-    let bytes = 0;
+    let length = 0;
+    if (queue[0]?.kind === "cut-request") {
+      queue.shift();
+      incoming.once("data", () => incoming.socket.destroy());
+      return;
+    }
     incoming.on("data", (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= BODY_MAX_BYTES) chunks.push(chunk);
+      length += chunk.length;
+      if (length <= bodyMaxBytes) chunks.push(chunk);
     });
     incoming.on("end", () => {
       const url = new URL(incoming.url ?? "/", "http://loopback");
+      const bytes = Buffer.concat(chunks);
       const request: LoopbackRequest = {
         method: incoming.method ?? "GET",
         path: url.pathname,
         query: url.searchParams,
         headers: incoming.headers,
-        body: Buffer.concat(chunks).toString("utf8"),
+        bytes,
+        get body() {
+          return bytes.toString("utf8");
+        },
       };
       const misbehaviour = queue.shift();
       void answerTo(request, response, handle, misbehaviour);

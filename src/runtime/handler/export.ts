@@ -1,106 +1,85 @@
 /**
- * export: all rows of an entity as compressed lines of JSON (`<entity>-<job>.ndjson.gz`), as of one moment.
- * The file appears under its name when it is whole and on disk, never before; a retry replaces it.
+ * export: rows of an entity as compressed NDJSON or CSV, to a folder or a bucket, in parts. A part that has arrived is
+ * written down, and whoever takes the job up again goes on behind it: the bytes are those of a run that nobody disturbed.
+ * The file has its name when it is whole, never before; the manifest beside it comes last.
  */
-import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
-import { rename, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { Readable, Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { createGzip } from "node:zlib";
+import type { Clock } from "../../base/clock.js";
+import { fault } from "../../base/fault.js";
 import type { JsonObject } from "../../base/json.js";
-import type { JobContext, JobHandler } from "../../job/port.js";
+import type { ExportTarget } from "../../job/export-port.js";
+import type { JobHandler } from "../../job/port.js";
 import type { Database } from "../../store/database.js";
-import { estimateRows, streamRows } from "../../store/export-rows.js";
-import { ensureExportsFolder } from "./exports-folder.js";
-import type { ExportPayload } from "./system-kinds.js";
-
-/** As many as the cursor brings at once. */
-const PROGRESS_ROWS = 1_000;
-/** More than the estimate is still not all. */
-const ESTIMATED_MAX = 0.99;
+import { endExportRun, type StoredExportPart } from "../../store/export-runs.js";
+import { createDirectoryExport } from "./directory-export.js";
+import { exportFigures, exportManifest } from "./export-manifest.js";
+import { patiently, writeRest } from "./export-parts.js";
+import { readExportRequest } from "./export-request.js";
+import { type ExportWork, forgetRun, isLost, isWhole, openRun, takeUp } from "./export-run.js";
 
 export interface ExportDeps {
   readonly db: Database;
+  readonly clock: Clock;
   /** Made when missing. */
   readonly exportsDir: string;
+  /** Null: exports stay on this machine. */
+  readonly exportBucket?: ExportTarget | null;
+  /** Compressed bytes of a part; by default by the size of the table. */
+  readonly exportPartBytes?: number;
 }
 
 export function createExportHandler(deps: ExportDeps): JobHandler {
+  const { db, clock } = deps;
+  const directory = createDirectoryExport(deps.exportsDir);
+  const targets = { directory, s3: deps.exportBucket ?? null };
   return {
     kind: "export",
     run: async (context): Promise<JsonObject> => {
-      const { job, signal } = context;
-      const { entity } = job.payload as ExportPayload;
-      const file = join(deps.exportsDir, `${entity}-${job.id}.ndjson.gz`);
-      await ensureExportsFolder(deps.exportsDir);
-      const total = await estimateRows(deps.db, entity);
-      const written = await deps.db.connect((session) =>
-        writeWhole(file, watched(streamRows(session, entity), total, context), signal),
-      );
-      return { entity, file, ...written };
+      const request = readExportRequest(context.job, targets);
+      const run = await openRun(db, request, context, deps.exportPartBytes ?? null);
+      const work: ExportWork = { db, clock, request, run, context };
+      try {
+        return await carryOut(work);
+      } catch (error) {
+        if (isLost(error)) await forgetRun(db, request.target, run, context.signal);
+        throw error;
+      }
     },
   };
 }
 
-/** `total` is an estimate: 0 when there is none, and there may be more rows than it says. */
-async function* watched(lines: AsyncIterable<string>, total: number, { progress }: JobContext) {
-  let rows = 0;
-  for await (const line of lines) {
-    yield line;
-    rows++;
-    if (rows % PROGRESS_ROWS !== 0) continue;
-    const fraction = total === 0 ? 0 : Math.min(rows / total, ESTIMATED_MAX);
-    progress(fraction, `${rows} ${total > rows ? `of about ${total} ` : ""}rows`);
-  }
+async function carryOut(work: ExportWork): Promise<JsonObject> {
+  const { db, request, run, context } = work;
+  const kept = await takeUp(work);
+  const parts = isWhole(run, kept) ? kept : await writeRest(work, kept);
+  const asked = [run.uploadId, parts, context.signal] as const;
+  const { checksum, sha256 } = await patiently(work, () => request.target.complete(...asked));
+  const figures = exportFigures(parts, sha256);
+  if (checksum !== null && checksum !== figures.checksum)
+    throw fault.transient(
+      "EXPORT_CHECKSUM_WRONG",
+      `${placeOf(work)} has the checksum ${checksum}, and its parts ${figures.checksum}`,
+      { hint: "the next attempt begins anew; look at what else writes there" },
+    );
+  const manifest = JSON.stringify(exportManifest(run, parts, sha256), null, 2);
+  await patiently(work, () =>
+    request.target.writeSmall(`${run.name}.manifest.json`, `${manifest}\n`, context.signal),
+  );
+  await endExportRun(db, run.jobSeq, context.now());
+  return resultOf(work, parts, sha256);
 }
 
-interface Written {
-  readonly rows: number;
-  readonly bytes: number;
-  /** Of the compressed file. */
-  readonly sha256: string;
+/** `sha256` is of the whole file; null where the target could not read it. */
+function resultOf(
+  work: ExportWork,
+  parts: readonly StoredExportPart[],
+  sha256: string | null,
+): JsonObject {
+  const { entity, format } = work.request;
+  const file = placeOf(work);
+  const manifest = `${file}.manifest.json`;
+  return { entity, format, file, manifest, parts: parts.length, ...exportFigures(parts, sha256) };
 }
 
-async function writeWhole(
-  file: string,
-  lines: AsyncIterable<string>,
-  signal: AbortSignal,
-): Promise<Written> {
-  const part = `${file}.part`;
-  try {
-    const written = await writePart(part, lines, signal);
-    await rename(part, file);
-    return written;
-  } catch (error) {
-    await rm(part, { force: true });
-    throw error;
-  }
-}
-
-async function writePart(
-  part: string,
-  lines: AsyncIterable<string>,
-  signal: AbortSignal,
-): Promise<Written> {
-  const hash = createHash("sha256");
-  let rows = 0;
-  let bytes = 0;
-  const counted = async function* () {
-    for await (const line of lines) {
-      rows++;
-      yield `${line}\n`;
-    }
-  };
-  const digested = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length;
-      hash.update(chunk);
-      done(null, chunk);
-    },
-  });
-  const target = createWriteStream(part, { mode: 0o600, flush: true });
-  await pipeline(Readable.from(counted()), createGzip(), digested, target, { signal });
-  return { rows, bytes, sha256: hash.digest("hex") };
+function placeOf({ request, run }: ExportWork): string {
+  return `${request.target.name}/${run.name}`;
 }

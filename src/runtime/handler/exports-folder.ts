@@ -6,15 +6,15 @@ import { errorMessage, fault } from "../../base/fault.js";
 /** Throws a transient fault `EXPORTS_FOLDER_UNUSABLE`: a full or missing disk may come back. */
 export async function ensureExportsFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw unusable(folder, error);
+    throw exportsFolderUnusable(folder, error);
   });
 }
 
-function unusable(folder: string, error: unknown): Error {
+export function exportsFolderUnusable(folder: string, error: unknown): Error {
   return fault.transient(
     "EXPORTS_FOLDER_UNUSABLE",
     `cannot use the exports folder ${folder}: ${errorMessage(error)}`,
-    { cause: error, hint: "make it writable for the user that runs the workers" },
+    { cause: error, hint: "make room, and let the user that runs the workers write there" },
   );
 }
 
@@ -35,13 +35,14 @@ export async function appendLines(
 }
 
 /** What we write there, finished or not; what else lies there is somebody else's. */
-const OURS = /^[a-z_-]+-job-\d+\.ndjson(\.gz)?(\.part)?$/;
+const OURS =
+  /^[a-z_-]+-job-\d+\.(ndjson|csv)(\.gz)?(\.manifest\.json)?(\.[0-9a-f]{8})?(\.parts?)*$/;
 
 /** Paths of the exports that nobody has written to since `before`. None without a folder. */
 export async function listFilesBefore(folder: string, before: Date): Promise<string[]> {
   const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
-    throw unusable(folder, error);
+    throw exportsFolderUnusable(folder, error);
   });
   const old: string[] = [];
   for (const name of names.filter((candidate) => OURS.test(candidate)).sort()) {

@@ -1,8 +1,5 @@
-/** alert, export and audit on a real database and real files; gc and maintenance have files of their own. */
-import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+/** alert and audit on a real database; export, gc and maintenance have files of their own. */
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { Delivery } from "../../../src/alert/port.js";
 import { systemClock } from "../../../src/base/clock.js";
@@ -78,54 +75,6 @@ describe("alert", () => {
         hint: expect.stringContaining("oncall"),
       });
       expect(sent).toHaveLength(2);
-    }));
-});
-
-interface Exported {
-  readonly file: string;
-  readonly rows: number;
-  readonly bytes: number;
-  readonly sha256: string;
-}
-
-describe("export", () => {
-  it("writes every row as a line, with count, size and digest of the file", () =>
-    withSystem(async ({ db, exportsDir, run }) => {
-      await db.query(
-        `INSERT INTO events (event_type, payload) SELECT 'push', jsonb_build_object('n', n, 'text', E'a\nb')
-         FROM generate_series(1, 2500) n`,
-      );
-      const done = (await run("export", { entity: "events" })) as Exported;
-      const bytes = readFileSync(done.file);
-      expect(done).toEqual({
-        entity: "events",
-        file: join(exportsDir, "events-job-7.ndjson.gz"),
-        rows: 2_500,
-        bytes: bytes.length,
-        sha256: createHash("sha256").update(bytes).digest("hex"),
-      });
-      const lines = gunzipSync(bytes).toString().trimEnd().split("\n");
-      expect(lines).toHaveLength(2_500);
-      expect(JSON.parse(lines[2_499]!)).toMatchObject({ payload: { n: 2_500, text: "a\nb" } });
-    }));
-
-  it("writes an empty file for an empty table, and the hashes of the audit log as hex", () =>
-    withSystem(async ({ db, run }) => {
-      await appendAudit(db, { actor: "test", action: "thing.done", target: "thing" });
-      expect(await run("export", { entity: "scores" })).toMatchObject({ rows: 0 });
-      const { file } = (await run("export", { entity: "audit" })) as Exported;
-      const [line] = gunzipSync(readFileSync(file)).toString().split("\n");
-      expect(JSON.parse(line!)).toMatchObject({
-        seq: 1,
-        hash: expect.stringMatching(/^[0-9a-f]{64}$/),
-      });
-    }));
-
-  it("leaves nothing behind when it is stopped", () =>
-    withSystem(async ({ db, exportsDir, run }) => {
-      await db.query("INSERT INTO events (event_type) SELECT 'push' FROM generate_series(1, 2000)");
-      await expect(run("export", { entity: "events" }, AbortSignal.abort())).rejects.toThrow();
-      expect(readdirSync(exportsDir)).toEqual([]);
     }));
 });
 
