@@ -52,6 +52,8 @@ export interface GitCall {
   readonly name?: string;
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
+  /** Of each file that git may write. Default: what reading can need. */
+  readonly fileBytesMax?: number;
 }
 
 /**
@@ -117,7 +119,7 @@ function options(call: GitCall): ShellOptions {
   // Away from the checkout: a .mailmap or .gitattributes lying there must not change what history says.
   const limits = {
     memoryBytes: READ_MEMORY_MAX_BYTES,
-    fileBytes: READ_FILE_MAX_BYTES,
+    fileBytes: call.fileBytesMax ?? READ_FILE_MAX_BYTES,
     cpuSeconds: Math.ceil(call.timeoutMs / 1000),
   };
   return { signal: call.signal, timeoutMs: call.timeoutMs, env: ENVIRONMENT, cwd: "/", limits };

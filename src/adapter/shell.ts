@@ -174,7 +174,8 @@ function zxOptions(
   return {
     shell: setup.sh ?? "/bin/sh",
     // The shell becomes the program: no shell is left between us and it.
-    prefix: `${options.onStarted ? WAIT_AT_GATE : ""}${ceilings(options.limits)}exec `,
+    // Ceilings first: what follows the gate must not begin when the gate stays shut.
+    prefix: `${ceilings(options.limits)}${options.onStarted ? WAIT_AT_GATE : ""}exec `,
     postfix: "",
     quote: quotePosix,
     cwd: options.cwd ?? process.cwd(),
