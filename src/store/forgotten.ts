@@ -75,3 +75,11 @@ export async function countTombstones(sql: Sql, request: string): Promise<number
   );
   return rows[0]!.count;
 }
+
+/** Whether this job left digests. */
+export async function hasTombstones(sql: Sql, jobSeq: number): Promise<boolean> {
+  const { rows } = await sql.query("SELECT FROM control.forgotten WHERE job_seq = $1 LIMIT 1", [
+    jobSeq,
+  ]);
+  return rows.length > 0;
+}

@@ -4,7 +4,7 @@
  */
 import { FORGOTTEN_ID, FORGOTTEN_NAME } from "../store/forgotten.js";
 import type { Signature } from "./forgotten.js";
-import { isFullName, normalMail, normalName, personKey } from "./person.js";
+import { githubLogin, isFullName, normalMail, normalName, personKey } from "./person.js";
 
 export interface PlainPerson {
   /** Lower case; none that many people share. */
@@ -22,8 +22,14 @@ export function plainPersonOf(
 ): PlainPerson {
   const own = signatures.filter(({ name, mail }) => isOwnMail(mail, name));
   const mails = [...asked.mails, ...own.map(({ mail }) => mail)].map(normalMail);
+  const logins = mails.map(githubLogin).filter((login) => login !== null);
   const names = signatures.map(({ name }) => name).filter((name) => isFullName(normalName(name)));
-  return { ...asked, mails: [...new Set(mails)], names: [...new Set(names)] };
+  return {
+    mails: [...new Set(mails)],
+    logins: [...new Set([...asked.logins, ...logins])],
+    names: [...new Set(names)],
+    ids: asked.ids,
+  };
 }
 
 /** Whether the mail alone says who it is. */

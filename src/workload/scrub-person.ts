@@ -50,6 +50,17 @@ function isPerson({ login, username, email }: JsonObject, people: KnownPeople): 
   );
 }
 
+/** Logins that GitHub names beside a mail that is theirs, as of who wrote a commit; in lower case. */
+export function loginsBeside(json: Json, isMail: (mail: string) => boolean): string[] {
+  if (Array.isArray(json)) return json.flatMap((item) => loginsBeside(item, isMail));
+  if (!isJsonObject(json)) return [];
+  const { email, login, username } = json;
+  const inner = Object.values(json).flatMap((value) => loginsBeside(value, isMail));
+  if (typeof email !== "string" || !isMail(email)) return inner;
+  const own = [login, username].filter((name) => typeof name === "string" && name !== "");
+  return [...own.map((name) => String(name).toLowerCase()), ...inner];
+}
+
 /** What of an object that describes a person says nothing about who it was. Not the account's number: that is a name, too. */
 const KEPT_OF_A_PERSON: readonly string[] = ["type", "site_admin", "user_view_type", "date"];
 const NAMED: readonly string[] = ["login", "username", "name", "email"];

@@ -258,6 +258,29 @@ describe("forget_person", () => {
     expect(rows).toEqual([{ count: 1 }]);
   });
 
+  it("ended when all but its own payload was done, it knows its own work", async () => {
+    const frances = { name: "Frances Allen", login: "fran-allen", mail: "fran@ibm.example" };
+    const { ids } = await plant(frances);
+    const job = await holdRequest({ identity_ids: [ids[0]!], request: "DSR-8" });
+    const payload = (await readJob(db, job.seq))!.payload;
+    await job.run();
+    await db.transaction(async (tx) => {
+      const set = "UPDATE public.jobs SET payload = $2, fence = fence + 1 WHERE seq = $1";
+      await tx.query(set, [job.seq, payload]);
+      await tx.query("UPDATE public.jobs SET fence = fence - 1 WHERE seq = $1", [job.seq]);
+    });
+    expect(await job.run()).toMatchObject({ identities: 0, claims: 0 });
+    expect(placesIn(await readAll(), tracesOf(frances, ids))).toEqual([]);
+  });
+
+  it("finds the account that GitHub names beside the mail, though nobody asked for it", async () => {
+    const margaret = { name: "Margaret Hamilton", login: "apollo-m", mail: "mh@mit.example" };
+    const { ids } = await plant(margaret);
+    const job = await holdRequest({ mails: [margaret.mail], request: "DSR-9" });
+    expect(await job.run()).toMatchObject({ logins: 1 });
+    expect(placesIn(await readAll(), tracesOf(margaret, ids))).toEqual([]);
+  });
+
   it("waits for who writes the person at this moment, and takes that too", async () => {
     const john = { name: "John McCarthy", login: "lisp-john", mail: "jmc@stanford.example" };
     const { id } = personKey(john.name, john.mail);
