@@ -25,6 +25,7 @@ export async function addEvent(sql: Sql, event: NewEvent): Promise<boolean> {
       JSON.stringify(event.payload),
       event.occurredAt,
     ],
+    "add-event",
   );
   return rowCount === 1;
 }

@@ -51,6 +51,7 @@ export async function findGithubDelivery(
     `SELECT delivery_id AS "deliveryId", event_type AS "eventType", body, received_at AS "receivedAt"
      FROM control.inbound WHERE source = 'github' AND delivery_id = $1`,
     [deliveryId],
+    "find-delivery",
   );
   return rows[0] ?? null;
 }
@@ -64,5 +65,6 @@ export async function settleGithubDelivery(
     `UPDATE control.inbound SET status = 'handled', outcome = $2, handled_at = now()
      WHERE source = 'github' AND delivery_id = $1 AND status = 'received'`,
     [deliveryId, outcome],
+    "settle-delivery",
   );
 }

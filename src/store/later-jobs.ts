@@ -12,6 +12,7 @@ export async function enqueueLater(tx: Sql, jobs: readonly KeyedJob[]): Promise<
   await tx.query(
     "UPDATE public.jobs SET unique_key = NULL WHERE unique_key = ANY ($1::text[]) AND status = 'running'",
     [jobs.map(({ uniqueKey }) => uniqueKey)],
+    "free-running-keys",
   );
   return enqueueJobs(tx, jobs);
 }

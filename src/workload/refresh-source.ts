@@ -1,12 +1,13 @@
 /** What GitHub says now of one repository, asked by the id that outlives renames and transfers. */
 import type { JobContext } from "../job/port.js";
-import type { SourceHost } from "../job/source-port.js";
+import type { RepoStore, SourceHost } from "../job/source-port.js";
 import { markGone, type StoredSource } from "../store/repo-sources.js";
 import { type RecordDeps, recordRepos } from "./record-repos.js";
 import { forgetRepos } from "./repo-cache.js";
 
 export interface RefreshDeps extends RecordDeps {
   readonly source: SourceHost;
+  readonly clones: RepoStore | null;
 }
 
 /** `changed`: its name, branch or state; `moved`: its owner; `pushed` asked for people and score again. */
@@ -39,5 +40,7 @@ async function settleGone(
   const isNews = await deps.db.transaction((tx) => markGone(tx, known.id, seenAt));
   if (!isNews) return known.goneAt === null ? "unchanged" : "gone";
   await forgetRepos(deps.cache, [known.id]);
+  // Those of other machines go as the least recently used.
+  await deps.clones?.forget(known.id);
   return "gone";
 }

@@ -16,11 +16,13 @@ const SCP_FORM = /^(?:[^/@]+@)?([^/:]+):(?!:|\/\/)(.+)$/;
 const URL_FORM = /^(?:https?|ssh|git|git\+ssh):\/\/(?:[^/]*@)?([^/:]+)(?::(\d+))?\/(.+)$/i;
 /** Hosts on which upper and lower case name the same repository. */
 const CASELESS_HOSTS = new Set(["github.com", "gitlab.com", "bitbucket.org"]);
+/** Longer than any that a host would take: a hostile repository must not keep us busy with its name. */
+const REMOTE_CHARS_MAX = 2_048;
 const PORTS_OF_SCHEMES = new Set(["22", "80", "443", "9418"]);
 
 /** Null for a remote that is a folder of this machine, or no remote at all: only its path tells such a copy. */
 export function parseRemote(remote: string | null): RemoteName | null {
-  if (remote === null) return null;
+  if (remote === null || remote.length > REMOTE_CHARS_MAX || /\p{Cc}/u.test(remote)) return null;
   const parts = splitRemote(remote.trim());
   if (parts === null) return null;
   const path = parts.path

@@ -221,6 +221,17 @@ describe("index of an organisation", () => {
     expect(await names(cut)).toEqual(await names(whole));
   });
 
+  it("is done once when several do it at the same time", async () => {
+    const { source, run, add, rows, aliases } = scene();
+    for (let id = 1; id <= 150; id++) add(id);
+    const results = await Promise.all([run(), run(), run({ full: true })]);
+    const sum = (key: string) => results.reduce((total, result) => total + Number(result[key]), 0);
+    expect([sum("added"), sum("jobs_enqueued")]).toEqual([150, 300]);
+    expect(await rows()).toHaveLength(150);
+    expect(await aliases()).toHaveLength(150);
+    expect(source.asked).toHaveLength(6);
+  });
+
   it("leaves a copy in a folder to that folder, and goes on from GitHub when it has vanished", async () => {
     const { source, run, add, rows } = scene();
     add(1, { name: "gadgets" });

@@ -23,6 +23,12 @@ describe("a remote", () => {
     });
   });
 
+  it("is none when it is longer than any host takes, or holds what no address does", () => {
+    const slashes = "/".repeat(1_000_000);
+    for (const remote of [`https://h${slashes}x`, "https://h/a\u001b[31m", "https://h/a\nb"])
+      expect(parseRemote(remote)).toBeNull();
+  });
+
   it.each(["/srv/git/tool.git", "../tool", "file:///srv/tool.git", "C:/tool", "", "ext::sh -c id"])(
     "is none when it is a folder or a command: %s",
     (remote) => {

@@ -77,7 +77,12 @@ async function surveyFolder(
     }
   }
   context.progress(1, `${all.length} of ${all.length} read`);
-  return { repos: [...repos.values()], aliases: aliasesOf(all, ids), unreadable, presentIds };
+  return {
+    repos: [...repos.values()].sort(byId),
+    aliases: aliasesOf(all, ids),
+    unreadable,
+    presentIds,
+  };
 }
 
 function aliasesOf(all: readonly GitRepository[], ids: readonly string[]): RepoAlias[] {
@@ -134,7 +139,7 @@ async function recordSurvey(
   { job }: JobContext,
 ): Promise<JsonObject> {
   // A repository without a commit has neither people nor a score yet; sync will see the first one.
-  const withHistory = repos.filter(({ headCommit }) => headCommit !== null).sort(byId);
+  const withHistory = repos.filter(({ headCommit }) => headCommit !== null);
   const followUps = withHistory.flatMap(({ id }) => [identityJob(id, job), scoreJob(id, job)]);
   const { archived, jobs } = await db.transaction(async (tx) => {
     await upsertRepos(tx, repos);

@@ -1,7 +1,7 @@
 /** index (HB-wrk-02): the repositories of a folder of this machine, or of an organisation on GitHub. */
 import { fault } from "../../base/fault.js";
 import type { Cache, Git, JobHandler } from "../../job/port.js";
-import type { SourceHost } from "../../job/source-port.js";
+import type { RepoStore, SourceHost } from "../../job/source-port.js";
 import type { WorkloadPolicy } from "../../policy/workload.js";
 import type { Database } from "../../store/database.js";
 import type { IndexPayload } from "../payloads.js";
@@ -15,6 +15,7 @@ interface IndexDeps {
   readonly policy: () => WorkloadPolicy;
   /** Null: no access to GitHub is configured. */
   readonly source: SourceHost | null;
+  readonly clones: RepoStore | null;
 }
 
 export function createIndexHandler(deps: IndexDeps): JobHandler {

@@ -6,7 +6,7 @@
 import { Fault, fault } from "../../base/fault.js";
 import type { JsonObject } from "../../base/json.js";
 import type { Cache, Git, JobContext, JobHandler } from "../../job/port.js";
-import type { SourceHost } from "../../job/source-port.js";
+import type { RepoStore, SourceHost } from "../../job/source-port.js";
 import type { WorkloadPolicy } from "../../policy/workload.js";
 import type { Database } from "../../store/database.js";
 import { enqueueJobs } from "../../store/jobs.js";
@@ -28,6 +28,7 @@ interface SyncDeps {
   readonly policy: () => WorkloadPolicy;
   /** Null: no access to GitHub is configured. */
   readonly source: SourceHost | null;
+  readonly clones: RepoStore | null;
 }
 
 export function createSyncHandler(deps: SyncDeps): JobHandler {
