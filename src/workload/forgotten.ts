@@ -8,7 +8,7 @@ import type { Sql } from "../store/database.js";
 import { FORGOTTEN_NAME, readTombstones, type TombstoneKind } from "../store/forgotten.js";
 import type { Author } from "./authors.js";
 import { githubLogin, isFullName, normalMail, normalName, personKey } from "./person.js";
-import { type KnownPeople, scrubJson } from "./scrub-person.js";
+import { type KnownPeople, loginsBeside, scrubJson } from "./scrub-person.js";
 
 export interface Signature {
   readonly name: string;
@@ -70,8 +70,16 @@ export function forgottenOf(
     count: digests.size,
     isForgotten: ({ name, mail }) =>
       isMail(mail) || holds("mail+name", sharedMailKey({ name, mail })),
-    scrub: (json) => scrubJson(json, people),
+    scrub: (json) => scrubJson(json, withLoginsIn(json, people)),
   };
+}
+
+/** Whose mail it names, the document may name elsewhere by the login alone. */
+function withLoginsIn(json: Json, people: KnownPeople): KnownPeople {
+  const logins = new Set(loginsBeside(json, people.isMail));
+  if (logins.size === 0) return people;
+  const isLogin = (login: string) => logins.has(login.toLowerCase()) || people.isLogin(login);
+  return { ...people, isLogin };
 }
 
 /** In hex. The same text under another database's key is another digest. */
