@@ -1,6 +1,6 @@
 /**
  * What GitHub's own log says of the webhooks that it sent us: it sends none again by itself, and forgets them after
- * three days (docs.github.com, "Handling failed webhook deliveries").
+ * three days, on an Enterprise Server seven (docs.github.com, "Redelivering webhooks").
  */
 import { isJsonObject, type JsonObject } from "../base/json.js";
 import type { LoggedDelivery, SourceHost } from "../job/source-port.js";

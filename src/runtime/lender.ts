@@ -39,6 +39,8 @@ export interface Loan {
 /** A job that takes one now may use it for so long. */
 const RENEW_BEFORE_MS = 10 * MINUTE_MS;
 const RETRY_MS = 30_000;
+/** One call with its deadline, with what an SDK does before it. */
+const MAKE_MAX_MS = 30_000;
 /** However often children ask: what could not be had is not asked for again before. */
 const ASK_AGAIN_MS = 5_000;
 
@@ -135,11 +137,27 @@ class OpenLender implements Lender {
     const endsMs = held?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY;
     if (held !== undefined && endsMs - this.#nowMs() > RENEW_BEFORE_MS) return held;
     try {
-      return await lend(this.#closed.signal);
+      return await this.#within(lend);
     } catch (error) {
       this.#options.log.warn("credentials.not-lent", { name, error: errorMessage(error) });
       // What has not ended yet still serves.
       return endsMs > this.#nowMs() ? held : undefined;
+    }
+  }
+
+  /** Ends in time, and when we close, also where the maker heeds no signal. */
+  async #within<T>(lend: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const done = new AbortController();
+    const ended = AbortSignal.any([done.signal, this.#closed.signal]);
+    const late = this.#options.clock.sleep(MAKE_MAX_MS, ended).then(() => {
+      throw new Error("it was not made in time");
+    });
+    try {
+      return await Promise.race([lend(ended), late]);
+    } finally {
+      // Nobody waits for it any more.
+      late.catch(() => {});
+      done.abort();
     }
   }
 

@@ -32,7 +32,7 @@ const HEADERS = ["link", "etag", "location", "date", "x-ratelimit-limit", "x-rat
 const RESET = { "x-ratelimit-reset": String(Date.parse("2017-10-10T16:10:00Z") / 1_000) };
 
 let github: Loopback;
-let tape: readonly Recorded[] = [];
+let tape: Recorded[] = [];
 const asked: string[] = [];
 let seen: SeenLimits[] = [];
 
@@ -80,7 +80,7 @@ const source = () =>
 test("a repository", async () => {
   play("get-repository");
   const found = await source().repo({ owner: ORG, name: "hello-world" }, never());
-  const [{ response }] = tape as [{ response: Record<string, unknown> }];
+  const response = tape[0]!.response as Record<string, unknown>;
   expect(found).toMatchObject({
     ...{ githubId: 1000, owner: ORG, name: "hello-world", isPrivate: false, isFork: false },
     ...{ isArchived: response.archived, sizeKb: response.size },
@@ -93,7 +93,7 @@ test("a repository", async () => {
 test("what is left of the limit, by GitHub's own clock", async () => {
   play("get-repository");
   await source().repo({ owner: ORG, name: "hello-world" }, never());
-  const [{ headers }] = tape as [Recorded];
+  const { headers } = tape[0]!;
   expect(seen).toEqual([
     {
       window: {
@@ -115,7 +115,7 @@ test("a renamed repository is found under its former name", async () => {
 
 test("all pages of a listing, each once, by the links that GitHub gives", async () => {
   play("paginate-issues");
-  const [first] = tape as [Recorded];
+  const first = tape[0]!;
   tape = [{ ...first, path: "/repositories/1000/releases" }, ...tape];
   const repo = { githubId: 1000, owner: ORG, name: "paginate-issues" } as SourceRepo;
   const found: number[] = [];
