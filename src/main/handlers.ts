@@ -49,6 +49,7 @@ export function createHandlers(
     ...createSystemHandlers({
       ...{ db, policy, clock, care },
       exportsDir: join(config.home, "exports"),
+      exportBucket: ports.exportBucket,
       notify: notifyThrough(ports),
       tell: foundation.notify,
     }),

@@ -1,4 +1,5 @@
 /** The outside world, as far as this configuration reaches it. What is not configured is null: its work waits and says so. */
+import { join } from "node:path";
 import { createEmailNotifier } from "../adapter/email.js";
 import { createGit } from "../adapter/git.js";
 import { createPagerDutyIncidents, createPagerDutyNotifier } from "../adapter/pagerduty.js";
@@ -6,12 +7,14 @@ import { createShell } from "../adapter/shell.js";
 import { createSlack } from "../adapter/slack.js";
 import { createWebhookNotifier } from "../adapter/webhook.js";
 import type { Notifier } from "../alert/port.js";
+import type { ExportTarget } from "../job/export-port.js";
 import type { Cache, Git } from "../job/port.js";
 import type { RepoStore, SourceHost } from "../job/source-port.js";
 import type { Receiver } from "../policy/policy.js";
 import type { ProposeChange } from "../review/change-request.js";
 import type { GitHost } from "../review/port.js";
 import type { Chat, Incidents, Shell } from "../runbook/port.js";
+import type { Borrower } from "../runtime/borrower.js";
 import { createProposeChange } from "../runtime/change.js";
 import type { Config } from "../runtime/config.js";
 import { DependencyBoard } from "../runtime/dependency-board.js";
@@ -25,6 +28,7 @@ import {
 import { processKey } from "../runtime/process-key.js";
 import type { Foundation } from "./foundation.js";
 import { openGitHost } from "./git-host.js";
+import { openClones, openExportBucket, openSource } from "./source.js";
 
 export interface Ports {
   readonly shell: Shell;
@@ -33,23 +37,31 @@ export interface Ports {
   /** Null: no credentials for GitHub. */
   readonly source: SourceHost | null;
   readonly clones: RepoStore | null;
+  /** Null: exports stay on this machine. */
+  readonly exportBucket: ExportTarget | null;
   readonly chat: Chat | null;
   readonly incidents: Incidents | null;
   readonly notifiers: ReadonlyMap<Receiver["kind"], Notifier>;
 }
 
-export function createPorts(foundation: Foundation, cache: Cache): Ports {
+export function createPorts(
+  foundation: Foundation,
+  cache: Cache,
+  borrower: Borrower | null = null,
+): Ports {
   const { config, redact } = foundation;
   const shell = createShell({ redact, keyOf: processKey });
   const guard = createDependencyGuard({ ...foundation, board: new DependencyBoard(foundation) });
   const outside = reachOutside(config);
+  const source = openSource(foundation, { borrower, guard });
   const guarded = outside.notifiers.map((notifier) => guardNotifier(notifier, guard));
   return {
     shell,
-    git: createGit(shell),
+    git: createGit(shell, { views: join(config.home, "git-views") }),
     cache,
-    source: null,
-    clones: null,
+    source,
+    clones: openClones(foundation, source, shell),
+    exportBucket: openExportBucket(foundation, borrower),
     chat: outside.chat && guardChat(outside.chat, guard),
     incidents: outside.incidents && guardIncidents(outside.incidents, guard),
     notifiers: new Map(guarded.map((notifier) => [notifier.kind, notifier])),

@@ -7,6 +7,7 @@ import { backupSource } from "../runtime/sample/backup.js";
 import { cacheSource } from "../runtime/sample/cache.js";
 import { databaseSource } from "../runtime/sample/database.js";
 import { dependenciesSource } from "../runtime/sample/dependencies.js";
+import { findingsSource } from "../runtime/sample/findings.js";
 import { githubSource } from "../runtime/sample/github.js";
 import { hostSource } from "../runtime/sample/host.js";
 import { incidentsSource } from "../runtime/sample/incidents.js";
@@ -43,6 +44,7 @@ export function createSampleSources(foundation: Foundation, { cache }: Caching):
     githubSource(foundation.githubBudget),
     cacheSource(cache),
     backupSource(sql),
+    findingsSource(sql),
     adoptionSource(sql),
     refusedSource(sql),
     // Where both parts are one process, that of the API measures it.

@@ -3,6 +3,7 @@
 import { reapProgram } from "../adapter/reap.js";
 import { type Close, openInOrder } from "../base/open-in-order.js";
 import type { Lane } from "../job/kinds.js";
+import { createBorrower } from "../runtime/borrower.js";
 import { chatPosterTicks } from "../runtime/chat-poster.js";
 import { parentLink } from "../runtime/parent-link.js";
 import { tidyExecutorTick } from "../runtime/tick/tidy-executor.js";
@@ -54,7 +55,8 @@ async function open(
       ? await openCaching(foundation, "worker")
       : ownMemory(foundation.clock);
   opened.push(() => caching.close());
-  const ports = createPorts(foundation, caching.cache);
+  const borrower = link.parentPid === null ? null : createBorrower(link, foundation.clock);
+  const ports = createPorts(foundation, caching.cache, borrower);
   const handlers = createHandlers(foundation, ports, await loadRunbooks());
   let drainMs = DRAIN_MS;
   const onFatal = (why: string) => {

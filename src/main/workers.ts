@@ -5,6 +5,7 @@ import type { ChildProgram } from "../runtime/child.js";
 import { recoverWorker } from "../runtime/recover.js";
 import { createSupervisor, type Supervisor } from "../runtime/supervisor.js";
 import type { Foundation } from "./foundation.js";
+import { openLending } from "./lending.js";
 import { DRAIN_MS } from "./worker-process.js";
 
 export interface WorkersOptions {
@@ -20,9 +21,10 @@ export interface WorkersOptions {
 /** A child drains first; what it then still runs is ended and goes back to the queue. */
 const GRACE_MS = DRAIN_MS + 5_000;
 
-/** Jobs run what others wrote: what signs policies and speaks to GitHub as an app is none of their business. */
+/** Jobs run what others wrote: what signs policies and speaks to GitHub is none of their business; they are lent what they need. */
 const NOT_FOR_WORKERS: readonly string[] = [
   "POLICY_SIGNING_KEY",
+  "GITHUB_TOKEN",
   "POLICY_KMS_KEY",
   "GITHUB_APP_ID",
   "GITHUB_APP_PRIVATE_KEY",
@@ -32,16 +34,27 @@ const NOT_FOR_WORKERS: readonly string[] = [
 ];
 
 export function startWorkers(foundation: Foundation, options: WorkersOptions): Supervisor {
+  const lender = openLending(foundation);
   const supervisor = createSupervisor({
     ...foundation,
-    programs: options.lanes.map((lane, i) => program(foundation, options, lane, i + 1)),
+    programs: options.lanes.map((lane, i) => ({
+      ...program(foundation, options, lane, i + 1),
+      // Only jobs of the public kinds read repositories and write exports.
+      lender: lane === "general" ? lender : undefined,
+    })),
     onWorkerGone: async (workerId) => {
       await recoverWorker(workerId, foundation);
     },
     graceMs: GRACE_MS,
   });
   supervisor.start();
-  return supervisor;
+  return {
+    ...supervisor,
+    stop: async () => {
+      await supervisor.stop();
+      await lender.close();
+    },
+  };
 }
 
 function program(

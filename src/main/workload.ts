@@ -14,7 +14,10 @@ export interface Workload {
   /** One for each of the kinds. */
   createHandlers(ports: WorkloadDeps): JobHandler[];
   /** Loads what is used most into the cache, as much as belongs to `limit` records. */
-  warmCache(ports: Pick<WorkloadDeps, "db" | "cache" | "lifetimes">, limit: number): Promise<Warmed>;
+  warmCache(
+    ports: Pick<WorkloadDeps, "db" | "cache" | "lifetimes">,
+    limit: number,
+  ): Promise<Warmed>;
 }
 
 export const WORKLOAD: Workload = {

@@ -86,6 +86,8 @@ export interface Config {
     readonly endpointUrl: string | null;
     /** What a run works as, narrowed to what its runbook declares; null: as this process. */
     readonly executorRoleArn: string | null;
+    /** What exports are written as, narrowed to their bucket; null: as this process. */
+    readonly exportRoleArn: string | null;
   };
   /** Stops every runbook while it is there; null: `STOP` in the home. */
   readonly stopFile: string | null;
@@ -151,7 +153,8 @@ export function readConfig(env: Env): ReadConfig {
     },
     aws: {
       endpointUrl: readBaseUrl(reader, "AWS_ENDPOINT_URL"),
-      executorRoleArn: readRoleArn(reader),
+      executorRoleArn: readRoleArn(reader, "AWS_EXECUTOR_ROLE_ARN"),
+      exportRoleArn: readRoleArn(reader, "EXPORT_AWS_ROLE_ARN"),
     },
     stopFile: reader.text("ALGOBRAIN_STOP_FILE"),
     journalDir: reader.text("ALGOBRAIN_JOURNAL"),
@@ -222,10 +225,10 @@ function readRepository(reader: EnvReader): string | null {
   return text;
 }
 
-function readRoleArn(reader: EnvReader): string | null {
-  const text = reader.text("AWS_EXECUTOR_ROLE_ARN");
+function readRoleArn(reader: EnvReader, name: string): string | null {
+  const text = reader.text(name);
   if (text !== null && !/^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]+$/.test(text)) {
-    reader.refuse("AWS_EXECUTOR_ROLE_ARN", text, "arn:aws:iam::<account>:role/<name>");
+    reader.refuse(name, text, "arn:aws:iam::<account>:role/<name>");
   }
   return text;
 }
