@@ -3,7 +3,7 @@ import { type Fault, fault } from "../base/fault.js";
 
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "[::1]"]);
 /** Letters that neither git, a configuration file nor a shell takes for anything else. */
-const PATH = /^(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*){1,10}$/;
+const PATH = /^(?:\/[A-Za-z0-9_][A-Za-z0-9._-]*){2,10}$/;
 /** git-check-ref-format(1), and no more than a file name may have. */
 const BRANCH =
   /^(?!.*(?:\.\.|\/\/|@\{|\.lock(?:\/|$)|\/\.|\.$|\/$))[^\0-\x20\x7f~^:?*[\\\-/.][^\0-\x20\x7f~^:?*[\\]{0,250}$/;

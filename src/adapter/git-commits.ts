@@ -44,7 +44,8 @@ export async function* readCommits(
   const mailmap = await findMailmap(call, head);
   const lines = streamGit(call, [
     // The mailmap of the commit itself: the same commit gives the same people on every machine.
-    ...(typeof mailmap === "object" ? ["-c", `mailmap.blob=${mailmap.oid}`] : []),
+    // Without one it must be set to nothing: in a bare repository git would read that of HEAD, however large.
+    ...["-c", `mailmap.blob=${typeof mailmap === "object" ? mailmap.oid : ""}`],
     ...["rev-list", "--no-commit-header", `--format=${COMMIT_FORMAT}`],
     ...since,
     ...until,
@@ -84,12 +85,17 @@ function parseCommit(line: string): CommitRecord | null {
   if (hash === undefined || mail === undefined) return null;
   return {
     hash,
-    authorName: (name ?? "").slice(0, SIGNATURE_MAX),
-    authorEmail: mail.slice(0, SIGNATURE_MAX),
+    authorName: signature(name ?? "", "%aN"),
+    authorEmail: signature(mail, "%aE"),
     authoredAt: timeOf(Number(authored)),
     isMerge: (parents ?? "").trim().includes(" "),
     coAuthors: parseCoAuthors(trailers ?? ""),
   };
+}
+
+/** Where a commit names nobody, git leaves the placeholder as it is. */
+function signature(text: string, placeholder: string): string {
+  return text === placeholder ? "" : text.slice(0, SIGNATURE_MAX);
 }
 
 /** A valid date, whatever was written. */

@@ -114,8 +114,8 @@ async function fetchWithin(call: FetchCall, args: readonly string[]): Promise<"f
   if (stop.signal.aborted) throw stop.signal.reason;
   if (result.endedBy === "exit" && result.exitCode === 0) return "fetched";
   if (/couldn't find remote ref refs\/heads\//.test(result.stderr)) return "empty";
-  // Its helper was ended by the ceiling of the file before the next look.
-  if (/file too large|signal 25/i.test(result.stderr)) throw tooLarge(call);
+  // Its helper was ended by the ceiling of the file, before the next look, and without a word.
+  if ((await folderBytes(call.gitDir)) >= call.bytesMax) throw tooLarge(call);
   throw fetchFault(call.name, result);
 }
 
