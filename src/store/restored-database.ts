@@ -27,6 +27,7 @@ const COMPLETE = ": complete";
 const FILLING = ": not complete";
 const PG_RESTORE_TIMEOUT_MS = 3_600_000;
 const DUPLICATE_DATABASE = "42P04";
+const INSUFFICIENT_PRIVILEGE = "42501";
 const OBJECT_IN_USE = "55006";
 
 /** What data of a job platform is about, tables of `public`; by these two databases are compared. */
@@ -114,6 +115,11 @@ async function createDatabase(own: Sql, database: string, backup: string): Promi
   try {
     await own.query(`CREATE DATABASE ${quote(database)} TEMPLATE template0`);
   } catch (thrown) {
+    if (sqlstateOf(thrown) === INSUFFICIENT_PRIVILEGE)
+      throw fault.refused("RESTORE_REFUSED", "the program's user may not create databases", {
+        cause: thrown,
+        hint: "ALTER ROLE … CREATEDB, or restore on a server of its own",
+      });
     if (sqlstateOf(thrown) !== DUPLICATE_DATABASE) throw thrown;
     throw fault.refused("RESTORE_REFUSED", `there is a database ${database} already`, {
       cause: thrown,

@@ -57,7 +57,7 @@ export async function planGc(deps: GcPlanDeps, ask: GcAsk): Promise<GcPlan> {
   const { preview } = ask.wish;
   const named = preview === undefined ? null : Number(preview.slice("job-".length));
   const known = await readGcPreview(deps.db, named ?? ask.jobSeq);
-  if (named !== null && known.length === 0) throw previewUnknown(preview!);
+  if (named !== null) requirePreviewed(preview!, known, ask.wish.entities ?? []);
   const isFresh = named === null && (ask.wish.dry_run === true || known.length === 0);
   const due = isFresh ? await previewNow(deps, ask) : dueOf(deps, ask, known);
   if (!isFresh && ask.wish.dry_run !== true) await refuseMore(deps, due);
@@ -135,12 +135,16 @@ export function moreThanPreviewed(
   );
 }
 
-function previewUnknown(preview: string) {
-  return fault.refused(
-    "GC_PREVIEW_UNKNOWN",
-    `${preview} previewed nothing that is still on record`,
-    {
-      hint: 'name a gc job that ran with {"dry_run": true}',
-    },
-  );
+function requirePreviewed(
+  preview: string,
+  known: readonly PreviewedEntity[],
+  entities: readonly string[],
+): void {
+  const previewed = new Set(known.map(({ entity }) => entity));
+  const missing = entities.filter((entity) => !previewed.has(entity));
+  if (known.length > 0 && missing.length === 0) return;
+  const what = known.length === 0 ? "nothing" : `no ${missing.join(", no ")}`;
+  throw fault.refused("GC_PREVIEW_UNKNOWN", `${preview} previewed ${what} that is on record`, {
+    hint: 'name a gc job that ran with {"dry_run": true}',
+  });
 }

@@ -21,7 +21,7 @@ import type { BackupPlace } from "../../store/take-backup.js";
 import { backUp, isBackupDue } from "./backup-task.js";
 import { reportIndexes } from "./index-report.js";
 import { rebuildBloated } from "./rebuild-bloated.js";
-import { testRestore } from "./restore-test.js";
+import { dropScratch, testRestore } from "./restore-test.js";
 import type { MaintenancePayload } from "./system-kinds.js";
 
 /** Made ahead: a week without maintenance still finds its days. */
@@ -78,7 +78,8 @@ async function doWhatIsNeeded(deps: MaintenanceDeps, context: JobContext): Promi
     const indexes = await rebuildBloated(session, context, holder ?? null);
     return { tables, ...indexes, oldest_snapshot: holder ? { ...holder } : null };
   });
-  const done = { ...cared, sample_days_added: days };
+  const scratch = await dropScratch(deps);
+  const done = { ...cared, sample_days_added: days, scratch_databases_dropped: scratch.length };
   const { backup } = deps.policy().workload.maintenance;
   if (!backup || !(await isBackupDue(deps.care.backupsDir, context.now()))) return done;
   return { ...done, backup: await TASKS.backup(deps, context) };

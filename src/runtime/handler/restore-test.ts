@@ -27,12 +27,11 @@ export interface RestoreTestDeps {
 /** Throws a data Fault `RESTORE_TEST_FAILED`: a person must look before the backup is needed. */
 export async function testRestore(deps: RestoreTestDeps, context: JobContext): Promise<JsonObject> {
   const { db, care } = deps;
-  const scratch = await readScratchPrefix(db);
-  await dropScratch(deps, scratch);
+  await dropScratch(deps);
   const backup = (await listBackups(care.backupsDir)).find(isWhole);
   if (backup === undefined) return { tested: null, why: `no whole backup in ${care.backupsDir}` };
   const wrong = await checkBackup(care.backupsDir, backup.id);
-  const database = `${scratch}${context.job.seq}`;
+  const database = `${await readScratchPrefix(db)}${context.job.seq}`;
   const restore = () => restoreAndLook(deps, { backup, database }, context);
   const found = wrong.length > 0 ? { wrong } : await restore();
   const ok = found.wrong.length === 0;
@@ -76,8 +75,11 @@ function differences(
     .map(([name, rows]) => `${name} has ${rows} rows, and ${wanted[name]} in the backup`);
 }
 
-/** Left by a test that was killed: there is one at a time (workers.yaml). */
-async function dropScratch({ db, care }: RestoreTestDeps, prefix: string): Promise<void> {
-  for (const { database } of await listRestored(db))
-    if (database.startsWith(prefix)) await dropRestored(care, database);
+/** Left by a test that was killed, as maintenance runs once in the world (workers.yaml). Returns their names. */
+export async function dropScratch({ db, care }: RestoreTestDeps): Promise<string[]> {
+  const prefix = await readScratchPrefix(db);
+  const names = (await listRestored(db)).map(({ database }) => database);
+  const left = names.filter((name) => name.startsWith(prefix));
+  for (const name of left) await dropRestored(care, name);
+  return left;
 }

@@ -269,7 +269,7 @@ describe("a gc that names a preview", () => {
       for (const name of ["job-17", "job-999999999999999"])
         await expect(run({ preview: name })).rejects.toMatchObject({
           ...{ kind: "refused", code: "GC_PREVIEW_UNKNOWN" },
-          message: `${name} previewed nothing that is still on record`,
+          message: `${name} previewed nothing that is on record`,
         });
     }));
 
@@ -279,7 +279,10 @@ describe("a gc that names a preview", () => {
       mkdirSync(exportsDir);
       writeFileSync(join(exportsDir, "events-job-1.ndjson.gz"), "");
       utimesSync(join(exportsDir, "events-job-1.ndjson.gz"), 0, 0);
-      await run({ dry_run: true });
+      await run({ dry_run: true, entities: ["events", "silences"] });
+      await expect(run({ ...preview, entities: ["events", "jobs"] })).rejects.toMatchObject({
+        message: "job-7 previewed no jobs that is on record",
+      });
       expect(await run({ ...preview, entities: ["events"] }, { seq: 8 })).toEqual({
         ...{ dry_run: false, ...preview, rows: { events: 1_100 }, export_files: 0 },
       });
@@ -308,7 +311,9 @@ describe("a gc that is interrupted", () => {
       const clock: Clock = { ...RESTLESS, sleep: async () => void (await addEvents(db, 1_000)) };
       await expect(run({}, { clock })).rejects.toMatchObject({
         ...{ kind: "refused", code: "GC_MORE_THAN_PREVIEWED" },
-        message: expect.stringMatching(/^events: 500 rows were previewed, 1550 are gone and \d+ more/),
+        message: expect.stringMatching(
+          /^events: 500 rows were previewed, 1550 are gone and \d+ more/,
+        ),
       });
     }));
 });

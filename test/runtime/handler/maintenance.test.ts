@@ -61,6 +61,7 @@ describe("maintenance", () => {
       await addDeadEvents(db);
       expect(await run(db)).toEqual({
         ...{ task: "as-needed", indexes: [], leftovers_dropped: 0, sample_days_added: 6 },
+        scratch_databases_dropped: 0,
         tables: [
           expect.objectContaining({ table: "public.events", dead_rows: 400, done: "vacuum" }),
         ],

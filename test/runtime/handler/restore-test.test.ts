@@ -164,8 +164,25 @@ describe("backups of maintenance", () => {
     const { signal } = new AbortController();
     await restoreInto(care, { backup: `${backup}`, database, signal });
     expect(await scratchOf(ground.db)).toEqual([database]);
-    expect(await maintain(ground, "restore-test", { seq: 100 })).toMatchObject({ wrong: [] });
+    expect(await maintain(ground, null, { seq: 100 })).toMatchObject({
+      scratch_databases_dropped: 1,
+    });
     expect(await scratchOf(ground.db)).toEqual([]);
+  });
+
+  it("cannot be tried out by a user who may not create databases: it is said what to do", async () => {
+    await maintain(ground, "backup");
+    const role = `algobrain_test_${process.pid}_plain`;
+    await ground.db.query(`CREATE ROLE ${role} LOGIN PASSWORD 'plain'`);
+    try {
+      const url = Object.assign(new URL(ground.url), { username: role, password: "plain" }).href;
+      await expect(maintain({ ...ground, url }, "restore-test")).rejects.toMatchObject({
+        ...{ kind: "refused", code: "RESTORE_REFUSED" },
+        message: "the program's user may not create databases",
+      });
+    } finally {
+      await ground.db.query(`DROP ROLE ${role}`);
+    }
   });
 
   it("and what takes room is said in a report, unread indexes only once statistics tell", async () => {
