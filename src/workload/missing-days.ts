@@ -20,7 +20,7 @@ export interface RepoDay {
   readonly day: string;
 }
 
-const PAGE_REPOS = 50;
+const PAGE_REPOS = 10;
 
 /** The next ones after a place, at most `limit`; fewer: there are no more. */
 export async function nextMissing(
