@@ -1,7 +1,7 @@
 /** Before which time the rows of each entity may go, by the retention of a policy: for gc, and for whoever asks what gc would do. */
 import { DAY_MS } from "../base/duration.js";
 import { RETENTION_DEFAULTS, type Retention } from "../policy/policy.js";
-import { RETAINED_ENTITIES, type RetainedEntity } from "../store/retention.js";
+import { RETAINED_ENTITIES, type RetainedEntity } from "../store/retained-entities.js";
 
 type Days = Required<Retention> & typeof RETENTION_DEFAULTS;
 

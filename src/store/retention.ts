@@ -4,43 +4,9 @@
  */
 import { INTERNAL_KINDS } from "../job/kinds.js";
 import type { Sql } from "./database.js";
+import type { RetainedEntity } from "./retained-entities.js";
 import { countExpiredSamples } from "./sample-retention.js";
 
-export const RETAINED_ENTITIES = [
-  "events",
-  "jobs",
-  "quarantined_jobs",
-  "runs",
-  "internal_jobs",
-  "healdec_log",
-  "samples",
-  "inbound",
-  "notices",
-  "alert_events",
-  "silences",
-  "policy_revisions",
-  "policy_bundles",
-  "policy_refusals",
-  "policy_processes",
-  "policy_overrides",
-  "config_changes",
-  "revoked_tokens",
-  "workers",
-  "unique_holds",
-  "gc_previews",
-  "export_runs",
-  "backfills",
-  "repair_records",
-  "audit_findings",
-  "maintenance_reports",
-  "github_pages",
-  "github_permits",
-  // Before the claims: who loses the last one is not due on the same day, so that a preview stays true.
-  "identities",
-  "claims",
-  "audit_log",
-] as const;
-export type RetainedEntity = (typeof RETAINED_ENTITIES)[number];
 /** Leave for a file before they are deleted. */
 export type ExportedEntity = "quarantined_jobs" | "audit_log";
 

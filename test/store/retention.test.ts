@@ -2,14 +2,13 @@ import { describe, expect, it } from "vitest";
 import { appendAudit, verifyAudit } from "../../src/store/audit.js";
 import { type Database, openDatabase, type Sql } from "../../src/store/database.js";
 import { findBrokenInvariants } from "../../src/store/invariants.js";
+import { RETAINED_ENTITIES, type RetainedEntity } from "../../src/store/retained-entities.js";
 import {
   countExpired,
   deleteExpired,
   deleteExported,
   type ExportedEntity,
   lockExpired,
-  RETAINED_ENTITIES,
-  type RetainedEntity,
 } from "../../src/store/retention.js";
 import { withDatabase } from "../support/database.js";
 

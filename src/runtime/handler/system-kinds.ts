@@ -5,7 +5,7 @@ import { closed, Type } from "../../base/type.js";
 import type { KindSpec } from "../../job/kinds.js";
 import { SEVERITIES } from "../../policy/policy.js";
 import { EXPORT_ENTITIES } from "../../store/export-rows.js";
-import { RETAINED_ENTITIES } from "../../store/retention.js";
+import { RETAINED_ENTITIES } from "../../store/retained-entities.js";
 
 /**
  * HB-api-12: `{}` deletes what retention says; a dry run counts it by the same predicate, and a later run may name

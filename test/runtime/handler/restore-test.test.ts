@@ -135,20 +135,18 @@ describe("backups of maintenance", () => {
     const manifest = { format: 1, takenAt: "2025-01-01T00:00:00Z", tables: [] };
     writeFileSync(join(others, "manifest.json"), JSON.stringify(manifest));
     const kept: unknown[] = [];
-    for (const seq of [1, 2, 3]) {
+    for (const seq of [1, 2]) {
       const now = new Date(Date.UTC(2026, 5, seq));
-      kept.push((await maintain(ground, "backup", { seq, now, backupsKeep: 2 })).backup);
+      kept.push((await maintain(ground, "backup", { seq, now, backupsKeep: 1 })).backup);
     }
-    expect(names()).toEqual(["algobrain-test-20250101T000000Z-run-4", ...kept.slice(1)].sort());
+    expect(names()).toEqual(["algobrain-test-20250101T000000Z-run-4", kept[1]]);
     // A backup of one table is none of which a database comes back.
     await rm(join(backupsDir, `${kept[1]}`), { recursive: true });
-    await rm(join(backupsDir, `${kept[2]}`), { recursive: true });
     expect(await maintain(ground, "restore-test")).toMatchObject({ tested: null });
   });
 
   it("are taken once a day by the hourly care, where the policy wants them", async () => {
     const now = new Date("2026-06-15T12:00:00Z");
-    expect(await maintain(ground, null, { now })).not.toHaveProperty("backup");
     const wanted = { now, backup: true };
     expect(await maintain(ground, null, wanted)).toHaveProperty("backup.backup", names()[0]);
     const later = { ...wanted, seq: 2, now: new Date("2026-06-16T11:00:00Z") };

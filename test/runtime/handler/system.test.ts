@@ -20,7 +20,8 @@ interface Setup {
   readonly db: Database;
   readonly exportsDir: string;
   readonly sent: Delivery[];
-  run(kind: string, payload?: JsonObject, signal?: AbortSignal): Promise<unknown>;
+  /** `seq`: of the job, default 7. */
+  run(kind: string, payload?: JsonObject, signal?: AbortSignal, seq?: number): Promise<unknown>;
 }
 
 function withSystem(test: (setup: Setup) => Promise<void>): Promise<void> {
@@ -39,10 +40,8 @@ function withSystem(test: (setup: Setup) => Promise<void>): Promise<void> {
         care: { backupsDir: join(folder, "backups"), directUrl: url, ...CARE },
       });
       const handlers = new Map(made.map((handler) => [handler.kind, handler]));
-      const run: Setup["run"] = async (kind, payload = {}, signal) =>
-        handlers
-          .get(kind)!
-          .run(makeContext({ kind, payload, seq: 7, ...(signal ? { signal } : {}) }));
+      const run: Setup["run"] = async (kind, payload = {}, signal, seq = 7) =>
+        handlers.get(kind)!.run(makeContext({ kind, payload, seq, ...(signal ? { signal } : {}) }));
       await test({ db, exportsDir, sent, run });
     }),
   );
@@ -60,6 +59,14 @@ describe("alert", () => {
           severity: "sev4",
         }),
       ]);
+    }));
+
+  it("goes through ten times at once, each under a key of its own (HB-wrk-08)", () =>
+    withSystem(async ({ sent, run }) => {
+      const seqs = Array.from({ length: 10 }, (_, n) => n + 1);
+      await Promise.all(seqs.map((seq) => run("alert", {}, undefined, seq)));
+      const keys = sent.map(({ dedupKey }) => dedupKey).sort();
+      expect(keys).toEqual(seqs.map((seq) => `algobrain/test/job-${seq}`).sort());
     }));
 
   it("goes to the receivers that were named, and refuses unknown ones before anything is sent", () =>
