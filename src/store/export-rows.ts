@@ -3,8 +3,8 @@ import type { Session, Sql } from "./database.js";
 
 export interface ExportColumn {
   readonly name: string;
-  /** Written by others: what it begins with is not ours to know. */
-  readonly isText: boolean;
+  /** `text` is written by others: what it begins with is not ours to know. */
+  readonly form: "text" | "number" | "time" | "hex";
 }
 
 interface Source {
@@ -14,35 +14,34 @@ interface Source {
   /** When a row was written. */
   readonly time: string;
   readonly columns: readonly ExportColumn[];
-  /** Where a column is not written as it is stored. */
-  readonly written?: Readonly<Record<string, string>>;
 }
 
-const text = (name: string): ExportColumn => ({ name, isText: true });
-const plain = (name: string): ExportColumn => ({ name, isText: false });
+const text = (name: string): ExportColumn => ({ name, form: "text" });
+const number = (name: string): ExportColumn => ({ name, form: "number" });
+const time = (name: string): ExportColumn => ({ name, form: "time" });
+const hex = (name: string): ExportColumn => ({ name, form: "hex" });
 
 const SOURCES = {
   events: {
     ...{ table: "public.events", key: "id", time: "created_at" },
     columns: [
-      ...[plain("id"), text("delivery_id"), text("source"), text("event_type"), text("repo_id")],
-      ...[text("payload"), plain("occurred_at"), plain("created_at")],
+      ...[number("id"), text("delivery_id"), text("source"), text("event_type"), text("repo_id")],
+      ...[text("payload"), time("occurred_at"), time("created_at")],
     ],
   },
   scores: {
     ...{ table: "public.scores", key: "id", time: "computed_at" },
     columns: [
-      ...[plain("id"), text("repo_id"), plain("score"), plain("computed_at"), text("parts")],
+      ...[number("id"), text("repo_id"), number("score"), time("computed_at"), text("parts")],
       ...[text("formula"), text("commit")],
     ],
   },
   audit: {
     ...{ table: "public.audit_log", key: "seq", time: "created_at" },
     columns: [
-      ...[plain("seq"), plain("created_at"), text("actor"), text("action"), text("target")],
-      ...[text("details"), plain("prev_hash"), plain("hash")],
+      ...[number("seq"), time("created_at"), text("actor"), text("action"), text("target")],
+      ...[text("details"), hex("prev_hash"), hex("hash")],
     ],
-    written: { prev_hash: "encode(prev_hash, 'hex')", hash: "encode(hash, 'hex')" },
   },
 } as const satisfies Readonly<Record<string, Source>>;
 
@@ -146,17 +145,19 @@ async function readLine(session: Session, lines: string, key: number): Promise<s
 
 /** With the parameters after, up to, since and until. A line is made once, whoever asks for its length. */
 function linesOf(entity: ExportEntity, shape: ExportShape): string {
-  const { table, key, time, columns, written }: Source = SOURCES[entity];
-  const list = columns.map(({ name }) => {
-    const value = written?.[name];
-    return value === undefined ? name : `${value} AS ${name}`;
-  });
-  const cells = columns.map(({ name }) => `to_jsonb(e) ->> '${name}'`);
+  const { table, key, time: writtenAt, columns }: Source = SOURCES[entity];
+  const list = columns.map(({ name, form }) =>
+    form === "hex" ? `encode(${name}, 'hex') AS ${name}` : name,
+  );
+  // As in JSON, where a time has one form whatever the session's settings are.
+  const cells = columns.map(({ name, form }) =>
+    form === "time" ? `to_jsonb(e.${name}) #>> '{}'` : `e.${name}::text`,
+  );
   const line = shape === "objects" ? "to_jsonb(e)" : `to_jsonb(ARRAY[${cells.join(", ")}])`;
   return `SELECT e.${key} AS key, made.line FROM (
       SELECT ${list.join(", ")} FROM ${table}
       WHERE ${key} > $1 AND ${key} <= $2
-        AND ($3::timestamptz IS NULL OR ${time} >= $3) AND ($4::timestamptz IS NULL OR ${time} < $4)
+        AND ($3::timestamptz IS NULL OR ${writtenAt} >= $3) AND ($4::timestamptz IS NULL OR ${writtenAt} < $4)
       ORDER BY ${key}
     ) e CROSS JOIN LATERAL (SELECT ${line}::text AS line OFFSET 0) made ORDER BY e.${key}`;
 }

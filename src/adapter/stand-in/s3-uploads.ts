@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { compositeSha256 } from "../../base/composite-sha256.js";
 import type { LoopbackAnswer, LoopbackRequest } from "./loopback.js";
-import type { StoredObject } from "./s3.js";
 import { s3Answer, s3Refusal } from "./s3-answers.js";
 
 interface Part {
@@ -28,7 +27,7 @@ export interface S3Uploads {
 export interface S3UploadOptions {
   /** Of every part but the last; S3's is 5 MiB. */
   readonly partBytesMin: number;
-  readonly place: (path: string, bytes: Buffer, checksum: string) => StoredObject;
+  readonly place: (path: string, bytes: Buffer, checksum: string) => void;
 }
 
 /** Short pages, so that whoever reads only the first is found out. */

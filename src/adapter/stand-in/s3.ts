@@ -63,7 +63,7 @@ export async function startStandInS3(
     keep(path, Buffer.from(text), { lockedUntil });
   const uploads = createS3Uploads({
     partBytesMin,
-    place: (path, bytes, checksum) => keep(path, bytes, { checksum }),
+    place: (path, bytes, checksum) => void keep(path, bytes, { checksum }),
   });
   const loopback = await startLoopback((request) => {
     const path = decodeURIComponent(request.path.slice(1));

@@ -9,7 +9,7 @@ import {
   type StoredExportPart,
   type StoredExportRun,
 } from "../../store/export-runs.js";
-import { makeChunk } from "./export-chunks.js";
+import { ChunkRoom, makeChunk } from "./export-chunks.js";
 import { exportForm } from "./export-request.js";
 import { type ExportWork, isLost, isWhole, PARTS_MAX, takenOver } from "./export-run.js";
 
@@ -19,9 +19,10 @@ export async function writeRest(
   kept: readonly StoredExportPart[],
 ): Promise<StoredExportPart[]> {
   const parts = [...kept];
+  const room = new ChunkRoom(work.run.chunkBytes);
   await work.db.connect(async (session) => {
     while (!isWhole(work.run, parts)) {
-      const part = await writePart(work, session, parts);
+      const part = await writePart(work, { session, room }, parts);
       if (part === null) break;
       parts.push(part);
     }
@@ -32,7 +33,7 @@ export async function writeRest(
 /** Null: there are no more rows. An export without any is one part without rows. */
 async function writePart(
   work: ExportWork,
-  session: Session,
+  { session, room }: { readonly session: Session; readonly room: ChunkRoom },
   before: readonly StoredExportPart[],
 ): Promise<StoredExportPart | null> {
   const { db, request, run, context } = work;
@@ -42,7 +43,7 @@ async function writePart(
   const afterKey = before.at(-1)?.lastKey ?? run.fromKey;
   const { shape, heading, write } = exportForm(request);
   const rows = streamRows(session, run.entity, shape, { ...run, afterKey });
-  const chunk = await makeChunk(watched(rows, run, before, context), {
+  const chunk = await makeChunk(watched(rows, run, before, context), room, {
     ...{ chunkBytes: run.chunkBytes, heading: number === 1 ? heading : "", write, signal },
   });
   if (chunk.lastKey === null && number > 1) return null;

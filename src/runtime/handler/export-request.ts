@@ -44,7 +44,7 @@ export function readExportRequest(job: HeldJob, targets: ExportTargets): ExportR
 function targetOf({ directory, s3 }: ExportTargets, to: ExportPayload["to"]): ExportTarget {
   if (to === "s3" && s3 === null)
     throw fault.refused("EXPORT_TARGET_NOT_CONFIGURED", "there is no bucket for exports", {
-      hint: 'set EXPORT_TARGET=s3://bucket/prefix (docs/operating.md), or ask with "to": "directory"',
+      hint: 'set S3_EXPORTS_BUCKET (docs/operating.md), or ask with "to": "directory"',
     });
   return to === "directory" ? directory : (s3 ?? directory);
 }
@@ -70,7 +70,7 @@ export interface ExportForm {
 export function exportForm({ entity, format }: ExportRequest): ExportForm {
   if (format === "ndjson") return { shape: "objects", heading: "", write: (line) => `${line}\n` };
   const columns = exportColumns(entity);
-  const isText = columns.map((column) => column.isText);
+  const isText = columns.map(({ form }) => form === "text");
   const names = columns.map(({ name }) => name);
   return {
     shape: "cells",

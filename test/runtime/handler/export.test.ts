@@ -13,8 +13,8 @@ import type { ExportTarget } from "../../../src/job/export-port.js";
 import { createDirectoryExport } from "../../../src/runtime/handler/directory-export.js";
 import { createExportHandler, type ExportDeps } from "../../../src/runtime/handler/export.js";
 import { deleteFiles, listFilesBefore } from "../../../src/runtime/handler/exports-folder.js";
+import { exportsSource } from "../../../src/runtime/sample/exports.js";
 import { appendAudit } from "../../../src/store/audit.js";
-import { sumExports } from "../../../src/store/export-runs.js";
 import { createTestDatabase, type TestDatabase } from "../../support/database.js";
 import { makeContext } from "../../support/job-context.js";
 
@@ -343,7 +343,7 @@ test("tells how far it is, by the keys that it has behind it", async () => {
   expect(context.reached.at(-1)).toEqual({ fraction: 0.99, note: "6000 rows, part 1" });
 });
 
-test("retention finds all that exports leave in the folder, and the sums count what has ended", async () => {
+test("retention finds all that exports leave in the folder, finished or not", async () => {
   await run(nextJob(), TO_DIRECTORY);
   const { target } = mortal(createDirectoryExport(exportsDir), 3, true);
   await run(nextJob(), { entity: "events" }, { exportBucket: target }).catch((error: unknown) => {
@@ -353,11 +353,26 @@ test("retention finds all that exports leave in the folder, and the sums count w
   const old = await listFilesBefore(exportsDir, new Date(Date.now() + 60_000));
   expect(old).toEqual(all);
   await deleteFiles(old);
-  const sums = await sumExports(at.db, new Date("2026-01-01"));
-  expect(sums.rows).toBeGreaterThan(ROWS);
-  expect(await sumExports(at.db, new Date("2099-01-01"))).toEqual({
-    exports: 0,
-    rows: 0,
-    bytes: 0,
+});
+
+test("the samples count what ended within a day, and zero where nothing did", async () => {
+  const seq = nextJob();
+  const { rows, bytes } = await run(seq, TO_DIRECTORY);
+  // By itself on its day.
+  await at.db.query(
+    "UPDATE control.export_run SET ended_at = '2031-05-05T12:00Z' WHERE job_seq = $1",
+    [seq],
+  );
+  const valuesOn = async (day: string) => {
+    const samples = await exportsSource(at.db).collect(new Date(day));
+    return Object.fromEntries(samples.map(({ metric, value }) => [metric, value]));
+  };
+  expect(await valuesOn("2031-05-06T11:00:00Z")).toEqual({
+    "algobrain.export.rows": rows,
+    "algobrain.export.bytes": bytes,
+  });
+  expect(await valuesOn("2031-05-08")).toEqual({
+    "algobrain.export.rows": 0,
+    "algobrain.export.bytes": 0,
   });
 });
