@@ -152,11 +152,12 @@ class OpenLender implements Lender {
     const late = this.#options.clock.sleep(MAKE_MAX_MS, ended).then(() => {
       throw new Error("it was not made in time");
     });
+    late.catch(() => {
+      // Also thrown when it was made in time, and nobody waits any more.
+    });
     try {
       return await Promise.race([lend(ended), late]);
     } finally {
-      // Nobody waits for it any more.
-      late.catch(() => {});
       done.abort();
     }
   }
