@@ -3,7 +3,7 @@ import { type Incident, postMortemDue } from "../alert/incident.js";
 import { incidentLog } from "../alert/post-mortem.js";
 import { fault } from "../base/fault.js";
 import type { PolicySet } from "../policy/policy.js";
-import type { IncidentReader, IncidentView, IncidentWriter } from "../runbook/port.js";
+import type { IncidentReader, IncidentView, IncidentWriter } from "../runbook/incident-port.js";
 import type { Database, Sql } from "./database.js";
 import {
   closeIncident,

@@ -1,5 +1,4 @@
 /** The work of this platform as runbooks may look at it: named statements with parameters (X-68). */
-import { maskMails } from "../message/mask-mail.js";
 import type {
   BackfillView,
   DueRows,
@@ -79,13 +78,13 @@ async function listBackfills(
 
 async function listIdentities(sql: Sql, ids: readonly string[]): Promise<IdentityView[]> {
   const { rows } = await sql.query<IdentityView>(
-    `SELECT i.id, i.name, i.email AS mail, i.kind, i.merged_into AS "mergedInto",
+    `SELECT i.id, i.name, regexp_replace(i.email, '^(.).*@', '\\1…@') AS mail, i.kind, i.merged_into AS "mergedInto",
        count(c.id)::int AS claims, coalesce(sum(c.commit_count), 0)::int AS commits
      FROM public.identities i LEFT JOIN public.claims c ON c.identity_id = i.id
      WHERE i.id = ANY ($1) GROUP BY i.id ORDER BY i.id`,
     [ids],
   );
-  return rows.map((row) => ({ ...row, mail: row.mail === null ? null : maskMails(row.mail) }));
+  return rows;
 }
 
 async function countOrphans(sql: Sql): Promise<number> {
