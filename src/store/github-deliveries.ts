@@ -68,3 +68,14 @@ export async function settleGithubDelivery(
     "settle-delivery",
   );
 }
+
+/** Those of the given delivery ids that neither arrived nor became an event. */
+export async function findUnarrived(sql: Sql, deliveryIds: readonly string[]): Promise<string[]> {
+  const { rows } = await sql.query<{ id: string }>(
+    `SELECT wanted.id FROM unnest($1::text[]) AS wanted(id)
+     WHERE NOT EXISTS (SELECT FROM control.inbound i WHERE i.source = 'github' AND i.delivery_id = wanted.id)
+       AND NOT EXISTS (SELECT FROM events e WHERE e.delivery_id = wanted.id)`,
+    [deliveryIds],
+  );
+  return rows.map(({ id }) => id);
+}

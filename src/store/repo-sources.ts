@@ -41,14 +41,18 @@ export async function findSource(sql: Sql, repoId: string): Promise<StoredSource
   return rows[0] ?? null;
 }
 
-/** Whoever has anything there that is not gone, by name. */
-export async function listOwners(sql: Sql, host: string): Promise<string[]> {
-  const { rows } = await sql.query<{ owner: string }>(
-    `SELECT min(owner) AS owner FROM control.repo_source
-     WHERE host = $1 AND gone_at IS NULL GROUP BY lower(owner) ORDER BY lower(min(owner))`,
-    [host],
+/** Repositories whose owner is none of these, as after a transfer; longest unseen first. */
+export async function listStrays(
+  sql: Sql,
+  of: { readonly host: string; readonly owners: readonly string[]; readonly limit: number },
+): Promise<string[]> {
+  const { rows } = await sql.query<{ id: string }>(
+    `SELECT repo_id AS id FROM control.repo_source
+     WHERE host = $1 AND gone_at IS NULL AND lower(owner) <> ALL ($2::text[])
+     ORDER BY seen_at, repo_id LIMIT $3`,
+    [of.host, of.owners, of.limit],
   );
-  return rows.map(({ owner }) => owner);
+  return rows.map(({ id }) => id);
 }
 
 /** Repositories of an owner that a complete listing did not have, longest unseen first. */

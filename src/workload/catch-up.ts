@@ -10,8 +10,12 @@ import type { JobContext } from "../job/port.js";
 import type { LoggedDelivery, SourceHost } from "../job/source-port.js";
 import { isOwnComment } from "../runbook/own-word.js";
 import type { Database } from "../store/database.js";
-import { findUnarrived, moveReached, readReached } from "../store/github-catchup.js";
-import { type DeliveryOutcome, recordGithubDelivery } from "../store/github-deliveries.js";
+import { moveReached, readReached } from "../store/followed-owners.js";
+import {
+  type DeliveryOutcome,
+  findUnarrived,
+  recordGithubDelivery,
+} from "../store/github-deliveries.js";
 
 interface CatchUpDeps {
   readonly db: Database;
@@ -37,8 +41,9 @@ export async function catchUp(
   context: JobContext,
 ): Promise<JsonObject> {
   const startedAt = context.now().getTime();
-  const reached = (await readReached(db, owner))?.getTime() ?? 0;
-  const since = new Date(Math.max(reached - OVERLAP_MS, startedAt - LOG_MS));
+  const followed = { host: source.host, owner };
+  const reached = await readReached(db, followed);
+  const since = new Date(Math.max(reached.getTime() - OVERLAP_MS, startedAt - LOG_MS));
   const logged = await readLog(source, owner, since, context);
   if (logged === "hidden") return { deliveries: "hidden" };
   const missed = await findMissed(db, logged.items);
@@ -51,7 +56,7 @@ export async function catchUp(
     else recovered++;
   }
   const end = missed.length > fetched.length ? fetched.at(-1)!.at : logged.newest;
-  if (end !== null) await moveReached(db, owner, end);
+  if (end !== null) await moveReached(db, followed, end);
   const { items, isCut } = logged;
   return { deliveries: items.length, missed: missed.length, recovered, lost, log_cut: isCut };
 }

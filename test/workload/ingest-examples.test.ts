@@ -3,7 +3,6 @@
  * in whatever order it comes (HB-wrk-05).
  */
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "../../src/base/json.js";
 import type { Database } from "../../src/store/database.js";
@@ -25,10 +24,8 @@ interface Example {
 const EXAMPLES: readonly Example[] = readExamples();
 
 function readExamples(): Example[] {
-  const path = createRequire(import.meta.url).resolve(
-    "@octokit/webhooks-examples/api.github.com/index.json",
-  );
-  const kinds = JSON.parse(readFileSync(path, "utf8")) as {
+  const path = "../../node_modules/@octokit/webhooks-examples/api.github.com/index.json";
+  const kinds = JSON.parse(readFileSync(new URL(path, import.meta.url), "utf8")) as {
     readonly name: string;
     readonly examples: readonly JsonObject[];
   }[];

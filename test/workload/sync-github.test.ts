@@ -99,6 +99,18 @@ describe("sync of one repository", () => {
 });
 
 describe("sync of all", () => {
+  it("follows a repository to its new owner, but nobody else's", async () => {
+    const { source, owner, run, index } = scene();
+    const [id] = (await index(1, 2)) as [string, string];
+    source.rename(1, { owner: "umbrella" });
+    source.add(makeSourceRepo(3, { host: source.host, owner: "umbrella" }));
+    expect(await run("sync", { org_name: owner })).toMatchObject({ transferred: 1 });
+    await db.query("DELETE FROM jobs");
+    expect(await run("sync")).toMatchObject({ owners: 1 });
+    expect(await waiting()).toEqual([`sync:owner:${owner}`, `sync:${id}`]);
+    await db.query("DELETE FROM jobs");
+  });
+
   it("asks for each owner that is known, once", async () => {
     const { source, owner, run, index } = scene();
     await index(1);

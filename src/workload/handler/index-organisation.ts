@@ -5,6 +5,7 @@
  */
 import type { JsonObject } from "../../base/json.js";
 import type { JobContext } from "../../job/port.js";
+import { followOwner } from "../../store/followed-owners.js";
 import { listUnlisted, type StoredSource } from "../../store/repo-sources.js";
 import { readListing } from "../read-listing.js";
 import { type RecordCounts, recordRepos } from "../record-repos.js";
@@ -27,6 +28,7 @@ export async function indexOrganisation(
   ask: { readonly owner: string; readonly full: boolean },
   context: JobContext,
 ): Promise<JsonObject> {
+  await followOwner(deps.db, { host: deps.source.host, owner: ask.owner });
   const listed = await recordListing(deps, ask, context);
   const vanished = await settleUnlisted(deps, ask.owner, [...listed.ids], context);
   const { ids, pages, unchangedPages, counts } = listed;

@@ -9,17 +9,20 @@ import type { Cache, Git, JobContext, JobHandler } from "../../job/port.js";
 import type { RepoStore, SourceHost } from "../../job/source-port.js";
 import type { WorkloadPolicy } from "../../policy/workload.js";
 import type { Database } from "../../store/database.js";
+import { listFollowed } from "../../store/followed-owners.js";
 import { enqueueJobs } from "../../store/jobs.js";
-import { findSource, listOwners } from "../../store/repo-sources.js";
+import { findSource, listStrays } from "../../store/repo-sources.js";
 import { findRepo, type LocalRepo, listLocalRepos, type Repo } from "../../store/repos.js";
 import { catchUp } from "../catch-up.js";
 import { compareHead, type HeadOutcome } from "../compare-head.js";
-import { ownerSyncJob } from "../follow-up.js";
+import { ownerSyncJob, syncJob } from "../follow-up.js";
 import type { SyncPayload } from "../payloads.js";
 import { refreshSource } from "../refresh-source.js";
 import { indexOrganisation } from "./index-organisation.js";
 
 const PAGE_ROWS = 200;
+/** Each costs a request; those that were transferred to owners whom nobody asked for are few. */
+const STRAYS_MAX = 200;
 
 interface SyncDeps {
   readonly db: Database;
@@ -124,13 +127,15 @@ async function compareOrNote(
   }
 }
 
-/** A job each, so that one owner who cannot be read keeps no other from it. */
+/** A job each, so that one who cannot be read keeps no other from it. */
 async function askForOwners({ db, source }: SyncDeps, { job }: JobContext): Promise<number> {
   if (source === null) return 0;
-  const owners = await listOwners(db, source.host);
-  await enqueueJobs(
-    db,
-    owners.map((owner) => ownerSyncJob(owner, job)),
-  );
+  const { host } = source;
+  const owners = await listFollowed(db, host);
+  const strays = await listStrays(db, { host, owners, limit: STRAYS_MAX });
+  await enqueueJobs(db, [
+    ...owners.map((owner) => ownerSyncJob(owner, job)),
+    ...strays.map((id) => syncJob(id, job)),
+  ]);
   return owners.length;
 }
