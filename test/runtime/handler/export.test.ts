@@ -244,6 +244,26 @@ describe("taken up again", () => {
     await at.db.query("DELETE FROM events WHERE event_type = 'late'");
   });
 
+  test("a connection to the database that is lost in the midst costs what was not sent yet", async () => {
+    const seq = nextJob();
+    const target: ExportTarget = {
+      ...bucket,
+      put: async (upload, part, signal) => {
+        const answer = await bucket.put(upload, part, signal);
+        if (part.number === 2)
+          await at.db.query(
+            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = current_database() AND query IN ('ROLLBACK', 'COMMIT') AND pid <> pg_backend_pid()`,
+          );
+        return answer;
+      },
+    };
+    const cut = run(seq, toBucket, { exportBucket: target });
+    await expect(cut).rejects.toMatchObject({ kind: "transient", code: "DATABASE_UNAVAILABLE" });
+    const second = mortal(bucket, 0, false);
+    expect(await run(seq, toBucket, { exportBucket: second.target })).toMatchObject({ rows: ROWS });
+  });
+
   test("what is already there is not sent again", async () => {
     const seq = nextJob();
     const { target, calls } = mortal(bucket, 0, false);
