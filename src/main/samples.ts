@@ -7,6 +7,7 @@ import { backupSource } from "../runtime/sample/backup.js";
 import { cacheSource } from "../runtime/sample/cache.js";
 import { databaseSource } from "../runtime/sample/database.js";
 import { dependenciesSource } from "../runtime/sample/dependencies.js";
+import { exportsSource } from "../runtime/sample/exports.js";
 import { findingsSource } from "../runtime/sample/findings.js";
 import { githubSource } from "../runtime/sample/github.js";
 import { hostSource } from "../runtime/sample/host.js";
@@ -20,6 +21,7 @@ import type { SampleSource } from "../runtime/sample/source.js";
 import { tableHealthSource } from "../runtime/sample/table-health.js";
 import { tallySource } from "../runtime/sample/tally.js";
 import { workersSource } from "../runtime/sample/workers.js";
+import { readRemainingShare } from "../store/github-budget.js";
 import type { Caching } from "./caching.js";
 import type { Foundation } from "./foundation.js";
 
@@ -41,10 +43,11 @@ export function createSampleSources(foundation: Foundation, { cache }: Caching):
     databaseSource({ sql, policy, queryTimes, otherProcesses: OTHER_PROCESSES }),
     tableHealthSource({ sql, policy, log }),
     hostSource(config.home),
-    githubSource(foundation.githubBudget),
+    githubSource(foundation.githubBudget, () => readRemainingShare(sql)),
     cacheSource(cache),
     backupSource(sql),
     findingsSource(sql),
+    exportsSource(sql),
     adoptionSource(sql),
     refusedSource(sql),
     // Where both parts are one process, that of the API measures it.

@@ -29,9 +29,20 @@ async function leftAfter(...answers: readonly Record<string, string>[]): Promise
       octokit.users.getAuthenticated({ request }),
     );
   await github.close();
-  const [sample] = await githubSource(budget).collect(NOW);
+  const [sample] = await githubSource(budget, async () => null).collect(NOW);
   return sample?.value ?? null;
 }
+
+test("AR-37 sees the least of what the policies' host and the workers have left", async () => {
+  const share = async (own: number | null, shared: number | null) => {
+    const source = githubSource({ remaining: () => own }, async () => shared);
+    return (await source.collect(NOW))[0]?.value ?? null;
+  };
+  expect(await share(0.5, 0.2)).toBe(0.2);
+  expect(await share(0.1, 0.2)).toBe(0.1);
+  expect(await share(null, 0.3)).toBe(0.3);
+  expect(await share(null, null)).toBeNull();
+});
 
 test.each([
   ["what the last answer says", [headers({ "x-ratelimit-remaining": "4000" }), headers()], 0.05],
