@@ -60,6 +60,8 @@ export interface Namesake {
 
 /** More who bear one name: the name says nothing about who it is. */
 const NAMESAKES_MAX = 20;
+/** Of all names of one repository together: more is a flood. */
+const ALL_NAMESAKES_MAX = 10_000;
 /** As in src/workload/evidence.ts: a mail under which more people write is a shared mailbox. */
 const NAMES_OF_A_MAIL_MAX = 3;
 
@@ -83,7 +85,7 @@ export async function findNamesakes(
        SELECT count(DISTINCT lower(c.name)) FROM claims c
        WHERE c.identity_id = named.id AND lower(c.email) = lower(named.email) AND c.name LIKE '% %'
      )
-     ORDER BY id, email`,
+     ORDER BY id, email LIMIT ${ALL_NAMESAKES_MAX}`,
     [names, known],
   );
   return rows;

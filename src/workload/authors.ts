@@ -23,8 +23,8 @@ export interface AuthorSummary {
   readonly authors: readonly Author[];
 }
 
-/** About 60 MB. The largest public histories have some 30,000 signatures; more is a flood, not a team. */
-const AUTHORS_MAX = 200_000;
+/** The largest public histories have some 30,000 signatures; more is a flood, not a team, and would take memory. */
+const AUTHORS_MAX = 100_000;
 
 interface Tally {
   kind: ClaimKind;
@@ -64,13 +64,18 @@ export function addAuthors(
   since: readonly Author[],
   authorsMax = AUTHORS_MAX,
 ): Author[] {
-  const sum = new Map(before.map((author) => [signatureKey(author), author]));
+  const sum = new Map(before.map((author) => [signatureKey(author), toSignature(author)]));
   for (const author of since) {
     const known = sum.get(signatureKey(author));
     sum.set(signatureKey(author), known === undefined ? author : added(known, author));
   }
   if (sum.size > authorsMax) throw tooMany(authorsMax);
   return [...sum.values()];
+}
+
+/** What else is known of it is of another place. */
+function toSignature({ kind, name, email, commitCount, firstSeenAt, lastSeenAt }: Author): Author {
+  return { kind, name, email, commitCount, firstSeenAt, lastSeenAt };
 }
 
 function added(known: Author, author: Author): Author {

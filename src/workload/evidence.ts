@@ -44,6 +44,8 @@ export interface Facts {
 
 /** A mail under which more full names write is a mailbox that people share: it makes nobody one with anybody. */
 const FULL_NAMES_MAX = 3;
+/** Mails under which one name writes in one repository: more is a name that a program was given, or a flood. */
+const BEARERS_MAX = 100;
 /** Characters: shorter logins are initials, and many people share them. */
 const LOGIN_MIN = 3;
 
@@ -53,27 +55,30 @@ export function factsOf(
   signatures: readonly Written[],
   logins: ReadonlyMap<string, string> = new Map(),
 ): Facts {
-  const facts = {
-    id,
-    fullNames: new Set<string>(),
-    domains: new Set<string>(),
-    loginNames: new Set<string>(),
-    githubLogins: new Set<string>(),
-  };
+  const [fullNames, loginNames]: [string[], string[]] = [[], []];
+  const [domains, githubLogins]: [string[], string[]] = [[], []];
   for (const { name, email } of signatures) {
     const [normal, mail] = [normalName(name), normalMail(email)];
     const ownLogin = githubLogin(mail);
     const login = ownLogin ?? mail.split("@")[0] ?? "";
-    if (isFullName(normal)) facts.fullNames.add(normal);
-    else if (normal !== "" && login.length >= LOGIN_MIN) facts.loginNames.add(`${login} ${normal}`);
-    addIfAny(facts.domains, companyDomain(mail));
-    addIfAny(facts.githubLogins, ownLogin ?? logins.get(mail));
+    if (isFullName(normal)) fullNames.push(normal);
+    else if (normal !== "" && login.length >= LOGIN_MIN) loginNames.push(`${login} ${normal}`);
+    const domain = companyDomain(mail);
+    if (domain !== null) domains.push(domain);
+    const account = ownLogin ?? logins.get(mail);
+    if (account !== undefined) githubLogins.push(account);
   }
-  return facts;
+  return {
+    ...{ id, fullNames: setOf(fullNames), domains: setOf(domains) },
+    ...{ loginNames: setOf(loginNames), githubLogins: setOf(githubLogins) },
+  };
 }
 
-function addIfAny(set: Set<string>, value: string | null | undefined): void {
-  if (value) set.add(value);
+/** A history may hold a hundred thousand persons, and most sets of a person are empty. */
+const NONE: ReadonlySet<string> = new Set();
+
+function setOf(texts: readonly string[]): ReadonlySet<string> {
+  return texts.length === 0 ? NONE : new Set(texts);
 }
 
 export function isSharedMailbox({ fullNames }: Facts): boolean {
@@ -115,21 +120,36 @@ export function scoreOf(evidence: readonly EvidenceKind[]): number {
 }
 
 /**
- * Bonds among the persons of one repository. Those who share something are each held against the first that had it,
+ * Bonds among the persons of one repository. Those who share something are each held against the first that has it,
  * so n of them give n − 1 bonds, not n². The same for any order of the history, as `all` is sorted by its caller.
  */
 export function findBonds(all: readonly Facts[]): Bond[] {
-  const firstWith = new Map<string, Facts>();
   const bonds = new Map<string, Bond>();
+  for (const [first, ...others] of sharersOf(all)) {
+    if (first === undefined || others.length >= BEARERS_MAX) continue;
+    for (const other of others) addBond(bonds, bondBetween(first, other, "here"));
+  }
+  return [...bonds.values()];
+}
+
+/** For each trait that several bear, all who do. Most traits have one bearer, and need no list. */
+function sharersOf(all: readonly Facts[]): Iterable<Facts[]> {
+  const first = new Map<string, Facts>();
+  const sharers = new Map<string, Facts[]>();
   for (const facts of all) {
     if (isSharedMailbox(facts)) continue;
     for (const trait of traitsOf(facts)) {
-      const first = firstWith.get(trait);
-      if (first === undefined) firstWith.set(trait, facts);
-      else addBond(bonds, bondBetween(first, facts, "here"));
+      const owner = first.get(trait);
+      if (owner === undefined) {
+        first.set(trait, facts);
+        continue;
+      }
+      const known = sharers.get(trait) ?? [owner];
+      known.push(facts);
+      sharers.set(trait, known);
     }
   }
-  return [...bonds.values()];
+  return sharers.values();
 }
 
 /** Also a name together with each domain: the first who has the name may be somebody of another company. */

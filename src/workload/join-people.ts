@@ -64,6 +64,9 @@ async function findBondsElsewhere(
   });
 }
 
+/** Of one repository at a time, about 10 s in which nobody else can merge. The most certain go first; more is a flood. */
+const MERGES_MAX = 10_000;
+
 /** Returns the identities that were merged into another. */
 async function mergeByBonds(
   tx: Sql,
@@ -73,8 +76,9 @@ async function mergeByBonds(
 ): Promise<string[]> {
   const merged: string[] = [];
   for (const { personIds, score, evidence } of bonds) {
+    if (score < mergeAt || merged.length >= MERGES_MAX) break;
     const pair = groups.pairOf(personIds);
-    if (score < mergeAt || pair === null) continue;
+    if (pair === null) continue;
     // The smaller id always stays, so the order in which repositories are read does not matter.
     const [targetId, identityId] = pair;
     const reason = evidence.join("+");

@@ -38,21 +38,43 @@ export interface PeopleRecorded {
   readonly removed: number;
 }
 
+/** Who they are, and what that was found by. */
+export interface PeopleFound {
+  readonly people: People;
+  /** Of the whole history. */
+  readonly claimsSum: number;
+  /** Digests of forgotten people that were known. */
+  readonly forgottenCount: number;
+}
+
+/** Before the transaction: for the longest histories it takes seconds, in which nobody should wait for a lock. */
+export async function findPeople(sql: Sql, read: HistoryRead): Promise<PeopleFound> {
+  const forgotten = await loadForgotten(sql);
+  const had = read.isContinued ? await readClaims(sql, read.repoId) : [];
+  const authors = foldForgotten(addAuthors(had, read.authors), forgotten);
+  return {
+    people: gatherPeople(authors, await readLogins(sql, read.repoId)),
+    claimsSum: sumOf(authors),
+    forgottenCount: forgotten.count,
+  };
+}
+
 /**
- * Throws a transient fault `HISTORY_MOVED` when somebody else wrote people of this repository since it was looked at:
- * the next attempt begins from there.
+ * Throws a transient fault `HISTORY_MOVED` when somebody else wrote people of this repository since it was looked at,
+ * or somebody was forgotten: the next attempt begins from there.
  */
 export async function recordPeople(
   tx: Sql,
   read: HistoryRead,
+  { people, claimsSum, forgottenCount }: PeopleFound,
   rules: JoinRules,
 ): Promise<PeopleRecorded> {
   // In this order wherever both are taken: the other way round, two transactions would wait for each other.
   const forgotten = await loadForgotten(tx);
   await lockIdentities(tx);
   const had = await readClaims(tx, read.repoId);
-  const authors = foldForgotten(wholeHistory(read, had), forgotten);
-  const people = gatherPeople(authors, await readLogins(tx, read.repoId));
+  const isStale = read.isContinued && sumOf(had) !== read.past?.claimsSum;
+  if (isStale || forgotten.count !== forgottenCount) throw moved(read.repoId);
   const fresh = freshPersons(people, read, had);
   await addIdentities(
     tx,
@@ -69,18 +91,8 @@ export async function recordPeople(
     [...touched].filter((id) => id !== FORGOTTEN_ID),
   );
   const commits = read.commitCount + (read.isContinued ? (read.past?.commits ?? 0) : 0);
-  await moveHistory(tx, read, { commits, claimsSum: sumOf(authors) });
+  await moveHistory(tx, read, { commits, claimsSum });
   return { commits, ...countPeople(people), ...joined, removed };
-}
-
-function wholeHistory(read: HistoryRead, had: readonly StoredClaim[]): readonly Author[] {
-  if (!read.isContinued) return read.authors;
-  // Cleaned up, repaired or deleted meanwhile: what was read does not fit what is there.
-  if (sumOf(had) !== read.past?.claimsSum) throw moved(read.repoId);
-  const before = had.map(({ kind, name, email, commitCount, firstSeenAt, lastSeenAt }) => ({
-    ...{ kind, name, email, commitCount, firstSeenAt, lastSeenAt },
-  }));
-  return addAuthors(before, read.authors);
 }
 
 function sumOf(authors: readonly Pick<Author, "commitCount">[]): number {
@@ -102,10 +114,10 @@ function freshPersons(
 }
 
 /** A mail with two accounts says nothing: it moved, or two people share it. */
-async function readLogins(tx: Sql, repoId: string): Promise<Map<string, string>> {
+async function readLogins(sql: Sql, repoId: string): Promise<Map<string, string>> {
   const logins = new Map<string, string>();
   const unclear = new Set<string>();
-  for (const { mail, login } of await readPushedLogins(tx, repoId)) {
+  for (const { mail, login } of await readPushedLogins(sql, repoId)) {
     const [normal, account] = [normalMail(mail), login.toLowerCase()];
     if ((logins.get(normal) ?? account) !== account) unclear.add(normal);
     logins.set(normal, account);

@@ -74,10 +74,12 @@ describe("a shared mailbox", () => {
 
 describe("bonds", () => {
   it("of n who bear one name are n − 1, not n²", () => {
-    const all = Array.from({ length: 500 }, (_, at) =>
+    const all = Array.from({ length: 101 }, (_, at) =>
       person(`p${1000 + at}`, ["Ada Lovelace", `${at}@host${at}.org`]),
     );
-    expect(findBonds(all)).toHaveLength(499);
+    expect(findBonds(all.slice(0, 100))).toHaveLength(99);
+    // So many mails no person has.
+    expect(findBonds(all)).toEqual([]);
   });
 
   it("hold two of one company together, though a stranger of that name came first", () => {

@@ -5,7 +5,7 @@ import type { Database } from "../../src/store/database.js";
 import { addEvent } from "../../src/store/events.js";
 import type { Author } from "../../src/workload/authors.js";
 import { personKey } from "../../src/workload/person.js";
-import { recordPeople } from "../../src/workload/record-people.js";
+import { findPeople, recordPeople } from "../../src/workload/record-people.js";
 import { undoMerge } from "../../src/workload/undo-merge.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 
@@ -35,20 +35,20 @@ function id([name, email]: Signature): string {
 }
 
 /** Reads a repository in which these, and no others, have signed. */
-function read(repoId: string, signatures: readonly Signature[], people = WORKLOAD_DEFAULTS.people) {
+async function read(
+  repoId: string,
+  signatures: readonly Signature[],
+  people = WORKLOAD_DEFAULTS.people,
+) {
   const authors = signatures.map(
     ([name, email]): Author => ({
       ...{ kind: "author", name, email, commitCount: 1, firstSeenAt: AT, lastSeenAt: AT },
     }),
   );
   const history = { past: null, isContinued: false, head: null, mailmap: null, rules: "test" };
-  return db.transaction((tx) =>
-    recordPeople(
-      tx,
-      { repoId, ...history, commitCount: authors.length, authors },
-      { ...people, jobSeq: 1 },
-    ),
-  );
+  const whole = { repoId, ...history, commitCount: authors.length, authors };
+  const found = await findPeople(db, whole);
+  return db.transaction((tx) => recordPeople(tx, whole, found, { ...people, jobSeq: 1 }));
 }
 
 async function merges() {

@@ -14,7 +14,7 @@ import { summariseAuthors } from "../authors.js";
 import { withRepo } from "../held-repo.js";
 import { isUnchanged, mayReadOn, rulesOf } from "../history-state.js";
 import type { IdentityPayload } from "../payloads.js";
-import { type HistoryRead, recordPeople } from "../record-people.js";
+import { findPeople, type HistoryRead, recordPeople } from "../record-people.js";
 
 export interface IdentityDeps {
   readonly db: Database;
@@ -50,12 +50,11 @@ async function identify(
   const rules = rulesOf(people);
   if (head !== null && !full && isUnchanged(past, { head, rules }))
     return { commit: head, commits: past.commits, unchanged: true };
-  const { mailmapNote, ...read } = await readHistory(deps.git, at, context, {
-    ...{ head, past, rules, full },
-  });
-  const done = await deps.db.transaction((tx) =>
-    recordPeople(tx, { ...read, repoId }, { ...people, jobSeq: context.job.seq }),
-  );
+  const wanted = { repoId, head, past, rules, full };
+  const { mailmapNote, ...read } = await readHistory(deps.git, at, context, wanted);
+  const found = await findPeople(deps.db, read);
+  const joinRules = { ...people, jobSeq: context.job.seq };
+  const done = await deps.db.transaction((tx) => recordPeople(tx, read, found, joinRules));
   return {
     commit: head,
     commits: done.commits,
@@ -71,19 +70,20 @@ async function identify(
 }
 
 interface Wanted {
+  readonly repoId: string;
   readonly head: string | null;
   readonly past: PastRead | null;
   readonly rules: string;
   readonly full: boolean;
 }
 
-type Read = Omit<HistoryRead, "repoId"> & { readonly mailmapNote: JsonObject };
+type Read = HistoryRead & { readonly mailmapNote: JsonObject };
 
 async function readHistory(
   git: Git,
   at: RepoPlace,
   context: JobContext,
-  { head, past, rules, full }: Wanted,
+  { repoId, head, past, rules, full }: Wanted,
 ): Promise<Read> {
   const { signal } = context;
   const found = head === null ? "none" : await git.mailmap(at, head, signal);
@@ -99,7 +99,7 @@ async function readHistory(
   const { commitCount, authors } = await summariseAuthors(commits, { onCommits });
   const mailmapNote: JsonObject =
     found === "too-large" ? { mailmap: "not read: it is larger than 1 MiB" } : {};
-  return { head, past, isContinued, mailmap, rules, commitCount, authors, mailmapNote };
+  return { repoId, head, past, isContinued, mailmap, rules, commitCount, authors, mailmapNote };
 }
 
 /** History of a repository that has none: whoever was claimed before is claimed no more. */
