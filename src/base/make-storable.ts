@@ -19,7 +19,7 @@ function storable(value: Json, depth: number): Json {
   if (typeof value === "string") return storableText(value);
   if (typeof value === "number") return Number.isFinite(value) ? value : null;
   if (typeof value !== "object" || value === null) return value;
-  if (depth > DEPTH_MAX) return null;
+  if (depth >= DEPTH_MAX) return null;
   if (Array.isArray(value)) return value.map((item) => storable(item, depth + 1));
   const entries = Object.entries(value)
     .filter(([key]) => !POISONOUS_KEYS.includes(key))
