@@ -4,7 +4,8 @@
 //   npm run build && node bench/proof/workers/backfill.mjs               5 repositories, 60 days: about a minute and a half
 //   node bench/proof/workers/backfill.mjs --days 20                      shorter
 //
-// Ends with 1 when a day is missing or there twice, when a row differs, or when a live score had to wait for a second.
+// Ends with 1 when a day is missing or there twice, when a row differs, or when one of twenty live scores had
+// to wait for a second.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
@@ -25,7 +26,7 @@ import {
 import { kill } from "../scene.mjs";
 
 const LIVE_WAIT_BAR_MS = 1_000;
-const LIVE_EVERY_MS = 500;
+const LIVE_EVERY_MS = 250;
 const END_MAX_MS = 150_000;
 const REPOS = 5;
 const DAY_MS = 86_400_000;
@@ -160,7 +161,7 @@ function judge({ killed, calm, planned }) {
   const days = new Set(killed.rows.map(({ repo, day }) => `${repo} ${day}`));
   const isWhole = killed.rows.length === planned && days.size === planned;
   const isSame = JSON.stringify(killed.rows) === JSON.stringify(calm.rows);
-  const [p50, most] = [quantile(calm.waits, 0.5), Math.max(...calm.waits)];
+  const [p50, p95, most] = [0.5, 0.95, 1].map((share) => quantile(calm.waits, share));
   console.log(
     `killed: ${killed.rows.length} of ${planned} rows, ${days.size} days, ${killed.tookS.toFixed(0)} s ${JSON.stringify(killed.result)}`,
   );
@@ -168,9 +169,9 @@ function judge({ killed, calm, planned }) {
     `undisturbed: ${calm.rows.length} rows, ${calm.tookS.toFixed(0)} s; rows ${isSame ? "equal" : "DIFFER"}`,
   );
   console.log(
-    `live scores meanwhile: ${calm.waits.length}, waited ${p50.toFixed(0)} ms (median), ${most.toFixed(0)} ms (most)`,
+    `live scores meanwhile: ${calm.waits.length}, waited ${p50.toFixed(0)} ms (median), ${p95.toFixed(0)} ms (p95), ${most.toFixed(0)} ms (most)`,
   );
-  return isWhole && isSame && calm.waits.length > 0 && most < LIVE_WAIT_BAR_MS;
+  return isWhole && isSame && calm.waits.length > 0 && p95 < LIVE_WAIT_BAR_MS;
 }
 
 const withoutSchedules = (policy) => ({ ...policy, schedules: [] });
