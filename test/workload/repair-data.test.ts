@@ -153,10 +153,11 @@ describe("undo_merge", () => {
     await addPeople("a", "b");
     await repair(mergeOf(["a"], "b"));
     const merged = await everything();
-    await expect(undo([...(await mergeIds()), 999_999])).rejects.toMatchObject({
-      kind: "data",
-      code: "UNDO_IMPOSSIBLE",
-    });
+    for (const unknown of [999_999, 1e30])
+      await expect(undo([...(await mergeIds()), unknown])).rejects.toMatchObject({
+        kind: "data",
+        code: "UNDO_IMPOSSIBLE",
+      });
     expect(await everything()).toEqual(merged);
   });
 });
@@ -220,12 +221,15 @@ describe("cleanup_orphaned_claims", () => {
     return (await db.query<Row>("SELECT * FROM claims ORDER BY id")).rows;
   }
 
-  it("that took nothing away has nothing to give back", async () => {
-    await expect(repair({ repair_type: "restore_claims", job: "job-404" })).rejects.toMatchObject({
-      kind: "data",
-      code: "RESTORE_IMPOSSIBLE",
-    });
-  });
+  it.each(["job-404", `job-${"9".repeat(40)}`])(
+    "that took nothing away has nothing to give back: %s",
+    async (name) => {
+      await expect(repair({ repair_type: "restore_claims", job: name })).rejects.toMatchObject({
+        kind: "data",
+        code: "RESTORE_IMPOSSIBLE",
+      });
+    },
+  );
 });
 
 describe("rebuild_indexes", () => {

@@ -67,7 +67,9 @@ export async function restoreCleanedClaims(
   { job, dry_run = false }: RestoreClaims,
   { signal }: JobContext,
 ): Promise<JsonObject> {
-  const records = await listRepairRecords(db, Number(job.replace(/^job-/, "")), CLEANUP);
+  const jobSeq = Number(job.replace(/^job-/, ""));
+  // More digits than any job has: no number that the database takes.
+  const records = Number.isSafeInteger(jobSeq) ? await listRepairRecords(db, jobSeq, CLEANUP) : [];
   if (records.length === 0)
     throw fault.data("RESTORE_IMPOSSIBLE", `nothing is kept of claims that ${job} took away`, {
       hint: "name the job of a cleanup_orphaned_claims that removed some and is not yet expired",
