@@ -2,6 +2,7 @@
  * What GitHub's own log says of the webhooks that it sent us: it sends none again by itself, and forgets them after
  * three days, on an Enterprise Server seven (docs.github.com, "Redelivering webhooks").
  */
+import { Fault } from "../base/fault.js";
 import { isJsonObject, type JsonObject } from "../base/json.js";
 import type { LoggedDelivery, SourceHost } from "../job/source-port.js";
 import type { GitHubClient } from "./github.js";
@@ -44,8 +45,14 @@ export function createDeliveryLog(
       if (hook === null) return null;
       const path = "/orgs/{org}/hooks/{hook}/deliveries/{id}";
       const ask = { path, parameters: { org: owner, hook, id } };
-      const answer = await client.read(signal, "the delivery", ask);
-      return answer.kind === "found" ? readSent(answer.data) : null;
+      try {
+        const answer = await client.read(signal, "the delivery", ask);
+        return answer.kind === "found" ? readSent(answer.data) : null;
+      } catch (error) {
+        // Larger than anything that our door takes: it must not stop those that come after it.
+        if (error instanceof Fault && error.code === "GITHUB_ANSWER_TOO_LARGE") return null;
+        throw error;
+      }
     },
   };
 }

@@ -7,6 +7,7 @@ import type { SourceRepo } from "../job/source-port.js";
 const OWNER = /^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$/;
 const NAME = /^[A-Za-z0-9._-]{1,100}$/;
 const BRANCH_MAX = 255;
+const TIME_END_MS = Date.UTC(2200, 0);
 
 /** Throws a data Fault: a name that could lead a request elsewhere (`..`) is none. */
 export function checkOwner(owner: string): string {
@@ -85,7 +86,9 @@ function cloneUrlOf(
 function timeOf(repo: JsonObject, member: "pushed_at" | "updated_at"): Date {
   const text = repo[member];
   const at = new Date(typeof text === "string" ? text : Number.NaN);
-  if (Number.isNaN(at.getTime())) throw invalid(member, "a time (ISO 8601)");
+  // Not NaN either; the database would take other years than we do.
+  if (!(at.getTime() >= 0 && at.getTime() < TIME_END_MS))
+    throw invalid(member, "a time (ISO 8601)");
   return at;
 }
 

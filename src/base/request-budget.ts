@@ -56,6 +56,10 @@ export type RequestVerdict =
 
 /** Windows and waits of an hour are the longest there are: what names a later time is mistaken. */
 const WAIT_MAX_MS = 2 * HOUR_MS;
+/** A refusal that names no time, or one that is past by now, is none to come back at once for. */
+const WAIT_MIN_MS = 1_000;
+/** What a larger one means nobody knows. */
+const LIMIT_MAX = 1_000_000_000;
 /** Two resets that differ by less are the same one, seen by clocks of whole seconds. */
 const SAME_RESET_MS = 5_000;
 
@@ -91,6 +95,7 @@ export function afterAnswer(budget: RequestBudget, seen: SeenLimits, now: Date):
 function withWindow(budget: RequestBudget, window: SeenLimits["window"], now: Date): RequestBudget {
   if (window === null || window.resetInMs <= 0 || window.resetInMs > WAIT_MAX_MS) return budget;
   const { limit, remaining } = window;
+  if (limit > LIMIT_MAX || remaining > limit) return budget;
   const seenReset = now.getTime() + window.resetInMs;
   const knownReset = budget.resetAt?.getTime() ?? Number.NEGATIVE_INFINITY;
   if (seenReset > knownReset + SAME_RESET_MS) {
@@ -112,7 +117,8 @@ function gateAfter(
 ): Date | null {
   const isShut = gateUntil !== null && gateUntil > now;
   if (refusal === null) return isWell && !isShut ? null : gateUntil;
-  const waitMs = Math.min(WAIT_MAX_MS, waitOf(refusal, gateUntil, updatedAt, isShut));
+  const wishedMs = waitOf(refusal, gateUntil, updatedAt, isShut);
+  const waitMs = Math.min(WAIT_MAX_MS, Math.max(WAIT_MIN_MS, wishedMs));
   const until = new Date(now.getTime() + waitMs);
   return isShut && gateUntil > until ? gateUntil : until;
 }

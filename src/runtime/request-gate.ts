@@ -36,21 +36,51 @@ export function createRequestGate(
   scopeOf: (signal: AbortSignal) => Promise<string>,
   deps: RequestGateDeps,
 ): RequestGate {
-  let nextAtMs = Number.NEGATIVE_INFINITY;
-  /** Spreads the requests of this process: a burst is what secondary limits are against. */
-  const pace = async (signal: AbortSignal) => {
-    const nowMs = deps.clock.now().getTime();
-    const atMs = Math.max(nowMs, nextAtMs);
-    nextAtMs = atMs + 1_000 / deps.rules().perSecond;
-    if (atMs > nowMs) await deps.clock.sleep(atMs - nowMs, signal);
-  };
+  const pace = createPace(deps);
+  /** What could not be told while the database was away: first of all when it is back. */
+  let untold: Ended | null = null;
   return {
     take: async (signal) => {
       await pace(signal);
       const scope = await scopeOf(signal);
+      if (untold !== null) await tell(untold, deps);
+      untold = null;
       const permit = await takeWithin(scope, deps, signal);
-      return (seen) => tell(scope, permit, seen, deps);
+      return async (seen) => {
+        const ended = { scope, permit, seen };
+        try {
+          await tell(ended, deps);
+        } catch (error) {
+          // The answer is there all the same. A refusal must not be forgotten; what else it says the next answer says too.
+          if (seen?.refusal) untold = ended;
+          deps.log.warn("github.budget-not-told", { error: errorMessage(error) });
+        }
+      };
     },
+  };
+}
+
+interface Ended {
+  readonly scope: string;
+  readonly permit: number;
+  readonly seen: SeenLimits | null;
+}
+
+function tell({ scope, permit, seen }: Ended, { db }: RequestGateDeps): Promise<void> {
+  return db.transaction((tx) => endPermit(tx, scope, permit, seen));
+}
+
+/** Spreads the requests of this process: a burst is what secondary limits are against. */
+function createPace(deps: RequestGateDeps): (signal: AbortSignal) => Promise<void> {
+  const { clock, rules } = deps;
+  let nextAtMs = Number.NEGATIVE_INFINITY;
+  return async (signal) => {
+    const nowMs = clock.now().getTime();
+    const waitMs = Math.max(0, nextAtMs - nowMs);
+    // A wait of ours must not look like a GitHub that is slow: the job goes back into the queue.
+    if (waitMs > PATIENCE_MS) throw refusal({ ok: false, why: "busy", waitMs: null }, deps);
+    nextAtMs = nowMs + waitMs + 1_000 / rules().perSecond;
+    if (waitMs > 0) await clock.sleep(waitMs, signal);
   };
 }
 
@@ -90,18 +120,4 @@ function refusal(refused: Permit & { ok: false }, { random }: RequestGateDeps): 
     // Only what GitHub itself asked for holds back those who do not take from this budget.
     asksAll: refused.why === "gate",
   });
-}
-
-/** The answer is there whatever becomes of this: with the database away nobody asks, and a refusal reaches the guard's gate. */
-async function tell(
-  scope: string,
-  permit: number,
-  seen: SeenLimits | null,
-  { db, log }: RequestGateDeps,
-): Promise<void> {
-  try {
-    await db.transaction((tx) => endPermit(tx, scope, permit, seen));
-  } catch (error) {
-    log.warn("github.budget-not-told", { error: errorMessage(error) });
-  }
 }

@@ -126,5 +126,13 @@ describe("what an answer changes", () => {
     const year = 365 * 86_400;
     expect(afterAnswer(budget(), refused(year), NOW).gateUntil).toEqual(at(7_200));
     expect(afterAnswer(budget(), well(0, year), NOW)).toMatchObject({ remaining: 100 });
+    // Nobody comes back at once.
+    expect(afterAnswer(budget(), refused(0), NOW).gateUntil).toEqual(at(1));
+  });
+
+  test.each([1e12, Number.MAX_SAFE_INTEGER])("a limit of %d is not believed", (limit) => {
+    const window = { limit, remaining: limit, resetInMs: 600_000 };
+    const seen: SeenLimits = { window, refusal: null, isWell: true };
+    expect(afterAnswer(budget(), seen, NOW)).toMatchObject({ limit: 100, remaining: 100 });
   });
 });

@@ -40,7 +40,7 @@ afterEach(() => github.close());
 const PATIENT: Clock = { now: () => new Date(0), sleep: systemClock.sleep };
 
 /** As a process of its own has it: nothing is shared but the database. */
-function process(more: Partial<RequestGateDeps> = {}, timeoutMs = 5_000) {
+function process(more: Partial<RequestGateDeps> = {}, timeoutMs = 30_000) {
   const gate = createRequestGate(async () => SCOPE, {
     ...{ db: place.db, clock: PATIENT, log: silentLogger, random: () => 0 },
     rules: () => ({ reserve: 0.1, inFlight: 20, perSecond: 10_000 }),
@@ -173,7 +173,7 @@ describe("each request has a permit of its own", () => {
     ["that is never answered", { kind: "silence" }, "GITHUB_TIMED_OUT"],
   ] as const)("one %s gives it back and says nothing of the limit", async (_, how, code) => {
     github.misbehave(how);
-    const hasty = process({}, how.kind === "silence" ? 100 : 5_000);
+    const hasty = process({}, how.kind === "silence" ? 100 : 30_000);
     expect(await faultOf(hasty.repo({ githubId: ids[0]! }, never()))).toMatchObject({
       ...{ kind: "transient", code },
     });
@@ -198,6 +198,38 @@ describe("each request has a permit of its own", () => {
       code: "DATABASE_UNAVAILABLE",
     });
     expect(github.requests()).toEqual([]);
+  });
+
+  test("a refusal that could not be told is told before the next request", async () => {
+    let tells = 0;
+    const flaky: RequestGateDeps["db"] = {
+      ...place.db,
+      // The second transaction is the one that tells.
+      transaction: async (work) => {
+        tells += 1;
+        if (tells === 2) throw new Fault("transient", "DATABASE_UNAVAILABLE", "gone");
+        return place.db.transaction(work);
+      },
+    };
+    const one = process({ db: flaky });
+    github.limits.refuse("retry-after", MINUTE_MS);
+    await faultOf(one.repo({ githubId: ids[0]! }, never()));
+    expect(await faultOf(one.repo({ githubId: ids[0]! }, never()))).toMatchObject({
+      code: "GITHUB_RATE_LIMITED",
+    });
+    expect(await faultOf(process().repo({ githubId: ids[0]! }, never()))).toMatchObject({
+      code: "GITHUB_RATE_LIMITED",
+    });
+    expect(github.requests()).toHaveLength(1);
+  });
+
+  test("who would wait long for its turn goes back into the queue", async () => {
+    const rules = () => ({ reserve: 0.1, inFlight: 20, perSecond: 1 });
+    const clock: Clock = { now: () => new Date(0), sleep: async () => {} };
+    const { found, faults } = await askAtOnce(10, [process({ clock, rules })]);
+    expect([found, faults.length]).toEqual([3, 7]);
+    for (const fault of faults)
+      expect(fault).toMatchObject({ kind: "waiting", code: "GITHUB_RATE_LIMITED", asksAll: false });
   });
 
   test("a process asks no faster than it may", async () => {

@@ -73,7 +73,7 @@ afterEach(() => github.close());
 const source = () =>
   createGitHubSource({
     auth: { kind: "token", token: "0".repeat(40) },
-    ...{ apiUrl: github.url, timeoutMs: 2_000 },
+    ...{ apiUrl: github.url, timeoutMs: 30_000 },
     gate: { take: async () => async (limits) => void (limits && seen.push(limits)) },
   });
 

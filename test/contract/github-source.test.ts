@@ -32,7 +32,7 @@ afterEach(() => github.close());
 
 const source = (options: Partial<GitHubSourceOptions> = {}): SourceHost =>
   createGitHubSource({
-    ...{ auth: AUTH, apiUrl: github.url, gate: OPEN, timeoutMs: 2_000 },
+    ...{ auth: AUTH, apiUrl: github.url, gate: OPEN, timeoutMs: 30_000 },
     ...options,
   });
 
@@ -174,6 +174,7 @@ describe("one repository", () => {
     ["a name that leads elsewhere", { name: ".." }],
     ["an owner that leads elsewhere", { owner: { login: "../x" } }],
     ["no time", { updated_at: "yesterday" }],
+    ["a time that no database takes", { updated_at: "+275760-09-13T00:00:00Z" }],
   ])("an answer with %s is refused by the name of its member", async (_, wrong) => {
     const good = {
       ...{ id: 1, name: "shop", owner: { login: "acme" }, updated_at: "2026-11-01T10:00:00Z" },
@@ -234,6 +235,9 @@ describe("the log of deliveries", () => {
       ...{ guid: "g-7", event: "push", body: { nth: 7 } },
     });
     expect(await host.delivery("acme", 5, never())).toBeNull();
+    // As large as an answer may be, and more: the others are still read.
+    github.log({ guid: "g-big", event: "push", at, status: 0, payload: { x: "x".repeat(9e6) } });
+    expect(await host.delivery("acme", 900_120, never())).toBeNull();
   });
 
   test.each([
