@@ -19,12 +19,10 @@ interface RetentionRule {
   /** `$1` is the time before which a row is too old. */
   readonly isExpired: string;
   /**
-   * The time by which rows grow old, indexed: a batch begins where the last one ended and steps over no row
-   * that is gone already, which an old snapshot would keep in the index. None: the table is small.
+   * An indexed column, as a rule the time by which rows grow old: a batch begins where the last one ended and steps
+   * over no row that is gone already, which an old snapshot would keep in the index. None: the table is small.
    */
-  readonly agesBy?: string;
-  /** Which go first, where one may not be left without the other. */
-  readonly order?: string;
+  readonly walksBy?: string;
   /** What goes with the rows, by their keys in `gone`: a statement each. What belongs to a job goes by a trigger. */
   readonly also?: readonly string[];
 }
@@ -35,7 +33,7 @@ const IS_ENDED = "status IN ('completed', 'failed', 'cancelled') AND completed_a
 const JOBS = {
   table: "public.jobs",
   key: "seq",
-  agesBy: "completed_at",
+  walksBy: "completed_at",
 } as const;
 /** Of policy revisions, however old: the newest is the one in force, and these are the way back. */
 const REVISIONS_KEPT = 20;
@@ -47,14 +45,19 @@ const hasClaims = (identity: string) =>
   `EXISTS (SELECT FROM public.claims c WHERE c.identity_id = ${identity}.id)`;
 
 const RULES: Readonly<Record<RetainedEntity, RetentionRule>> = {
-  events: { table: "public.events", key: "id", agesBy: "created_at", isExpired: "created_at < $1" },
+  events: {
+    table: "public.events",
+    key: "id",
+    walksBy: "created_at",
+    isExpired: "created_at < $1",
+  },
   jobs: { ...JOBS, isExpired: `${IS_ENDED} AND NOT ${IS_INTERNAL}` },
   // Of the internal kinds too: whatever waits for a person is on file before it goes.
   quarantined_jobs: { ...JOBS, isExpired: "status = 'quarantined' AND completed_at < $1" },
   runs: {
     table: "control.run",
     key: "seq",
-    agesBy: "ended_at",
+    walksBy: "ended_at",
     isExpired: "status NOT IN ('queued', 'running') AND ended_at < $1",
     also: ["DELETE FROM control.run_step WHERE run_seq IN (SELECT seq FROM gone)"],
   },
@@ -69,30 +72,30 @@ const RULES: Readonly<Record<RetainedEntity, RetentionRule>> = {
   healdec_log: {
     table: "public.healdec_log",
     key: "seq",
-    agesBy: "created_at",
+    walksBy: "created_at",
     isExpired: "created_at < $1",
   },
   // Of the versions that knew only rows; chunks and rounds: store/sample-retention.
   samples: {
     table: "control.sample",
     key: "series_id, at",
-    agesBy: "at",
+    walksBy: "at",
     isExpired: "at < $1",
   },
   inbound: {
     table: "control.inbound",
     key: "id",
-    agesBy: "handled_at",
+    walksBy: "handled_at",
     isExpired: "status <> 'received' AND handled_at < $1",
   },
   notices: {
     table: "control.notice",
     key: "id",
-    agesBy: "created_at",
+    walksBy: "created_at",
     isExpired: "status <> 'pending' AND created_at < $1",
   },
-  alert_events: { table: "control.alert_event", key: "id", agesBy: "at", isExpired: "at < $1" },
-  silences: { table: "control.silence", key: "id", agesBy: "ends_at", isExpired: "ends_at < $1" },
+  alert_events: { table: "control.alert_event", key: "id", walksBy: "at", isExpired: "at < $1" },
+  silences: { table: "control.silence", key: "id", walksBy: "ends_at", isExpired: "ends_at < $1" },
   // Of the adopted bundle too, however much came after it: it is what is meant when people name its revision.
   policy_revisions: {
     table: "control.policy_revision",
@@ -149,19 +152,21 @@ const RULES: Readonly<Record<RetainedEntity, RetentionRule>> = {
   claims: {
     table: "public.claims",
     key: "id",
+    walksBy: "id",
     isExpired: `repo_id IN (SELECT r.id FROM public.repos r WHERE r.archived AND r.updated_at < $1)`,
   },
   identities: {
     table: "public.identities",
     key: "id",
+    walksBy: "id",
     isExpired: `updated_at < $1 AND id <> '${FORGOTTEN_ID}' AND NOT ${hasClaims("identities")}
       AND NOT EXISTS (SELECT FROM public.identities f
         WHERE f.merged_into = coalesce(identities.merged_into, identities.id) AND (f.updated_at >= $1 OR ${hasClaims("f")}))
       AND NOT EXISTS (SELECT FROM public.identities t
         WHERE t.id = identities.merged_into AND (t.updated_at >= $1 OR ${hasClaims("t")}))`,
-    // A merge always points at a row that is there.
-    order: "merged_into IS NULL",
     also: [
+      // A merge always points at a row that is there; these are as old, and go with a later batch.
+      "UPDATE public.identities SET merged_into = NULL WHERE merged_into IN (SELECT id FROM gone) AND id NOT IN (SELECT id FROM gone)",
       "DELETE FROM control.identity_merge WHERE identity_id IN (SELECT id FROM gone) OR target_id IN (SELECT id FROM gone)",
       "DELETE FROM control.identity_hint WHERE a IN (SELECT id FROM gone) OR b IN (SELECT id FROM gone)",
     ],
@@ -211,22 +216,21 @@ export async function deleteExpired(
   const rule = RULES[entity];
   const also = (rule.also ?? []).map((statement, i) => `, also_${i} AS (${statement})`);
   const { rows } = await sql.query<Batch>(
-    `WITH batch AS MATERIALIZED (${selectBatch(rule, `${rule.key}, ${rule.agesBy ?? "NULL"} AS aged`)}),
+    `WITH batch AS MATERIALIZED (${selectBatch(rule, from)}),
      gone AS (
        DELETE FROM ${rule.table} WHERE (${rule.key}) IN (SELECT ${rule.key} FROM batch) RETURNING ${rule.key}
      )${also.join("")}
-     SELECT (SELECT count(*) FROM gone) AS count, (SELECT max(aged)::text FROM batch) AS reached`,
-    rule.agesBy ? [before, limit, from ?? "-infinity"] : [before, limit],
+     SELECT (SELECT count(*) FROM gone) AS count, (SELECT max(walked)::text FROM batch) AS reached`,
+    rule.walksBy && from !== null ? [before, limit, from] : [before, limit],
   );
   return rows[0]!;
 }
 
-function selectBatch(rule: RetentionRule, columns: string): string {
-  const { table, isExpired, agesBy, order } = rule;
-  const onward = agesBy ? `AND ${agesBy} >= $3 ORDER BY ${agesBy}` : "";
-  const ordered = order ? `ORDER BY ${order}` : onward;
-  return `SELECT ${columns} FROM ${table} WHERE ${isExpired} ${ordered}
-    LIMIT $2 FOR UPDATE SKIP LOCKED`;
+function selectBatch({ table, key, isExpired, walksBy }: RetentionRule, from: string | null) {
+  const onward = walksBy && from !== null ? `AND ${walksBy} >= $3` : "";
+  const ordered = walksBy ? `ORDER BY ${walksBy}` : "";
+  return `SELECT ${key}, ${walksBy ?? "NULL"} AS walked FROM ${table} WHERE ${isExpired} ${onward}
+    ${ordered} LIMIT $2 FOR UPDATE SKIP LOCKED`;
 }
 
 export interface ExpiredRow {
