@@ -24,7 +24,7 @@ describe("foreign JSON made storable", () => {
         expect(findUnstorable(made)).toEqual([]);
         expect(makeStorable(made)).toEqual(made);
       }),
-      { numRuns: 100 },
+      { numRuns: 40 },
     );
   });
 

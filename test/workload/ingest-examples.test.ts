@@ -185,7 +185,8 @@ describe("an event that comes late", () => {
     const digest = tombstoneDigest(key, "login", "mallory");
     const asked = { request: "T-1", jobSeq: 1 };
     await db.transaction((tx) => addTombstones(tx, [{ kind: "login", digest }], asked));
-    const body = { ...push("-", "new").body, sender: { login: "Mallory", id: 5, type: "User" } };
+    const sender = { login: "Mallory", id: 5, type: "User" };
+    const body: JsonObject = { ...push("-", "new").body, sender };
     const event = { id: "late-forgotten", event: "push", body };
     await deliver([event]);
     await ingest([event]);
