@@ -56,15 +56,18 @@ export async function findGithubDelivery(
   return rows[0] ?? null;
 }
 
+/** With a `body`: that is what stays of it. */
 export async function settleGithubDelivery(
   sql: Sql,
   deliveryId: string,
   outcome: string,
+  body: JsonObject | null = null,
 ): Promise<void> {
   await sql.query(
-    `UPDATE control.inbound SET status = 'handled', outcome = $2, handled_at = now()
+    `UPDATE control.inbound
+     SET status = 'handled', outcome = $2, handled_at = now(), body = coalesce($3::jsonb, body)
      WHERE source = 'github' AND delivery_id = $1 AND status = 'received'`,
-    [deliveryId, outcome],
+    [deliveryId, outcome, body === null ? null : JSON.stringify(body)],
     "settle-delivery",
   );
 }

@@ -35,12 +35,13 @@ export interface SignatureRow {
   readonly mail: string;
 }
 
-/** All names and mails that these people were seen with. */
+/** All names and mails that these people were seen with, those of most commits first. */
 export async function readSignatures(sql: Sql, ids: readonly string[]): Promise<SignatureRow[]> {
   const { rows } = await sql.query<SignatureRow>(
-    `SELECT coalesce(name, '') AS name, coalesce(email, '') AS mail FROM claims WHERE identity_id = ANY ($1)
-     UNION SELECT coalesce(name, ''), coalesce(email, '') FROM identities WHERE id = ANY ($1)
-     ORDER BY 1, 2`,
+    `SELECT name, mail FROM (
+       SELECT coalesce(name, '') AS name, coalesce(email, '') AS mail, commit_count FROM claims WHERE identity_id = ANY ($1)
+       UNION ALL SELECT coalesce(name, ''), coalesce(email, ''), 0 FROM identities WHERE id = ANY ($1)
+     ) seen GROUP BY name, mail ORDER BY sum(commit_count) DESC, name, mail`,
     [ids],
   );
   return rows.filter(({ name, mail }) => name !== "" || mail !== "");

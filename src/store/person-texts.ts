@@ -76,8 +76,8 @@ export interface Scrubbing {
 export interface ScrubStep {
   /** Number of the last row walked; 0 to begin. */
   readonly after: number;
-  /** A regular expression (POSIX) that every text of the person matches, upper and lower case alike. */
-  readonly pattern: string;
+  /** Regular expressions (POSIX): each text of the person matches one of them, upper and lower case alike. */
+  readonly patterns: readonly string[];
   /** Of jobs: the one that stays as it is. */
   readonly exceptJob: number;
   /** Counts, and changes nothing. */
@@ -135,17 +135,17 @@ async function endOfBatch(tx: Sql, place: PersonTexts, after: number): Promise<n
 async function readSuspects(
   tx: Sql,
   place: PersonTexts,
-  { after, pattern, exceptJob }: ScrubStep,
+  { after, patterns, exceptJob }: ScrubStep,
   upTo: number,
 ): Promise<Row[]> {
   const [key] = place.key;
-  const named = [...place.json, ...place.text].map((column) => `${column}::text ~* $3`);
+  const named = [...place.json, ...place.text].map((column) => `${column}::text ~* ANY ($3)`);
   const others = place === JOBS ? ` AND seq <> ${exceptJob}` : "";
   const { rows } = await tx.query<Row>(
     `SELECT ${columnsOf(place)} FROM ${place.table}
      WHERE ${key} > $1 AND ${key} <= $2 AND (${named.join(" OR ")}) AND ${place.only ?? "true"}${others}
      ORDER BY ${place.key.join(", ")} FOR UPDATE`,
-    [after, upTo, pattern],
+    [after, upTo, patterns],
   );
   return rows;
 }

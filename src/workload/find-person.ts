@@ -7,8 +7,14 @@ import { findPersonIds, readSignatures } from "../store/person-rows.js";
 import { PERSON_TEXTS, type Scrubbing } from "../store/person-texts.js";
 import { type Signature, tombstoneDigest, tombstonesOf } from "./forgotten.js";
 import type { ForgetPerson } from "./payloads.js";
-import { normalMail } from "./person.js";
-import { isOwnMail, type PlainPerson, patternOf, plainPersonOf } from "./plain-person.js";
+import { normalMail, normalName } from "./person.js";
+import {
+  isOwnMail,
+  type PlainPerson,
+  patternsOf,
+  plainPersonOf,
+  WRITTEN_MAX,
+} from "./plain-person.js";
 import { loginsBeside } from "./scrub-person.js";
 import { walkTexts } from "./walk-texts.js";
 
@@ -23,7 +29,10 @@ export interface Person extends PlainPerson {
 /** What a request names them by. */
 export type Asked = Pick<PlainPerson, "mails" | "logins" | "ids">;
 
-/** Null: all that was asked for is done. Throws a data fault `FORGET_MAIL_SHARED`. */
+/** In lower case. */
+const LOGIN = /^[a-z0-9][a-z0-9_-]{0,99}(?:\[bot\])?$/;
+
+/** Null: all that was asked for is done. Throws data faults `FORGET_LOGIN_INVALID` and `FORGET_MAIL_SHARED`. */
 export function askedFor({
   mails = [],
   logins = [],
@@ -35,6 +44,11 @@ export function askedFor({
     logins: open(logins, FORGOTTEN_NAME).map((login) => login.replace(/^@/, "").toLowerCase()),
     ids: open(identity_ids, FORGOTTEN_ID),
   };
+  const wrong = asked.logins.findIndex((login) => !LOGIN.test(login));
+  if (wrong >= 0)
+    throw fault.data("FORGET_LOGIN_INVALID", `/logins/${wrong} is no login of GitHub`, {
+      hint: "letters, digits and hyphens, such as ada-l; an address belongs into mails",
+    });
   const at = asked.mails.findIndex((mail) => !isOwnMail(mail));
   if (at >= 0)
     throw fault.data("FORGET_MAIL_SHARED", `/mails/${at} is no address of one person`, {
@@ -77,20 +91,28 @@ export async function findByRows(sql: Sql, asked: Asked): Promise<Person> {
   }
 }
 
-function tombstonesFor({ mails, logins }: PlainPerson, signatures: readonly Signature[]) {
+/** Of all mails, and of as many names as one person may have: they are read with every event. */
+function tombstonesFor({ mails, logins, names }: PlainPerson, signatures: readonly Signature[]) {
+  const all = [...signatures, ...mails.map((mail) => ({ name: "", mail }))].flatMap(tombstonesOf);
   const kept = [
-    ...[...signatures, ...mails.map((mail) => ({ name: "", mail }))].flatMap(tombstonesOf),
+    ...all.filter(({ kind }) => kind !== "name"),
+    ...names
+      .slice(0, WRITTEN_MAX)
+      .map((name) => ({ kind: "name", text: normalName(name) }) as const),
     ...logins.map((text) => ({ kind: "login", text }) as const),
   ];
   return (key: string): NewTombstone[] =>
     kept.map(({ kind, text }) => ({ kind, digest: tombstoneDigest(key, kind, text) }));
 }
 
-/** Accounts that GitHub named in an event beside a mail of theirs. */
+/** Accounts that GitHub named in a push beside a mail of theirs: it knows whose commits they are. */
 async function findLogins(db: Database, person: Person, context: JobContext): Promise<string[]> {
-  const pattern = patternOf({ ...person, logins: [], names: [], ids: [] });
-  const events = PERSON_TEXTS.filter(({ table }) => table === "public.events");
-  if (pattern === null) return [];
+  const patterns = patternsOf({ ...person, logins: [], names: [], ids: [] });
+  const pushes = PERSON_TEXTS.filter(({ table }) => table === "public.events").map((events) => ({
+    ...events,
+    only: "event_type = 'push'",
+  }));
+  if (patterns.length === 0) return [];
   const logins: string[] = [];
   const reading: Scrubbing = {
     json: (value) => {
@@ -99,6 +121,6 @@ async function findLogins(db: Database, person: Person, context: JobContext): Pr
     },
     text: (text) => text,
   };
-  await walkTexts(db, events, reading, { pattern, context, dryRun: true });
+  await walkTexts(db, pushes, reading, { patterns, context, dryRun: true });
   return logins;
 }

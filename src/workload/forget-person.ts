@@ -24,14 +24,14 @@ import { PERSON_TEXTS, type Scrubbing, scrubJob } from "../store/person-texts.js
 import { askedFor, findByRows, findPerson, type Person } from "./find-person.js";
 import { forgottenOf } from "./forgotten.js";
 import type { ForgetPerson } from "./payloads.js";
-import { createPlainScrub, type PlainPerson, patternOf } from "./plain-person.js";
+import { createPlainScrub, type PlainPerson, patternsOf } from "./plain-person.js";
 import { walkTexts } from "./walk-texts.js";
 
 interface ForgetDeps {
   readonly db: Database;
 }
 
-/** Throws data faults `FORGET_MAIL_SHARED` and `IDENTITY_UNKNOWN`. */
+/** Throws data faults `FORGET_LOGIN_INVALID`, `FORGET_MAIL_SHARED` and `PERSON_UNKNOWN`. */
 export async function forgetPerson(
   { db }: ForgetDeps,
   payload: ForgetPerson,
@@ -48,7 +48,7 @@ export async function forgetPerson(
   const isNamed = asked.mails.length + asked.logins.length > 0;
   // Without rows, but with digests of this job: an earlier attempt came that far.
   if (!person.isKnown && !isNamed && !(await hasTombstones(db, context.job.seq)))
-    throw fault.data("IDENTITY_UNKNOWN", `there is no identity ${asked.ids.join(", ")}`, {
+    throw fault.data("PERSON_UNKNOWN", `there is no identity ${asked.ids.join(", ")}`, {
       hint: "who was merged or forgotten before has no row; correct the ids, or name mails and logins",
     });
   const { request } = payload;
@@ -118,6 +118,6 @@ async function scrubTexts(
   scrubbing: Scrubbing,
   how: { readonly context: JobContext; readonly dryRun: boolean },
 ): Promise<JsonObject> {
-  const pattern = patternOf(person);
-  return pattern === null ? {} : walkTexts(db, PERSON_TEXTS, scrubbing, { ...how, pattern });
+  const patterns = patternsOf(person);
+  return walkTexts(db, PERSON_TEXTS, scrubbing, { ...how, patterns });
 }

@@ -37,22 +37,36 @@ export function isOwnMail(mail: string, name = ""): boolean {
   return personKey(name, mail).reason === "same-mail";
 }
 
+/** More than one person has: a hostile history names one mail with names without end. The first are the most used. */
+export const WRITTEN_MAX = 500;
+/** A pattern of the server with some thousands of words is too complex for it. */
+const WORDS_A_PATTERN = 100;
+
 /**
- * A regular expression (POSIX) that each text which names them matches, upper and lower case alike; as a jsonb column
- * shows its text, too. Null: nothing to look for.
+ * Regular expressions (POSIX): each text that names them matches one of them, upper and lower case alike; as a jsonb
+ * column shows its text, too.
  */
-export function patternOf({ mails, logins, names, ids }: PlainPerson): string | null {
-  const plain = [...mails, ...mails.map(encodeURIComponent), ...logins, ...names, ...ids];
+export function patternsOf(person: PlainPerson): string[] {
+  const { logins, ids } = person;
+  const plain = [...writtenOf(person), ...logins, ...ids];
   const shown = plain.flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]);
   const parts = [...new Set(shown)].filter((text) => text !== "").map(escapePattern);
-  return parts.length === 0 ? null : parts.join("|");
+  const count = Math.ceil(parts.length / WORDS_A_PATTERN);
+  return Array.from({ length: count }, (_, at) =>
+    parts.slice(at * WORDS_A_PATTERN, (at + 1) * WORDS_A_PATTERN).join("|"),
+  );
+}
+
+/** Addresses, also as links write them, and names. */
+function writtenOf({ mails, names }: PlainPerson): string[] {
+  const some = mails.slice(0, WRITTEN_MAX);
+  return [...some, ...some.map(encodeURIComponent), ...names.slice(0, WRITTEN_MAX)];
 }
 
 /** Replaces addresses, full names and ids wherever they stand as words of their own. */
-export function createPlainScrub({ mails, names, ids }: PlainPerson): (text: string) => string {
-  const written = [...mails, ...mails.map(encodeURIComponent), ...names];
-  const named = wordsOf(written);
-  const keyed = wordsOf(ids);
+export function createPlainScrub(person: PlainPerson): (text: string) => string {
+  const named = wordsOf(writtenOf(person));
+  const keyed = wordsOf(person.ids);
   return (text) => {
     const unnamed = named === null ? text : text.replace(named, FORGOTTEN_NAME);
     return keyed === null ? unnamed : unnamed.replace(keyed, FORGOTTEN_ID);

@@ -6,7 +6,7 @@ import { type PersonTexts, type Scrubbing, scrubBatch } from "../store/person-te
 
 interface Walk {
   /** See `ScrubStep`. */
-  readonly pattern: string;
+  readonly patterns: readonly string[];
   readonly context: JobContext;
   readonly dryRun: boolean;
 }
@@ -16,9 +16,9 @@ export async function walkTexts(
   db: Database,
   places: readonly PersonTexts[],
   scrubbing: Scrubbing,
-  { pattern, context, dryRun }: Walk,
+  { patterns, context, dryRun }: Walk,
 ): Promise<JsonObject> {
-  const step = { pattern, exceptJob: context.job.seq, dryRun };
+  const step = { patterns, exceptJob: context.job.seq, dryRun };
   const counts: JsonObject = {};
   for (const [at, place] of places.entries()) {
     context.progress(at / places.length, place.table);

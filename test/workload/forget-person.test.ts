@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "../../src/base/json.js";
 import type { JobContext } from "../../src/job/port.js";
@@ -5,6 +6,7 @@ import { verifyAudit } from "../../src/store/audit.js";
 import { replaceClaims } from "../../src/store/claims.js";
 import type { Database, Sql } from "../../src/store/database.js";
 import { addEvent } from "../../src/store/events.js";
+import { recordGithubDelivery } from "../../src/store/github-deliveries.js";
 import { addIdentities } from "../../src/store/identities.js";
 import { enqueueJob, readJob } from "../../src/store/jobs.js";
 import { PERSON_TEXTS } from "../../src/store/person-texts.js";
@@ -13,10 +15,12 @@ import { loadForgotten } from "../../src/workload/forgotten.js";
 import type { ForgetPerson } from "../../src/workload/payloads.js";
 import { personKey } from "../../src/workload/person.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
+import { addCommits, makeRepository, withFolder } from "../support/git-repository.js";
 import { holdJob } from "../support/held-job.js";
 import { makeContext } from "../support/job-context.js";
 import { until } from "../support/until.js";
 import { placesIn, readWholeText } from "../support/whole-text.js";
+import { workloadDeps, workloadRunner } from "../support/workload-deps.js";
 
 const FIRST = new Date("2020-01-01T00:00:00Z");
 const LAST = new Date("2026-01-01T00:00:00Z");
@@ -97,29 +101,42 @@ async function addClaims(
   await replaceClaims(sql, repo, [...own, { ...other, ...seen }]);
 }
 
-async function plantEvent({ name, login, mail }: Cast): Promise<void> {
-  const account = { login, id: 4711, type: "User", html_url: `https://github.com/${login}` };
+function pushOf({ name, login, mail }: Cast): JsonObject {
   const person = { name, email: mail, username: login };
-  const payload = {
+  return {
     ref: "refs/heads/main",
     pusher: { name: login, email: mail },
-    sender: account,
+    sender: { login, id: 4711, type: "User", html_url: `https://github.com/${login}` },
     repository: {
       full_name: `${login}/engine`,
       clone_url: `https://github.com/${login}/engine.git`,
     },
     head_commit: {
-      id: "c0ffee",
-      author: person,
+      ...{ id: "c0ffee", author: person },
       message: `Merge\n\nCo-authored-by: ${name} <${mail}>\nThanks @${login}`,
     },
   };
+}
+
+async function plantEvent(cast: Cast): Promise<void> {
+  const payload = pushOf(cast);
   const event = { source: "github", eventType: "push", repoId: null, occurredAt: LAST, payload };
   await addEvent(db, { deliveryId: `d-${planted}`, ...event });
   await db.query(
     "INSERT INTO control.inbound (source, delivery_id, event_type, body, status) VALUES ('github', $1, 'push', $2, 'handled')",
     [`d-${planted}`, payload],
   );
+}
+
+/** As the webhook's door stores it and a worker reads it. */
+async function deliver(cast: Cast, deliveryId: string): Promise<void> {
+  const delivery = { deliveryId, eventType: "push", body: pushOf(cast) };
+  await db.transaction((tx) => recordGithubDelivery(tx, delivery, { ignoredAs: null }));
+  await workloadRunner(workloadDeps(db))("ingest", { delivery_id: deliveryId });
+}
+
+async function identify(repo_id: string, full = false): Promise<void> {
+  await workloadRunner(workloadDeps(db))("identity", { repo_id, full });
 }
 
 /** A job that a worker holds, and what its handler is given. */
@@ -137,8 +154,14 @@ async function holdRequest(request: Omit<ForgetPerson, "repair_type">, signal?: 
   return { seq, context, run: (now: JobContext = context) => forgetPerson({ db }, payload, now) };
 }
 
-async function totals(): Promise<object[]> {
-  const { rows } = await db.query(
+interface Total {
+  readonly repo_id: string;
+  readonly kind: string;
+  readonly commits: number;
+}
+
+async function totals(): Promise<Total[]> {
+  const { rows } = await db.query<Total>(
     "SELECT repo_id, kind, sum(commit_count)::int AS commits FROM claims GROUP BY 1, 2 ORDER BY 1, 2",
   );
   return rows;
@@ -275,10 +298,64 @@ describe("forget_person", () => {
 
   it("finds the account that GitHub names beside the mail, though nobody asked for it", async () => {
     const margaret = { name: "Margaret Hamilton", login: "apollo-m", mail: "mh@mit.example" };
-    const { ids } = await plant(margaret);
+    planted++;
+    await plantEvent(margaret);
     const job = await holdRequest({ mails: [margaret.mail], request: "DSR-9" });
-    expect(await job.run()).toMatchObject({ logins: 1 });
-    expect(placesIn(await readAll(), tracesOf(margaret, ids))).toEqual([]);
+    expect(await job.run()).toMatchObject({ logins: 1, identities: 0 });
+    // Her name stands beside nothing but what is gone with it.
+    expect(placesIn(await readAll(), tracesOf(margaret, []))).toEqual([]);
+  });
+
+  it("stays forgotten when all histories and events are read anew", async () => {
+    const radia = { name: "Radia Perlman", login: "spanning-tree", mail: "radia@bridge.example" };
+    const traces = tracesOf(radia, [personKey(radia.name, radia.mail).id]);
+    await withFolder(async (folder) => {
+      const by = (author: string, count: number, message?: string) =>
+        Array.from({ length: count }, () => ({
+          ...{ author, at: LAST.toISOString() },
+          ...(message ? { message } : {}),
+        }));
+      const signed = `${radia.name} <${radia.mail}>`;
+      const path = await makeRepository(join(folder, "bridge"), [
+        ...by(signed, 5),
+        ...by("Bob <bob@b.example>", 3, `change\n\nCo-authored-by: ${signed}\n`),
+      ]);
+      await db.query(
+        "INSERT INTO repos (id, name, location, root) VALUES ('bridge', 'bridge', $1, $2)",
+        [path, folder],
+      );
+      await identify("bridge");
+      const before = (await totals()).filter(({ repo_id }) => repo_id === "bridge");
+      expect(before).toEqual([
+        { repo_id: "bridge", kind: "author", commits: 8 },
+        { repo_id: "bridge", kind: "co-author", commits: 3 },
+      ]);
+
+      await (await holdRequest({ mails: [radia.mail], request: "DSR-10" })).run();
+      expect(placesIn(await readAll(), traces)).toEqual([]);
+      await identify("bridge", true);
+      await addCommits(path, by(signed, 2));
+      await identify("bridge");
+      await deliver(radia, "anew");
+
+      expect(placesIn(await readAll(), traces)).toEqual([]);
+      const after = (await totals()).filter(({ repo_id }) => repo_id === "bridge");
+      expect(after).toEqual([{ ...before[0], commits: 10 }, before[1]]);
+    });
+  });
+
+  it("is bounded work for a mail that a hostile history gives names without end", async () => {
+    const mail = "flood@engine.example";
+    const { id } = personKey("", mail);
+    await addIdentities(db, [{ id, name: "x", email: mail, kind: "human" }]);
+    await db.query(
+      `INSERT INTO claims (repo_id, identity_id, kind, name, email, commit_count)
+       SELECT 'flood', $1, 'author', 'Flood ' || translate(n::text, '0123456789', 'abcdefghij'), $2, 1 FROM generate_series(1, 2000) n`,
+      [id, mail],
+    );
+    const result = await (await holdRequest({ mails: [mail], request: "DSR-11" })).run();
+    expect(result).toMatchObject({ claims: 2_000, names: 2_000, digests: 501 });
+    expect(placesIn(await readAll(), /flood [a-j]|flood@/i)).toEqual([]);
   });
 
   it("waits for who writes the person at this moment, and takes that too", async () => {
@@ -303,11 +380,13 @@ describe("forget_person", () => {
   it("takes no address that many people write for one person's", async () => {
     const job = await holdRequest({ mails: ["root@localhost"], request: "DSR-7" });
     await expect(job.run()).rejects.toMatchObject({ kind: "data", code: "FORGET_MAIL_SHARED" });
+    const noLogin = await holdRequest({ logins: ["@"], request: "DSR-7" });
+    await expect(noLogin.run()).rejects.toMatchObject({ code: "FORGET_LOGIN_INVALID" });
     const unknown = await holdRequest({
       identity_ids: ["person-0000000000000000"],
       request: "DSR-7",
     });
-    await expect(unknown.run()).rejects.toMatchObject({ kind: "data", code: "IDENTITY_UNKNOWN" });
+    await expect(unknown.run()).rejects.toMatchObject({ kind: "data", code: "PERSON_UNKNOWN" });
   });
 });
 

@@ -57,10 +57,17 @@ async function ingest(
   about: About,
   context: JobContext,
 ): Promise<JsonObject> {
-  const isNew = await keepEvent(tx, delivery, about.repo?.id ?? null);
+  const forgotten = await loadForgotten(tx);
+  const payload = forgotten.scrub(delivery.body);
+  const isNew = await keepEvent(tx, delivery, payload, about.repo?.id ?? null);
   const [sync, score] = isNew ? await askFollowUps(tx, delivery, about, context) : [null, null];
   const outcome = isNew ? "stored" : "known";
-  await settleGithubDelivery(tx, delivery.deliveryId, outcomeText(outcome, delivery.eventType));
+  await settleGithubDelivery(
+    tx,
+    delivery.deliveryId,
+    outcomeText(outcome, delivery.eventType),
+    payload === delivery.body ? null : payload,
+  );
   return { event: outcome, repo_id: about.repo?.id ?? null, sync, score };
 }
 
@@ -71,11 +78,10 @@ function outcomeText(outcome: "stored" | "known", eventType: string): string {
 async function keepEvent(
   tx: Sql,
   { deliveryId, eventType, body, receivedAt }: StoredDelivery,
+  payload: JsonObject,
   repoId: string | null,
 ): Promise<boolean> {
-  const forgotten = await loadForgotten(tx);
   const occurredAt = eventTime(eventType, body, receivedAt);
-  const payload = forgotten.scrub(body);
   return addEvent(tx, { deliveryId, source: "github", eventType, repoId, payload, occurredAt });
 }
 
