@@ -8,6 +8,7 @@ import { readBackfill } from "../../src/store/backfills.js";
 import type { Database } from "../../src/store/database.js";
 import { createBackfillHandler } from "../../src/workload/handler/backfill.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
+import { createFakeSource } from "../support/fake-source.js";
 import { makeContext } from "../support/job-context.js";
 
 let lent: TestDatabase;
@@ -65,14 +66,14 @@ const RELEASES: readonly ItemPage[] = [
   { items: [release(2, null), release(1, "2026-01-31T23:59:59Z")], next: null },
 ];
 
-class FakeSource {
+class PagedSource {
   readonly asked: string[] = [];
   failAt: string | null = null;
 
-  readonly pulls: SourceHost["pulls"] = async (repo, { page }) =>
-    this.answer("pulls", PULLS, repo.name, page);
-  readonly releases: SourceHost["releases"] = async (repo, { page }) =>
-    this.answer("releases", RELEASES, repo.name, page);
+  readonly lists: Pick<SourceHost, "pulls" | "releases"> = {
+    pulls: async (repo, { page }) => this.answer("pulls", PULLS, repo.name, page),
+    releases: async (repo, { page }) => this.answer("releases", RELEASES, repo.name, page),
+  };
 
   private answer(
     list: string,
@@ -90,8 +91,8 @@ class FakeSource {
 const RANGE = { entity: "events", start_date: "2026-01-01", end_date: "2026-01-31" };
 const ONE = { ...RANGE, repo_ids: ["a"] };
 
-function run(source: FakeSource | null, payload: JsonObject = ONE, seq = 50) {
-  const host = source as unknown as SourceHost | null;
+function run(source: PagedSource | null, payload: JsonObject = ONE, seq = 50) {
+  const host = source && { ...createFakeSource(), ...source.lists };
   const handler = createBackfillHandler({ db, policy: () => WORKLOAD_DEFAULTS, source: host });
   return handler.run(makeContext({ kind: "backfill", payload, seq }));
 }
@@ -114,7 +115,7 @@ const IN_RANGE = [
 
 describe("a backfill of events of one repository", () => {
   it("keeps what was opened, closed and published in the range, and reads no page that is wholly before it", async () => {
-    const source = new FakeSource();
+    const source = new PagedSource();
     expect(await run(source)).toEqual({ repo_id: "a", added: 4 });
     expect(await events()).toEqual(IN_RANGE);
     expect(source.asked).toEqual(["pulls of a 1", "pulls of a 2", "releases of a 1"]);
@@ -132,15 +133,15 @@ describe("a backfill of events of one repository", () => {
       `INSERT INTO events (delivery_id, source, event_type, repo_id, payload, occurred_at)
        VALUES ('d1', 'github', 'pull_request', 'a', '{"action":"closed","pull_request":{"id":1002}}', '2026-01-08T00:00:03Z')`,
     );
-    expect(await run(new FakeSource())).toMatchObject({ added: 3 });
-    expect(await run(new FakeSource(), ONE, 51)).toMatchObject({ added: 0 });
+    expect(await run(new PagedSource())).toMatchObject({ added: 3 });
+    expect(await run(new PagedSource(), ONE, 51)).toMatchObject({ added: 0 });
     expect(await events()).toEqual(
       IN_RANGE.filter((said) => said !== "01-08 pull_request closed 2"),
     );
   });
 
   it("goes on with the page at which it had to wait", async () => {
-    const source = new FakeSource();
+    const source = new PagedSource();
     source.failAt = "pulls of a 2";
     await expect(run(source)).rejects.toMatchObject({ code: "GITHUB_RATE_LIMITED" });
     expect(await events()).toEqual(["01-20 pull_request opened 3"]);
@@ -151,7 +152,7 @@ describe("a backfill of events of one repository", () => {
   });
 
   it("asks for nothing while half of the budget is used, and takes no heed of an hour that is over", async () => {
-    const source = new FakeSource();
+    const source = new PagedSource();
     const budget = (left: number, reset: string) =>
       db.query(
         `INSERT INTO control.github_budget (scope, limit_, remaining, reset_at) VALUES ('s', 5000, $1, now() + $2::interval)
@@ -171,7 +172,7 @@ describe("a backfill of events of one repository", () => {
 
 describe("a backfill of events", () => {
   it("has a child for each repository that GitHub has, archived or not, below live work", async () => {
-    await expect(run(new FakeSource(), RANGE)).rejects.toMatchObject({ code: "BACKFILL_OPEN" });
+    await expect(run(new PagedSource(), RANGE)).rejects.toMatchObject({ code: "BACKFILL_OPEN" });
     const { rows } = await db.query<{ payload: JsonObject; priority: number }>(
       "SELECT payload, priority FROM jobs WHERE parent_seq = 50 AND job_type = 'backfill' ORDER BY seq",
     );
@@ -179,7 +180,7 @@ describe("a backfill of events", () => {
       ["a", "b"].map((id) => ({ payload: { ...RANGE, repo_ids: [id] }, priority: 1 })),
     );
     await db.query("UPDATE jobs SET status = 'completed', completed_at = now()");
-    expect(await run(new FakeSource(), RANGE)).toMatchObject({
+    expect(await run(new PagedSource(), RANGE)).toMatchObject({
       planned: 2,
       enqueued: 2,
       completed: 2,
@@ -192,7 +193,7 @@ describe("a backfill of events", () => {
       kind: "refused",
       code: "GITHUB_NOT_CONFIGURED",
     });
-    expect(await run(new FakeSource(), { ...RANGE, repo_ids: ["local"] })).toEqual({
+    expect(await run(new PagedSource(), { ...RANGE, repo_ids: ["local"] })).toEqual({
       skipped: "GitHub does not have the repository",
     });
   });
