@@ -55,7 +55,7 @@ async function findKnownRepo(sql: Sql, repoId: string): Promise<Repo> {
 
 async function findSourceOf(sql: Sql, repo: Repo): Promise<SourceRepo> {
   const source = await findSource(sql, repo.id);
-  if (source !== null) return source;
+  if (source !== null && source.goneAt === null) return source;
   throw fault.data(
     "REPO_NOT_LOCAL",
     `no copy of ${repo.name} (${repo.id}) is on this machine, and GitHub does not have it`,

@@ -16,7 +16,7 @@ import type { RepoPlace } from "../../src/job/port.js";
 import type { SourceRepo } from "../../src/job/source-port.js";
 import type { Shell } from "../../src/runbook/port.js";
 import { isGone, processKey } from "../../src/runtime/process-key.js";
-import { type GitHost, withGitHost } from "../support/git-http.js";
+import { allowFilters, type GitHost, withGitHost } from "../support/git-http.js";
 import {
   addCommits,
   git,
@@ -52,9 +52,7 @@ async function withScene(commits: readonly MadeCommit[], test: (scene: Scene) =>
   await withFolder(async (root) => {
     const [hosted, folder] = [join(root, "host"), join(root, "clones")];
     mkdirSync(hosted);
-    const allow =
-      "[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n[safe]\n\tdirectory = *\n";
-    writeFileSync(join(hosted, "host.config"), allow);
+    allowFilters(hosted);
     const served = await makeRepository(join(hosted, "o", "r.git"), commits, { bare: true });
     await withGitHost(hosted, async (host) => {
       const setup: CloneCacheSetup = {

@@ -1,5 +1,6 @@
 /** A loopback host of repositories: `git http-backend` behind a plain HTTP server, as GitHub answers `git fetch`. */
 import { spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -12,6 +13,12 @@ export interface GitHost {
   intercept: ((request: IncomingMessage, response: ServerResponse) => boolean) | null;
   /** When set, only requests with this header value are answered. */
   authorization: string | null;
+}
+
+/** Lets every repository below `folder` be cloned in part, as GitHub does. */
+export function allowFilters(folder: string): void {
+  const text = "[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n";
+  writeFileSync(join(folder, "host.config"), `${text}[safe]\n\tdirectory = *\n`);
 }
 
 /** Serves the bare repositories below `folder`: `folder/o/r.git` is `<origin>/o/r.git`. */

@@ -1,12 +1,6 @@
 /** A history of 50,000 commits is read as a stream: the time is seconds, and memory does not follow its length. */
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { createGit } from "../../src/adapter/git.js";
-import { createMemoryCache } from "../../src/adapter/memory-cache.js";
-import { createShell } from "../../src/adapter/shell.js";
-import { systemClock } from "../../src/base/clock.js";
-import { CACHE_DEFAULTS } from "../../src/policy/defaults.js";
-import { createWorkload } from "../../src/workload/workload.js";
 import { withDatabase } from "../support/database.js";
 import {
   addCommits,
@@ -14,7 +8,7 @@ import {
   makeRepository,
   withFolder,
 } from "../support/git-repository.js";
-import { makeContext } from "../support/job-context.js";
+import { workloadDeps, workloadRunner } from "../support/workload-deps.js";
 
 const COMMITS = 50_000;
 const PEOPLE = 400;
@@ -37,21 +31,14 @@ it("identity and score of 50,000 commits take seconds and bounded memory", () =>
     withDatabase(async (db) => {
       const path = await makeRepository(join(folder, "large"), []);
       await addCommits(path, generate());
-      const git = createGit(createShell({ redact: (text) => text }));
-      const cache = createMemoryCache(systemClock);
-      const handlers = new Map(
-        createWorkload({ db, git, cache, lifetimes: () => CACHE_DEFAULTS }).map((made) => [
-          made.kind,
-          made,
-        ]),
-      );
-      await handlers.get("index")!.run(makeContext({ payload: { path } }));
+      const run = workloadRunner(workloadDeps(db));
+      await run("index", { path });
       const { rows } = await db.query<{ id: string }>("SELECT id FROM repos");
       const payload = { repo_id: rows[0]!.id };
 
       const baseBytes = process.memoryUsage().rss;
-      const identity = await handlers.get("identity")!.run(makeContext({ payload }));
-      const score = await handlers.get("score")!.run(makeContext({ payload }));
+      const identity = await run("identity", payload);
+      const score = await run("score", payload);
       const grownBytes = process.memoryUsage().rss - baseBytes;
 
       expect(identity).toMatchObject({ commits: COMMITS, people: PEOPLE, claims: PEOPLE });
