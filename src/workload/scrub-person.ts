@@ -4,7 +4,7 @@
  */
 import { isJsonObject, type Json, type JsonObject } from "../base/json.js";
 import { replaceMails } from "../base/mail-text.js";
-import { FORGOTTEN_NAME } from "../store/forgotten.js";
+import { FORGOTTEN_ID, FORGOTTEN_NAME } from "../store/forgotten.js";
 
 export interface KnownPeople {
   isMail(mail: string): boolean;
@@ -24,10 +24,16 @@ function scrub(json: Json, people: KnownPeople, key: string): Json {
   if (typeof json === "string") return scrubString(json, key, people);
   if (Array.isArray(json)) {
     const items = json.map((item) => scrub(item, people, key));
-    return items.every((item, at) => item === json[at]) ? json : items;
+    return items.every((item, at) => item === json[at]) ? json : withoutRepeats(items);
   }
   if (!isJsonObject(json)) return json;
   return isPerson(json, people) ? withoutPerson(json) : scrubObject(json, people);
+}
+
+/** A list that may name nobody twice, such as the mails of a request, must stay such a list. */
+function withoutRepeats(items: readonly Json[]): Json[] {
+  const isGone = (item: Json) => item === FORGOTTEN_NAME || item === FORGOTTEN_ID;
+  return items.filter((item, at) => !isGone(item) || items.indexOf(item) === at);
 }
 
 function scrubObject(json: JsonObject, people: KnownPeople): JsonObject {

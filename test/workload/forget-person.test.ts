@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "../../src/base/json.js";
+import { KindRegistry } from "../../src/job/kinds.js";
 import type { JobContext } from "../../src/job/port.js";
 import { verifyAudit } from "../../src/store/audit.js";
 import { replaceClaims } from "../../src/store/claims.js";
@@ -12,7 +13,7 @@ import { enqueueJob, readJob } from "../../src/store/jobs.js";
 import { PERSON_TEXTS } from "../../src/store/person-texts.js";
 import { forgetPerson } from "../../src/workload/forget-person.js";
 import { loadForgotten } from "../../src/workload/forgotten.js";
-import type { ForgetPerson } from "../../src/workload/payloads.js";
+import { type ForgetPerson, WORKLOAD_KINDS } from "../../src/workload/payloads.js";
 import { personKey } from "../../src/workload/person.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { addCommits, makeRepository, withFolder } from "../support/git-repository.js";
@@ -209,7 +210,8 @@ describe("forget_person", () => {
   it("keeps its own hold of its job, whose payload names nobody any more", async () => {
     const grace = { name: "Grace Hopper", login: "amazing-grace", mail: "grace@navy.example" };
     await plant(grace);
-    const job = await holdRequest({ mails: [grace.mail], logins: [grace.login], request: "DSR-2" });
+    const mails = [grace.mail, "grace@home.example"];
+    const job = await holdRequest({ mails, logins: [grace.login], request: "DSR-2" });
     await job.run();
     const after = await readJob(db, job.seq);
     expect(after?.status).toBe("running");
@@ -218,6 +220,8 @@ describe("forget_person", () => {
       logins: ["(forgotten)"],
       request: "DSR-2",
     });
+    // Whoever takes the job up after a kill checks the payload first.
+    expect(new KindRegistry(WORKLOAD_KINDS).checkPayload("repair", after!.payload)).toEqual([]);
     const { rows } = await db.query("SELECT fence FROM public.jobs WHERE seq = $1", [job.seq]);
     expect(rows).toEqual([{ fence: job.context.job.fence }]);
   });
