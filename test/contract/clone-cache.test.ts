@@ -25,8 +25,9 @@ import {
   tag,
   withFolder,
 } from "../support/git-repository.js";
+import { cloneSetup, keptRepo } from "../support/kept-repo.js";
 
-const shell = createShell({ redact: (text) => text, keyOf: processKey });
+const shell = createShell({ redact: (text) => text });
 const port = createGit(shell);
 const signal = new AbortController().signal;
 const MB = 1024 * 1024;
@@ -55,38 +56,11 @@ async function withScene(commits: readonly MadeCommit[], test: (scene: Scene) =>
     allowFilters(hosted);
     const served = await makeRepository(join(hosted, "o", "r.git"), commits, { bare: true });
     await withGitHost(hosted, async (host) => {
-      const setup: CloneCacheSetup = {
-        shell,
-        folder,
-        origin: host.origin,
-        credential: async () => null,
-        limits: () => ({ cacheBytesMax: 100 * MB, repoBytesMax: 20 * MB, fetchTimeoutMs: 20_000 }),
-        processes: { keyOf: processKey, isGone },
-        now: () => NOW,
-      };
+      const setup = { ...cloneSetup(folder, host.origin), now: () => NOW };
       const cache = (changes = {}) => createCloneCache({ ...setup, ...changes });
-      await test({ host, served, folder, repo: sourceRepo(host), cache });
+      await test({ host, served, folder, repo: keptRepo(host.origin), cache });
     });
   });
-}
-
-function sourceRepo(host: GitHost, name = "r"): SourceRepo & { id: string } {
-  return {
-    id: `repo-${name}`,
-    host: new URL(host.origin).host,
-    githubId: 1,
-    owner: "o",
-    name,
-    cloneUrl: `${host.origin}/o/${name}.git`,
-    defaultBranch: "main",
-    isPrivate: true,
-    isFork: false,
-    isArchived: false,
-    isDisabled: false,
-    sizeKb: 1,
-    pushedAt: null,
-    updatedAt: NOW,
-  };
 }
 
 const commit = (day: number, files: Record<string, string> = {}): MadeCommit => ({
@@ -313,13 +287,15 @@ describe("the folder of clones", () => {
       let minute = 0;
       const now = () => new Date(NOW.getTime() + minute++ * 60_000);
       const roomy = cache({ now });
-      const held = await roomy.hold(sourceRepo(host, "a"), { freshAfter: EVER }, signal);
+      const held = await roomy.hold(keptRepo(host.origin, "a"), { freshAfter: EVER }, signal);
       for (const name of ["b", "c"])
-        await (await roomy.hold(sourceRepo(host, name), { freshAfter: EVER }, signal)).release();
+        await (
+          await roomy.hold(keptRepo(host.origin, name), { freshAfter: EVER }, signal)
+        ).release();
       const { repos, bytes } = await roomy.stats();
       expect(repos).toBe(3);
       const limits = () => ({ cacheBytesMax: bytes, repoBytesMax: MB, fetchTimeoutMs: 20_000 });
-      await cache({ now, limits }).hold(sourceRepo(host, "d"), { freshAfter: EVER }, signal);
+      await cache({ now, limits }).hold(keptRepo(host.origin, "d"), { freshAfter: EVER }, signal);
       const clones = () => readdirSync(folder).filter((name) => name.endsWith(".git"));
       expect(clones()).toEqual(["repo-a.git", "repo-c.git", "repo-d.git"]);
       await held.release();

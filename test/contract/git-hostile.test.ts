@@ -194,6 +194,13 @@ describe("nothing leads out of the indexed folder", () => {
       expect(await refusal(path)).toBe(UNREADABLE);
     }));
 
+  it("and a branch that is not born yet may be called like a folder of others", () =>
+    withTwo(async (path) => {
+      git(path, "branch", "--quiet", "topic/one", "main");
+      writeFileSync(join(path, ".git", "HEAD"), "ref: refs/heads/topic\n");
+      expect(await refusal(path)).toBe("read 0 commits");
+    }));
+
   it("no branch that is called like a way out", () =>
     withTwo(async (path, secret) => {
       for (const ref of [

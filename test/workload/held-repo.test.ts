@@ -3,15 +3,14 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { createCloneCache } from "../../src/adapter/clone-cache.js";
-import { createShell } from "../../src/adapter/shell.js";
 import type { RepoStore } from "../../src/job/source-port.js";
-import { isGone, processKey } from "../../src/runtime/process-key.js";
 import type { Database } from "../../src/store/database.js";
 import { withRepo } from "../../src/workload/held-repo.js";
 import { withDatabase } from "../support/database.js";
 import { allowFilters, withGitHost } from "../support/git-http.js";
 import { git, makeRepository, withFolder } from "../support/git-repository.js";
 import { makeContext } from "../support/job-context.js";
+import { cloneSetup } from "../support/kept-repo.js";
 import { workloadDeps, workloadRunner } from "../support/workload-deps.js";
 
 const CONTEXT = makeContext({ payload: {} });
@@ -52,15 +51,7 @@ it("finds the same people in a folder and in a clone without file contents", () 
       allowFilters(hosted);
       const served = await makeRepository(join(hosted, "o", "r.git"), COMMITS, { bare: true });
       await withGitHost(hosted, async ({ origin }) => {
-        const clones = createCloneCache({
-          shell: createShell({ redact: (text) => text, keyOf: processKey }),
-          folder: join(folder, "clones"),
-          origin,
-          credential: async () => null,
-          limits: () => ({ cacheBytesMax: 1e9, repoBytesMax: 1e8, fetchTimeoutMs: 20_000 }),
-          processes: { keyOf: processKey, isGone },
-          now: () => new Date(),
-        });
+        const clones = createCloneCache(cloneSetup(join(folder, "clones"), origin));
         const run = workloadRunner(workloadDeps(db, { clones }));
         await addSource(db, "repo-kept", `${origin}/o/r.git`);
         await run("identity", { repo_id: "repo-kept" });

@@ -48,7 +48,7 @@ const SCENES = {
   parents: {
     plant: (path) => {
       const root = commit(path, {});
-      return commit(path, { parents: Array.from({ length: PACKED_REFS }, () => root) });
+      return commit(path, { parents: Array.from({ length: 100_000 }, () => root) });
     },
     commits: 2,
   },
