@@ -59,14 +59,25 @@ export async function planGc(deps: GcPlanDeps, ask: GcAsk): Promise<GcPlan> {
   const named = preview === undefined ? null : Number(preview.slice("job-".length));
   const known = await readGcPreview(deps.db, named ?? ask.jobSeq);
   if (named !== null) requirePreviewed(preview!, known, ask.wish.entities ?? []);
-  const isFresh = named === null && (ask.wish.dry_run === true || known.length === 0);
-  const due = isFresh ? await previewNow(deps, ask) : dueOf(deps, ask, known);
-  if (!isFresh && ask.wish.dry_run !== true) await refuseMore(deps, due);
+  const isDryRun = ask.wish.dry_run === true;
+  const due = await dueBy(deps, ask, named === null && isDryRun ? [] : known);
+  if (known.length > 0 && !isDryRun) await refuseMore(deps, due);
   return { preview: preview ?? `job-${ask.jobSeq}`, due };
 }
 
+/** What is known already, in a dry run counted anew; nothing known: what is due now, on record from then on. */
+async function dueBy(
+  deps: GcPlanDeps,
+  ask: GcAsk,
+  known: readonly PreviewedEntity[],
+): Promise<GcDue[]> {
+  if (known.length === 0) return previewNow(deps, ask);
+  const due = dueOf(deps, ask, known);
+  return ask.wish.dry_run === true ? countDue(deps, due) : due;
+}
+
 async function previewNow(deps: GcPlanDeps, ask: GcAsk): Promise<GcDue[]> {
-  const due = await countDue(deps, [...expiries(deps, ask)]);
+  const due = await countDue(deps, expiries(deps, ask));
   await deps.db.transaction((tx) => saveGcPreview(tx, ask.jobSeq, due));
   return due;
 }
@@ -74,37 +85,39 @@ async function previewNow(deps: GcPlanDeps, ask: GcAsk): Promise<GcDue[]> {
 /** Never what the policy in force would keep: where that changed since, the older of the two times counts. */
 function dueOf(deps: GcPlanDeps, ask: GcAsk, known: readonly PreviewedEntity[]): GcDue[] {
   const previewed = new Map(known.map((one) => [one.entity, one]));
-  return [...expiries(deps, ask)].flatMap(([entity, before]): GcDue[] => {
+  return expiries(deps, ask).flatMap(({ entity, before }): GcDue[] => {
     const then = previewed.get(entity);
     if (then === undefined) return [];
     return [{ entity, rows: then.rows, before: then.before < before ? then.before : before }];
   });
 }
 
-function expiries(deps: GcPlanDeps, { wish, now }: GcAsk): [GcEntity, Date][] {
+interface Aged {
+  readonly entity: GcEntity;
+  readonly before: Date;
+}
+
+function expiries(deps: GcPlanDeps, { wish, now }: GcAsk): Aged[] {
   const { retention } = deps.policy();
   const exportsBefore = new Date(now.getTime() - retention.exportsDays * DAY_MS);
-  const all: [GcEntity, Date][] = [...expiriesOf(retention, now), ["export_files", exportsBefore]];
+  const rows = expiriesOf(retention, now).map(([entity, before]): Aged => ({ entity, before }));
+  const all: Aged[] = [...rows, { entity: "export_files", before: exportsBefore }];
   const entities: readonly string[] | undefined = wish.entities;
-  return entities === undefined ? all : all.filter(([entity]) => entities.includes(entity));
+  return entities === undefined ? all : all.filter(({ entity }) => entities.includes(entity));
 }
 
 async function refuseMore(deps: GcPlanDeps, due: readonly GcDue[]): Promise<void> {
   const margin = deps.policy().adoption.retentionMargin;
-  const counted = await countDue(
-    deps,
-    due.map(({ entity, before }) => [entity, before]),
-  );
-  for (const [i, { rows }] of counted.entries())
+  for (const [i, { rows }] of (await countDue(deps, due)).entries())
     if (rows > mostOf(due[i]!.rows, margin)) throw moreThanPreviewed(due[i]!, { due: rows });
 }
 
 /** In a session of its own, which may take its time. */
-function countDue(deps: GcPlanDeps, wanted: readonly [GcEntity, Date][]): Promise<GcDue[]> {
+function countDue(deps: GcPlanDeps, wanted: readonly Aged[]): Promise<GcDue[]> {
   return deps.db.connect(async (session) => {
     await session.query(`SET statement_timeout = ${COUNT_MAX_MS}`);
     const due: GcDue[] = [];
-    for (const [entity, before] of wanted)
+    for (const { entity, before } of wanted)
       due.push({ entity, before, rows: await countOf(deps, session, entity, before) });
     return due;
   });

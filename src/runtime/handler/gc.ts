@@ -44,7 +44,8 @@ export function createGcHandler(deps: GcDeps): JobHandler {
       const counts = isDryRun ? countsOf(plan) : await collectAll(deps, plan, context);
       const { export_files: files = 0, ...rows } = counts;
       const done = { dry_run: isDryRun, preview: plan.preview, rows, export_files: files };
-      context.log.info("gc.completed", { dry_run: isDryRun, ...rows, export_files: files });
+      const some = Object.fromEntries(Object.entries(rows).filter(([, count]) => count > 0));
+      context.log.info("gc.completed", { dry_run: isDryRun, ...some, export_files: files });
       return done;
     },
   };

@@ -13,7 +13,11 @@ import { RETAINED_ENTITIES } from "../../store/retained-entities.js";
  */
 const gcPayload = Type.Object(
   {
-    dry_run: Type.Optional(Type.Boolean({ description: "count, and change nothing" })),
+    dry_run: Type.Optional(
+      Type.Boolean({
+        description: "count, and change nothing; with a preview: what of it is still due",
+      }),
+    ),
     preview: Type.Optional(
       Type.String({ pattern: "^job-[1-9][0-9]{0,14}$", description: "the dry run: job-17" }),
     ),
@@ -25,7 +29,7 @@ const gcPayload = Type.Object(
       }),
     ),
   },
-  { ...closed, not: { required: ["dry_run", "preview"] } },
+  closed,
 );
 export type GcPayload = Static<typeof gcPayload>;
 

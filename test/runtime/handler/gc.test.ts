@@ -233,6 +233,10 @@ describe("a gc that names a preview", () => {
       await addEvents(db, 3, 89);
       await run({ dry_run: true });
       const later = { seq: 8, now: "2026-06-17T12:00:00Z" };
+      await addEvents(db, 2, 200);
+      const still = { ...preview, dry_run: true };
+      expect(await run(still, later)).toMatchObject({ ...still, rows: { events: 20_002 } });
+      await db.query("DELETE FROM events WHERE id > (SELECT max(id) FROM events) - 2");
       expect(await run(preview, later)).toMatchObject({ ...preview, rows: { events: 20_000 } });
       expect(await countEvents(db)).toBe(3);
       expect(await run(preview, { ...later, seq: 9 })).toMatchObject({ rows: { events: 0 } });
