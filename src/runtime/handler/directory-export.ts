@@ -3,13 +3,14 @@
  * and `<name>.<upload>.parts`, which lists the parts that are on disk; its own name appears when it is whole, never before.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { open, readFile, rename, rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { compositeSha256 } from "../../base/composite-sha256.js";
 import { Fault, fault } from "../../base/fault.js";
 import type { ExportedPart, ExportTarget } from "../../job/export-port.js";
 import { ensureExportsFolder, exportsFolderUnusable } from "./exports-folder.js";
+
+const READ_BYTES = 1_048_576;
 
 type Put = Parameters<ExportTarget["put"]>[1];
 type Asked = Parameters<ExportTarget["complete"]>[1];
@@ -114,19 +115,27 @@ async function readParts(
   signal: AbortSignal,
 ): Promise<{ damaged: number | null; sha256: string }> {
   const whole = createHash("sha256");
-  let offset = 0;
-  for (const [before, { etag, sha256 }] of parts.entries()) {
-    const part = createHash("sha256");
-    const end = offset + bytesOf(etag);
-    const range = { start: offset, end: end - 1, signal };
-    for await (const piece of createReadStream(path, range) as AsyncIterable<Buffer>) {
-      part.update(piece);
-      whole.update(piece);
+  // One for all: what is read as a stream fills the memory with pieces that wait to be collected.
+  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  const file = await open(path, "r");
+  try {
+    for (const [before, { etag, sha256 }] of parts.entries()) {
+      const part = createHash("sha256");
+      for (let left = bytesOf(etag); left > 0; ) {
+        signal.throwIfAborted();
+        const { bytesRead } = await file.read(buffer, 0, Math.min(left, READ_BYTES));
+        if (bytesRead === 0) return { damaged: before, sha256: "" };
+        const piece = buffer.subarray(0, bytesRead);
+        part.update(piece);
+        whole.update(piece);
+        left -= bytesRead;
+      }
+      if (part.digest("hex") !== sha256) return { damaged: before, sha256: "" };
     }
-    if (part.digest("hex") !== sha256) return { damaged: before, sha256: "" };
-    offset = end;
+    return { damaged: null, sha256: whole.digest("hex") };
+  } finally {
+    await file.close();
   }
-  return { damaged: null, sha256: whole.digest("hex") };
 }
 
 async function removeUnfinished(file: string): Promise<void> {
