@@ -6,6 +6,7 @@ import { assert } from "../base/assert.js";
 import { HOUR_MS } from "../base/duration.js";
 import type { Processes } from "./clone-lock.js";
 import { folderBytes } from "./folder-bytes.js";
+import { ifAbsent } from "./if-absent.js";
 
 /** No job lasts as long: a mark that is older was left by a process of which nobody can tell whether it lives. */
 const READING_MAX_MS = 2 * HOUR_MS;
@@ -48,7 +49,7 @@ export async function layOutClone({ clone }: CloneFiles): Promise<void> {
 
 /** Null: never fetched whole. */
 export async function readState({ state }: CloneFiles): Promise<CloneState | null> {
-  const text = await readFile(state, "utf8").catch(() => null);
+  const text = await readFile(state, "utf8").catch(ifAbsent(null));
   if (text === null) return null;
   const { fetchedAt, branch, bytes } = JSON.parse(text) as CloneState & { fetchedAt: string };
   return { fetchedAt: new Date(fetchedAt), branch, bytes };
@@ -76,7 +77,7 @@ export async function listClones(folder: string): Promise<KnownClone[]> {
     if (id === undefined) continue;
     const files = cloneFiles(folder, id);
     const state = await readState(files);
-    const used = await stat(state ? files.state : files.clone).catch(() => null);
+    const used = await stat(state ? files.state : files.clone).catch(ifAbsent(null));
     const bytes = state?.bytes ?? (await folderBytes(files.clone));
     if (used !== null) found.push({ files, bytes, usedMs: used.mtimeMs });
   }
@@ -93,10 +94,10 @@ export async function addReader({ readers }: CloneFiles, processes: Processes) {
 
 /** Whether anybody reads it who lives. To be called while its lock is held, so that nobody begins meanwhile. */
 export async function hasReaders({ readers }: CloneFiles, processes: Processes): Promise<boolean> {
-  for (const name of await readdir(readers).catch(() => [])) {
+  for (const name of await readdir(readers).catch(ifAbsent<string[]>([]))) {
     const mark = join(readers, name);
-    const made = await stat(mark).catch(() => null);
-    const key = await readFile(mark, "utf8").catch(() => null);
+    const made = await stat(mark).catch(ifAbsent(null));
+    const key = await readFile(mark, "utf8").catch(ifAbsent(null));
     const isOver = made !== null && Date.now() - made.mtimeMs > READING_MAX_MS;
     if (key !== null && !isOver && !processes.isGone(key === "" ? null : key)) return true;
     await rm(mark, { force: true });
@@ -108,13 +109,9 @@ export async function hasReaders({ readers }: CloneFiles, processes: Processes):
 export async function removeClone({ clone, state, readers }: CloneFiles): Promise<void> {
   await rm(state, { force: true });
   const aside = `${clone}.gone-${randomUUID()}`;
-  await rename(clone, aside).catch(ifAbsent);
+  await rename(clone, aside).catch(ifAbsent(undefined));
   await rm(aside, { recursive: true, force: true });
   await rm(readers, { recursive: true, force: true });
-}
-
-function ifAbsent(error: NodeJS.ErrnoException): void {
-  if (error.code !== "ENOENT") throw error;
 }
 
 /** What a git that was killed left half written. To be called while its lock is held and no git of ours runs there. */
@@ -129,7 +126,7 @@ export async function clearLeftovers(folder: string, now: Date): Promise<void> {
   for (const name of await readdir(folder)) {
     if (!LEFTOVER.test(name)) continue;
     const path = join(folder, name);
-    const found = await stat(path).catch(() => null);
+    const found = await stat(path).catch(ifAbsent(null));
     if (found !== null && now.getTime() - found.mtimeMs > HOUR_MS)
       await rm(path, { recursive: true, force: true });
   }

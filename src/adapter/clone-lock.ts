@@ -7,6 +7,7 @@ import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/pro
 import { systemClock } from "../base/clock.js";
 import { fault } from "../base/fault.js";
 import type { ProcessGroupRef } from "../runbook/port.js";
+import { ifAbsent } from "./if-absent.js";
 import { endGroup } from "./process-group.js";
 
 /** How long somebody waits for another's fetch before giving the slot back. */
@@ -82,23 +83,22 @@ async function create(path: string, holder: Holder): Promise<boolean> {
 
 /** Null: it has just been released. */
 async function readHolder(path: string): Promise<Holder | null> {
-  const text = await readFile(path, "utf8").catch(() => null);
+  const text = await readFile(path, "utf8").catch(ifAbsent(null));
   return text === null ? null : (JSON.parse(text) as Holder);
 }
 
 async function isDead(path: string, { key }: Holder, processes: Processes): Promise<boolean> {
   if (processes.isGone(key)) return true;
-  const found = await stat(path).catch(() => null);
+  const found = await stat(path).catch(ifAbsent(null));
   return found !== null && Date.now() - found.mtimeMs > SILENT_MS;
 }
 
 /** Of two who see the same dead holder, one moves the lock. Whoever moved another's living lock puts it back. */
 async function moveAway(path: string, dead: Holder): Promise<boolean> {
   const aside = `${path}.${randomUUID()}`;
-  const moved = await rename(path, aside).then(
-    () => true,
-    () => false,
-  );
+  const moved = await rename(path, aside)
+    .then(() => true)
+    .catch(ifAbsent(false));
   if (!moved) return false;
   const found = await readHolder(aside);
   if (found?.id !== dead.id) await link(aside, path).catch(ifTaken);

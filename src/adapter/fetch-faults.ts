@@ -4,7 +4,7 @@ import { MINUTE_MS } from "../base/duration.js";
 import { type Fault, fault } from "../base/fault.js";
 import type { ShellResult } from "../runbook/port.js";
 
-/** A credential that was just revoked or narrowed is not given back within seconds. */
+/** A credential that was revoked is not replaced within seconds. */
 const UNAUTHORIZED_RETRY_MS = 5 * MINUTE_MS;
 const LIMITED_RETRY_MS = MINUTE_MS;
 
@@ -16,11 +16,18 @@ interface Complaint {
 /** git with LC_ALL=C; the numbers are those of HTTP, as curl and git's http.c word them. */
 const COMPLAINTS: readonly Complaint[] = [
   {
-    said: /error: 40[13]\b|Authentication failed|could not read (?:Username|Password)/,
+    said: /error: 401\b|Authentication failed|could not read (?:Username|Password)/,
     means: (name, sentence) =>
       fault.waiting("GIT_FETCH_UNAUTHORIZED", `may not fetch ${name}: ${sentence}`, {
         retryAfterMs: UNAUTHORIZED_RETRY_MS,
-        hint: "give the app or the token read access to the contents of this repository",
+        hint: "the token or the key of the app is no longer accepted: replace it",
+      }),
+  },
+  {
+    said: /error: 403\b/,
+    means: (name, sentence) =>
+      fault.data("GIT_FETCH_FORBIDDEN", `may not fetch ${name}: ${sentence}`, {
+        hint: "give the app or the token read access to the contents of this repository, then retry the job",
       }),
   },
   {

@@ -1,5 +1,6 @@
 /** What may be wrong with a repository, in the words of whoever must repair it. Trying again changes none of it. */
 import { type Fault, fault } from "../base/fault.js";
+import { ifAbsent } from "./if-absent.js";
 
 export function unreadable(path: string, why: string, cause?: unknown): Fault {
   return fault.data(
@@ -7,6 +8,17 @@ export function unreadable(path: string, why: string, cause?: unknown): Fault {
     `${path} cannot be read as a Git repository: ${why}`,
     { hint: "run `git fsck` there, or clone it again and index the folder once more", cause },
   );
+}
+
+/** For `catch`: `fallback` when nothing is at that path; what may not be read is a data fault. */
+export function ifMissing<T>(path: string, fallback: T): (error: NodeJS.ErrnoException) => T {
+  return (error) => {
+    try {
+      return ifAbsent(fallback)(error);
+    } catch {
+      throw unreadable(path, error.message, error);
+    }
+  };
 }
 
 export function missing(path: string): Fault {

@@ -5,7 +5,7 @@
 import type { Dirent } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { unreadable } from "./git-faults.js";
+import { ifMissing, unreadable } from "./git-faults.js";
 import type { Bounds, GitPlace } from "./git-place.js";
 import { readPlainFile } from "./plain-file.js";
 
@@ -44,7 +44,9 @@ export async function checkTree(folder: string): Promise<void> {
 function newWalk() {
   let seen = 0;
   const look = async (folder: string): Promise<Dirent[]> => {
-    const entries = await listFolder(folder);
+    const entries = await readdir(folder, { withFileTypes: true }).catch(
+      ifMissing<Dirent[]>(folder, []),
+    );
     seen += entries.length;
     if (seen > ENTRIES_MAX) throw unreadable(folder, `it holds more than ${ENTRIES_MAX} files`);
     const odd = entries.find((entry) => !entry.isFile() && !entry.isDirectory());
@@ -56,13 +58,6 @@ function newWalk() {
       if (entry.isDirectory()) await tree(join(folder, entry.name));
   };
   return { look, tree };
-}
-
-function listFolder(folder: string): Promise<Dirent[]> {
-  return readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw unreadable(folder, error.message);
-  });
 }
 
 async function alternatesOf(store: string): Promise<string[]> {

@@ -5,7 +5,7 @@
 import { lstat, realpath } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import type { RepoPlace } from "../job/port.js";
-import { missing, outside, unreadable } from "./git-faults.js";
+import { ifMissing, missing, outside, unreadable } from "./git-faults.js";
 import { readPlainFile } from "./plain-file.js";
 
 /** A file that holds one path. */
@@ -46,12 +46,11 @@ export async function findPlace(at: RepoPlace): Promise<GitPlace> {
 }
 
 async function boundsOf({ root, path }: RepoPlace): Promise<Bounds> {
-  const real = await realpath(root).catch(() => {
-    throw missing(path);
-  });
+  const real = await realpath(root).catch(ifMissing(root, null));
+  if (real === null) throw missing(path);
   return {
     within: async (target, what) => {
-      const found = await realpath(target).catch(() => null);
+      const found = await realpath(target).catch(ifMissing(target, null));
       if (found !== null && !isUnder(real, found)) throw outside(what, found, real);
       return found;
     },
@@ -65,7 +64,7 @@ function isUnder(root: string, path: string): boolean {
 /** `path/.git`, or what the file of that name points to (worktrees, submodules), or `path` itself when bare. */
 async function gitDirOf(path: string): Promise<string> {
   const inside = join(path, ".git");
-  const found = await lstat(inside).catch(() => null);
+  const found = await lstat(inside).catch(ifMissing(inside, null));
   if (found === null) return path;
   if (found.isDirectory() || found.isSymbolicLink()) return inside;
   const text = (await readPlainFile(inside, POINTER_MAX_BYTES))?.toString("utf8") ?? "";
@@ -91,6 +90,7 @@ async function expected(bounds: Bounds, path: string, what: string): Promise<str
 async function exists(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,
+    // Also where we may not look: it is none of ours.
     () => false,
   );
 }

@@ -13,6 +13,7 @@ import { type GitCall, runGit } from "./git-command.js";
 import { unknownFormat, unreadable } from "./git-faults.js";
 import { checkObjects, checkTree } from "./git-objects.js";
 import { findPlace, type GitPlace } from "./git-place.js";
+import { ifAbsent } from "./if-absent.js";
 import { readPlainFile } from "./plain-file.js";
 
 const REF_MAX_BYTES = 4 * 1024;
@@ -80,7 +81,7 @@ export async function prepareViews(views: string): Promise<void> {
   for (const name of await readdir(views)) {
     const path = join(views, name);
     if (!name.startsWith(PREFIX)) continue;
-    const found = await stat(path).catch(() => null);
+    const found = await stat(path).catch(ifAbsent(null));
     if (found !== null && Date.now() - found.mtimeMs > LEFTOVER_MS)
       await rm(path, { recursive: true, force: true });
   }

@@ -4,7 +4,7 @@
  */
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open } from "node:fs/promises";
-import { unreadable } from "./git-faults.js";
+import { ifMissing, unreadable } from "./git-faults.js";
 
 /** A pipe opens at once instead of waiting for a writer, and is then refused; so is a link at the end of the path. */
 const PLAIN = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -12,11 +12,11 @@ const PLAIN = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** Null: there is none, or a folder is there. Throws a data fault `GIT_REPOSITORY_UNREADABLE` for what is no regular file, or larger. */
 export async function readPlainFile(path: string, bytesMax: number): Promise<Buffer | null> {
   // A device may act on being opened: what is no file is not even opened, unless it was exchanged just now.
-  const found = await lstat(path).catch(() => null);
+  const found = await lstat(path).catch(ifMissing(path, null));
   if (found === null || found.isDirectory()) return null;
   if (!found.isFile()) throw noPlainFile(path);
-  const file = await open(path, PLAIN).catch(() => null);
-  if (file === null) throw noPlainFile(path);
+  const file = await open(path, PLAIN).catch(ifMissing(path, null));
+  if (file === null) return null;
   try {
     return await readWhole(file, path, bytesMax);
   } finally {

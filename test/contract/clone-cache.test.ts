@@ -242,6 +242,7 @@ describe("what the host answers", () => {
           .catch((error: Fault) => `${error.kind} ${error.code}`);
       };
       expect(await outcome(404)).toBe("data GIT_FETCH_GONE");
+      expect(await outcome(403)).toBe("data GIT_FETCH_FORBIDDEN");
       expect(await outcome(429)).toBe("waiting GIT_FETCH_LIMITED");
       expect(await outcome(503)).toBe("transient GIT_FETCH_FAILED");
       expect(await outcome(200, "not a packet line")).toMatch(/^(data|transient) GIT_FETCH/);
