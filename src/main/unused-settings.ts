@@ -5,7 +5,6 @@ import type { Config } from "../runtime/config.js";
 export function unusedSettings(config: Config): string[] {
   const unused: readonly [string, boolean][] = [
     ["DATABASE_URL_REPLICA", config.database.replicaUrl !== null],
-    ["GITHUB_TOKEN", config.github.token !== null && config.gitopsRepo === null],
   ];
   return unused.filter(([, isSet]) => isSet).map(([name]) => name);
 }
