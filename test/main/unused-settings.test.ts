@@ -16,8 +16,10 @@ test("a variable that has no part in this version is named", () => {
   const env = {
     REDIS_URL: "redis://cache:6379",
     GITHUB_TOKEN: "a-token",
+    DATABASE_URL: "postgres://primary/algobrain",
+    DATABASE_URL_REPLICA: "postgres://replica/algobrain",
     AWS_ENDPOINT_URL: "http://127.0.0.1:4566",
     PORT: "3001",
   };
-  expect(unusedSettings(configOf(env))).toEqual(["GITHUB_TOKEN"]);
+  expect(unusedSettings(configOf(env))).toEqual(["DATABASE_URL_REPLICA"]);
 });
