@@ -13,9 +13,9 @@ const ROWS_MAX = 5_000;
 const SLOW_MS = 200;
 /** One that takes less is mostly overhead. */
 const QUICK_MS = 50;
-/** Pauses are this many times as long as the batch before: a quarter of one connection is all that gc takes. */
-const PAUSE_FACTOR = 3;
-/** A server that hangs for a minute does not make us sleep for three. */
+/** Pauses are this many times as long as the batch before: a seventh of one connection is all that gc takes. */
+const PAUSE_FACTOR = 6;
+/** A server that hangs for a minute does not make us sleep for six. */
 const PAUSE_MAX_MS = 5_000;
 /** Said this often while a long deletion goes on. */
 const PROGRESS_BATCHES = 50;
