@@ -10,7 +10,11 @@ import type { KeyedJob } from "./unique-jobs.js";
 export async function enqueueLater(tx: Sql, jobs: readonly KeyedJob[]): Promise<Enqueued[]> {
   if (jobs.length === 0) return [];
   await tx.query(
-    "UPDATE public.jobs SET unique_key = NULL WHERE unique_key = ANY ($1::text[]) AND status = 'running'",
+    // Locked in the order in which the runtime locks jobs, so that none waits for another in a circle.
+    `WITH held AS MATERIALIZED (
+       SELECT seq FROM public.jobs WHERE unique_key = ANY ($1::text[]) AND status = 'running' ORDER BY seq FOR UPDATE
+     )
+     UPDATE public.jobs j SET unique_key = NULL FROM held WHERE j.seq = held.seq AND j.status = 'running'`,
     [jobs.map(({ uniqueKey }) => uniqueKey)],
     "free-running-keys",
   );

@@ -2,7 +2,7 @@
 import { Fault } from "../base/fault.js";
 import type { Cache, Git, JobContext } from "../job/port.js";
 import type { Database } from "../store/database.js";
-import { enqueueJobs } from "../store/jobs.js";
+import { enqueueLater } from "../store/later-jobs.js";
 import { archiveRepo, type LocalRepo, moveHead } from "../store/repos.js";
 import { identityJob, scoreJob } from "./follow-up.js";
 import { forgetRepos } from "./repo-cache.js";
@@ -39,7 +39,7 @@ async function moveOrArchive(
   }
   return db.transaction(async (tx) => {
     if (!(await moveHead(tx, repo.id, head))) return "unchanged";
-    await enqueueJobs(tx, [identityJob(repo.id, job), scoreJob(repo.id, job)]);
+    await enqueueLater(tx, [identityJob(repo.id, job), scoreJob(repo.id, job)]);
     return "moved";
   });
 }

@@ -4,9 +4,9 @@
  */
 import { fault } from "../base/fault.js";
 import type { JobContext, RepoPlace } from "../job/port.js";
-import type { RepoStore, SourceRepo } from "../job/source-port.js";
+import type { RepoStore } from "../job/source-port.js";
 import type { Database, Sql } from "../store/database.js";
-import { findSource } from "../store/repo-sources.js";
+import { findSource, type StoredSource } from "../store/repo-sources.js";
 import { findRepo, type Repo } from "../store/repos.js";
 
 export interface HeldRepoDeps {
@@ -16,7 +16,10 @@ export interface HeldRepoDeps {
 }
 
 export interface HoldNeed {
-  /** A clone fetched before is not enough. Default: when the job was made, so that it sees what it was made for. */
+  /**
+   * A clone fetched before is not enough. Default: when the job was made, or, if that is later, when GitHub last told
+   * of news: a job that waits is also the answer to whoever asks for the same after it was made.
+   */
   readonly freshAfter?: Date;
 }
 
@@ -30,14 +33,15 @@ export async function withRepo<T>(
   repoId: string,
   { job, signal }: Pick<JobContext, "job" | "signal">,
   work: (at: RepoPlace | null, repo: Repo) => Promise<T>,
-  { freshAfter = job.createdAt }: HoldNeed = {},
+  { freshAfter }: HoldNeed = {},
 ): Promise<T> {
   const repo = await findKnownRepo(deps.db, repoId);
   if (repo.archived) return work(null, repo);
   if (repo.location !== null)
     return work({ path: repo.location, root: repo.root ?? repo.location }, repo);
   const source = await findSourceOf(deps.db, repo);
-  const clone = await clonesOf(deps, repo).hold({ ...source, id: repo.id }, { freshAfter }, signal);
+  const need = { freshAfter: freshAfter ?? latest(job.createdAt, source.seenAt, source.pushedAt) };
+  const clone = await clonesOf(deps, repo).hold({ ...source, id: repo.id }, need, signal);
   try {
     return await work(clone.at, repo);
   } finally {
@@ -53,7 +57,11 @@ async function findKnownRepo(sql: Sql, repoId: string): Promise<Repo> {
   });
 }
 
-async function findSourceOf(sql: Sql, repo: Repo): Promise<SourceRepo> {
+function latest(first: Date, ...others: readonly (Date | null)[]): Date {
+  return others.reduce<Date>((last, at) => (at !== null && at > last ? at : last), first);
+}
+
+async function findSourceOf(sql: Sql, repo: Repo): Promise<StoredSource> {
   const source = await findSource(sql, repo.id);
   if (source !== null && source.goneAt === null) return source;
   throw fault.data(

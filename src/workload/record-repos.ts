@@ -6,7 +6,7 @@ import type { Cache } from "../job/port.js";
 import type { SourceRepo } from "../job/source-port.js";
 import type { WorkloadPolicy } from "../policy/workload.js";
 import type { Database, Sql } from "../store/database.js";
-import { enqueueJobs } from "../store/jobs.js";
+import { enqueueLater } from "../store/later-jobs.js";
 import { addAliases } from "../store/repo-aliases.js";
 import { lockSources, type RecordedSource, recordSources } from "../store/repo-sources.js";
 import { identityJob, type Origin, scoreJob } from "./follow-up.js";
@@ -45,7 +45,8 @@ export async function recordRepos(
     await addAliases(tx, aliasesOf(identified, recorded), { authoritative: true });
     const wanted = recorded.filter(needsReading(identified, deps.policy()));
     const jobs = wanted.flatMap(({ id }) => [identityJob(id, origin), scoreJob(id, origin)]);
-    return { recorded, jobs: await enqueueJobs(tx, jobs) };
+    // One that runs already has read what was there before.
+    return { recorded, jobs: await enqueueLater(tx, jobs) };
   });
   const touched = recorded.filter(({ isChanged, isPushed }) => isChanged || isPushed);
   await forgetRepos(

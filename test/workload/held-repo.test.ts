@@ -29,7 +29,7 @@ async function addSource(db: Database, id: string, cloneUrl: string): Promise<vo
   await db.query(
     `INSERT INTO control.repo_source (repo_id, host, github_id, owner, name, clone_url, default_branch,
        is_private, is_fork, is_archived, seen_at)
-     VALUES ($1, 'h', 7, 'o', 'r', $2, 'main', true, false, false, now())`,
+     VALUES ($1, 'h', 7, 'o', 'r', $2, 'main', true, false, false, '2026-06-01T00:00:00Z')`,
     [id, cloneUrl],
   );
 }

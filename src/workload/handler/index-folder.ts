@@ -10,7 +10,7 @@ import { Fault, fault } from "../../base/fault.js";
 import type { JsonObject } from "../../base/json.js";
 import type { Cache, Git, GitRepository, JobContext } from "../../job/port.js";
 import type { Database } from "../../store/database.js";
-import { enqueueJobs } from "../../store/jobs.js";
+import { enqueueLater } from "../../store/later-jobs.js";
 import { addAliases, type RepoAlias } from "../../store/repo-aliases.js";
 import { archiveVanished, type FoundRepo, upsertRepos } from "../../store/repos.js";
 import { identityJob, scoreJob } from "../follow-up.js";
@@ -146,7 +146,7 @@ async function recordSurvey(
     await addAliases(tx, aliases, { authoritative: false });
     const archived = await archiveVanished(tx, folder, presentIds);
     if (presentIds.length === 0 && archived.length === 0) throw nothingFound(folder);
-    return { archived, jobs: await enqueueJobs(tx, followUps) };
+    return { archived, jobs: await enqueueLater(tx, followUps) };
   });
   await forgetRepos(cache, [...repos.map(({ id }) => id), ...archived]);
   return {
