@@ -37,14 +37,16 @@ export function createRequestGate(
   deps: RequestGateDeps,
 ): RequestGate {
   const pace = createPace(deps);
-  /** What could not be told while the database was away: first of all when it is back. */
-  let untold: Ended | null = null;
+  /** Refusals that could not be told while the database was away: first of all when it is back. Each was under way. */
+  const untold = new Set<Ended>();
   return {
     take: async (signal) => {
       await pace(signal);
       const scope = await scopeOf(signal);
-      if (untold !== null) await tell(untold, deps);
-      untold = null;
+      for (const ended of untold) {
+        await tell(ended, deps);
+        untold.delete(ended);
+      }
       const permit = await takeWithin(scope, deps, signal);
       return async (seen) => {
         const ended = { scope, permit, seen };
@@ -52,7 +54,7 @@ export function createRequestGate(
           await tell(ended, deps);
         } catch (error) {
           // The answer is there all the same. A refusal must not be forgotten; what else it says the next answer says too.
-          if (seen?.refusal) untold = ended;
+          if (seen?.refusal) untold.add(ended);
           deps.log.warn("github.budget-not-told", { error: errorMessage(error) });
         }
       };

@@ -7,7 +7,7 @@ import type { WorkloadPolicy } from "../policy/workload.js";
 import type { PastRead } from "../store/repo-history.js";
 
 /** Raised with each change in how signatures become people: a history read by other rules is read whole once. */
-const RULES = "people-2";
+const RULES = "people-3";
 
 /** Policy is part of the rules: by another score, other persons are one. */
 export function rulesOf({ mergeAt, hintAt }: WorkloadPolicy["people"]): string {

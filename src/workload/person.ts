@@ -18,8 +18,9 @@ export interface PersonKey {
 const NAME_MAX = 200;
 const MAIL_MAX = 320;
 
+/** Enterprises that manage their accounts add `_shortcode` to each login. */
 const NOREPLY =
-  /^(?:\d+\+)?([a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\[bot\])?)@users\.noreply\.github\.com$/;
+  /^(?:\d+\+)?([a-z0-9](?:[a-z0-9_-]*[a-z0-9])?(?:\[bot\])?)@users\.noreply\.github\.com$/;
 /** Mails that a machine made up: many people share `root@localhost`. */
 const MADE_UP =
   /(?:^[^@]*$|@$|@[^.]+$|@localhost|\.(?:local|localdomain|lan|internal|\(none\))$|^(?:none|no-?reply|unknown|root|you|your|email|user)@)/;

@@ -90,7 +90,7 @@ function scrubString(text: string, key: string, people: KnownPeople): string {
   return people.isName(text) ? FORGOTTEN_NAME : scrubText(text, people);
 }
 
-const LOGIN = "[A-Za-z0-9][A-Za-z0-9-]{0,38}(?:\\[bot\\])?";
+const LOGIN = "[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\\[bot\\])?";
 /**
  * What stands before a login in GitHub's texts: `@ada`, `https://github.com/ada/…`, `/users/ada`, `/repos/ada/…`,
  * `git@github.com:ada/…`, `from ada/branch`, `ghcr.io/ada/…`.
@@ -102,16 +102,18 @@ const BEFORE_LOGIN = [
   "\\b[\\w-]{1,64}@[^\\s:/@]{1,255}:",
   "\\b(?:from |ghcr\\.io/|repositories/)",
 ].join("|");
-const LOGIN_IN_TEXT = new RegExp(`(${BEFORE_LOGIN})(${LOGIN})(?![A-Za-z0-9-])`, "gu");
+const LOGIN_IN_TEXT = new RegExp(`(${BEFORE_LOGIN})(${LOGIN})(?![A-Za-z0-9_-])`, "gu");
 
 /** A name with no address beside it stays unless it is known in plain text: whose it is, only the address says. */
 export function scrubText(text: string, people: KnownPeople): string {
   const unsigned = replaceMails(withoutSigned(text, people), (local, domain) =>
     withoutMail(local, domain, people),
   );
-  const unlinked = unsigned.replace(LOGIN_IN_TEXT, (all, before: string, login: string) =>
-    people.isLogin(login) ? before + FORGOTTEN_NAME : all,
-  );
+  const unlinked = unsigned.replace(LOGIN_IN_TEXT, (all, before: string, login: string) => {
+    // No login ends on an underscore: there it is Markdown's.
+    const [, bare = "", rest = ""] = /^(.*?)(_*)$/.exec(login) ?? [];
+    return people.isLogin(bare) ? before + FORGOTTEN_NAME + rest : all;
+  });
   return people.further?.(unlinked) ?? unlinked;
 }
 

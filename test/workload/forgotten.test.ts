@@ -158,6 +158,15 @@ describe("what is scrubbed", () => {
     expect(forget([ADA], ["ada"]).scrub(json)).toEqual(expected);
   });
 
+  it("knows the logins of an enterprise that manages its accounts, and underscores that are none of theirs", () => {
+    const managed = forget([], ["ada_acme", "bob"]);
+    expect(managed.scrub("@ada_acme, _@bob_ and @bob_acme: https://github.com/ada_acme/x")).toBe(
+      "@(forgotten), _@(forgotten)_ and @bob_acme: https://github.com/(forgotten)/x",
+    );
+    const mail = "4711+ada_acme@users.noreply.github.com";
+    expect(managed.isForgotten({ name: "x", mail })).toBe(true);
+  });
+
   it.each(["a@", "<", "a<b@c>", "@a", "://x/", "from ", "é@x."])(
     "takes time in proportion to 1 MB of %j",
     (part) => {

@@ -6,6 +6,8 @@ describe("a mail", () => {
     ["Ada@Example.ORG ", "ada@example.org"],
     ["12345+ada@users.noreply.github.com", "ada@users.noreply.github.com"],
     ["ADA@users.noreply.github.com", "ada@users.noreply.github.com"],
+    // Of an enterprise that manages its accounts.
+    ["12345+ada_acme@users.noreply.github.com", "ada_acme@users.noreply.github.com"],
     [
       "49699333+dependabot[bot]@users.noreply.github.com",
       "dependabot[bot]@users.noreply.github.com",
