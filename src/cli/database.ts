@@ -1,9 +1,10 @@
-/** `db url | migrate | rollback | backup | restore`: the handbook's database scripts (HB-cli-01…04). */
+/** `db url | migrate | users | rollback | backup | restore`: the handbook's database scripts (HB-cli-01…04). */
 import { join, resolve } from "node:path";
 import { createShell } from "../adapter/shell.js";
 import { systemClock } from "../base/clock.js";
 import { fault } from "../base/fault.js";
 import { createRedact } from "../base/redact.js";
+import { grantToGroups } from "../store/application-users.js";
 import { type Backup, backupDatabase } from "../store/backup.js";
 import { migrate } from "../store/migrate.js";
 import { readMigrationFiles } from "../store/migration-files.js";
@@ -11,6 +12,7 @@ import { rollbackMigration } from "../store/rollback.js";
 import { restoreTables } from "../store/table-restore.js";
 import { parseCommandLine, UsageError } from "./arguments.js";
 import { type CommandIo, commandOfVerbs, EXIT_OK, type Verb } from "./command.js";
+import { usersVerb } from "./database-users.js";
 import { openConfig, withDatabaseUrl, withOpenDatabase } from "./settings.js";
 
 /** With the password, for psql: it goes to standard output only because it was asked for. */
@@ -36,11 +38,13 @@ const migrateVerb: Verb = {
     const dryRun = values["dry-run"] === true;
     const config = await openConfig(io);
     const report = await withDatabaseUrl(config, (url) =>
-      withOpenDatabase(url, config, async (db) =>
-        migrate(db, await readMigrationFiles(), { dryRun }),
-      ),
+      withOpenDatabase(url, config, async (db) => ({
+        ...(await migrate(db, await readMigrationFiles(), { dryRun })),
+        groups: dryRun ? [] : await grantToGroups(db),
+      })),
     );
     for (const name of report.applied) io.out(`${dryRun ? "would apply" : "applied"} ${name}`);
+    for (const name of report.groups) io.out(`granted what is there now to ${name}`);
     for (const name of report.newer) io.out(`a newer release was here: ${name}`);
     if (report.applied.length === 0) io.out("nothing to apply");
     return EXIT_OK;
@@ -156,6 +160,7 @@ async function restoreInto(target: string | null, path: string, io: CommandIo): 
 export const databaseCommand = commandOfVerbs("db", {
   url: urlVerb,
   migrate: migrateVerb,
+  users: usersVerb,
   rollback: rollbackVerb,
   backup: backupVerb,
   restore: restoreVerb,

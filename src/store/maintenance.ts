@@ -1,4 +1,5 @@
 /** Care of the tables and indexes of our two schemas, without blocking writers (X-67). */
+import { Fault, fault } from "../base/fault.js";
 import type { Session, Sql } from "./database.js";
 
 /** Tables that live work changes all the time. What comes and goes by partitions dies at once; these die row by row. */
@@ -27,14 +28,37 @@ export const HOT_TABLES = [
 ] as const;
 export type HotTable = (typeof HOT_TABLES)[number];
 
+const INSUFFICIENT_PRIVILEGE = "42501";
+
 /** A session for statements that may take `statementMs` each (0: as long as they take), but never wait long for a lock. */
 export async function prepareForCare(session: Session, statementMs = 0): Promise<void> {
   await session.query(`SET statement_timeout = ${statementMs}; SET lock_timeout = '10s'`);
 }
 
+/** Otherwise the server skips the table with a warning, which looks like work that was done. */
+async function mayCareFor(sql: Sql, table: HotTable): Promise<boolean> {
+  const { rows } = await sql.query<{ may: boolean }>(
+    `SELECT CASE WHEN pg_has_role(c.relowner, 'USAGE') THEN true
+       -- A right of its own since PostgreSQL 17.
+       WHEN current_setting('server_version_num')::int >= 170000 THEN has_table_privilege(c.oid, 'MAINTAIN')
+       ELSE false END AS may
+     FROM pg_class c WHERE c.oid = to_regclass($1)`,
+    [table],
+  );
+  // What is not there is the server's to say.
+  return rows[0]?.may ?? true;
+}
+
+function refuseCare(what: string, cause?: unknown): Fault {
+  return fault.refused("DATABASE_CARE_REFUSED", `this database user may not do it: ${what}`, {
+    cause,
+    hint: "PostgreSQL 17 and newer: algobrain db users gives the right; before, autovacuum vacuums, and indexes are rebuilt by the owner",
+  });
+}
+
 /**
  * Cannot run inside a transaction. `vacuum` also refreshes the planner's statistics. With `unlessBusy` a
- * table that autovacuum has in hand at the moment is left to it.
+ * table that autovacuum has in hand at the moment is left to it. Throws a refused Fault `DATABASE_CARE_REFUSED`.
  */
 export async function careForTable(
   session: Session,
@@ -42,6 +66,7 @@ export async function careForTable(
   task: "vacuum" | "analyze",
   unlessBusy = false,
 ): Promise<void> {
+  if (!(await mayCareFor(session, table))) throw refuseCare(`${task} of ${table}`);
   const skip = unlessBusy ? "SKIP_LOCKED" : "SKIP_LOCKED false";
   await session.query(`${task === "vacuum" ? "VACUUM (ANALYZE," : "ANALYZE ("} ${skip}) ${table}`);
 }
@@ -65,14 +90,26 @@ export async function listIndexes(sql: Sql): Promise<IndexName[]> {
   return (await sql.query<IndexName>(OUR_INDEXES)).rows;
 }
 
-/** Cannot run inside a transaction. Readers and writers go on. */
+/** Cannot run inside a transaction. Readers and writers go on. Throws a refused Fault `DATABASE_CARE_REFUSED`. */
 export async function rebuildIndex(
   session: Session,
   index: Pick<IndexName, "qualified">,
 ): Promise<void> {
-  await session.query(`REINDEX INDEX CONCURRENTLY ${index.qualified}`);
+  try {
+    await session.query(`REINDEX INDEX CONCURRENTLY ${index.qualified}`);
+  } catch (error) {
+    if (!(error instanceof Fault) || error.details.sqlstate !== INSUFFICIENT_PRIVILEGE) throw error;
+    throw refuseCare(`rebuild of ${index.qualified}`, error);
+  }
 }
 
+/** Its owner hinders nobody; others do it by a function that acts as the owner and waits 2 s at most. */
 export async function dropLeftoverIndex(session: Session, index: IndexName): Promise<void> {
-  await session.query(`DROP INDEX CONCURRENTLY IF EXISTS ${index.qualified}`);
+  const { rows } = await session.query<{ owns: boolean }>(
+    "SELECT pg_has_role(relowner, 'USAGE') AS owns FROM pg_class WHERE oid = to_regclass($1)",
+    [index.qualified],
+  );
+  if (rows[0]?.owns === false)
+    await session.query("SELECT control.drop_leftover_index($1)", [index.qualified]);
+  else await session.query(`DROP INDEX CONCURRENTLY IF EXISTS ${index.qualified}`);
 }

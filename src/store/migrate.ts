@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS control.migration (
 );`;
 
 interface Ledger {
+  /** Both tables are there. */
+  readonly stands: boolean;
   readonly public: readonly { id: number; name: string }[];
   readonly control: readonly { id: number; name: string; checksum: string }[];
 }
@@ -53,8 +55,10 @@ export async function migrate(
     ];
     if (options.dryRun) return { applied: pending.map(({ name }) => name), newer };
 
+    if (pending.length > 0) await refuseUser(sql, pending);
     await inMigrationTransaction(sql, "of the ledgers", async () => {
-      await sql.query(LEDGERS);
+      // Who may not make them must not be stopped by those that are there.
+      if (!ledger.stands) await sql.query(LEDGERS);
       await ensureSearchPath(sql);
     });
     const applied: string[] = [];
@@ -66,11 +70,11 @@ export async function migrate(
   });
 }
 
-/** Lets bare names of both schemas work for whoever connects, psql included. A clone of a database does not inherit it. */
+/** Lets bare names of both schemas work for whoever connects, psql included. A clone does not inherit it; only who owns the database may. */
 export async function ensureSearchPath(sql: Sql): Promise<void> {
   const { rows } = await sql.query<{ statement: string }>(
     `SELECT format('ALTER DATABASE %I SET search_path = public, control', current_database()) AS statement
-     WHERE NOT EXISTS (
+     WHERE pg_has_role((SELECT datdba FROM pg_database WHERE datname = current_database()), 'USAGE') AND NOT EXISTS (
        SELECT FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
        WHERE d.datname = current_database() AND s.setrole = 0
          AND 'search_path=public, control' = ANY (s.setconfig))`,
@@ -132,6 +136,7 @@ async function readLedger(sql: Sql): Promise<Ledger> {
   );
   const exists = rows[0];
   return {
+    stands: exists?.public === true && exists.control,
     public: exists?.public
       ? (await sql.query<{ id: number; name: string }>("SELECT id, name FROM public.migrations"))
           .rows
@@ -144,6 +149,21 @@ async function readLedger(sql: Sql): Promise<Ledger> {
         ).rows
       : [],
   };
+}
+
+/** The services work as a user who may change rows and no table (HB-aws-24): that one is told whom it takes. */
+async function refuseUser(sql: Sql, pending: readonly MigrationFile[]): Promise<void> {
+  const { rows } = await sql.query<{ user: string; may: boolean }>(
+    `SELECT current_user AS user, coalesce((SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class c
+       WHERE c.oid = to_regclass('control.migration')), true) AS may`,
+  );
+  const { user, may } = rows[0]!;
+  if (may) return;
+  const names = pending.map(({ name }) => name).join(", ");
+  throw refused(
+    `this database lacks ${names}, and ${user} does not own its tables`,
+    "algobrain db migrate, with the DATABASE_URL of the user who owns them",
+  );
 }
 
 function checkLedger(ledger: Ledger, files: MigrationFiles): void {

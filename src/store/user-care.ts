@@ -52,10 +52,9 @@ async function change(sql: Sql, user: string, statement: string): Promise<void> 
     await sql.query(statement);
   } catch (error) {
     const state = stateOf(error);
-    const group = user.replace(/_[ab]$/, "");
     if (state === "42704")
       throw fault.refused("DATABASE_USER_UNCHANGED", `there is no database user ${user}`, {
-        hint: `make it once: CREATE ROLE ${user} LOGIN IN ROLE ${group}`,
+        hint: "make it once: algobrain db users, as the user of database-url-migrator",
       });
     if (state === "42501")
       throw fault.refused("DATABASE_USER_UNCHANGED", `this user may not change ${user}`, {

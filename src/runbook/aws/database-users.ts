@@ -19,7 +19,7 @@ export function userPairOf(address: SecretText): UserPair {
       "DATABASE_USER_UNPAIRED",
       "database-url: found a user that is none of two, expected a name that ends in _a or _b",
       {
-        hint: "make algobrain_app_a and algobrain_app_b, and put the address of one into the secret",
+        hint: "algobrain db users makes algobrain_app_a and algobrain_app_b: put the address of one into the secret",
       },
     );
   return { used: `${stem}${letter}`, idle: `${stem}${letter === "a" ? "b" : "a"}` };

@@ -4,7 +4,7 @@
  * statement is bounded in time; what could not be done is said in the result, and the next hour tries again.
  */
 import { MINUTE_MS } from "../../base/duration.js";
-import { errorMessage } from "../../base/fault.js";
+import { errorMessage, Fault } from "../../base/fault.js";
 import type { JsonObject } from "../../base/json.js";
 import type { JobContext, JobHandler } from "../../job/port.js";
 import type { PolicySet } from "../../policy/policy.js";
@@ -102,17 +102,35 @@ async function addSampleDays(db: Database, context: JobContext): Promise<number>
 }
 
 function careForAll(task: "vacuum" | "analyze"): RunTask {
-  return ({ db }, { signal }) =>
+  return ({ db }, { signal, log }) =>
     db.connect(async (session) => {
       await prepareForCare(session);
+      const left = new Map<string, string>();
       for (const table of HOT_TABLES) {
         signal.throwIfAborted();
-        await careForTable(session, table, task);
+        const why = await unlessRefused(() => careForTable(session, table, task));
+        if (why !== null) left.set(table, why);
       }
-      const tables = (await readVacuumNeeds(session, HOT_TABLES)).map(toReport);
+      const [why] = left.values();
+      if (why !== undefined) log.warn("maintenance.left-undone", { what: task, error: why });
+      const tables = (await readVacuumNeeds(session, HOT_TABLES)).map((need) => ({
+        ...toReport(need),
+        ...(left.has(need.table) ? { left_undone: left.get(need.table)! } : {}),
+      }));
       const [holder] = await listSnapshotHolders(session);
       return { tables, oldest_snapshot: holder ? { ...holder } : null };
     });
+}
+
+/** A user who may not vacuum leaves it to autovacuum, and the result says so; any other failure is the job's. */
+async function unlessRefused(care: () => Promise<void>): Promise<string | null> {
+  try {
+    await care();
+    return null;
+  } catch (error) {
+    if (error instanceof Fault && error.kind === "refused") return errorMessage(error);
+    throw error;
+  }
 }
 
 async function careForLagging(session: Session, context: JobContext): Promise<JsonObject[]> {

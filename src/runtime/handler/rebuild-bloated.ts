@@ -43,7 +43,7 @@ export async function rebuildBloated(
   if ((await findBloated(session, limits)).length === 0)
     return { indexes: [], leftovers_dropped: dropped };
   // What was counted at the last vacuum may be long gone, or have grown since.
-  await careForTable(session, TABLE, "analyze");
+  await tryTo(`analyze of ${TABLE}`, context, () => careForTable(session, TABLE, "analyze"));
   const bloated = await findBloated(session, limits);
   const isHeld = holder !== null && (holder.heldMs ?? 0) > SNAPSHOT_MAX_MS;
   const indexes: JsonObject[] = [];
