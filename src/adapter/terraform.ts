@@ -41,6 +41,8 @@ export interface PlanOptions {
   /** File that takes the plan, relative to the folder. */
   readonly out: string;
   readonly destroy?: boolean;
+  /** Addresses of Terraform; only these and what they stand on are planned. Default: everything. */
+  readonly targets?: readonly string[];
 }
 
 export interface ValidationProblem {
@@ -77,12 +79,12 @@ export function createTerraform(setup: TerraformSetup): Terraform {
     },
     validate: async (folder) =>
       readProblems(await callForJson(setup, folder, ["validate", "-json"], [1])),
-    plan: async (folder, { out, destroy }) => {
+    plan: async (folder, { out, destroy, targets = [] }) => {
       const args = ["plan", "-input=false", "-no-color", `-lock-timeout=${LOCK_TIMEOUT}`];
       const flags = ["-detailed-exitcode", ...(destroy ? ["-destroy"] : []), `-out=${out}`];
-      const planned = await callTerraform(setup, folder, [...args, ...flags], STEP_TIMEOUT_MS, [
-        EXIT_CHANGES,
-      ]);
+      const parts = targets.map((address) => `-target=${address}`);
+      const words = [...args, ...flags, ...parts];
+      const planned = await callTerraform(setup, folder, words, STEP_TIMEOUT_MS, [EXIT_CHANGES]);
       return planned.exitCode === EXIT_CHANGES ? "changes" : "nothing";
     },
     showPlan: (folder, planFile) => callForJson(setup, folder, ["show", "-json", planFile]),

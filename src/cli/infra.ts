@@ -63,9 +63,19 @@ export const infraCommand = commandOfVerbs("infra", {
     async () => (await import("./infra/deploy.js")).runDeploy,
   ),
   drift: verb(
-    "infra drift --plans DIR|--plan STACK=FILE|STACK=error:TEXT… [--env production] [--policies DIR] [--url URL] [--token-file FILE] [--markdown FILE] [--state-file FILE] [--json]",
+    "infra drift --plans DIR|--plan STACK=FILE|STACK=error:TEXT… [--env production] [--policies DIR] [--url URL] [--token-file FILE] [--markdown FILE] [--state-file FILE] [--heals-file FILE] [--json]",
     "what was changed by hand, and who stands for it (exit 0 clean or known, 2 drifted, 1 not known)",
     async () => (await import("./infra/drift.js")).runDrift,
+  ),
+  "heal-plan": verb(
+    "infra heal-plan --heals FILE [--env production] [--policies DIR] [--dir cdktf.out/stacks] [--out heals] [--plugin-dir DIR] [--github-output FILE]",
+    "plan and seal what a look at drift has chosen to put back; changes nothing",
+    async () => (await import("./infra/heal-plan.js")).runHealPlan,
+  ),
+  heal: verb(
+    "infra heal --url URL [--heals heals] [--token-file FILE] [--env production] [--policies DIR] [--dir cdktf.out/stacks] [--plugin-dir DIR]",
+    "put drift back by the sealed plans of heal-plan, unless somebody stands for it now, and look again",
+    async () => (await import("./infra/heal.js")).runHeal,
   ),
   issue: verb(
     "infra issue --key NAME --file REPORT.md --state-file FILE [--repo OWNER/NAME]",

@@ -37,11 +37,17 @@ export interface DriftClass {
   readonly why: string;
 }
 
+export interface DriftAnswer {
+  /** By name; drift of no class is reported. */
+  readonly classes: Readonly<Record<string, DriftClass>>;
+  /** Resources that one look puts back at most, of all stacks; the rest waits for the next. 0: none. */
+  readonly heals: number;
+}
+
 /** What `infrastructure.review` says. */
 export interface PlanReview {
   readonly budgets: PlanBudgets;
-  /** By name; drift of no class is reported. */
-  readonly drift: { readonly classes: Readonly<Record<string, DriftClass>> };
+  readonly drift: DriftAnswer;
 }
 
 /** What a budget or a refusal lets through, for a few days, in one environment. */

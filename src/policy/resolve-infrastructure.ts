@@ -51,7 +51,7 @@ function resolveDeadMan(raw: Raw["deadMan"], defaults: DeadMan): DeadMan {
 function resolveReview(raw: Raw["review"], { budgets, drift }: PlanReview): PlanReview {
   return {
     budgets: { ...budgets, ...raw?.budgets },
-    drift: { classes: raw?.drift?.classes ?? drift.classes },
+    drift: { ...drift, ...raw?.drift },
   };
 }
 

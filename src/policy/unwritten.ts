@@ -107,7 +107,7 @@ function fillInfrastructure(raw: Raw<"infrastructure">, environment: string): un
     services: { executor: EXECUTOR_SIZE, ...raw.services },
     review: {
       budgets: { ...review.budgets, ...raw.review?.budgets },
-      drift: { classes: {}, ...raw.review?.drift },
+      drift: { ...review.drift, ...raw.review?.drift },
     },
   };
 }

@@ -205,7 +205,10 @@ describe("a class of drift", () => {
       ...shipped.infrastructure,
       review: {
         ...shipped.infrastructure.review,
-        drift: { classes: { tags: { types: ["aws_ecs_service"], mode, why: "For a test." } } },
+        drift: {
+          heals: 3,
+          classes: { tags: { types: ["aws_ecs_service"], mode, why: "For a test." } },
+        },
       },
     },
   });

@@ -5,6 +5,7 @@ import { systemClock } from "../../base/clock.js";
 import { oneLine } from "../../message/plain.js";
 import { judgeDrift } from "../../review/infra/drift.js";
 import { type DriftFacts, stateOfAll, writeDriftIssue } from "../../review/infra/drift-issue.js";
+import { chooseHeals } from "../../review/infra/heal.js";
 import { parseCommandLine } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
 import { askKnown, RUNTIME_OPTIONS } from "./known.js";
@@ -17,6 +18,7 @@ const OPTIONS = {
   ...RUNTIME_OPTIONS,
   markdown: { type: "string" },
   "state-file": { type: "string" },
+  "heals-file": { type: "string" },
   json: { type: "boolean" },
 } as const;
 
@@ -28,18 +30,26 @@ export async function runDrift(args: readonly string[], io: CommandIo): Promise<
   const saved = await readSavedPlans(values, io);
   const policy = await policyOf(values, io);
   if (policy === null) return EXIT_FAILED;
-  const { known, unasked } = await askKnown(values, io);
-  const classes = Object.values(policy.infrastructure.review.drift.classes);
+  const { known, unasked, wasAsked } = await askKnown(values, io);
+  const { review } = policy.infrastructure;
+  const classes = Object.values(review.drift.classes);
   const now = systemClock.now();
-  const stacks = saved.map(({ stack, plan }) => ({
+  const looked = saved.map(({ stack, plan }) => ({
     stack,
     report:
       "error" in plan
         ? ({ state: "failed", why: plan.error } as const)
         : judgeDrift(plan, classes, known, now),
   }));
-  const facts: DriftFacts = { environment: policy.environment, stacks, known, unasked };
+  const found = { environment: policy.environment, stacks: looked, known, unasked };
+  const plans = new Map(
+    saved.flatMap(({ stack, plan }) => ("error" in plan ? [] : [[stack, plan]])),
+  );
+  const { heals, stacks } = chooseHeals({ ...found, plans, wasAsked }, review, now);
+  const facts: DriftFacts = { ...found, stacks };
   const state = stateOfAll(facts);
+  if (values["heals-file"] !== undefined)
+    await writeFile(resolve(io.cwd, values["heals-file"]), `${JSON.stringify(heals, null, 2)}\n`);
   if (values.markdown !== undefined)
     await writeFile(resolve(io.cwd, values.markdown), `${writeDriftIssue(facts)}\n`);
   if (values["state-file"] !== undefined)
@@ -59,7 +69,10 @@ function tell(state: string, { stacks, unasked }: DriftFacts, io: CommandIo): vo
     }
     const { unknown, expired, known } = report;
     io.out(`${stack}: ${report.state}`);
-    for (const { address } of unknown) io.out(`  ${address}: nobody stands for it`);
+    for (const { address, mode, unhealed } of unknown)
+      io.out(
+        `  ${address}: nobody stands for it, ${mode}${unhealed === null ? "" : `, not put back: ${unhealed}`}`,
+      );
     for (const { address } of expired) io.out(`  ${address}: its time is over`);
     for (const { address } of known) io.out(`  ${address}: known`);
   }

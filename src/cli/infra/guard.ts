@@ -6,7 +6,10 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../../base/clock.js";
 import { fault } from "../../base/fault.js";
-import { checkSeal, readSeal, type Seal } from "../../review/infra/seal.js";
+import type { PolicySet } from "../../policy/policy.js";
+import type { PlanDocument } from "../../review/infra/plan-document.js";
+import { checkSeal, readSeal, type Seal, type SealPurpose } from "../../review/infra/seal.js";
+import type { Verdict } from "../../review/infra/verdict.js";
 import { parseCommandLine } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
 import { verdictOf } from "./review.js";
@@ -17,6 +20,7 @@ const AGAIN = "plan again: what was reviewed is not what would be applied";
 export interface Guarded {
   readonly folder: string;
   readonly seal: Seal;
+  readonly plan: PlanDocument;
   /** Sentences for people; none: it may be applied now. */
   readonly refusals: readonly string[];
 }
@@ -35,8 +39,23 @@ export async function runGuard(args: readonly string[], io: CommandIo): Promise<
   return EXIT_OK;
 }
 
+/** What a plan is sealed for, and how it is judged for that. */
+export interface Judging {
+  readonly purpose: SealPurpose;
+  readonly judge: (plan: PlanDocument, policy: PolicySet) => Verdict;
+}
+
+const FOR_APPLY: Judging = {
+  purpose: "apply",
+  judge: (plan, policy) => verdictOf(plan, policy, systemClock.now()),
+};
+
 /** Null when the policies have problems: they have been shown. Throws where there is no plan or no seal. */
-export async function guardStack(wish: FolderWish, io: CommandIo): Promise<Guarded | null> {
+export async function guardStack(
+  wish: FolderWish,
+  io: CommandIo,
+  { purpose, judge }: Judging = FOR_APPLY,
+): Promise<Guarded | null> {
   const looked = await lookAtFolder(wish, io);
   if (looked === null) return null;
   const { folder, facts, plan, policy } = looked;
@@ -45,11 +64,15 @@ export async function guardStack(wish: FolderWish, io: CommandIo): Promise<Guard
     ({ field, found, expected }) => `${field}: found ${found}, and it was sealed to ${expected}`,
   );
   // An exception may have run out since.
-  const { state, findings } = verdictOf(plan, policy, systemClock.now());
+  const { state, findings } = judge(plan, policy);
   const stopped = state === "stop" || seal.verdict === "stop";
   const said = findings.map(({ rule, text }) => `${rule}: ${text}`);
   const why = stopped ? ["the budgets of the policies stop it", ...said] : [];
-  return { folder, seal, refusals: [...differences, ...why] };
+  const other =
+    seal.purpose === purpose
+      ? []
+      : [`purpose: found ${purpose}, and it was sealed for ${seal.purpose}`];
+  return { folder, seal, plan, refusals: [...other, ...differences, ...why] };
 }
 
 async function readSealFile(path: string): Promise<Seal> {

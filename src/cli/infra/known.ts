@@ -18,6 +18,8 @@ export interface AskedKnown {
   readonly known: readonly KnownDrift[];
   /** Sources that did not say, a sentence each. */
   readonly unasked: readonly string[];
+  /** False: there is no address to ask at. */
+  readonly wasAsked: boolean;
 }
 
 export interface RuntimePlace {
@@ -37,7 +39,7 @@ export const RUNTIME_OPTIONS = {
 export async function askKnown(place: RuntimePlace, io: CommandIo): Promise<AskedKnown> {
   // A workflow hands on a variable that is not set as an empty one.
   const url = place.url ?? io.env.ALGOBRAIN_URL ?? "";
-  if (url === "") return { known: [], unasked: [] };
+  if (url === "") return { known: [], unasked: [], wasAsked: false };
   const base = readAddress(url);
   const token = await readToken(place["token-file"], io);
   const answers = await Promise.all([
@@ -47,6 +49,7 @@ export async function askKnown(place: RuntimePlace, io: CommandIo): Promise<Aske
   return {
     known: answers.flatMap(({ known }) => known),
     unasked: answers.flatMap(({ unasked }) => unasked),
+    wasAsked: true,
   };
 }
 
@@ -68,7 +71,7 @@ async function ask(
   url: string,
   token: string | null,
   read: (body: unknown) => KnownDrift[] | null,
-): Promise<AskedKnown> {
+): Promise<Omit<AskedKnown, "wasAsked">> {
   try {
     const { status, text } = await sendHttp({
       ...{ system: "RUNTIME", method: "GET", url, timeoutMs: TIMEOUT_MS, bytesMax: BYTES_MAX },

@@ -6,7 +6,7 @@ import type { Seal } from "../../review/infra/seal.js";
 import { parseCommandLine } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
 import { verdictOf } from "./review.js";
-import { lookAtFolder, SEAL_FILE, SEAL_OPTIONS } from "./sealed-folder.js";
+import { lookAtFolder, SEAL_FILE, SEAL_OPTIONS, type SealedFolder } from "./sealed-folder.js";
 
 /** Exits with 1, and writes no seal, when the budgets stop it. */
 export async function runSeal(args: readonly string[], io: CommandIo): Promise<number> {
@@ -20,9 +20,17 @@ export async function runSeal(args: readonly string[], io: CommandIo): Promise<n
     io.err(`${looked.facts.stack}: stopped, so there is nothing to seal`);
     return EXIT_FAILED;
   }
-  const seal: Seal = { version: 1, ...looked.facts, verdict: state, madeAt: now.toISOString() };
-  await writeFile(join(looked.folder, SEAL_FILE), `${JSON.stringify(seal, null, 2)}\n`);
-  const { stack, commit, stateSerial } = seal;
-  io.out(`${stack}: ${state}, sealed to commit ${commit.slice(0, 12)} and state ${stateSerial}`);
+  await writeSeal(looked, { verdict: state, purpose: "apply", madeAt: now.toISOString() }, io);
   return EXIT_OK;
+}
+
+export async function writeSeal(
+  { folder, facts }: SealedFolder,
+  judged: Pick<Seal, "verdict" | "purpose" | "madeAt">,
+  io: CommandIo,
+): Promise<void> {
+  const seal: Seal = { version: 1, ...facts, ...judged };
+  await writeFile(join(folder, SEAL_FILE), `${JSON.stringify(seal, null, 2)}\n`);
+  const { stack, verdict, commit, stateSerial } = seal;
+  io.out(`${stack}: ${verdict}, sealed to commit ${commit.slice(0, 12)} and state ${stateSerial}`);
 }

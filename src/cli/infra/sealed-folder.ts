@@ -29,8 +29,8 @@ export const SEAL_OPTIONS = {
 
 /** Beside the plan. */
 export const SEAL_FILE = "plan.seal.json";
-const PLAN_FILE = "plan.bin";
-const LOCK_FILE = ".terraform.lock.hcl";
+export const PLAN_FILE = "plan.bin";
+export const LOCK_FILE = ".terraform.lock.hcl";
 const SYNTH_FILE = "cdk.tf.json";
 const GIT_TIMEOUT_MS = 30_000;
 

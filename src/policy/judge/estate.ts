@@ -170,6 +170,10 @@ const DRIFT_ROWS: Rows = {
     less: ["stricter", "less happens without a person"],
   }),
   [`${DRIFT}.why`]: exchange("why"),
+  "infrastructure.review.drift.heals": amount("resources put back after one look", plain, {
+    more: ["looser", "more happens without a pull request"],
+    less: ["stricter", "less happens without a pull request"],
+  }),
 };
 
 export const ESTATE_ROWS: Rows = {

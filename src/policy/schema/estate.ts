@@ -109,7 +109,10 @@ const Budgets = some({
 
 const Review = some({
   budgets: Budgets,
-  drift: some({ classes: byName(DriftClass) }),
+  drift: some({
+    classes: byName(DriftClass),
+    heals: Whole(0, 100, "Resources that one look puts back at most. Default 3; 0 is none."),
+  }),
 });
 
 export const Estate = some({

@@ -87,7 +87,7 @@ function table(title: string, entries: readonly DriftEntry[]): string[] {
   ];
 }
 
-function row({ address, kind, leaves, mode, why, known }: DriftEntry): string {
+function row({ address, kind, leaves, mode, why, known, unhealed }: DriftEntry): string {
   const told = leaves.slice(0, LEAVES_MAX).map((leaf) => `${leaf.path} ${wordsOf(leaf)}`);
   const more = leaves.length - told.length;
   const whose = known.map(({ owner, expires }) =>
@@ -99,7 +99,7 @@ function row({ address, kind, leaves, mode, why, known }: DriftEntry): string {
     address,
     KINDS[kind],
     [...told, ...(more > 0 ? [`and ${more} more`] : [])].join("; "),
-    `${mode}: ${why}`,
+    `${mode}: ${why}${unhealed === null ? "" : `; not put back: ${unhealed}`}`,
     whose.join(", ") || "nobody",
   ];
   return `| ${cells.map((text) => plainText(shortened(text))).join(" | ")} |`;

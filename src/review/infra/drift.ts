@@ -3,6 +3,7 @@
  * owner and its end, and drift that nobody stands for. A check that has failed is its own state, never clean.
  */
 import type { DriftClass, DriftMode } from "../../policy/plan-review.js";
+import { whyNotHealed } from "./healable.js";
 import { covers, type KnownDrift, knownFromDeployments } from "./known-drift.js";
 import { isQuiet, type Leaf, type PlanDocument, type PlannedChange } from "./plan-document.js";
 
@@ -15,6 +16,8 @@ export interface DriftEntry {
   readonly why: string;
   /** What stands for it; empty: nobody. */
   readonly known: readonly KnownDrift[];
+  /** Why it is not put back although its class says so (review/infra/heal); null: it is, or its class does not. */
+  readonly unhealed: string | null;
 }
 
 export interface FoundDrift {
@@ -65,11 +68,14 @@ function entryOf(
   known: readonly KnownDrift[],
 ): DriftEntry {
   const found = classes.find((one) => fits(one, change));
+  const isHealed = found?.mode === "heal";
+  const outside = drift.find(({ address }) => address === change.address) ?? null;
   return {
     ...{ address: change.address, leaves: change.leaves, kind: kindOf(change, drift) },
     mode: found?.mode ?? "report",
     why: found?.why ?? "no class of the policy names it",
     known: standsFor(change, known),
+    unhealed: isHealed ? whyNotHealed(change, outside) : null,
   };
 }
 

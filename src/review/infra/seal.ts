@@ -5,6 +5,9 @@
 import { isJsonObject, type Json } from "../../base/json.js";
 import type { VerdictState } from "./verdict.js";
 
+export const PURPOSES = ["apply", "heal"] as const;
+export type SealPurpose = (typeof PURPOSES)[number];
+
 export interface Seal {
   readonly version: 1;
   readonly environment: string;
@@ -27,12 +30,14 @@ export interface Seal {
   readonly synthSha256: string;
   readonly terraform: string;
   readonly verdict: VerdictState;
+  /** `heal`: a part of a stack, put back to what was applied before; judged by rules of its own (judge-heal). */
+  readonly purpose: SealPurpose;
   /** ISO 8601. */
   readonly madeAt: string;
 }
 
 /** What is found when it is to be applied. */
-export type Sealable = Omit<Seal, "version" | "verdict" | "madeAt">;
+export type Sealable = Omit<Seal, "version" | "verdict" | "purpose" | "madeAt">;
 
 export interface SealDifference {
   readonly field: string;
@@ -77,6 +82,7 @@ export function readSeal(json: unknown): Seal | null {
     ...[json.planJsonSha256, json.synthSha256],
   ];
   const verdict = STATES.find((state) => state === json.verdict);
+  const purpose = PURPOSES.find((one) => one === json.purpose);
   const isSound =
     is(environment, NAME) &&
     is(stack, NAME) &&
@@ -84,7 +90,7 @@ export function readSeal(json: unknown): Seal | null {
     is(terraform, /^[\w.+-]{1,40}$/);
   const hasDigests = is(policyDigest, HEX) && is(lockSha256, HEX) && is(planSha256, HEX);
   if (!isSound || !hasDigests || !is(planJsonSha256, HEX) || !is(synthSha256, HEX)) return null;
-  if (verdict === undefined || typeof madeAt !== "string") return null;
+  if (verdict === undefined || purpose === undefined || typeof madeAt !== "string") return null;
   if (typeof stateSerial !== "number" || !Number.isSafeInteger(stateSerial)) return null;
   if (stateLineage !== null && !is(stateLineage, /^[\w-]{1,80}$/)) return null;
   return {
@@ -98,7 +104,7 @@ export function readSeal(json: unknown): Seal | null {
       stateLineage,
       stateSerial,
     },
-    ...{ planSha256, planJsonSha256, synthSha256, terraform, verdict, madeAt },
+    ...{ planSha256, planJsonSha256, synthSha256, terraform, verdict, purpose, madeAt },
   };
 }
 

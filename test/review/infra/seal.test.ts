@@ -11,10 +11,11 @@ const SEAL: Seal = {
     stateLineage: "db55e729-1767",
     stateSerial: 17,
     verdict: "ok",
+    purpose: "apply",
     madeAt: "2026-11-22T12:00:00.000Z",
   },
 };
-const { version: _, verdict: __, madeAt: ___, ...GROUND } = SEAL;
+const { version: _, verdict: __, purpose: ____, madeAt: ___, ...GROUND } = SEAL;
 
 describe("a seal", () => {
   test("of the same plan on the same ground has no difference, also read back from its file", () => {
