@@ -70,3 +70,16 @@ function columnsOf(job: NewJob): readonly unknown[] {
     job.scheduledAt?.toISOString() ?? null,
   ];
 }
+
+/** Those of the keys whose job stands in quarantine: it waits for a person, and another would only join it. */
+export async function findQuarantinedKeys(
+  sql: Sql,
+  keys: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (keys.length === 0) return new Set();
+  const { rows } = await sql.query<{ key: string }>(
+    `SELECT DISTINCT unique_key AS key FROM public.jobs WHERE status = 'quarantined' AND unique_key = ANY ($1::text[])`,
+    [keys],
+  );
+  return new Set(rows.map(({ key }) => key));
+}

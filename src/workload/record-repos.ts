@@ -6,9 +6,11 @@ import type { Cache } from "../job/port.js";
 import type { SourceRepo } from "../job/source-port.js";
 import type { WorkloadPolicy } from "../policy/workload.js";
 import type { Database, Sql } from "../store/database.js";
+import type { Enqueued } from "../store/jobs.js";
 import { enqueueLater } from "../store/later-jobs.js";
 import { addAliases } from "../store/repo-aliases.js";
 import { lockSources, type RecordedSource, recordSources } from "../store/repo-sources.js";
+import { findQuarantinedKeys } from "../store/unique-jobs.js";
 import { identityJob, type Origin, scoreJob } from "./follow-up.js";
 import { forgetRepos } from "./repo-cache.js";
 import { findRepoIds, nameOf } from "./repo-name.js";
@@ -44,9 +46,7 @@ export async function recordRepos(
     const recorded = await recordSources(tx, identified, seenAt);
     await addAliases(tx, aliasesOf(identified, recorded), { authoritative: true });
     const wanted = recorded.filter(needsReading(identified, deps.policy()));
-    const jobs = wanted.flatMap(({ id }) => [identityJob(id, origin), scoreJob(id, origin)]);
-    // One that runs already has read what was there before.
-    return { recorded, jobs: await enqueueLater(tx, jobs) };
+    return { recorded, jobs: await askForReading(tx, wanted, origin) };
   });
   const touched = recorded.filter(({ isChanged, isPushed }) => isChanged || isPushed);
   await forgetRepos(
@@ -54,6 +54,26 @@ export async function recordRepos(
     touched.map(({ id }) => id),
   );
   return { ...countOf(recorded), jobs: jobs.filter(({ created }) => created).length };
+}
+
+/** One that runs already has read what was there before. */
+async function askForReading(
+  tx: Sql,
+  wanted: readonly RecordedSource[],
+  origin: Origin,
+): Promise<Enqueued[]> {
+  const jobsOf = ({ id }: RecordedSource) => [identityJob(id, origin), scoreJob(id, origin)];
+  // Without a push it would fail again, each hour, and a clone that is too large costs all that may be fetched of it.
+  const unasked = wanted.filter(({ isPushed }) => !isPushed).flatMap(jobsOf);
+  const failed = await findQuarantinedKeys(
+    tx,
+    unasked.map(({ uniqueKey }) => uniqueKey),
+  );
+  const isOpen = ({ isPushed }: RecordedSource, key: string) => isPushed || !failed.has(key);
+  const jobs = wanted.flatMap((one) =>
+    jobsOf(one).filter(({ uniqueKey }) => isOpen(one, uniqueKey)),
+  );
+  return enqueueLater(tx, jobs);
 }
 
 /** A page that shifted while it was listed may hold one repository twice: the first counts. */

@@ -49,6 +49,21 @@ it("asks again for people and score when GitHub tells of a push while they are r
   expect(await waitingFor(id)).toEqual(["identity", "score"]);
 });
 
+it("asks no second time for what stands in quarantine, until there is a push", async () => {
+  const source = createFakeSource("broken.example.org");
+  const run = workloadRunner(workloadDeps(db, { source }));
+  source.add(makeSourceRepo(1, { host: source.host, owner: "acme" }));
+  const index = (minute: number) =>
+    run("index", { org_name: "acme" }, { now: `2026-06-15T12:0${minute}:00Z` });
+  expect(await index(0)).toMatchObject({ jobs_enqueued: 2 });
+  await db.query(
+    "UPDATE jobs SET status = 'quarantined', error = 'REPO_TOO_LARGE', completed_at = now() WHERE status = 'pending'",
+  );
+  expect(await index(1)).toMatchObject({ jobs_enqueued: 0 });
+  source.repos.set(1, { ...source.repos.get(1)!, pushedAt: new Date("2026-06-15T12:01:00Z") });
+  expect(await index(2)).toMatchObject({ pushed: 1, jobs_enqueued: 2 });
+});
+
 it("asks again when the head of a copy in a folder moves while it is read", () =>
   withFolder(async (folder) => {
     const run = workloadRunner(workloadDeps(db));
