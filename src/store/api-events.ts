@@ -36,12 +36,3 @@ export async function addApiEvents(tx: Sql, events: readonly ApiEvent[]): Promis
   );
   return rowCount;
 }
-
-/** The least share that is left of GitHub's budgets, 0–1; null: no budget is known that holds now. */
-export async function leastBudgetLeft(sql: Sql): Promise<number | null> {
-  const { rows } = await sql.query<{ left: number | null }>(
-    `SELECT min(remaining::float8 / greatest(limit_, 1)) AS left FROM control.github_budget
-     WHERE reset_at > now()`,
-  );
-  return rows[0]?.left ?? null;
-}

@@ -8,6 +8,7 @@ import type {
   WorkloadReader,
 } from "../runbook/workload-port.js";
 import { findLatestScore } from "./active-repos.js";
+import { countLostClaims } from "./claims.js";
 import type { Sql } from "./database.js";
 import { listIndexes } from "./maintenance.js";
 
@@ -22,7 +23,7 @@ export function createWorkloadReader(sql: Sql, looks: WorkloadLooks): WorkloadRe
     withoutScore: (ask) => listWithoutScore(sql, ask),
     backfills: (ask) => listBackfills(sql, ask),
     identities: (ids) => listIdentities(sql, ids),
-    orphanedClaims: () => countOrphans(sql),
+    orphanedClaims: async () => (await countLostClaims(sql)).orphaned,
     invalidIndexes: async () =>
       (await listIndexes(sql)).filter((it) => !it.isValid).map((it) => it.qualified),
     due: () => looks.due(sql),
@@ -79,18 +80,10 @@ async function listBackfills(
 async function listIdentities(sql: Sql, ids: readonly string[]): Promise<IdentityView[]> {
   const { rows } = await sql.query<IdentityView>(
     `SELECT i.id, i.name, regexp_replace(i.email, '^(.).*@', '\\1…@') AS mail, i.kind, i.merged_into AS "mergedInto",
-       count(c.id)::int AS claims, coalesce(sum(c.commit_count), 0)::int AS commits
+       count(c.id)::int AS claims, coalesce(sum(c.commit_count), 0) AS commits
      FROM public.identities i LEFT JOIN public.claims c ON c.identity_id = i.id
      WHERE i.id = ANY ($1) GROUP BY i.id ORDER BY i.id`,
     [ids],
   );
   return rows;
-}
-
-async function countOrphans(sql: Sql): Promise<number> {
-  const { rows } = await sql.query<{ count: number }>(
-    `SELECT count(*)::int AS count FROM public.claims c
-     WHERE NOT EXISTS (SELECT FROM public.identities i WHERE i.id = c.identity_id)`,
-  );
-  return rows[0]!.count;
 }

@@ -6,7 +6,7 @@ import { fault } from "../base/fault.js";
 import type { JsonObject } from "../base/json.js";
 import type { JobContext } from "../job/port.js";
 import type { ItemPage, SourceHost } from "../job/source-port.js";
-import { type ApiEvent, addApiEvents, leastBudgetLeft } from "../store/api-events.js";
+import { type ApiEvent, addApiEvents } from "../store/api-events.js";
 import {
   beginBackfill,
   finishBackfill,
@@ -15,6 +15,7 @@ import {
   readBackfill,
 } from "../store/backfills.js";
 import type { Database, Sql } from "../store/database.js";
+import { readRemainingShare } from "../store/github-budget.js";
 import { findSource, type StoredSource } from "../store/repo-sources.js";
 import { type ApiOrigin, pullEvents, releaseEvents } from "./api-event.js";
 import { type DayRange, endOfDay } from "./day.js";
@@ -70,7 +71,7 @@ async function finish(sql: Sql, jobSeq: number, result: JsonObject): Promise<Jso
 }
 
 async function waitForBudget(sql: Sql): Promise<void> {
-  const left = await leastBudgetLeft(sql);
+  const left = await readRemainingShare(sql);
   if (left === null || left >= BUDGET_LEFT_LEAST) return;
   const percent = Math.floor(100 * left);
   throw fault.waiting(
