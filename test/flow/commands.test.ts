@@ -14,6 +14,7 @@ import { until } from "../support/until.js";
 import { holdRepository } from "./held-repository.js";
 
 interface Desk {
+  readonly home: string;
   readonly db: Database;
   readonly service: ReadyService;
   readonly widgets: string;
@@ -46,7 +47,7 @@ async function withDesk(work: (desk: Desk) => Promise<void>): Promise<void> {
       const type = (line: string, ...words: string[]) =>
         bin([...line.split(" "), ...words], setting);
       try {
-        await work({ db, service, widgets, type });
+        await work({ db, home, service, widgets, type });
       } finally {
         await stopService(service);
       }
@@ -175,7 +176,7 @@ describe("runbook", () => {
 
 describe("when it does not work", () => {
   test("a runtime that dies in the middle of a run: the person is told, and not left waiting", async () => {
-    const held = holdRepository(desk().widgets);
+    const held = holdRepository(desk().widgets, desk().home);
     try {
       const { rows } = await desk().db.query<{ id: string }>(
         "INSERT INTO jobs (job_type, payload, status) VALUES ('index', $1, 'failed') RETURNING id",

@@ -35,6 +35,7 @@ const BACKFILL_LAST =
 
 interface Operator {
   readonly url: string;
+  readonly home: string;
   readonly service: ReadyService;
   /** Two repositories: the one that is indexed, and the one with the id that the handbook calls correct. */
   readonly widgets: string;
@@ -78,7 +79,7 @@ async function withService(
   };
   try {
     await work({
-      ...{ url, service, paste },
+      ...{ url, home, service, paste },
       widgets: widgets!,
       correct: correct!,
       moved: () => moved,
@@ -171,7 +172,7 @@ describe("job-123", () => {
   });
 
   test("running, its handler is ended and a fresh one completes it (X-01)", async () => {
-    const held = holdRepository(operator().widgets);
+    const held = holdRepository(operator().widgets, operator().home);
     try {
       await operator().paste(RESET);
       await held.entered();
@@ -227,7 +228,7 @@ describe("job-789", () => {
   });
 
   test("cancelled while it runs, its handler is ended and it never runs again (HB-sql-10, X-79)", async () => {
-    const held = holdRepository(operator().correct);
+    const held = holdRepository(operator().correct, operator().home);
     try {
       await operator().paste(FIX_PAYLOAD);
       await held.entered();
@@ -275,7 +276,7 @@ test("the failed index jobs of a day, and only those, run again (HB-sql-06, X-03
 });
 
 test("priorities that are pasted while jobs wait decide who is first (HB-sql-18…20, HB-db-07)", async () => {
-  const held = holdRepository(operator().widgets);
+  const held = holdRepository(operator().widgets, operator().home);
   try {
     await enqueue("index", { path: operator().widgets });
     await held.entered();
