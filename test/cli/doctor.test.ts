@@ -65,7 +65,7 @@ describe("doctor", () => {
     const { code, report } = await examine({});
     expect({ code, ill: ill(report) }).toEqual({ code: 0, ill: [] });
     expect(report.diagnoses.map(({ what }) => what)).toEqual([
-      ...["database", "migrations", "clock", "roles"],
+      ...["database", "migrations", "clock", "roles", "rights"],
       ...["Node.js", "git", "disk", "policies", "repository"],
     ]);
   });
@@ -86,7 +86,7 @@ describe("doctor", () => {
       DATABASE_URL: "postgresql://ann:hunter2@127.0.0.1:1/none",
     });
     expect(code).toBe(1);
-    expect(ill(report)).toEqual(["database", "migrations", "clock", "roles"]);
+    expect(ill(report)).toEqual(["database", "migrations", "clock", "roles", "rights"]);
     expect(JSON.stringify(report)).not.toContain("hunter2");
   });
 

@@ -15,6 +15,7 @@ import { makeAwsWorld } from "../support/aws-world.js";
 import { ALL_READERS, makeRotationWorld, RotationScene } from "../support/rotation.js";
 import { crashEverywhere, openGround, type RunbookGround } from "../support/runbook.js";
 import { makeHandlerDeps, makeRegistry } from "../support/runbook-world.js";
+import { createTwoUsers } from "../support/two-users.js";
 
 /** Users belong to the whole server, so their names say whose they are. */
 const STEM = `algobrain_test_${process.pid}`;
@@ -171,6 +172,25 @@ describe("rotate-db-password", () => {
     expect(changed).toEqual([]);
     const all = await scene.seen(ended.id);
     for (const value of [FIRST_PASSWORD, current().password]) expect(all).not.toContain(value);
+  });
+
+  test("the pair of `algobrain db users` is changed by the owner of the tables, who is no superuser (HB-aws-24)", async () => {
+    const users = await createTwoUsers();
+    try {
+      scene.place("database-url", users.applicationUrl);
+      scene.place("database-url-migrator", users.ownerUrl);
+      for (const [used, old] of ["ba", "ab"]) {
+        const before = current().href;
+        expect(await loginAs(before)).toBe(`${users.group}_${old}`);
+        const { run: ended } = await scene.run("rotate-db-password");
+        expect(ended).toMatchObject({ status: "succeeded", verified: true });
+        expect(await loginAs(current().href)).toBe(`${users.group}_${used}`);
+        // "password authentication failed"
+        expect(await loginAs(before)).toBe("28P01");
+      }
+    } finally {
+      await users.drop();
+    }
   });
 
   test("and back to the first one the next time", async () => {

@@ -2,14 +2,19 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/base/clock.js";
 import { DAY_MS } from "../../src/base/duration.js";
 import { SecretText } from "../../src/base/secret-text.js";
+import { CAPABILITIES } from "../../src/runbook/power.js";
+import { databaseExaminations } from "../../src/runtime/doctor/database.js";
+import { diagnose } from "../../src/runtime/doctor/diagnose.js";
 import { grantToGroups, makeApplicationUsers } from "../../src/store/application-users.js";
 import { appendAudit, verifyAudit } from "../../src/store/audit.js";
 import { type Database, openDatabase } from "../../src/store/database.js";
 import { careForTable, listIndexes, rebuildIndex } from "../../src/store/maintenance.js";
 import { migrate } from "../../src/store/migrate.js";
 import { readMigrationFiles } from "../../src/store/migration-files.js";
+import { actAsRunRole, createRunRole, sweepRunRoles } from "../../src/store/run-role.js";
 import {
   addSampleDay,
   dropSampleDay,
@@ -128,6 +133,72 @@ describe("the user of the services, who owns nothing (HB-aws-24)", () => {
     await grantToGroups(users.owner);
     await expect(app.query("UPDATE public.audit_log SET actor = 'x'")).rejects.toThrow();
     await users.owner.query("DROP TABLE control.later");
+  });
+});
+
+describe("what doctor says of it", () => {
+  const rights = async (db: Database) => {
+    const parts = { db, files: await readMigrationFiles(), clock: systemClock, isShared: true };
+    const chosen = databaseExaminations(parts).filter(({ what }) => what === "rights");
+    return (await diagnose(chosen))[0];
+  };
+
+  test("it works on the tables and owns none; the owner is called one; what is missing is named", async () => {
+    expect(await rights(app)).toMatchObject({
+      status: "ok",
+      found: expect.stringContaining("owns none"),
+    });
+    expect((await rights(users.owner))?.found).toMatch(/owns the tables$/);
+    await users.owner.query(`REVOKE MAINTAIN ON public.jobs FROM ${users.group}`);
+    expect(await rights(app)).toMatchObject({
+      status: "warn",
+      found: expect.stringContaining("goes without: MAINTAIN"),
+    });
+    await users.owner.query(`REVOKE UPDATE ON public.scores FROM ${users.group} CASCADE`);
+    expect(await rights(app)).toMatchObject({
+      status: "fail",
+      found: expect.stringContaining("public.scores"),
+      remedy: expect.stringContaining("algobrain db users"),
+    });
+    await grantToGroups(users.owner);
+    expect((await rights(app))?.status).toBe("ok");
+  });
+});
+
+describe("the roles of its runs", () => {
+  test("hold every capability, whole or reading, and are gone with the run", async () => {
+    for (const extent of ["whole", "reading"] as const) {
+      const { rows } = await app.query<{ seq: number }>(
+        `INSERT INTO control.run (runbook, actor, role, door, content_hash, status, fence, started_at)
+         VALUES ('made-up', 'ann', 'operator', 'cli', 'hash', 'running', 1, now()) RETURNING seq`,
+      );
+      const { seq } = rows[0]!;
+      const request = { seq, fence: 1, capabilities: CAPABILITIES, extent, lifeMs: 60_000 };
+      const role = await createRunRole(app, request);
+      const run = openDatabase({
+        ...{ url: users.urlOf(role!.name, role!.password), poolMax: 1, ssl: false },
+        applicationName: "algobrain-run",
+      });
+      await run.query("SELECT count(*) FROM public.jobs").finally(() => run.close());
+      await actAsRunRole(app, role!.name, (tx) => tx.query("SELECT count(*) FROM control.sample"));
+      await expect(
+        actAsRunRole(app, role!.name, (tx) => tx.query("DELETE FROM public.audit_log")),
+      ).rejects.toMatchObject({ details: { sqlstate: "42501" } });
+      await app.query("UPDATE control.run SET status = 'failed' WHERE seq = $1", [seq]);
+      expect(await sweepRunRoles(app)).toMatchObject({ left: [] });
+      const { rows: left } = await app.query("SELECT FROM pg_roles WHERE rolname = $1", [
+        role!.name,
+      ]);
+      expect(left).toEqual([]);
+    }
+    // A backup by a run reads the days that were made after its role was.
+    await users.owner.query("SELECT control.add_sample_day(now(), 20)");
+    const { rows } = await users.admin.query(
+      `SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid, pg_roles r
+       WHERE i.inhparent = 'control.sample'::regclass AND r.rolname ~ ('^algobrain_' || (SELECT oid FROM pg_database
+         WHERE datname = current_database()) || '_cap_database_dump_') AND NOT has_table_privilege(r.oid, c.oid, 'SELECT')`,
+    );
+    expect(rows).toEqual([]);
   });
 });
 

@@ -1,7 +1,8 @@
-/** The database: does it answer, is it as new as this program, and does its clock agree with ours. */
+/** The database: does it answer, is it as new as this program, does its clock agree with ours, and may its user do the work. */
 import type { Clock } from "../../base/clock.js";
 import { formatDuration } from "../../base/duration.js";
 import type { Database } from "../../store/database.js";
+import { type DatabaseRights, readDatabaseRights } from "../../store/database-rights.js";
 import { migrate } from "../../store/migrate.js";
 import type { MigrationFiles } from "../../store/migration-files.js";
 import { mayCreateRunRoles } from "../../store/run-role.js";
@@ -28,6 +29,7 @@ export function databaseExaminations(parts: DatabaseParts): Examination[] {
     { what: "migrations", examine: () => examineMigrations(parts), remedy },
     { what: "clock", examine: () => examineClock(db, clock), remedy },
     { what: "roles", examine: () => examineRoles(parts), remedy },
+    { what: "rights", examine: () => examineRights(parts), remedy },
   ];
 }
 
@@ -49,6 +51,26 @@ async function examineRoles({ db, isShared }: DatabaseParts): Promise<Finding> {
     "the database user may not create roles: outside of `local`, runs that change something are refused";
   const how = "run: ALTER ROLE <user of DATABASE_URL> CREATEROLE";
   return isShared ? bad(found, how) : doubtful(found, how);
+}
+
+/** The services are to be a user who owns no table and may change every row (HB-aws-24, decision 0062). */
+async function examineRights({ db }: DatabaseParts): Promise<Finding> {
+  const rights = await readDatabaseRights(db);
+  const { user, ownsTables, missing } = rights;
+  const how = "run, as the user who migrates: algobrain db users";
+  if (missing.length > 0)
+    return bad(`${user} may not work on ${missing.length} tables, such as ${missing[0]}`, how);
+  const lacks = lacksOf(rights);
+  if (lacks.length > 0) return doubtful(`${user} goes without: ${lacks.join("; ")}`, how);
+  return good(ownsTables ? `${user} owns the tables` : `${user} works on the tables and owns none`);
+}
+
+function lacksOf({ mayCreateDatabases, mayMaintain, seesOthers }: DatabaseRights): string[] {
+  return [
+    ...(mayCreateDatabases ? [] : ["CREATEDB (backups are not tried out)"]),
+    ...(mayMaintain ? [] : ["MAINTAIN (vacuum is autovacuum's alone)"]),
+    ...(seesOthers ? [] : ["pg_read_all_stats (AR-101 is blind to other users)"]),
+  ];
 }
 
 async function examineClock(db: Database, clock: Clock): Promise<Finding> {
