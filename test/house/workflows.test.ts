@@ -160,6 +160,12 @@ const GRANTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "apply-stack.yml apply": { "id-token": "write" },
   "drift.yml look": { "id-token": "write" },
   "drift.yml tell": { issues: "write" },
+  "drift.yml tell-again-staging": { issues: "write" },
+  "drift.yml tell-again-production": { issues: "write" },
+  "drift.yml heal-staging": { "id-token": "write" },
+  "drift.yml heal-production": { "id-token": "write" },
+  "drift-tell.yml tell": { issues: "write" },
+  "drift-heal.yml heal": { "id-token": "write" },
   "deploy.yml build": { "id-token": "write" },
   "deploy.yml production": { "id-token": "write" },
 };
@@ -218,7 +224,7 @@ describe("who may write, or take a role in the cloud", () => {
         .map(({ name }) => `${place}: ${name}`),
     );
     expect(holders).toEqual([
-      ...["check.yml comment: Comment", "drift.yml tell: Issue", "plan.yml comment: Comment"],
+      ...["check.yml comment: Comment", "drift-tell.yml tell: Issue", "plan.yml comment: Comment"],
     ]);
   });
 });
@@ -246,14 +252,22 @@ describe("what changes the cloud", () => {
     for (const [file, name] of [
       ["apply-stack.yml", "apply"],
       ["apply-environment.yml", "publish"],
+      ["drift-heal.yml", "heal"],
     ] as const)
       expect(job(file, name).environment, `${file} ${name}`).toBe("$" + "{{ inputs.environment }}");
     expect(job("deploy.yml", "staging").environment).toBe("staging");
     expect(job("deploy.yml", "production").environment).toBe("production");
-    for (const file of ["apply.yml", "deploy.yml", "drift.yml"])
+    for (const file of ["apply.yml", "deploy.yml"])
       expect(read(`.github/workflows/${file}`).tree.concurrency, file).toMatchObject({
         "cancel-in-progress": false,
       });
+    // A look at drift waits for no reviewer: here it is the jobs that write that are one at a time.
+    expect(read(".github/workflows/drift.yml").tree.concurrency).toBeUndefined();
+    for (const [file, name] of [
+      ["drift-tell.yml", "tell"],
+      ["drift-heal.yml", "heal"],
+    ] as const)
+      expect(job(file, name).concurrency, file).toMatchObject({ "cancel-in-progress": false });
   });
 
   test("is done with another role than what only looks, and the role that acts is the environment's", () => {
@@ -264,6 +278,9 @@ describe("what changes the cloud", () => {
     expect(roleOf("apply-stack.yml", "plan")).toEqual(["$" + "{{ inputs.plan-role }}"]);
     expect(roleOf("apply-stack.yml", "apply")).toEqual(["$" + "{{ vars.AWS_APPLY_ROLE }}"]);
     expect(roleOf("plan.yml", "synth")).toEqual([]);
+    expect(roleOf("drift.yml", "look")).toEqual(["$" + "{{ matrix.role }}"]);
+    expect(roleOf("drift-heal.yml", "heal")).toEqual(["$" + "{{ vars.AWS_APPLY_ROLE }}"]);
+    expect(roleOf("drift-tell.yml", "tell")).toEqual([]);
   });
 
   test("is looked at before there are credentials: a branch's stacks are checked first", () => {
@@ -278,6 +295,20 @@ describe("what changes the cloud", () => {
     expect(check).toBeGreaterThan(0);
   });
 
+  test("is put back only where a look has sealed something, and then told again", () => {
+    for (const environment of ["staging", "production"]) {
+      expect(job("drift.yml", `heal-${environment}`)).toMatchObject({
+        needs: "look",
+        if: `$` + `{{ !cancelled() && needs.look.outputs.${environment} == 'true' }}`,
+        with: { environment },
+      });
+      expect(job("drift.yml", `tell-again-${environment}`)).toMatchObject({
+        needs: ["tell", `heal-${environment}`],
+        if: `$` + `{{ !cancelled() && needs.heal-${environment}.result != 'skipped' }}`,
+      });
+    }
+  });
+
   test("keeps no plan of a pull request, and that of an apply for a day", () => {
     const uploads = (file: string, name: string) =>
       objects(job(file, name).steps)
@@ -285,6 +316,8 @@ describe("what changes the cloud", () => {
         .map(({ with: inputs }) => (isJsonObject(inputs) ? inputs : {}));
     expect(JSON.stringify(uploads("plan.yml", "plan"))).not.toMatch(/plan\.(bin|json)|plans\b/);
     for (const kept of uploads("apply-stack.yml", "plan")) expect(kept["retention-days"]).toBe(1);
+    for (const kept of uploads("drift.yml", "look").filter(({ path }) => path === "heals"))
+      expect(kept["retention-days"]).toBe(1);
   });
 
   test("LB-aws-10: staging by push; production by hand, with the commit and the word, behind the gate", () => {

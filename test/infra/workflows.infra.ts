@@ -1,32 +1,15 @@
 /** The workflows that plan and apply, line by line, with the real Terraform and the stand-in provider. */
 import { execFileSync } from "node:child_process";
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
-  localize,
   openTerraformSandbox,
   type TerraformSandbox,
   terraformPlatform,
 } from "../support/terraform.js";
-import {
-  type Context,
-  type JobOutcome,
-  runJob,
-  type WorkflowWorld,
-} from "../support/workflow-run.js";
+import { openWorkflowEstate, type WorkflowEstate } from "../support/workflow-estate.js";
+import { type Context, type JobOutcome, runJob } from "../support/workflow-run.js";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const ENVIRONMENT = "staging";
@@ -36,22 +19,18 @@ const VARIABLES = {
 };
 
 let sandbox: TerraformSandbox;
+let estate: WorkflowEstate;
 let scratch: string;
-let checkout: string;
-let calls: string;
 
 describe.runIf(terraformPlatform !== null)("terraform: workflows", () => {
   beforeAll(async () => {
     sandbox = await openTerraformSandbox();
-    scratch = mkdtempSync(join(tmpdir(), "algobrain-workflows-"));
-    calls = join(scratch, "calls.log");
-    checkout = join(scratch, "checkout");
-    makeCheckout();
-    makeTerraform();
+    estate = openWorkflowEstate(sandbox, VARIABLES);
+    scratch = estate.scratch;
   });
   afterAll(async () => {
+    estate?.remove();
     await sandbox?.remove();
-    if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true });
   });
 
   test("terraform: what was merged is planned, judged, sealed, and applied as it was sealed; then there is nothing to do", async () => {
@@ -83,20 +62,20 @@ describe.runIf(terraformPlatform !== null)("terraform: workflows", () => {
     expect(planned.failedAt, planned.log).toBeNull();
     const before = JSON.stringify(await sandbox.readEstate());
 
-    commit("something else was merged");
+    estate.commit("something else was merged");
     expect(refusal(apply("data"))).toContain("commit: found");
 
     const place = join(scratch, "artifacts", `plan-${ENVIRONMENT}-data`);
     const seal = join(place, "plan.seal.json");
     const sealed = readFileSync(seal, "utf8");
     const head = execFileSync("git", ["rev-parse", "HEAD"], {
-      cwd: checkout,
+      cwd: estate.checkout,
       encoding: "utf8",
     }).trim();
     writeFileSync(seal, sealed.replace(/"commit": "\w+"/, `"commit": "${head}"`));
-    edit("infrastructure.yaml", (text) => text.replace("poolSize: 20", "poolSize: 19"));
+    estate.edit("infrastructure.yaml", (text) => text.replace("poolSize: 20", "poolSize: 19"));
     expect(refusal(apply("data"))).toContain("policyDigest: found");
-    edit("infrastructure.yaml", (text) => text.replace("poolSize: 19", "poolSize: 20"));
+    estate.edit("infrastructure.yaml", (text) => text.replace("poolSize: 19", "poolSize: 20"));
 
     cpSync(join(scratch, "of-network", "plan.bin"), join(place, "plan.bin"));
     expect(refusal(apply("data"))).toContain("planSha256: found");
@@ -106,9 +85,9 @@ describe.runIf(terraformPlatform !== null)("terraform: workflows", () => {
   });
 
   test("terraform: a pull request is planned by the code of the branch it is merged into, and only what is redacted is kept", () => {
-    const synth = runJob(world(), "plan.yml", "synth", {});
+    const synth = runJob(estate.world, "plan.yml", "synth", {});
     expect(synth.failedAt, synth.log).toBeNull();
-    const planned = runJob(world(), "plan.yml", "plan", pullRequest());
+    const planned = runJob(estate.world, "plan.yml", "plan", pullRequest());
     expect(planned.ran).toEqual([
       `actions/download-artifact@${pin("actions/download-artifact")}`,
       "Check",
@@ -124,7 +103,7 @@ describe.runIf(terraformPlatform !== null)("terraform: workflows", () => {
   });
 
   test("terraform: a branch that reaches for more is stopped before Terraform is started", () => {
-    const synth = runJob(world(), "plan.yml", "synth", {});
+    const synth = runJob(estate.world, "plan.yml", "synth", {});
     expect(synth.failedAt, synth.log).toBeNull();
     const file = join(
       scratch,
@@ -138,12 +117,14 @@ describe.runIf(terraformPlatform !== null)("terraform: workflows", () => {
       own: { provisioner: [{ "local-exec": { command: "env" } }] },
     };
     writeFileSync(file, JSON.stringify(document));
-    rmSync(calls, { force: true });
-    const planned = runJob(world(), "plan.yml", "plan", pullRequest());
+    rmSync(estate.calls, { force: true });
+    const planned = runJob(estate.world, "plan.yml", "plan", pullRequest());
     expect(planned.failedAt).toBe("Check");
     expect(planned.log).toMatch(/provisioner|terraform_data/);
     expect(planned.ran).not.toContain("Plan");
-    expect(existsSync(calls) ? readFileSync(calls, "utf8") : "").not.toContain("plan");
+    expect(existsSync(estate.calls) ? readFileSync(estate.calls, "utf8") : "").not.toContain(
+      "plan",
+    );
   });
 });
 
@@ -152,11 +133,11 @@ function plan(stack: string): JobOutcome {
     recursive: true,
     force: true,
   });
-  return runJob(world(), "apply-stack.yml", "plan", inputs(stack));
+  return runJob(estate.world, "apply-stack.yml", "plan", inputs(stack));
 }
 
 function apply(stack: string): JobOutcome {
-  return runJob(world(), "apply-stack.yml", "apply", inputs(stack));
+  return runJob(estate.world, "apply-stack.yml", "apply", inputs(stack));
 }
 
 /** What the log says of an apply that did not take place. */
@@ -174,84 +155,4 @@ const pullRequest = (): Context => ({ matrix: { environment: ENVIRONMENT } });
 function pin(action: string): string {
   const text = readFileSync(join(ROOT, ".github/workflows/plan.yml"), "utf8");
   return new RegExp(`${action}@(\\w+)`).exec(text)![1]!;
-}
-
-function world(): WorkflowWorld {
-  const env = {
-    ...VARIABLES,
-    PATH: `${join(scratch, "programs")}:${process.env.PATH}`,
-    HOME: scratch,
-  };
-  return { checkout, scratch, env, beforeLine: keepStatesHere };
-}
-
-/** Only now, as Terraform comes: what is checked before is what was synthesized, with its state in S3. */
-function keepStatesHere(line: string, machine: string): "skip" | "run" {
-  // There is no AWS to ask: VARIABLES says which image runs.
-  if (line.includes("infra running-tag")) return "skip";
-  if (!/infra (plan|apply)/.test(line)) return "run";
-  for (const folder of ["proposed", "cdktf.out/stacks"].map((one) => join(machine, one))) {
-    for (const name of existsSync(folder) ? readdirSync(folder) : []) {
-      const file = join(folder, name, "cdk.tf.json");
-      const text = readFileSync(file, "utf8");
-      writeFileSync(file, JSON.stringify(localize(JSON.parse(text), scratch, name)));
-    }
-  }
-  return "run";
-}
-
-/** The commands of this build, on policies that a test may edit. */
-function makeCheckout(): void {
-  mkdirSync(join(checkout, "runbooks"), { recursive: true });
-  cpSync(join(ROOT, "policies"), join(checkout, "policies"), { recursive: true });
-  cpSync(join(ROOT, "runbooks/catalogue.yaml"), join(checkout, "runbooks/catalogue.yaml"));
-  symlinkSync(join(ROOT, "bin"), join(checkout, "bin"));
-  symlinkSync(join(ROOT, "scripts"), join(checkout, "scripts"));
-  git("init", "--quiet");
-  commit("policies");
-}
-
-function edit(file: string, change: (text: string) => string): void {
-  const path = join(checkout, "policies/algobrain", file);
-  const text = readFileSync(path, "utf8");
-  expect(change(text), file).not.toBe(text);
-  writeFileSync(path, change(text));
-}
-
-function commit(message: string): void {
-  writeFileSync(join(checkout, "note.txt"), message);
-  git("add", "--all");
-  git(
-    "-c",
-    "user.name=ci",
-    "-c",
-    "user.email=ci@example.test",
-    "commit",
-    "--quiet",
-    "--message",
-    message,
-  );
-}
-
-function git(...words: string[]): void {
-  execFileSync("git", words, { cwd: checkout, stdio: ["ignore", "ignore", "inherit"] });
-}
-
-/** The machine's own, which finds the stand-in provider instead of a registry, and notes what it is asked. */
-function makeTerraform(): void {
-  const program = execFileSync("sh", ["-c", "command -v terraform"], { encoding: "utf8" }).trim();
-  const config = join(scratch, "terraform.rc");
-  writeFileSync(
-    config,
-    `provider_installation {\n  filesystem_mirror {\n    path = "${sandbox.pluginDir}"\n  }\n}\n`,
-  );
-  const settings = Object.entries({ ...sandbox.environment, TF_CLI_CONFIG_FILE: config });
-  const exports = settings.map(([name, value]) => `export ${name}='${value}'`);
-  mkdirSync(join(scratch, "programs"));
-  const wrapper = join(scratch, "programs", "terraform");
-  writeFileSync(
-    wrapper,
-    ["#!/bin/sh", ...exports, `echo "$@" >>'${calls}'`, `exec '${program}' "$@"`, ""].join("\n"),
-  );
-  chmodSync(wrapper, 0o755);
 }

@@ -10,6 +10,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
@@ -148,13 +149,18 @@ class JobRun {
       .split("\n")
       .map((line) => line.trim());
     const files = lines.flatMap((line) => expand(this.#machine, line));
-    if (files.length === 0) return false;
+    if (files.length === 0) return inputs["if-no-files-found"] === "ignore";
     const starred = lines.find((line) => line.includes("*"));
     const base = join(
       this.#machine,
       starred ? starred.slice(0, starred.indexOf("*")) : dirname(lines[0]!),
     );
     const place = join(this.#world.scratch, "artifacts", this.#fill(String(inputs.name)));
+    const [only] = files;
+    if (files.length === 1 && only && statSync(only).isDirectory()) {
+      cpSync(only, place, { recursive: true });
+      return true;
+    }
     for (const file of files) {
       const hidden = basename(file).startsWith(".") && inputs["include-hidden-files"] !== true;
       if (!hidden) cpSync(file, join(place, relative(base, file)));

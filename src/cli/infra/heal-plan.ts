@@ -56,11 +56,21 @@ export async function runHealPlan(args: readonly string[], io: CommandIo): Promi
 }
 
 async function readWishes(path: string): Promise<readonly HealWish[]> {
-  const wishes = readHeals(parse(await readFile(path, "utf8")));
+  const text = await readFile(path, "utf8").catch(healsNotThere(path, "infra drift --heals-file"));
+  const wishes = readHeals(parse(text));
   if (wishes !== null) return wishes;
   throw fault.data("HEALS_INVALID", `${path}: this is no choice of what is put back`, {
     hint: "write it with: algobrain infra drift --heals-file FILE",
   });
+}
+
+/** @param by the command that writes it */
+export function healsNotThere(path: string, by: string) {
+  return (error: NodeJS.ErrnoException): never => {
+    throw fault.refused("HEALS_NOT_FOUND", `${path}: it cannot be read (${error.code})`, {
+      ...{ hint: `write it with: algobrain ${by}`, cause: error },
+    });
+  };
 }
 
 function parse(text: string): unknown {

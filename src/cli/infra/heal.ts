@@ -6,14 +6,14 @@ import { copyFile, readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Terraform } from "../../adapter/terraform.js";
 import { systemClock } from "../../base/clock.js";
-import { errorMessage, fault } from "../../base/fault.js";
+import { errorMessage } from "../../base/fault.js";
 import { STACK_ORDER, type StackPart } from "../../policy/stack-order.js";
 import { judgeHeal } from "../../review/infra/judge-heal.js";
 import { isQuiet } from "../../review/infra/plan-document.js";
 import { parseCommandLine } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
 import { guardStack, type Judging } from "./guard.js";
-import { HEAL_FILES } from "./heal-plan.js";
+import { HEAL_FILES, healsNotThere } from "./heal-plan.js";
 import { askKnown, RUNTIME_OPTIONS, type RuntimePlace } from "./known.js";
 import { openTerraform } from "./open-terraform.js";
 import { POLICY_OPTIONS } from "./policy-of.js";
@@ -55,16 +55,8 @@ export async function runHeal(args: readonly string[], io: CommandIo): Promise<n
 
 /** In the order in which they are applied. */
 async function stacksIn(heals: string): Promise<StackPart[]> {
-  const names = await readdir(heals).catch(notThere(heals));
+  const names = await readdir(heals).catch(healsNotThere(heals, "infra heal-plan"));
   return STACK_ORDER.filter((part) => names.includes(part));
-}
-
-function notThere(heals: string) {
-  return (error: NodeJS.ErrnoException): never => {
-    throw fault.refused("HEALS_NOT_FOUND", `${heals}: no sealed plans are there (${error.code})`, {
-      ...{ hint: "write them with: algobrain infra heal-plan", cause: error },
-    });
-  };
 }
 
 async function healStack(healer: Healer, stack: StackPart): Promise<boolean> {
@@ -72,7 +64,9 @@ async function healStack(healer: Healer, stack: StackPart): Promise<boolean> {
   const [found] = await findStackFolders(dir, place.env, stack);
   const folder = found?.folder ?? dir;
   for (const file of HEAL_FILES)
-    await copyFile(join(heals, stack, file), join(folder, file)).catch(notThere(heals));
+    await copyFile(join(heals, stack, file), join(folder, file)).catch(
+      healsNotThere(heals, "infra heal-plan"),
+    );
   await terraform.init(folder, pluginDir === undefined ? {} : { pluginDir });
   const addresses = await guardHeal(healer, folder, stack);
   if (addresses === null) return false;

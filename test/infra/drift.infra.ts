@@ -1,0 +1,220 @@
+/** The drift workflow line by line, with the real Terraform: what is put back, what is left alone, and what is not known. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { isJsonObject, type JsonObject } from "../../src/base/json.js";
+import { type OrderedDocument, orderedDocuments } from "../support/ordered-documents.js";
+import { repositoryPolicy } from "../support/repository-policy.js";
+import {
+  type Estate,
+  localize,
+  openTerraformSandbox,
+  type TerraformSandbox,
+  terraformPlatform,
+} from "../support/terraform.js";
+import { openWorkflowEstate, type WorkflowEstate } from "../support/workflow-estate.js";
+import { type JobOutcome, runJob } from "../support/workflow-run.js";
+
+const ENVIRONMENT = "staging";
+const IMAGE = "0123456789abcdef0123456789abcdef01234567";
+const ENDPOINT = "https://events.example.test/integration";
+const CLASS = `
+  drift:
+    heals: 2
+    classes:
+      alarms:
+        types: [aws_cloudwatch_metric_alarm]
+        mode: heal
+        why: An alarm that was loosened by hand keeps quiet.
+`;
+const SECRETS = {
+  ...{ "alarm-endpoint": ENDPOINT, "viewer-token": "viewer" },
+  ...{ ALGOBRAIN_VIEWER_TOKEN: "viewer" },
+};
+
+let sandbox: TerraformSandbox;
+let estate: WorkflowEstate;
+let runtime: ChildProcess;
+let url: string;
+let changes: string;
+let sound: Estate;
+/** An alarm with a number, by its key in the estate and by Terraform's address. */
+let alarm: { readonly key: string; readonly address: string; readonly threshold: number };
+
+describe.runIf(terraformPlatform !== null)("terraform: drift", () => {
+  beforeAll(async () => {
+    sandbox = await openTerraformSandbox({ image_tag: IMAGE, alarm_endpoint: ENDPOINT });
+    const variables = { TF_VAR_image_tag: IMAGE, TF_VAR_alarm_endpoint: ENDPOINT };
+    estate = openWorkflowEstate(sandbox, variables);
+    estate.edit("infrastructure.yaml", (text) =>
+      text.replace(/(alarmsRemoved: 2)\n/, `$1${CLASS}`),
+    );
+    estate.commit("alarms are put back");
+    changes = join(estate.scratch, "changes.json");
+    writeFileSync(changes, "[]");
+    [runtime, url] = await startRuntime();
+    const stacks = await orderedDocuments(await repositoryPolicy(ENVIRONMENT));
+    for (const stack of stacks) await applyFirst(stack);
+    alarm = findAlarm(stacks);
+    sound = await sandbox.readEstate();
+  });
+  afterEach(async () => {
+    writeFileSync(changes, "[]");
+    if (sound !== undefined) await sandbox.editEstate((now) => Object.assign(now, sound));
+  });
+  afterAll(async () => {
+    runtime?.kill();
+    estate?.remove();
+    await sandbox?.remove();
+  });
+
+  test("terraform: where nothing differs there is nothing to put back", () => {
+    const looked = look();
+    expect(looked.failedAt, looked.log).toBeNull();
+    expect(looked.outputs[ENVIRONMENT]).toBe("false");
+    expect(told(`drift-${ENVIRONMENT}`)).toMatchObject({ state: "clean" });
+  });
+
+  test("terraform: a number that somebody has changed is put back, and the second look is clean", async () => {
+    await loosen();
+    const looked = look();
+    expect(looked.failedAt, looked.log).toBe("Drift");
+    expect(looked.outputs[ENVIRONMENT], looked.log).toBe("true");
+    expect(told(`drift-${ENVIRONMENT}`)).toMatchObject({
+      ...{ state: "drifted", text: expect.stringMatching(/heal: An alarm that was loosened/) },
+    });
+    const kept = readdirSync(join(artifact("heals"), "observability")).sort();
+    expect(kept).toEqual([".terraform.lock.hcl", "plan.bin", "plan.seal.json"]);
+
+    const healed = heal();
+    expect(healed.failedAt, healed.log).toBeNull();
+    expect(healed.log).toContain(`observability: put back: ${alarm.address}`);
+    expect(await thresholdNow()).toBe(alarm.threshold);
+    expect(told(`drift-${ENVIRONMENT}-again`)).toMatchObject({ state: "clean" });
+    // The same sealed plan once more: the state has moved on.
+    expect(heal().log).toMatch(/stateSerial: found \d+, and it was sealed to \d+/);
+  });
+
+  test("terraform: what is gone is told, and never made by itself", async () => {
+    await sandbox.editEstate(({ resources }) => {
+      delete resources[alarm.key];
+    });
+    const looked = look();
+    expect(looked.failedAt).toBe("Drift");
+    expect(looked.outputs[ENVIRONMENT]).toBe("false");
+    expect(existsSync(artifact("heals"))).toBe(false);
+    expect(told(`drift-${ENVIRONMENT}`).text).toContain("only values are put back");
+  });
+
+  test("terraform: what somebody stands for until an end is left alone, by the look and by the last one", async () => {
+    await loosen();
+    writeFileSync(changes, JSON.stringify([standing()]));
+    const looked = look();
+    expect(looked.failedAt, looked.log).toBeNull();
+    expect(looked.outputs[ENVIRONMENT]).toBe("false");
+    const { state, text } = told(`drift-${ENVIRONMENT}`);
+    expect(state).toBe("only-known");
+    expect(text).toContain("ann until 2099-01-01 00:00");
+
+    // Nobody did when it was sealed, and somebody does now.
+    writeFileSync(changes, "[]");
+    expect(look().outputs[ENVIRONMENT]).toBe("true");
+    writeFileSync(changes, JSON.stringify([standing()]));
+    const healed = heal();
+    expect(healed.failedAt).toBe("Heal");
+    expect(healed.log).toContain("somebody stands for it");
+    expect(await thresholdNow()).toBe(alarm.threshold + 1);
+  });
+
+  test("terraform: a look that a provider fails is not clean, and puts nothing back", async () => {
+    await loosen();
+    await sandbox.editEstate(({ failing, resources }) => {
+      failing.push(Object.keys(resources).find((key) => key.startsWith("aws_vpc/"))!);
+    });
+    const looked = look();
+    expect(looked.failedAt).toBe("Plan");
+    expect(looked.outputs[ENVIRONMENT]).toBe("false");
+    expect(told(`drift-${ENVIRONMENT}`)).toMatchObject({
+      ...{ state: "failed", text: expect.stringContaining("not every stack could be looked at") },
+    });
+  });
+});
+
+function look(): JobOutcome {
+  rmSync(join(estate.scratch, "artifacts"), { recursive: true, force: true });
+  const matrix = { environment: ENVIRONMENT, role: "plan", url };
+  return runJob(estate.world, "drift.yml", "look", { matrix, secrets: SECRETS });
+}
+
+function heal(): JobOutcome {
+  return runJob(estate.world, "drift-heal.yml", "heal", {
+    ...{ inputs: { environment: ENVIRONMENT }, secrets: SECRETS, vars: { ALGOBRAIN_URL: url } },
+  });
+}
+
+function artifact(kind: string): string {
+  return join(estate.scratch, "artifacts", `${kind}-${ENVIRONMENT}`);
+}
+
+function told(name: string): { readonly state: string; readonly text: string } {
+  const place = join(estate.scratch, "artifacts", name);
+  return {
+    state: readFileSync(join(place, `drift-${ENVIRONMENT}.state`), "utf8").trim(),
+    text: readFileSync(join(place, `drift-${ENVIRONMENT}.md`), "utf8"),
+  };
+}
+
+/** As a person with the console would. */
+async function loosen(): Promise<void> {
+  await sandbox.editEstate(({ resources }) => {
+    Object.assign(resources[alarm.key]!, { threshold: alarm.threshold + 1 });
+  });
+}
+
+async function thresholdNow(): Promise<number> {
+  // Terraform writes a number with a fraction as text.
+  return Number((await sandbox.readEstate()).resources[alarm.key]?.threshold);
+}
+
+function standing(): JsonObject {
+  return {
+    ...{ environment: ENVIRONMENT, target: alarm.address, attribute: "threshold", owner: "ann" },
+    ...{ reason: "INC-7", expires_at: "2099-01-01T00:00:00Z" },
+  };
+}
+
+async function applyFirst({ name, document }: OrderedDocument): Promise<void> {
+  const { terraform, pluginDir } = sandbox;
+  const folder = join(estate.scratch, "first", name);
+  mkdirSync(folder, { recursive: true });
+  const local = localize(document, estate.scratch, name);
+  writeFileSync(join(folder, "cdk.tf.json"), JSON.stringify(local));
+  await terraform.init(folder, { pluginDir });
+  await terraform.plan(folder, { out: "plan.bin" });
+  await terraform.apply(folder, "plan.bin");
+}
+
+function findAlarm(stacks: readonly OrderedDocument[]): typeof alarm {
+  const type = "aws_cloudwatch_metric_alarm";
+  const { document } = stacks.find(({ part }) => part === "observability")!;
+  const resources = isJsonObject(document.resource) ? document.resource[type] : {};
+  for (const [name, one] of Object.entries(isJsonObject(resources) ? resources : {}))
+    if (isJsonObject(one) && typeof one.threshold === "number")
+      return {
+        ...{ key: `${type}/${String(one.alarm_name)}`, address: `${type}.${name}` },
+        threshold: one.threshold,
+      };
+  throw new Error("no alarm has a threshold");
+}
+
+/** With its address. */
+async function startRuntime(): Promise<[ChildProcess, string]> {
+  const program = join(import.meta.dirname, "..", "support", "runtime-stand-in.mjs");
+  const child = spawn(process.execPath, [program, changes], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [port] = await once(child.stdout, "data");
+  return [child, `http://127.0.0.1:${String(port).trim()}`];
+}
