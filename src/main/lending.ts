@@ -9,12 +9,13 @@ import type { Foundation } from "./foundation.js";
 
 type OwnAuth = Exclude<GitHubAuth, { kind: "lent" }>;
 
-export function openLending({ config, policy, clock, log }: Foundation): Lender {
+export function openLending(foundation: Foundation): Lender {
+  const { config, clock, log } = foundation;
   const auth = ownGitHubAuth(config);
   const { apiUrl } = config.github;
   return createLender({
     github: auth === null ? async () => null : createGitHubLender({ auth, apiUrl }),
-    s3: lendS3(config, policy().infrastructure.region),
+    s3: lendS3(config, regionOf(foundation)),
     ...{ clock, log },
   });
 }
@@ -23,6 +24,11 @@ export function openLending({ config, policy, clock, log }: Foundation): Lender 
 export function ownGitHubAuth({ github: { token, app } }: Config): OwnAuth | null {
   if (token !== null) return { kind: "token", token };
   return app === null ? null : { kind: "app", ...app };
+}
+
+/** Of the bucket of exports. */
+export function regionOf({ config, policy }: Pick<Foundation, "config" | "policy">): string {
+  return config.overrides.region ?? policy().infrastructure.region;
 }
 
 /** Only where exports go to a bucket: a session that may write there and nothing else, where a role for it is named. */

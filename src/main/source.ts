@@ -16,7 +16,7 @@ import { guardSource } from "../runtime/guarded-source.js";
 import { isGone, processKey } from "../runtime/process-key.js";
 import { createRequestGate } from "../runtime/request-gate.js";
 import type { Foundation } from "./foundation.js";
-import { ownGitHubAuth } from "./lending.js";
+import { ownGitHubAuth, regionOf } from "./lending.js";
 
 export interface SourceSetup {
   /** Null: nobody supervises this process. */
@@ -95,13 +95,14 @@ function originOf(apiUrl: string): string {
 
 /** Null: exports stay on this machine. */
 export function openExportBucket(
-  { config, policy }: Foundation,
+  foundation: Foundation,
   borrower: Borrower | null,
 ): ExportTarget | null {
+  const { config } = foundation;
   const { exportsBucket: bucket } = config.overrides;
   if (bucket === null) return null;
   const access = {
-    region: policy().infrastructure.region,
+    region: regionOf(foundation),
     endpointUrl: config.aws.endpointUrl,
     ...(borrower === null ? {} : { credentials: () => lentCredentials(borrower) }),
   };

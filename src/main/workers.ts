@@ -33,6 +33,9 @@ const NOT_FOR_WORKERS: readonly string[] = [
   "SLACK_APP_TOKEN",
 ];
 
+/** Addresses, and no secrets: exports go there with credentials that are lent. */
+const PLACES_OF_AWS: readonly string[] = ["AWS_REGION", "AWS_ENDPOINT_URL"];
+
 export function startWorkers(foundation: Foundation, options: WorkersOptions): Supervisor {
   const lender = openLending(foundation);
   const supervisor = createSupervisor({
@@ -73,7 +76,7 @@ function program(
 
 /**
  * Ours, but for what a worker of that lane must not have, and with the database and home that it shares with us.
- * Only runbooks may act on AWS, each within a session policy of its own: other jobs get nothing of it. A worker
+ * Only runbooks may act on AWS, each within a session policy of its own: other jobs learn where it is, and no more. A worker
  * believes no token, so the secret that signs them is replaced by one that signs nothing.
  */
 export function workerEnvironment(
@@ -81,7 +84,7 @@ export function workerEnvironment(
   env: WorkersOptions["env"],
   lane: Lane,
 ): Readonly<Record<string, string | undefined>> {
-  const isAws = (name: string) => name.startsWith("AWS_");
+  const isAws = (name: string) => name.startsWith("AWS_") && !PLACES_OF_AWS.includes(name);
   const foreign = lane === "executor" ? [] : Object.keys(env).filter(isAws);
   return {
     ...env,
