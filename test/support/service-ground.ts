@@ -67,6 +67,8 @@ async function withService(
 
 async function indexRepository(db: Database, folder: string): Promise<string> {
   const path = await makeRepository(join(folder, "widgets"), [
+    // Before all days that are scored: a day before the first commit has no score.
+    { author: "Ada Lovelace <ada@example.org>", at: "2020-01-05T09:00:00Z" },
     { author: "Ada Lovelace <ada@example.org>", at: "2026-01-05T09:00:00Z" },
     { author: "Bob Stone <bob@example.org>", at: "2026-02-05T09:00:00Z" },
   ]);
