@@ -67,6 +67,21 @@ export async function listRestored(sql: Sql): Promise<RestoredView[]> {
   }));
 }
 
+/** Those of a prefix of `readScratchPrefix`, also one whose maker was killed before it could say of what it is. */
+export async function listScratch(sql: Sql, prefix: string): Promise<string[]> {
+  const { rows } = await sql.query<{ database: string }>(
+    `SELECT datname AS database FROM pg_database WHERE starts_with(datname, $1)
+       AND coalesce(shobj_description(oid, 'pg_database'), $2) LIKE $2 || '%' ORDER BY datname`,
+    [prefix, OURS],
+  );
+  return rows.map(({ database }) => database);
+}
+
+/** One of `listScratch`, whoever is connected to it. */
+export function dropScratchDatabase(options: RestoreOptions, name: string): Promise<unknown> {
+  return withDatabase(options, null, (own) => dropHalf(own, checkName(name)));
+}
+
 export async function lookInto(options: RestoreOptions, database: string) {
   return withDatabase(options, checkName(database), async (db) => ({
     rows: await countRows(db),

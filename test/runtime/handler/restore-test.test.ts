@@ -162,10 +162,29 @@ describe("backups of maintenance", () => {
     const { signal } = new AbortController();
     await restoreInto(care, { backup: `${backup}`, database, signal });
     expect(await scratchOf(ground.db)).toEqual([database]);
+    // Killed before it could say of what it is.
+    const bare = `${await readScratchPrefix(ground.db)}98`;
+    await ground.db.query(`CREATE DATABASE ${bare} TEMPLATE template0`);
     expect(await maintain(ground, null, { seq: 100 })).toMatchObject({
-      scratch_databases_dropped: 1,
+      scratch_databases_dropped: 2,
     });
     expect(await scratchOf(ground.db)).toEqual([]);
+    const left = "SELECT FROM pg_database WHERE datname = ANY ($1)";
+    expect((await ground.db.query(left, [[database, bare]])).rows).toHaveLength(0);
+  });
+
+  it("are not to blame for what is wrong in the living data, too", async () => {
+    await ground.db.query(
+      "INSERT INTO claims (repo_id, identity_id, kind, reason) VALUES ('r1', 'nobody', 'author', 'test')",
+    );
+    try {
+      await maintain(ground, "backup");
+      expect(await maintain(ground, "restore-test", { seq: 2 })).toMatchObject({
+        ...{ wrong: [], broken_here_too: ["claim-has-identity: 1"] },
+      });
+    } finally {
+      await ground.db.query("DELETE FROM claims WHERE identity_id = 'nobody'");
+    }
   });
 
   it("cannot be tried out by a user who may not create databases: it is said what to do", async () => {
