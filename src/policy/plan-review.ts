@@ -24,7 +24,7 @@ export const BUDGETS = [
 ] as const satisfies readonly (keyof PlanBudgets)[];
 export type BudgetName = (typeof BUDGETS)[number];
 
-/** Told; a pull request is offered; what the policy says is put back. */
+/** Told; people are asked for a pull request; what was applied is put back. */
 export const DRIFT_MODES = ["report", "propose", "heal"] as const;
 export type DriftMode = (typeof DRIFT_MODES)[number];
 

@@ -82,7 +82,7 @@ const DriftClass = Type.Object(
       }),
     ),
     mode: Type.Enum([...DRIFT_MODES], {
-      description: "Tell it, offer a pull request, or put back what policy says.",
+      description: "Tell it, ask people for a pull request, or put back what was applied.",
     }),
     why: Type.String({ minLength: 10, maxLength: 500, description: "For people." }),
   },

@@ -1,6 +1,6 @@
 /** What drift checks of all stacks have found, as the text of the one issue that is kept up to date. */
 import { boundMarkdown, splitMarkdown } from "../bound-markdown.js";
-import { plainText } from "../safe-markdown.js";
+import { codeBlock, plainText } from "../safe-markdown.js";
 import { type DriftEntry, type DriftReport, worstDrift } from "./drift.js";
 import type { KnownDrift } from "./known-drift.js";
 import { knownRow } from "./plan-comment.js";
@@ -23,6 +23,7 @@ export interface DriftFacts {
 const ROWS_MAX = 100;
 const LEAVES_MAX = 6;
 const TEXT_MAX = 300;
+const UNKNOWN_VALUE = "only told: no single value of the policies is known to be this";
 
 const HEADLINES: Readonly<Record<DriftReport["state"], string>> = {
   clean: "✅ What runs is what the policies say",
@@ -45,7 +46,7 @@ export function writeDriftIssue(facts: DriftFacts): string {
     `## ${HEADLINES[stateOfAll(facts)]} (${plainText(environment)})`,
     "",
     ...unasked.map((sentence) => `⚠️ Known drift is not known: ${plainText(shortened(sentence))}\n`),
-    ...stacks.flatMap(section),
+    ...stacks.flatMap((stack) => section(stack, environment)),
     ...heldLines(known),
   ];
   return boundMarkdown(splitMarkdown(lines.join("\n").trimEnd()));
@@ -58,7 +59,7 @@ export function stateOfAll({ stacks, unasked }: DriftFacts): DriftReport["state"
   return state === "drifted" ? "drifted" : "failed";
 }
 
-function section({ stack, report }: StackDrift): string[] {
+function section({ stack, report }: StackDrift, environment: string): string[] {
   const head = [`### ${plainText(stack)}`, ""];
   if (report.state === "failed")
     return [...head, `⚠️ The check has failed: ${plainText(shortened(report.why))}`, ""];
@@ -67,6 +68,7 @@ function section({ stack, report }: StackDrift): string[] {
   return [
     ...head,
     ...table("Nobody stands for it", report.unknown),
+    ...proposals(report.unknown, environment),
     ...table("Its time is over", report.expired),
     ...table("Known", report.known),
     ...ignoredLine(report.ignored),
@@ -87,7 +89,8 @@ function table(title: string, entries: readonly DriftEntry[]): string[] {
   ];
 }
 
-function row({ address, kind, leaves, mode, why, known, unhealed }: DriftEntry): string {
+function row(entry: DriftEntry): string {
+  const { address, kind, leaves, known } = entry;
   const told = leaves.slice(0, LEAVES_MAX).map((leaf) => `${leaf.path} ${wordsOf(leaf)}`);
   const more = leaves.length - told.length;
   const whose = known.map(({ owner, expires }) =>
@@ -99,10 +102,27 @@ function row({ address, kind, leaves, mode, why, known, unhealed }: DriftEntry):
     address,
     KINDS[kind],
     [...told, ...(more > 0 ? [`and ${more} more`] : [])].join("; "),
-    `${mode}: ${why}${unhealed === null ? "" : `; not put back: ${unhealed}`}`,
+    actOf(entry),
     whose.join(", ") || "nobody",
   ];
   return `| ${cells.map((text) => plainText(shortened(text))).join(" | ")} |`;
+}
+
+/** The pull request that keeps what runs, as a command: whoever runs it stands for the change. */
+function proposals(entries: readonly DriftEntry[], environment: string): string[] {
+  const values = entries.flatMap(({ keeps }) => keeps ?? []).slice(0, ROWS_MAX);
+  if (values.length === 0) return [];
+  const commands = values.map(
+    ({ path, value }) =>
+      `algobrain policy change ${path} ${value} --env ${environment} --reason "why it is kept"`,
+  );
+  return ["What runs is kept by a pull request:", "", codeBlock(commands, "text"), ""];
+}
+
+/** What the class wants, and where nothing of it is done by itself, that. */
+function actOf({ mode, why, unhealed, keeps }: DriftEntry): string {
+  if (mode === "propose") return `propose: ${why}; ${keeps === null ? UNKNOWN_VALUE : "see below"}`;
+  return `${mode}: ${why}${unhealed === null ? "" : `; not put back: ${unhealed}`}`;
 }
 
 function ignoredLine(addresses: readonly string[]): string[] {

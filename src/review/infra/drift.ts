@@ -6,6 +6,7 @@ import type { DriftClass, DriftMode } from "../../policy/plan-review.js";
 import { whyNotHealed } from "./healable.js";
 import { covers, type KnownDrift, knownFromDeployments } from "./known-drift.js";
 import { isQuiet, type Leaf, type PlanDocument, type PlannedChange } from "./plan-document.js";
+import { type PolicyValue, policyValuesOf } from "./policy-value.js";
 
 export interface DriftEntry {
   readonly address: string;
@@ -18,6 +19,8 @@ export interface DriftEntry {
   readonly known: readonly KnownDrift[];
   /** Why it is not put back although its class says so (review/infra/heal); null: it is, or its class does not. */
   readonly unhealed: string | null;
+  /** With class `propose`: what the policies would say to keep what runs. Null: another class, or it is not known. */
+  readonly keeps: readonly PolicyValue[] | null;
 }
 
 export interface FoundDrift {
@@ -75,6 +78,7 @@ function entryOf(
     mode: found?.mode ?? "report",
     why: found?.why ?? "no class of the policy names it",
     known: standsFor(change, known),
+    keeps: found?.mode === "propose" ? policyValuesOf(change) : null,
     unhealed: isHealed ? whyNotHealed(change, outside) : null,
   };
 }

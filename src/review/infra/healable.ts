@@ -16,18 +16,23 @@ const NOT_BY_ITSELF: Partial<Record<ChangeClass, string>> = {
 
 /** @param outside what was found changed outside of Terraform; null: nothing. Null: it may be put back */
 export function whyNotHealed(change: PlannedChange, outside: PlannedChange | null): string | null {
-  const { actions, importing, type, leaves } = change;
+  const { actions, importing, leaves } = change;
   if (importing || !actions.every((action) => action === "update"))
     return "it would be made, made anew or deleted, and only values are put back";
-  const state = stateOf(type);
-  if (state !== null) return `it holds ${state}`;
-  const forPeople = NOT_BY_ITSELF[classify(change).class];
-  if (forPeople !== undefined) return forPeople;
+  const forPeople = whyForPeople(change);
+  if (forPeople !== null) return forPeople;
   if (outside === null) return "nobody has changed it: the policies are ahead, and apply brings it";
   if (leaves.length === 0) return "what differs is not known";
   const foreign = leaves.find((leaf) => !isWayBack(leaf, outside.leaves));
   if (foreign === undefined) return null;
   return `${foreign.path} would not become what was applied before, or its value is not shown`;
+}
+
+/** Null: neither data nor rights depend on it. */
+export function whyForPeople(change: PlannedChange): string | null {
+  const state = stateOf(change.type);
+  if (state !== null) return `it holds ${state}`;
+  return NOT_BY_ITSELF[classify(change).class] ?? null;
 }
 
 /** Values that may not be shown have only a length here, and two of one length are not the same. */

@@ -247,6 +247,31 @@ describe("the issue", () => {
     );
   });
 
+  test("of class propose gives the command that keeps what runs, or says that none is known", () => {
+    const classes = [
+      { types: ["aws_appautoscaling_target", "aws_lb"], mode: "propose", why: "people decide" },
+    ] as const;
+    const text = (made: ReturnType<typeof madePlan>) =>
+      writeDriftIssue(facts(judgeDrift(made, classes, [], NOW)));
+    expect(text(scaled())).toContain(
+      "algobrain policy change scaling.workers.max 200 --env production --reason",
+    );
+    const unknown = [
+      scaled({ suspended: true }),
+      madePlan([changeJson("aws_lb.front", { before: { a: 1 }, after: { a: 60 } })]),
+      madePlan([
+        changeJson(TARGET, {
+          ...{ actions: ["delete", "create"], before: { max_capacity: 2 } },
+          after: { max_capacity: 1 },
+        }),
+      ]),
+    ];
+    for (const made of unknown) {
+      expect(text(made)).toContain("only told");
+      expect(text(made)).not.toContain("policy change");
+    }
+  });
+
   test("who could not be asked keeps it from being clean", () => {
     const clean = judgeDrift(plan("nothing"), [], [], NOW);
     expect(stateOfAll(facts(clean))).toBe("clean");

@@ -48,6 +48,8 @@ describe("a seal", () => {
     ["a serial that is no number", { ...SEAL, stateSerial: "17" }],
     ["a serial that is no whole number", { ...SEAL, stateSerial: 17.5 }],
     ["a verdict nobody knows", { ...SEAL, verdict: "fine" }],
+    ["a purpose nobody knows", { ...SEAL, purpose: "destroy" }],
+    ["no purpose at all", { ...SEAL, purpose: undefined }],
     ["no lineage at all", { ...SEAL, stateLineage: undefined }],
     ["a stack outside of the folder", { ...SEAL, stack: "../data" }],
   ])("is not %s", (_what, json) => {
