@@ -25,7 +25,7 @@ const LESS: Readonly<Record<string, Less>> = {
 
 /** A backup that was restored without its rights would leave these to everybody. */
 const NOT_FOR_ALL =
-  /^control\.(list_sessions|end_session|add_sample_day|drop_sample_day|drop_leftover_index)\(/;
+  /^control\.(list_sessions|end_session|add_sample_day|drop_sample_day|drop_leftover_index|make_capability_role|make_run_role|lend_run_role|drop_run_role)\(/;
 
 interface Held {
   readonly database: string;

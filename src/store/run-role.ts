@@ -40,13 +40,20 @@ export async function createRunRole(
 ): Promise<RunRole | null> {
   assert(request.capabilities.length > 0, "a run without capabilities needs no role");
   const ground = await readGround(db, request.lifeMs);
-  if (!ground.mayCreate) return null;
+  if (ground.maker === null) return null;
   const memberOf = await ensureCapabilities(db, ground, request);
   const role = {
     name: asIdentifier(`algobrain_${ground.oid}_run_${request.seq}_${request.fence}`),
     password: randomBytes(24).toString("base64url"),
   };
   const verifier = scramVerifier(role.password, randomBytes(16));
+  if (ground.maker === "owner") {
+    const times = [STATEMENT_TIMEOUT_MS, LOCK_TIMEOUT_MS, IDLE_TRANSACTION_MAX_MS];
+    await db.query("SELECT control.make_run_role($1, $2, $3::timestamptz, $4, $5, $6)", [
+      ...[role.name, verifier, ground.until, RUN_SESSIONS_MAX, times, memberOf],
+    ]);
+    return role;
+  }
   // One text is one transaction.
   await db.query(
     `DROP ROLE IF EXISTS ${role.name};
@@ -71,7 +78,9 @@ export function actAsRunRole<T>(
   const role = asIdentifier(name);
   return db.transaction(async (tx) => {
     // Who made a role may give it away, and so take it.
-    await tx.query(`GRANT ${role} TO CURRENT_USER`);
+    if ((await readMaker(tx)) === "owner")
+      await tx.query("SELECT control.lend_run_role($1)", [role]);
+    else await tx.query(`GRANT ${role} TO CURRENT_USER`);
     await tx.query(`SET LOCAL ROLE ${role}`);
     return work(tx);
   });
@@ -100,15 +109,28 @@ export async function requireCapability(sql: Sql, capability: Capability): Promi
 
 /** What is still connected has no rights from then on. */
 export async function dropRunRole(sql: Sql, name: string): Promise<void> {
-  await sql.query(`DROP ROLE IF EXISTS ${asIdentifier(name)}`);
+  const role = asIdentifier(name);
+  if ((await readMaker(sql)) === "owner")
+    await sql.query("SELECT control.drop_run_role($1)", [role]);
+  else await sql.query(`DROP ROLE IF EXISTS ${role}`);
 }
 
 /** False: runs cannot be bounded here, and those that change something are refused outside of `local`. */
 export async function mayCreateRunRoles(sql: Sql): Promise<boolean> {
-  const { rows } = await sql.query<{ mayCreate: boolean }>(
-    `SELECT rolsuper OR rolcreaterole AS "mayCreate" FROM pg_roles WHERE rolname = current_user`,
-  );
-  return rows[0]!.mayCreate;
+  return (await readMaker(sql)) !== null;
+}
+
+/** Who makes roles: we, or the owner of the tables by functions for us (decision 0062). Null: nobody here. */
+type Maker = "self" | "owner" | null;
+
+const MAKER = `(SELECT CASE WHEN me.rolsuper OR me.rolcreaterole THEN 'self' WHEN EXISTS (
+    SELECT FROM pg_proc p JOIN pg_roles o ON o.oid = p.proowner
+    WHERE p.oid = to_regprocedure('control.make_capability_role(text)') AND (o.rolsuper OR o.rolcreaterole)
+      AND has_function_privilege(p.oid, 'EXECUTE')) THEN 'owner' END
+  FROM pg_roles me WHERE me.rolname = current_user)`;
+
+async function readMaker(sql: Sql): Promise<Maker> {
+  return (await sql.query<{ maker: Maker }>(`SELECT ${MAKER} AS maker`)).rows[0]!.maker;
 }
 
 interface Ground {
@@ -116,7 +138,7 @@ interface Ground {
   readonly oid: number;
   /** Our own, which is the owner of what we make. */
   readonly user: string;
-  readonly mayCreate: boolean;
+  readonly maker: Maker;
   /** By the server's clock, in UTC. */
   readonly until: string;
   /** The newest migration. */
@@ -125,7 +147,7 @@ interface Ground {
 
 async function readGround(sql: Sql, lifeMs: number): Promise<Ground> {
   const { rows } = await sql.query<Ground>(
-    `SELECT d.oid, current_user AS user, (SELECT r.rolsuper OR r.rolcreaterole FROM pg_roles r WHERE r.rolname = current_user) AS "mayCreate",
+    `SELECT d.oid, current_user AS user, ${MAKER} AS maker,
        to_char((clock_timestamp() + $1 * interval '1 ms') AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"+00"') AS until,
        (SELECT max(id) FROM control.migration) AS schema
      FROM pg_database d WHERE d.datname = current_database()`,
@@ -146,7 +168,9 @@ async function ensureCapabilities(
       // Two grants at once on one table are an error of the server ("tuple concurrently updated").
       await tx.query("SELECT pg_advisory_xact_lock(hashtextextended('algobrain capabilities', 0))");
       for (const [name, capability] of await missingOf(tx, wanted)) {
-        await tx.query(`CREATE ROLE ${name} NOLOGIN`);
+        if (ground.maker === "owner")
+          await tx.query("SELECT control.make_capability_role($1)", [name]);
+        else await tx.query(`CREATE ROLE ${name} NOLOGIN`);
         await tx.query(grantStatements(capability, extent, name));
       }
     });

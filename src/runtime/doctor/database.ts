@@ -49,7 +49,8 @@ async function examineRoles({ db, isShared }: DatabaseParts): Promise<Finding> {
   if (await mayCreateRunRoles(db)) return good("each run has a database role of its own");
   const found =
     "the database user may not create roles: outside of `local`, runs that change something are refused";
-  const how = "run: ALTER ROLE <user of DATABASE_URL> CREATEROLE";
+  const how =
+    "run, as the owner of the tables: algobrain db users; or ALTER ROLE <user of DATABASE_URL> CREATEROLE";
   return isShared ? bad(found, how) : doubtful(found, how);
 }
 
