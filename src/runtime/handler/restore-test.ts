@@ -55,7 +55,7 @@ async function restoreAndLook(
   deps: RestoreTestDeps,
   { backup, database }: { readonly backup: BackupView; readonly database: string },
   { signal, log }: JobContext,
-) {
+): Promise<JsonObject & { readonly wrong: string[] }> {
   log.info("restore-test.restoring", { backup: backup.id, database });
   try {
     await restoreInto(deps.care, { backup: backup.id, database, signal });
@@ -67,8 +67,8 @@ async function restoreAndLook(
     const wrong = [...differences(wanted, rows), ...broken.filter((found) => !isHere(found))];
     // What is as wrong in the living data is for `audit` to tell: the backup is faithful.
     const shared = broken.filter(isHere);
-    const broken_here_too = shared.length > 0 ? { broken_here_too: shared } : {};
-    return { rows, counted: wanted !== null, wrong, ...broken_here_too };
+    const broken_here_too: JsonObject = shared.length > 0 ? { broken_here_too: shared } : {};
+    return { ...broken_here_too, rows, counted: wanted !== null, wrong };
   } finally {
     await dropRestored(deps.care, database);
   }
