@@ -3,7 +3,7 @@
  * fetched by one process at a time, and the least recently used goes when all together are too large. Nothing of
  * them leaves the machine.
  */
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { Fault } from "../base/fault.js";
 import type { SecretText } from "../base/secret-text.js";
 import type { RepoStore, SourceRepo } from "../job/source-port.js";
@@ -22,7 +22,7 @@ import {
   touchState,
   writeState,
 } from "./clone-files.js";
-import { type CloneLock, type Processes, takeLock, tryLock } from "./clone-lock.js";
+import { busy, type CloneLock, type Processes, takeLock, tryLock } from "./clone-lock.js";
 import { repackWhenMany } from "./clone-packs.js";
 import { fetchBranch, fetchOrigin, fetchUrl } from "./fetch-url.js";
 import { folderBytes } from "./folder-bytes.js";
@@ -95,6 +95,8 @@ async function refresh(setup: CloneCacheSetup, files: CloneFiles, wish: Refresh)
     await fetchInto(setup, files, wish);
   } catch (error) {
     if (!isOfTheClone(error)) throw error;
+    // Whoever reads it reads on: it is made anew when they are done.
+    if (await hasReaders(files, setup.processes)) throw isTooLarge(error) ? error : busy();
     // Damaged, or full of what was pushed over: once more from the beginning, which is what a person would do.
     await removeClone(files);
     if (isNew) throw error;
@@ -109,6 +111,10 @@ async function refresh(setup: CloneCacheSetup, files: CloneFiles, wish: Refresh)
 function isOfTheClone(error: unknown): boolean {
   const codes = ["REPO_TOO_LARGE", "GIT_FETCH_BROKEN", "GIT_REPOSITORY_UNREADABLE"];
   return error instanceof Fault && codes.includes(error.code);
+}
+
+function isTooLarge(error: unknown): boolean {
+  return error instanceof Fault && error.code === "REPO_TOO_LARGE";
 }
 
 async function fetchInto(
@@ -160,7 +166,9 @@ async function forget(setup: CloneCacheSetup, id: string): Promise<void> {
   const files = cloneFiles(setup.folder, id);
   const lock = await takeLock(files.lock, setup.processes, new AbortController().signal);
   try {
-    await removeClone(files);
+    // While it is read it only counts as never fetched: the next one who wants room takes it away.
+    if (await hasReaders(files, setup.processes)) await rm(files.state, { force: true });
+    else await removeClone(files);
   } finally {
     await lock.release();
   }

@@ -7,6 +7,7 @@ import { HOUR_MS } from "../base/duration.js";
 import type { Processes } from "./clone-lock.js";
 import { folderBytes } from "./folder-bytes.js";
 import { ifAbsent } from "./if-absent.js";
+import { parseObject } from "./parse-object.js";
 
 /** No job lasts as long: a mark that is older was left by a process of which nobody can tell whether it lives. */
 const READING_MAX_MS = 2 * HOUR_MS;
@@ -47,12 +48,15 @@ export async function layOutClone({ clone }: CloneFiles): Promise<void> {
     await mkdir(join(clone, name), { recursive: true, mode: 0o700 });
 }
 
-/** Null: never fetched whole. */
+/** Null: never fetched whole, or a power cut took what was written of it. */
 export async function readState({ state }: CloneFiles): Promise<CloneState | null> {
-  const text = await readFile(state, "utf8").catch(ifAbsent(null));
-  if (text === null) return null;
-  const { fetchedAt, branch, bytes } = JSON.parse(text) as CloneState & { fetchedAt: string };
-  return { fetchedAt: new Date(fetchedAt), branch, bytes };
+  const found = parseObject(await readFile(state, "utf8").catch(ifAbsent("")));
+  if (typeof found?.fetchedAt !== "string" || typeof found.branch !== "string") return null;
+  return {
+    fetchedAt: new Date(found.fetchedAt),
+    branch: found.branch,
+    bytes: Number(found.bytes),
+  };
 }
 
 export async function writeState({ state }: CloneFiles, now: CloneState): Promise<void> {

@@ -5,9 +5,10 @@
 import { randomUUID } from "node:crypto";
 import { link, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { systemClock } from "../base/clock.js";
-import { fault } from "../base/fault.js";
+import { type Fault, fault } from "../base/fault.js";
 import type { ProcessGroupRef } from "../runbook/port.js";
 import { ifAbsent } from "./if-absent.js";
+import { parseObject } from "./parse-object.js";
 import { endGroup } from "./process-group.js";
 
 /** How long somebody waits for another's fetch before giving the slot back. */
@@ -61,7 +62,12 @@ export async function takeLock(
     if (lock !== null) return lock;
     await systemClock.sleep(LOOK_MS);
   }
-  throw fault.waiting("REPO_BUSY", "another job is fetching this repository", {
+  throw busy();
+}
+
+/** Comes back by itself, and burns no attempt. */
+export function busy(): Fault {
+  return fault.waiting("REPO_BUSY", "another job is fetching or reading this repository", {
     retryAfterMs: RETRY_MS,
   });
 }
@@ -81,10 +87,15 @@ async function create(path: string, holder: Holder): Promise<boolean> {
   }
 }
 
+/** Of whom nothing can be read any more: it is dead when its lock has been silent. */
+const NOBODY: Holder = { id: "", key: null, child: null };
+
 /** Null: it has just been released. */
 async function readHolder(path: string): Promise<Holder | null> {
   const text = await readFile(path, "utf8").catch(ifAbsent(null));
-  return text === null ? null : (JSON.parse(text) as Holder);
+  if (text === null) return null;
+  const found = parseObject(text);
+  return found === null ? NOBODY : (found as unknown as Holder);
 }
 
 async function isDead(path: string, { key }: Holder, processes: Processes): Promise<boolean> {
@@ -123,6 +134,8 @@ function holdLock(path: string, mine: Holder): CloneLock {
   beat.unref();
   return {
     noteChild: async (child) => {
+      // Whoever stood still for long, as a machine that slept, may have been taken over.
+      if ((await readHolder(path))?.id !== mine.id) throw busy();
       const draft = `${path}.${mine.id}`;
       await writeFile(draft, JSON.stringify({ ...mine, child }));
       await rename(draft, path);

@@ -106,9 +106,11 @@ async function fetchWithin(call: FetchCall, args: readonly string[]): Promise<"f
     const sendsAll = line.includes("filtering not recognized by server");
     if (sendsAll && call.fullBytes > call.bytesMax) stop.abort(filterUnsupported(call));
   };
-  const watch = setInterval(async () => {
+  const look = async () => {
     if ((await folderBytes(call.gitDir)) > call.bytesMax) stop.abort(tooLarge(call));
-  }, SIZE_LOOK_MS);
+  };
+  // A look that failed is followed by the next; the ceiling of the file holds meanwhile.
+  const watch = setInterval(() => look().catch(() => {}), SIZE_LOOK_MS);
   const run = runFetch(call, args, { signal, onLine, fileBytes: call.bytesMax });
   const result = await run.finally(() => clearInterval(watch));
   if (stop.signal.aborted) throw stop.signal.reason;
@@ -119,7 +121,7 @@ async function fetchWithin(call: FetchCall, args: readonly string[]): Promise<"f
   throw fetchFault(call.name, result);
 }
 
-/** One small blob, asked for by name, for reads never fetch. What cannot be had is as if it were not there. */
+/** One small blob, asked for by name, for reads never fetch. What can never be had is as if it were not there. */
 async function fetchMailmap(call: FetchCall): Promise<void> {
   const { shell, gitDir, signal } = call;
   const here = { shell, gitDir, signal, timeoutMs: SHORT_TIMEOUT_MS };
@@ -135,7 +137,10 @@ async function fetchMailmap(call: FetchCall): Promise<void> {
   if (held.exitCode === 0) return;
   const args = [...filtered, "origin", oid];
   const result = await runFetch(call, args, { signal, fileBytes: MAILMAP_FILE_MAX_BYTES });
-  if (result.endedBy !== "exit") throw fetchFault(call.name, result);
+  if (result.endedBy === "exit" && result.exitCode === 0) return;
+  const trouble = fetchFault(call.name, result);
+  // To go on without it would be to keep wrong people until the next push.
+  if (result.endedBy !== "exit" || trouble.kind !== "data") throw trouble;
 }
 
 interface FetchBounds {

@@ -114,9 +114,9 @@ async function copyHead({ gitDir, commonDir, bounds }: GitPlace, folder: string)
   return first === null ? null : first.replace(/^refs\/heads\//, "");
 }
 
-/** The ref that this one stands for; null for a commit. What is no safe name is left to git, which refuses it. */
+/** The branch that this one stands for; null for a commit. What is no safe name is left to git, which refuses it. */
 function targetOf(text: Buffer): string | null {
-  const name = /^ref:\s*(refs\/[^\0\n]+?)\s*$/.exec(text.toString("utf8"))?.[1];
+  const name = /^ref:\s*(refs\/heads\/[^\0\n]+?)\s*$/.exec(text.toString("utf8"))?.[1];
   if (name === undefined) return null;
   const parts = name.split("/");
   return parts.some((part) => part === "" || part.startsWith(".")) ? null : name;

@@ -2,7 +2,15 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type CloneCacheSetup, createCloneCache } from "../../src/adapter/clone-cache.js";
@@ -144,6 +152,36 @@ describe("a clone", () => {
       await cache().hold(repo, { freshAfter: LATER }, signal);
       expect(await countCommits(at)).toBe(1);
       expect(readdirSync(folder).sort()).toEqual(["repo-r.git", "repo-r.json", "repo-r.readers"]);
+    }));
+
+  it("that somebody reads is not taken away by another's fetch that failed, nor by who forgets it", () =>
+    withScene([commit(1)], async ({ served, cache, repo }) => {
+      const held = await cache().hold(repo, { freshAfter: EVER }, signal);
+      const tight = cache({
+        limits: () => ({ cacheBytesMax: MB, repoBytesMax: 1, fetchTimeoutMs: 10_000 }),
+      });
+      await addCommits(served, [commit(2)]);
+      await expect(tight.hold(repo, { freshAfter: LATER }, signal)).rejects.toMatchObject({
+        code: "REPO_TOO_LARGE",
+      });
+      await cache().forget(repo.id);
+      expect(await countCommits(held.at)).toBe(1);
+      await held.release();
+      await cache().forget(repo.id);
+      expect(existsSync(held.at.path)).toBe(false);
+    }));
+
+  it("of which a power cut left empty files is fetched anew", () =>
+    withScene([commit(1)], async ({ cache, repo, folder }) => {
+      const { release } = await cache().hold(repo, { freshAfter: EVER }, signal);
+      await release();
+      writeFileSync(join(folder, `${repo.id}.json`), "");
+      writeFileSync(join(folder, `${repo.id}.lock`), "");
+      const longAgo = new Date(Date.now() - 3_600_000);
+      utimesSync(join(folder, `${repo.id}.lock`), longAgo, longAgo);
+      expect((await cache().stats()).repos).toBe(1);
+      const { at } = await cache().hold(repo, { freshAfter: EVER }, signal);
+      expect(await countCommits(at)).toBe(1);
     }));
 
   it("of many packs becomes one of one pack", () =>
