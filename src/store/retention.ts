@@ -138,7 +138,13 @@ const RULES: Readonly<Record<RetainedEntity, RetentionRule>> = {
       WHERE j.seq = export_run.job_seq AND j.status IN ('pending', 'running'))`,
     also: ["DELETE FROM control.export_part WHERE job_seq IN (SELECT job_seq FROM gone)"],
   },
-  backfills: { table: "control.backfill", key: "job_seq", isExpired: "finished_at < $1" },
+  // Of a parent that was cancelled or failed, and has gone itself, nothing is asked any more.
+  backfills: {
+    table: "control.backfill",
+    key: "job_seq",
+    isExpired: `(finished_at < $1 OR (last_day < $1 AND NOT EXISTS (
+      SELECT FROM public.jobs j WHERE j.seq = backfill.job_seq)))`,
+  },
   repair_records: { table: "control.repair_record", key: "id", isExpired: "at < $1" },
   audit_findings: { table: "control.audit_finding", key: "id", isExpired: "resolved_at < $1" },
   // The newest of each kind says when that was last done, however long ago.
