@@ -109,8 +109,11 @@ async function fetchWithin(call: FetchCall, args: readonly string[]): Promise<"f
   const look = async () => {
     if ((await folderBytes(call.gitDir)) > call.bytesMax) stop.abort(tooLarge(call));
   };
-  // A look that failed is followed by the next; the ceiling of the file holds meanwhile.
-  const watch = setInterval(() => look().catch(() => {}), SIZE_LOOK_MS);
+  const watch = setInterval(() => {
+    look().catch(() => {
+      // It is followed by the next look, and the ceiling of the file holds meanwhile.
+    });
+  }, SIZE_LOOK_MS);
   const run = runFetch(call, args, { signal, onLine, fileBytes: call.bytesMax });
   const result = await run.finally(() => clearInterval(watch));
   if (stop.signal.aborted) throw stop.signal.reason;

@@ -51,7 +51,14 @@ const WRITES: Readonly<
     true
   >
 > = {
-  ...{ submitJob: true, retryJob: true, pauseQueue: true, resumeQueue: true, rerunFailed: true, cancelJob: true },
+  ...{
+    submitJob: true,
+    retryJob: true,
+    pauseQueue: true,
+    resumeQueue: true,
+    rerunFailed: true,
+    cancelJob: true,
+  },
   ...{ correctJob: true, prioritize: true, restorePriorities: true, endSession: true },
   ...{ backup: true, removeBackup: true, restoreInto: true, dropRestored: true },
   ...{ exitSafeMode: true, enterSafeMode: true, resetBreaker: true, openBreaker: true },
