@@ -107,6 +107,11 @@ export async function requireCapability(sql: Sql, capability: Capability): Promi
   );
 }
 
+/** Whether a database user was made for a run: what it may not do is meant. */
+export function isRunRole(user: string): boolean {
+  return /^algobrain_[0-9]+_run_/.test(user);
+}
+
 /** What is still connected has no rights from then on. */
 export async function dropRunRole(sql: Sql, name: string): Promise<void> {
   const role = asIdentifier(name);

@@ -5,7 +5,7 @@ import type { Database } from "../../store/database.js";
 import { type DatabaseRights, readDatabaseRights } from "../../store/database-rights.js";
 import { migrate } from "../../store/migrate.js";
 import type { MigrationFiles } from "../../store/migration-files.js";
-import { mayCreateRunRoles } from "../../store/run-role.js";
+import { isRunRole, mayCreateRunRoles } from "../../store/run-role.js";
 import { readServer } from "../../store/server.js";
 import { bad, doubtful, type Examination, type Finding, good } from "./diagnose.js";
 
@@ -58,6 +58,8 @@ async function examineRoles({ db, isShared }: DatabaseParts): Promise<Finding> {
 async function examineRights({ db }: DatabaseParts): Promise<Finding> {
   const rights = await readDatabaseRights(db);
   const { user, ownsTables, missing } = rights;
+  if (isRunRole(user))
+    return good("asked by a run, which has only what its runbook declares: see algobrain doctor");
   const how = "run, as the user who migrates: algobrain db users";
   if (missing.length > 0)
     return bad(`${user} may not work on ${missing.length} tables, such as ${missing[0]}`, how);
