@@ -6,10 +6,11 @@ import { fault } from "../../base/fault.js";
 import type { JsonObject } from "../../base/json.js";
 import type { JobContext } from "../../job/port.js";
 import { countLostClaims, redirectClaims, removeOrphanedClaims } from "../../store/claims.js";
-import type { Database } from "../../store/database.js";
+import type { Database, Sql } from "../../store/database.js";
 import { lockIdentities } from "../../store/identities.js";
 import { previewed } from "../../store/preview.js";
 import { listRepairRecords, restoreClaims } from "../../store/repair-records.js";
+import { loadForgotten } from "../forgotten.js";
 import type { RestoreClaims } from "../payloads.js";
 
 /** As many as one record holds. */
@@ -82,7 +83,10 @@ export async function restoreCleanedClaims(
   }
   return { ...(dry_run ? { dry_run } : {}), restored, restored_before };
 
-  function restoreOne(tx: Parameters<typeof restoreClaims>[0], id: number): Promise<number> {
+  async function restoreOne(tx: Sql, id: number): Promise<number> {
+    // Nobody is forgotten from here on: a name that is just being taken out of the records does not come back.
+    await loadForgotten(tx);
+    await lockIdentities(tx);
     return dry_run ? previewed(tx, () => restoreClaims(tx, id)) : restoreClaims(tx, id);
   }
 }
