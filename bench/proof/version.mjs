@@ -46,7 +46,7 @@ export class Version {
         throw new Error(readFileSync(this.logPath, "utf8").slice(-2_000));
       return readFileSync(this.logPath, "utf8").includes('"runtime.started"');
     });
-    await until(`${this.name} has workers`, async () => (await this.workers()).length === 3);
+    await until(`${this.name} has workers`, async () => (await this.workers()).length >= 3);
     say(`${this.name} serves`);
   }
 
