@@ -1,7 +1,7 @@
 /** Whether people of a repository can be read: its place, then a sample job (RB-44, HB-op-39, HB-cli-35). */
 import { MINUTE_MS } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
-import { defineRunbook, Type } from "../src/runbook/define.js";
+import { defineRunbook, RepoName, Type } from "../src/runbook/define.js";
 import { jobVerdict, submitStep } from "../src/runbook/followed-job.js";
 
 const ASK = "put a sample identity job in";
@@ -16,12 +16,7 @@ export default defineRunbook({
   danger: "V",
   params: Type.Object(
     {
-      repo: Type.String({
-        minLength: 1,
-        maxLength: 200,
-        pattern: "^[^-\\s][^\\s]*$",
-        description: "id, org/name or name of a repository",
-      }),
+      repo: RepoName,
       full: Type.Boolean({
         default: false,
         description: "true reads the whole history, not only what is new",

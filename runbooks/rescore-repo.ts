@@ -1,7 +1,7 @@
 /** Scores one repository anew (RB-41, HB-op-41, HB-api-09). */
 import { MINUTE_MS } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
-import { defineRunbook, Type } from "../src/runbook/define.js";
+import { defineRunbook, RepoName, Type } from "../src/runbook/define.js";
 import { jobVerdict, submitStep } from "../src/runbook/followed-job.js";
 
 const ASK = "put the score job in";
@@ -16,12 +16,7 @@ export default defineRunbook({
   danger: "V",
   params: Type.Object(
     {
-      repo: Type.String({
-        minLength: 1,
-        maxLength: 200,
-        pattern: "^[^-\\s][^\\s]*$",
-        description: "id, org/name or name of a repository",
-      }),
+      repo: RepoName,
     },
     { additionalProperties: false },
   ),

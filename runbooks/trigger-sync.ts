@@ -1,7 +1,7 @@
 /** Starts a sync by hand, after a look at what it reads from (RB-42). */
 import { MINUTE_MS } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
-import { defineRunbook, Type } from "../src/runbook/define.js";
+import { defineRunbook, RepoName, Type } from "../src/runbook/define.js";
 import { jobVerdict, submitStep } from "../src/runbook/followed-job.js";
 
 const ASK = "put the sync in";
@@ -17,10 +17,8 @@ export default defineRunbook({
   params: Type.Object(
     {
       repo: Type.Optional(
-        Type.String({
-          minLength: 1,
-          maxLength: 200,
-          pattern: "^[^-\\s][^\\s]*$",
+        Type.Unsafe<string>({
+          ...RepoName,
           description: "id, org/name or name of a repository; default: all with a copy here",
         }),
       ),

@@ -15,6 +15,7 @@ import {
   addPeople,
   enqueue,
   makeRepositories,
+  ofRepos,
   policyOf,
   startReceiver,
   troubles,
@@ -81,11 +82,6 @@ const KINDS = [
 ];
 
 const twenty = (payload) => Array.from({ length: 20 }, () => payload);
-
-async function ofRepos(db, make) {
-  const { rows } = await db.query("SELECT id FROM repos WHERE location IS NOT NULL ORDER BY id");
-  return rows.map(({ id }) => make(id));
-}
 
 async function measure(place, { kind, target, unit = "jobs", prepare, units }) {
   const payloads = await prepare(place);

@@ -142,3 +142,9 @@ export async function addPeople(db, { people, orphans }) {
     [people, orphans],
   );
 }
+
+/** A payload for each repository with a copy here. */
+export async function ofRepos(db, make) {
+  const { rows } = await db.query("SELECT id FROM repos WHERE location IS NOT NULL ORDER BY id");
+  return rows.map(({ id }) => make(id));
+}

@@ -24,6 +24,14 @@ export const JobId = Type.String({
   description: "a job id such as job-123",
 });
 
+/** A parameter that names a repository, as `WorkloadReader.repo` finds one; never an option of a program. */
+export const RepoName = Type.String({
+  minLength: 1,
+  maxLength: 200,
+  pattern: "^[^-\\s][^\\s]*$",
+  description: "id, org/name or name of a repository",
+});
+
 /** A parameter that says how long: `30m`, `1h30m`. */
 export const DurationText = Type.String({
   pattern: "^([0-9]+(ms|s|m|h|d|w))+$",

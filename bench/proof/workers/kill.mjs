@@ -22,6 +22,7 @@ import {
   addPeople,
   enqueue,
   makeRepositories,
+  ofRepos,
   policyOf,
   startReceiver,
   troubles,
@@ -76,11 +77,6 @@ const KINDS = {
       Array.from({ length: 20 }, () => ({ text: "a test", receivers: ["bench"] })),
   },
 };
-
-async function ofRepos(db, make) {
-  const { rows } = await db.query("SELECT id FROM repos WHERE location IS NOT NULL ORDER BY id");
-  return rows.map(({ id }) => make(id));
-}
 
 /** What the kinds leave, without what tells only when, and by which job. */
 const TABLES = {
