@@ -5,16 +5,24 @@
 import { MINUTE_MS } from "../src/base/duration.js";
 import { Fault, fault } from "../src/base/fault.js";
 import type { SecretText } from "../src/base/secret-text.js";
-import { type UserPair, userPairOf, withUser } from "../src/runbook/aws/database-users.js";
+import {
+  type UserPair,
+  userPairOf,
+  withLogin,
+  withUser,
+} from "../src/runbook/aws/database-users.js";
 import { patiently } from "../src/runbook/aws/patient.js";
-import { READ_SERVICES, UPDATE_SERVICES } from "../src/runbook/aws/permissions.js";
+import {
+  READ_MASTER_LOGIN,
+  READ_SERVICES,
+  UPDATE_SERVICES,
+} from "../src/runbook/aws/permissions.js";
 import {
   judgingRotation,
   planRotation,
   promoting,
   putPending,
   readingBefore,
-  readingSecret,
   rotating,
   rotationFacts,
   shortId,
@@ -29,12 +37,11 @@ import { type ActContext, defineRunbook, Type } from "../src/runbook/define.js";
 type Params = object;
 
 const SECRET = "database-url";
-/** Of a user that may change the two, and that the services never are (HB-aws-24). */
-const THROUGH = "database-url-migrator";
 const PREPARE = "give the idle user a new password";
 /** Old tasks are gone by then, and their sessions end with them. */
 const LEAVE_WITHIN_MS = MINUTE_MS;
 const LOOK_EVERY_MS = 5_000;
+const LOGIN_TRIES = 3;
 
 export default defineRunbook({
   name: "rotate-db-password",
@@ -47,10 +54,10 @@ export default defineRunbook({
   timeoutMs: 55 * MINUTE_MS,
   touches: {
     database: ["jobs:read", "database:users"],
-    aws: [...READ_SERVICES, ...UPDATE_SERVICES, ...rotating(SECRET), ...readingSecret(THROUGH)],
+    aws: [...READ_SERVICES, ...UPDATE_SERVICES, ...rotating(SECRET), ...READ_MASTER_LOGIN],
   },
   guide:
-    "There are two users, such as algobrain_app_a and algobrain_app_b, members of one group that holds the rights. Whoever else logs in as the old one is locked out at the end: the plan says how many sessions each has.",
+    "There are two users, such as algobrain_app_a and algobrain_app_b, members of one group that holds the rights. They are changed by the database's master user, whose password RDS keeps. Whoever else logs in as the old one is locked out at the end: the plan says how many sessions each has.",
   plan: async (context) => {
     const users = Object.entries(await context.database.sessionsByUser())
       .filter(([name]) => /_[ab]$/.test(name))
@@ -69,7 +76,7 @@ export default defineRunbook({
         const now = await readAddress(context, "AWSCURRENT");
         const { used, idle } = userPairOf(now);
         const password = context.system.newSecret("database");
-        await setPassword(context, idle, password);
+        await setPassword(context, { now, user: idle, password });
         const address = withUser(now, idle, password);
         await expectLogin(context, address, idle);
         const version = await putPending(context, SECRET, address);
@@ -108,7 +115,9 @@ export default defineRunbook({
       repeat: "safe",
       run: async (context) => {
         const { used } = pairIn(context);
-        await setPassword(context, used, context.system.newSecret("database"));
+        const now = await readAddress(context, "AWSCURRENT");
+        const password = context.system.newSecret("database");
+        await setPassword(context, { now, user: used, password });
         return `${used} has a password that nobody has`;
       },
       undo: { never: "nobody has kept the password of before" },
@@ -133,14 +142,42 @@ function readAddress({ aws }: Pick<ActContext<Params>, "aws">, stage: string) {
   return aws.readSecret({ name: aws.place().secretOf(SECRET), stage });
 }
 
+interface NewPassword {
+  /** Says where the database is. */
+  readonly now: SecretText;
+  readonly user: string;
+  readonly password: SecretText;
+}
+
+/** Through the master user, whom the services never are (HB-aws-24). RDS may change its password between reading and using it. */
 async function setPassword(
   context: ActContext<Params>,
-  user: string,
-  password: SecretText,
+  { now, user, password }: NewPassword,
 ): Promise<void> {
-  const { aws, database } = context;
-  const through = await aws.readSecret({ name: aws.place().secretOf(THROUGH) });
-  await patiently(context, () => database.setUserPassword({ through, user, password }));
+  for (let tries = 1; ; tries += 1) {
+    const through = withLogin(now, await readMasterLogin(context));
+    try {
+      await patiently(context, () => context.database.setUserPassword({ through, user, password }));
+      return;
+    } catch (thrown) {
+      const isLate = thrown instanceof Fault && thrown.code === "DATABASE_LOGIN_REFUSED";
+      if (!isLate || tries === LOGIN_TRIES) throw thrown;
+      await context.wait(LOOK_EVERY_MS);
+    }
+  }
+}
+
+/** The version of this moment: RDS changes it by itself. */
+async function readMasterLogin(context: ActContext<Params>): Promise<SecretText> {
+  const { aws } = context;
+  const { masterSecret } = await patiently(context, () => aws.databaseCluster());
+  if (masterSecret === null)
+    throw fault.refused(
+      "MASTER_SECRET_MISSING",
+      `${aws.place().databaseCluster}: found a master password that RDS does not keep, expected manage_master_user_password`,
+      { hint: "apply the data stack: it gives the password into RDS' keeping" },
+    );
+  return patiently(context, () => aws.readSecret({ name: masterSecret }));
 }
 
 async function expectLogin(

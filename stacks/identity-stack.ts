@@ -12,7 +12,7 @@ import type { App, TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
 import { applyPower, applyPowerUnnamed } from "./apply-power.js";
 import { boundary, boundaryName } from "./boundary.js";
-import { foundStack, putOut } from "./foundation.js";
+import { foundStack, outputOf, putOut } from "./foundation.js";
 import { qualified } from "./names.js";
 import { gitHubProvider, trustGitHub } from "./oidc.js";
 import type { OutputName } from "./outputs.js";
@@ -48,7 +48,8 @@ export function makeIdentityStack(app: App, policy: PolicySet): void {
     ]),
     power: applyPower(policy),
   });
-  make({ name: "executor", trust: trustExecutor(policy), power: runPower(policy) });
+  const masterSecret = outputOf(stack, policy, "data", "migrator_secret_arn");
+  make({ name: "executor", trust: trustExecutor(policy), power: runPower(policy, masterSecret) });
   // Where the repositories are: every environment runs the same images.
   if (policy.infrastructure.registry.owner)
     make({

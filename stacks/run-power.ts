@@ -31,12 +31,14 @@ export function trustExecutor(policy: PolicySet): string {
   ]);
 }
 
-export function runPower(policy: PolicySet): Statement[] {
+/** @param masterSecretArn of the secret in which RDS keeps the login of the database's master user */
+export function runPower(policy: PolicySet, masterSecretArn: string): Statement[] {
   return [
     withoutResource(),
     services(policy),
     handRoles(policy),
     secrets(policy),
+    masterLogin(masterSecretArn),
     useKey(policy),
     database(policy),
     cache(policy),
@@ -108,6 +110,16 @@ function secrets(policy: PolicySet): Statement {
       ...["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"],
     ],
     Resource: [arnOf(policy, "secretsmanager", `secret:${secretPath(policy, "*")}`)],
+  };
+}
+
+/** Rotation changes the services' users through whoever migrates (HB-aws-24, RB-98): that secret of RDS and no other. */
+function masterLogin(arn: string): Statement {
+  return {
+    Sid: "MasterLogin",
+    Effect: "Allow",
+    Action: ["secretsmanager:GetSecretValue"],
+    Resource: [arn],
   };
 }
 

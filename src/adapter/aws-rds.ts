@@ -39,6 +39,7 @@ function viewOf(cluster: Cluster): DatabaseClusterView {
     // AWS names one always; without readers it leads to the writer (HB-aws-11).
     readerEndpoint: hasReaders ? (cluster.ReaderEndpoint ?? null) : null,
     masterUser: cluster.MasterUsername ?? "",
+    masterSecret: cluster.MasterUserSecret?.SecretArn ?? null,
     members,
   };
 }

@@ -52,9 +52,9 @@ async function readVersions(ground: AwsGround, name: string): Promise<SecretView
   }
 }
 
-/** A bare name is one of ours; one with a path is whole already. */
+/** A bare name is one of ours; a path and an ARN are whole already. */
 function idOf({ place }: AwsGround, name: string): string {
-  return name.includes("/") ? name : place().secretOf(name);
+  return /[/:]/.test(name) ? name : place().secretOf(name);
 }
 
 async function putSecret(ground: AwsGround, { name, value, stage }: Asked<"putSecret">) {

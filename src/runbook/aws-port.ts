@@ -122,6 +122,8 @@ export interface DatabaseClusterView {
   readonly endpoint: string;
   readonly readerEndpoint: string | null;
   readonly masterUser: string;
+  /** ARN of the secret in which RDS keeps that user's login, and changes it by itself; null: RDS keeps none. */
+  readonly masterSecret: string | null;
   readonly members: readonly {
     readonly id: string;
     readonly writer: boolean;

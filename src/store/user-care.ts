@@ -18,6 +18,8 @@ const STATEMENT_TIMEOUT_MS = 10_000;
 const USER_NAME = /^[a-z][a-z0-9_]{0,62}$/;
 /** SQLSTATE: no such user, wrong password, login forbidden. */
 const LOGIN_REFUSED = ["28000", "28P01", "42501"];
+/** Of those, what is said before anything is asked. */
+const WRONG_LOGIN = LOGIN_REFUSED.slice(0, 2);
 
 /** Who is connected is told to everybody; what they do is not. */
 export async function countByUser(sql: Sql): ReturnType<DatabaseReader["sessionsByUser"]> {
@@ -54,13 +56,13 @@ async function change(sql: Sql, user: string, statement: string): Promise<void> 
     const state = stateOf(error);
     if (state === "42704")
       throw fault.refused("DATABASE_USER_UNCHANGED", `there is no database user ${user}`, {
-        hint: "make it once: algobrain db users, as the user of database-url-migrator",
+        hint: "make it once: algobrain db users, as the database's master user",
       });
     if (state === "42501")
       throw fault.refused("DATABASE_USER_UNCHANGED", `this user may not change ${user}`, {
-        hint: `grant it once: GRANT ${user} TO the user of database-url-migrator WITH ADMIN OPTION`,
+        hint: `grant it once: GRANT ${user} TO the database's master user WITH ADMIN OPTION`,
       });
-    throw error;
+    throw WRONG_LOGIN.includes(state) ? loginRefused(state) : error;
   }
 }
 
@@ -71,8 +73,12 @@ async function login(sql: Sql): Promise<string> {
   } catch (error) {
     const state = stateOf(error);
     if (!LOGIN_REFUSED.includes(state)) throw error;
-    throw fault.refused("DATABASE_LOGIN_REFUSED", `the database refused the login (${state})`);
+    throw loginRefused(state);
   }
+}
+
+function loginRefused(state: string): Fault {
+  return fault.refused("DATABASE_LOGIN_REFUSED", `the database refused the login (${state})`);
 }
 
 /** One connection, which is closed whatever happens. */

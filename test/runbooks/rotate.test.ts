@@ -11,7 +11,7 @@ import { sessionPolicy } from "../../src/runbook/power.js";
 import { filled } from "../../src/runtime/executor/aws-session.js";
 import type { RunbookHandlerDeps } from "../../src/runtime/handler/runbook.js";
 import { openDatabase } from "../../src/store/database.js";
-import { makeAwsWorld } from "../support/aws-world.js";
+import { MASTER_SECRET, makeAwsWorld } from "../support/aws-world.js";
 import { ALL_READERS, makeRotationWorld, RotationScene } from "../support/rotation.js";
 import { crashEverywhere, openGround, type RunbookGround } from "../support/runbook.js";
 import { makeHandlerDeps, makeRegistry } from "../support/runbook-world.js";
@@ -145,7 +145,12 @@ describe("rotate-db-password", () => {
   const lay = async (user = USERS.a) => {
     await ground.db.query(`ALTER ROLE ${user} PASSWORD '${FIRST_PASSWORD}'`);
     scene.place("database-url", addressOf(user, FIRST_PASSWORD));
-    scene.place("database-url-migrator", ground.url);
+    keepLogin(ground.url);
+  };
+  /** As RDS keeps it: a login, and not where. */
+  const keepLogin = (address: string) => {
+    const { username, password } = new URL(address);
+    scene.world.secrets.place(MASTER_SECRET, JSON.stringify({ username, password }));
   };
   const current = () => new URL(scene.valueOf("database-url"));
   const loginAs = async (address: string) => {
@@ -178,7 +183,7 @@ describe("rotate-db-password", () => {
     const users = await createTwoUsers();
     try {
       scene.place("database-url", users.applicationUrl);
-      scene.place("database-url-migrator", users.ownerUrl);
+      keepLogin(users.ownerUrl);
       for (const [used, old] of ["ba", "ab"]) {
         const before = current().href;
         expect(await loginAs(before)).toBe(`${users.group}_${old}`);
@@ -210,6 +215,39 @@ describe("rotate-db-password", () => {
     expect(await scene.seen(ended.id)).not.toContain("just-a-password-marker");
     expect(scene.restarted()).toEqual([]);
   });
+
+  test("a password that RDS changes between reading and using it is read again", async () => {
+    await lay();
+    const { username } = new URL(ground.url);
+    scene.world.secrets.place(MASTER_SECRET, JSON.stringify({ username, password: "of-before" }));
+    const wrong = scene.world.aws.readSecret;
+    let reads = 0;
+    scene.world.aws.readSecret = async (request) => {
+      if (request.name === MASTER_SECRET && ++reads === 2) keepLogin(ground.url);
+      return wrong(request);
+    };
+    const { run: ended } = await scene.run("rotate-db-password");
+    expect(ended).toMatchObject({ status: "succeeded", verified: true });
+    // Refused, taken, and taken again to lock the old user out.
+    expect(reads).toBe(3);
+    expect(await scene.seen(ended.id)).not.toContain("of-before");
+  });
+
+  test.each([
+    ["is no login", "just-a-password-marker", "expected JSON with username and password"],
+    ["is none of RDS", null, "expected manage_master_user_password"],
+  ])(
+    "a master user whose secret %s changes nothing, and is quoted nowhere",
+    async (_what, value, words) => {
+      await lay();
+      if (value === null) scene.world.database = { ...scene.world.database, masterSecret: null };
+      else scene.world.secrets.place(MASTER_SECRET, value);
+      const { run: ended } = await scene.run("rotate-db-password");
+      expect(ended).toMatchObject({ status: "failed", outcome: expect.stringContaining(words) });
+      expect(await scene.seen(ended.id)).not.toContain("just-a-password-marker");
+      expect(current().username).toBe(USERS.a);
+    },
+  );
 
   test("a user that was never made is named with the command that makes it, and nothing moves", async () => {
     await lay();

@@ -306,6 +306,7 @@ test("an apply may make every type that the stacks have, but what bounds it", ()
   }
 });
 
+const MIGRATOR_SECRET = `\${data.terraform_remote_state.data.outputs.migrator_secret_arn}`;
 /** What a runbook declares and the executor does not have, each with the reason. */
 const NOT_OF_THE_EXECUTOR: Readonly<Record<string, string>> = {
   "build-and-push-images":
@@ -315,11 +316,14 @@ const NOT_OF_THE_EXECUTOR: Readonly<Record<string, string>> = {
 test("the executor may do what each runbook declares that it does in AWS", async () => {
   const granted = statementsIn(production.resource("aws_iam_role_policy", "executor-power").policy);
   const place = awsEstate(handbookPolicy(), { queries: {}, distributionId: null });
+  // RDS makes up the name of its secret.
+  const masterLogin = `arn:aws:secretsmanager:${place.region}:${place.account}:secret:rds!cluster-0f5c9a3e-AbCdEf`;
+  const told = (resource: string) => (resource === MIGRATOR_SECRET ? masterLogin : resource);
   const has = (action: string, resources: readonly string[]) =>
     granted.some(
       ({ Action, Resource = [] }) =>
         Action.some((pattern) => matches(pattern, action)) &&
-        resources.some((one) => Resource.some((other) => overlap(one, other))),
+        resources.some((one) => Resource.some((other) => overlap(one, told(other)))),
     );
   const missing: string[] = [];
   for (const { runbook } of (await loadRunbooks()).list()) {
@@ -330,6 +334,18 @@ test("the executor may do what each runbook declares that it does in AWS", async
     }
   }
   expect(missing).toEqual([]);
+});
+
+test("the executor reads one secret of RDS: that of the master user (RB-98)", () => {
+  const granted = statementsIn(production.resource("aws_iam_role_policy", "executor-power").policy);
+  const login = granted.filter(({ Resource = [] }) => Resource.join().includes("migrator_secret"));
+  expect(login).toMatchObject([
+    {
+      Action: ["secretsmanager:GetSecretValue"],
+      Resource: [MIGRATOR_SECRET],
+    },
+  ]);
+  expect(JSON.stringify(granted)).not.toContain("rds!");
 });
 
 /** Two patterns with a star at their end at most: the longer one lies within the shorter one's, or they share nothing. */

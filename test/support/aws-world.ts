@@ -23,6 +23,10 @@ interface Trouble {
   readonly when: "refused" | "lost";
 }
 
+/** RDS makes up such names. */
+export const MASTER_SECRET =
+  "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!cluster-0f5c9a3e-AbCdEf";
+
 const group = (id: string, port: number, from: string): SecurityGroupView => ({
   id,
   ingress: [{ from: port, to: port, protocol: "tcp", groups: [from], cidrs: [] }],
@@ -48,6 +52,7 @@ export class AwsWorld {
   database: DatabaseClusterView = {
     ...{ status: "available", endpoint: "db.internal", readerEndpoint: "db-ro.internal" },
     masterUser: "migrator",
+    masterSecret: MASTER_SECRET,
     members: [{ id: "algobrain-prod-1", writer: true, status: "available" }],
   };
   cache: CacheGroupView = {

@@ -33,6 +33,34 @@ export function withUser(address: SecretText, user: string, password: SecretText
   return new SecretText(url.href);
 }
 
+/**
+ * The address of whoever migrates: RDS keeps a login alone, `{"username":…,"password":…}` (Aurora user guide, "Password
+ * management with Amazon Aurora and AWS Secrets Manager"). Throws a data Fault `MASTER_SECRET_INVALID`, which quotes nothing.
+ */
+export function withLogin(address: SecretText, login: SecretText): SecretText {
+  const { username, password } = readLogin(login);
+  return withUser(address, username, new SecretText(password));
+}
+
+function readLogin(login: SecretText): { username: string; password: string } {
+  const read = parsed(login.reveal());
+  const { username, password } = Object(read) as { username?: unknown; password?: unknown };
+  if (typeof username === "string" && typeof password === "string") return { username, password };
+  throw fault.data(
+    "MASTER_SECRET_INVALID",
+    "the secret of the database's master user: found no login, expected JSON with username and password",
+  );
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // What it says would quote the text.
+    return null;
+  }
+}
+
 function userOf(address: SecretText): string {
   return decodeURIComponent(readAddress(address).username);
 }

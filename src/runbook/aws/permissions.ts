@@ -66,6 +66,15 @@ export const READ_DATABASE: readonly AwsPermission[] = [
   },
 ];
 
+/** The login of the master user, under a name that RDS makes up: the executor's role holds the one of this environment alone. */
+export const READ_MASTER_LOGIN: readonly AwsPermission[] = [
+  ...READ_DATABASE,
+  {
+    actions: ["secretsmanager:GetSecretValue"],
+    resources: ["arn:aws:secretsmanager:{region}:{account}:secret:rds!cluster-*"],
+  },
+];
+
 export const READ_CACHE: readonly AwsPermission[] = [
   {
     actions: ["elasticache:DescribeReplicationGroups", "elasticache:DescribeCacheClusters"],

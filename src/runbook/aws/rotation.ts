@@ -50,16 +50,6 @@ export function rotating(secret: string): readonly AwsPermission[] {
   ];
 }
 
-/** Only its value, for instance the address through which others are changed. */
-export function readingSecret(secret: string): readonly AwsPermission[] {
-  return [
-    {
-      actions: ["secretsmanager:GetSecretValue"],
-      resources: [`arn:aws:secretsmanager:{region}:{account}:secret:{secrets}/${secret}-*`],
-    },
-  ];
-}
-
 /** Throws a refused Fault `SECRET_MISSING` or `SECRET_EMPTY`. */
 export async function secretState(
   aws: Pick<AwsReader, "place" | "secret">,
