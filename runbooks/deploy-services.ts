@@ -98,7 +98,7 @@ export default defineRunbook({
     ],
   },
   guide:
-    "The images must be in the registry under the commit's 40 digits; the same image goes from staging to production. Migrations fit the version before them (X-47), so going back leaves them. How many tasks run stays with autoscaling. The executor, which runs this, goes last, and its successor goes on: where this runbook itself is another one in that commit, the run ends there and says so (post-deploy-verify looks on).",
+    "The images must be in the registry under the commit's 40 digits; the same image goes from staging to production. Migrations fit the version before them (X-47), so going back leaves them. How many tasks run stays with autoscaling. The executor, which runs this, goes last, and its successor goes on: where this runbook itself is another one in that commit, the new one only looks on, and goes back where the way back is the same.",
   plan: async (context) => {
     const { params, aws, runtime } = context;
     const place = aws.place();
@@ -173,6 +173,7 @@ export default defineRunbook({
     {
       name: "look whether it works",
       repeat: "safe",
+      looks: true,
       run: async (context) => {
         // The executor goes after this.
         const moved = deployedNames(context).filter((name) => name !== "executor");

@@ -91,6 +91,7 @@ export default defineRunbook({
     {
       name: "wait for it",
       repeat: "safe",
+      looks: true,
       run: async (context) => {
         const { taskDefinition } = factsOf(context).to;
         const wish = { withinMs: SETTLE_WITHIN_MS, taskDefinition };

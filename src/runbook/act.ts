@@ -5,6 +5,7 @@ import { contextFor, type Execution, readOnly, redactAnswer, toAnswer } from "./
 import { HAD_TAKEN_EFFECT, judgeInterrupted } from "./interrupted.js";
 import { RunStopped, type StepKey } from "./run.js";
 import { findEffect, record, refuseWhenStopped } from "./step-record.js";
+import { leftSentence } from "./succession.js";
 
 export async function act(execution: Execution, plan: Plan): Promise<void> {
   for (const [ordinal, step] of execution.runbook.steps.entries()) {
@@ -48,20 +49,29 @@ async function runStep(
   step: Step<"V", JsonObject>,
 ): Promise<Answer> {
   const changes = execution.runbook.danger !== "R";
+  const looks = !changes || step.looks === true;
+  if (execution.isSuccessor && !looks) await refuseToGoOn(execution, step.name);
   // What only looks is what people need most while nothing may move.
   if (changes) await refuseWhenStopped(execution);
   return record<Answer>(execution, key, {
     timeoutMs: step.timeoutMs,
     run: async (transcript, limited) => {
       const full = contextFor(limited, key, plan, transcript);
-      // A runbook that only reads is not handed anything that writes, whatever its code believes.
-      const context = changes ? full : (readOnly(limited, full) as ActContext<JsonObject>);
+      // What only reads is not handed anything that writes, whatever its code believes.
+      const context = looks ? (readOnly(limited, full) as ActContext<JsonObject>) : full;
       const said = await step.run(context);
       const answer = redactAnswer(limited, typeof said === "string" ? { text: said } : said);
       return { value: answer, answer };
     },
-    ...(changes
+    ...(!looks
       ? { effect: (transcript) => findEffect(execution, key, plan, step.repeat, transcript) }
       : {}),
   });
+}
+
+/** People agreed to another file: what it would change is not for this one to do. */
+async function refuseToGoOn(execution: Execution, step: string): Promise<never> {
+  const { run, runbook, recorder } = execution;
+  const why = `"${step}" would change something by code that nobody agreed to`;
+  throw new RunStopped("stalled", leftSentence(run, runbook, await recorder.steps(), why));
 }

@@ -72,6 +72,16 @@ export interface Plan {
   readonly changes: readonly string[];
   /** What the steps need to know of the findings; kept with the run, so a resumed run acts on the same. */
   readonly facts?: JsonObject;
+  /** Set by the engine, whatever a runbook says. */
+  readonly maker?: PlanMaker;
+}
+
+/** Digests of the definition that made a plan (see `succession.ts`). */
+export interface PlanMaker {
+  /** Of what it may touch. */
+  readonly powers: string;
+  /** Of the way back of each step, in their order. */
+  readonly waysBack: readonly string[];
 }
 
 export interface Answer {
@@ -166,6 +176,8 @@ export interface Step<D extends Danger, P> {
   /** Words that a sleepy person understands; unique in the runbook. */
   readonly name: string;
   readonly repeat: Repeat<P>;
+  /** It only looks: it is handed nothing that writes, so that a later definition may take it (see `succession.ts`). */
+  readonly looks?: true;
   /** Milliseconds for one try; by default what is left of the run. */
   readonly timeoutMs?: number;
   run(context: StepContext<D, P>): Promise<Answer | string>;

@@ -23,6 +23,7 @@ import {
   type Undone,
 } from "./run.js";
 import { record, unknownEffect } from "./step-record.js";
+import { makerOf, whyNotBack } from "./succession.js";
 import { listUndos, takeBack } from "./undo.js";
 import { verify } from "./verify.js";
 
@@ -74,7 +75,13 @@ async function work(execution: Execution, plan: Plan): Promise<RunEnding> {
   }
   refuseWhenUndoing(execution);
   await act(execution, plan);
-  return { status: "succeeded", ...(await verify(execution, plan)), output: outputOf(execution) };
+  const { outcome, ...verified } = await verify(execution, plan);
+  const told = execution.isSuccessor ? `${outcome}; ${sayLookedOn(execution)}` : outcome;
+  return { status: "succeeded", ...verified, outcome: told, output: outputOf(execution) };
+}
+
+function sayLookedOn({ run }: Execution): string {
+  return `${run.runbook} has changed since it was asked for, and the new one only looked`;
 }
 
 /** Whoever died while taking back had a reason to: the way is back, not on. */
@@ -96,7 +103,7 @@ async function makePlan(execution: Execution): Promise<Plan> {
       const value = original
         ? planBack(execution, original.id, original.steps)
         : await runbook.plan(readOnly(limited, contextFor(limited, key, NO_PLAN, transcript)));
-      const shown = redactPlan(limited, value);
+      const shown = { ...redactPlan(limited, value), maker: makerOf(runbook) };
       return { value: shown, answer: { text: shown.text } };
     },
   });
@@ -145,6 +152,8 @@ async function endStopped(
   if (run.dryRun || isStuck || runbook.undoOnFailure === "asked") return ending;
   try {
     const steps = await recorder.steps();
+    const other = execution.isSuccessor ? whyNotBack(plan, runbook, steps) : null;
+    if (other !== null) return { ...ending, outcome: `${sentence}; ${sayLeft(execution, other)}` };
     const { undone, text } = await takeBack(execution, plan, steps);
     const outcome = [sentence, text].filter(Boolean).join("; ");
     return { ...ending, outcome, undone, status: undone === "failed" ? "failed" : status };
@@ -152,6 +161,12 @@ async function endStopped(
     if (!(thrown instanceof RunStopped)) throw thrown;
     return { ...ending, status: thrown.status, outcome: `${sentence}; ${thrown.message}` };
   }
+}
+
+function sayLeft({ run, runbook }: Execution, why: string): string {
+  const next = runbook.next(run.params);
+  const byHand = next === undefined ? "go back by hand" : `go back by hand: ${next}`;
+  return `NOTHING WAS TAKEN BACK, since ${run.runbook} has changed meanwhile and ${why}; ${byHand}`;
 }
 
 /** Once part of it is taken back, a second try could repeat that part. */

@@ -38,6 +38,8 @@ export interface ExecutionPorts {
   gate(plan: Plan): Promise<void>;
   /** Null: this run takes nothing back but what it did itself. */
   readonly original: Original | null;
+  /** The runbook is no longer the one that the run was asked of: it may look, and no more. */
+  readonly isSuccessor?: boolean;
   now(): Date;
   /** Resolves after `ms` or when the signal aborts; never rejects. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;

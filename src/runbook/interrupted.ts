@@ -38,7 +38,8 @@ export async function settleInterrupted(execution: Execution, plan: Plan): Promi
     // What takes back is judged where it goes on.
     if (status !== "running" || phase === "undo") continue;
     const key: StepKey = { phase, ordinal, name };
-    const repeat = execution.runbook.steps[ordinal]?.repeat;
+    const step = execution.runbook.steps[ordinal];
+    const repeat = step?.looks ? undefined : step?.repeat;
     const transcript = new Transcript(execution.redact);
     const effect =
       phase === "act" && repeat !== undefined

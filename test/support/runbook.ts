@@ -250,6 +250,39 @@ async function crashAt(
   return { ...died, ended: run.status, outcome: run.outcome, effects: await scene.effects() };
 }
 
+/** Where an executor dies, for a successor with other runbooks to go on. */
+export interface Handover extends Given {
+  readonly after: Moment;
+  readonly step: string;
+  /** What each executor after the first knows, in their order; all but the last die after they have begun. */
+  readonly successors: readonly RunbookRegistry[];
+}
+
+/** The run as its last executor has left it. */
+export async function handOver(
+  ground: RunbookGround,
+  runbook: string,
+  { after, step, successors, ...given }: Handover,
+): Promise<Rehearsed> {
+  const { db } = ground;
+  const before = await fingerprints(db);
+  const id = await ask(ground, runbook, given);
+  const dieAt = async (registry: RunbookRegistry, at: number, steps?: readonly string[]) => {
+    const deadly = dyingAt(at, steps);
+    const other = { ...given.other, wrapRecorder: deadly.wrap };
+    await execute({ ...ground, registry }, id, { ...given, other }).catch((thrown) => {
+      if (deadly.died() === null) throw thrown;
+    });
+    if (deadly.died() === null) throw new Error(`${id} never came to that moment`);
+    await db.query("UPDATE control.run SET lease_until = now() WHERE id = $1", [id]);
+  };
+  // A step without programs passes intent, effect and result.
+  await dieAt(ground.registry, ["intent", "effect", "result"].indexOf(after) + 1, [step]);
+  for (const registry of successors.slice(0, -1)) await dieAt(registry, 1);
+  await execute({ ...ground, registry: successors.at(-1)! }, id, given);
+  return conclude(db, id, before);
+}
+
 /** A recorder that writes until that moment, and nothing after it. What plans and looks changes nothing. */
 function dyingAt(at: number, steps: readonly string[] | undefined) {
   let moment = 0;

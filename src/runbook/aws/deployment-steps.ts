@@ -179,6 +179,7 @@ export function settling(name: string): Step<"V", DeployParams> {
   return {
     name: `wait for ${name}`,
     repeat: "safe",
+    looks: true,
     run: async (context) => {
       if (!deployFactsOf(context).services[name]) return "not asked for";
       // Not known after a crash: then the commit that it runs at last must do.

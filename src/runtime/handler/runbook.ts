@@ -18,6 +18,7 @@ import {
   RunParked,
   type StepRecord,
 } from "../../runbook/run.js";
+import { findMisfit, leftSentence } from "../../runbook/succession.js";
 import { letGoRun } from "../../store/run-leases.js";
 import { readSteps } from "../../store/run-steps.js";
 import { readRun } from "../../store/runs.js";
@@ -81,7 +82,8 @@ async function work(
   const before = await readSteps(deps.db, asked.seq);
   const unfit = findUnfit(deps, asked, before);
   if (unfit) return endRun(deps, context, asked, unfit);
-  const { runbook } = deps.registry.find(asked.runbook)!;
+  const { runbook, contentHash } = deps.registry.find(asked.runbook)!;
+  const isSuccessor = contentHash !== digestOf(asked.contentHash);
   // What has begun to act is not left half done because a right was taken away: a person cancels it.
   const hasActed = actedIn(before);
   const right = await judgeRight(deps, asked, runbook);
@@ -94,11 +96,12 @@ async function work(
   const mayAct = hasActed || !right.approval || (await isAgreed(deps.db, asked, right.approval));
   // What only plans hinders nobody.
   const targets = mayAct && !asked.dryRun ? runbook.locks(asked.params) : [];
+  const begun = { hasActed, isSuccessor };
   const taken = await takeRun(deps.db, asked, runbook, targets);
   if ("target" in taken)
-    return waitForTargets(deps, context, { run: asked, runbook, hasActed }, taken, teller);
+    return waitForTargets(deps, context, { run: asked, runbook, ...begun }, taken, teller);
   try {
-    const work = { run: taken, runbook, hasActed };
+    const work = { run: taken, runbook, ...begun };
     return await carryOut(deps, context, work, targets.length, teller);
   } catch (thrown) {
     if (!(thrown instanceof RunParked)) {
@@ -115,7 +118,7 @@ function actedIn(steps: readonly StepRecord[]): boolean {
   return steps.some(({ phase }) => phase === "act" || phase === "undo");
 }
 
-/** What was asked for is what runs: another version of the file is another runbook. */
+/** What was asked for is what runs: another version of the file is another runbook, and may only look on. */
 function findUnfit(
   { registry }: RunbookHandlerDeps,
   run: Run,
@@ -123,15 +126,19 @@ function findUnfit(
 ): RunEnding | null {
   const entry = registry.find(run.runbook);
   if (entry && entry.contentHash === digestOf(run.contentHash)) return null;
-  const hasActed = actedIn(before);
-  const what = entry ? `${run.runbook} has changed since` : `there is no ${run.runbook} any more`;
-  return {
-    status: hasActed ? "stalled" : "failed",
-    outcome: hasActed
-      ? `${what}, and steps had been taken: look before you ask again`
-      : `${what} it was asked for: nothing was done, ask again`,
-    output: null,
-  };
+  if (!actedIn(before)) return notBegun(sayChanged(run, entry !== undefined), false);
+  const misfit = entry
+    ? findMisfit(run, entry.runbook, before)
+    : `there is no ${run.runbook} any more`;
+  if (misfit === null) return null;
+  const outcome = leftSentence(run, entry?.runbook ?? null, before, misfit);
+  return { status: "stalled", outcome, output: null };
+}
+
+function sayChanged({ runbook }: Run, isThere: boolean): string {
+  return isThere
+    ? `${runbook} has changed since it was asked for, ask again`
+    : `there is no ${runbook} any more`;
 }
 
 interface Work {
@@ -139,6 +146,8 @@ interface Work {
   readonly runbook: Runbook;
   /** Steps were taken by an executor before: it cannot just end as if nothing had been done. */
   readonly hasActed: boolean;
+  /** The runbook is no longer the one that was asked for. */
+  readonly isSuccessor: boolean;
 }
 
 /** Ends the run when it has waited as long as it may take, otherwise comes back later. */
@@ -166,7 +175,7 @@ async function waitForTargets(
 async function carryOut(
   deps: RunbookHandlerDeps,
   context: JobContext,
-  { run, runbook, hasActed }: Work,
+  { run, runbook, hasActed, isSuccessor }: Work,
   heldTargets: number,
   teller: RunTeller,
 ): Promise<Run> {
@@ -182,7 +191,8 @@ async function carryOut(
       onProgress: (line) => teller.progress(line),
     });
     try {
-      const ending = await executeRun(run, runbook, opened.ports, supervision.signals);
+      const ports = { ...opened.ports, isSuccessor };
+      const ending = await executeRun(run, runbook, ports, supervision.signals);
       // Whoever watches the run sees its last line before its end.
       await opened.closeLines();
       return await finishHeld(deps, context, run, ending);
