@@ -1,8 +1,9 @@
 /** Clients of the AWS SDK, made at their first use; every command of a runbook goes through `send`, and leaves a record. */
 import type { Clock } from "../base/clock.js";
-import { fault } from "../base/fault.js";
+import { Fault, fault } from "../base/fault.js";
 import type { AwsCallRecord, AwsPlace } from "../runbook/aws-port.js";
 import { callAws, nameOf } from "./aws-faults.js";
+import { type AwsLease, boundsOf, type CallBounds } from "./aws-lease.js";
 
 export interface AwsCredentials {
   readonly accessKeyId: string;
@@ -33,6 +34,8 @@ export interface AwsGround {
   readonly onCall: (record: AwsCallRecord) => void;
   /** Milliseconds for one call. */
   readonly timeoutMs: number;
+  /** Of the run, under which alone it changes anything; null: what asks is no run. */
+  readonly lease: AwsLease | null;
   readonly clients: AwsClients;
 }
 
@@ -86,9 +89,15 @@ interface AnyClient {
   destroy(): void;
 }
 
+/** After credentials were found and the request was signed: nothing of ours comes later. */
+const LAST_BEFORE_SENDING = { step: "deserialize", priority: "low", name: "lease" } as const;
+
 /** A command of the SDK, of which only what it answers is of interest. */
 export interface AwsCommand<Answer> {
   readonly input: object;
+  readonly middlewareStack: {
+    add(middleware: never, options: never): void;
+  };
   resolveMiddleware(...from: never[]): (...args: never[]) => Promise<{ readonly output: Answer }>;
 }
 
@@ -119,20 +128,35 @@ export async function send<Answer>(
 ): Promise<Answer> {
   const operation = command.constructor.name.replace(/Command$/, "");
   const keys = Object.keys(command.input);
-  return record(ground, { service, operation, keys }, about, async (abortSignal) => {
+  return record(ground, { service, operation, keys }, about, async (abortSignal, { confirm }) => {
     const client = await ground.clients.get(service);
+    command.middlewareStack.add(confirming(confirm) as never, LAST_BEFORE_SENDING as never);
     return client.send(command as never, { abortSignal }) as Promise<Answer>;
   });
 }
 
+type Next = (args: unknown) => Promise<unknown>;
+
+/** A middleware of the SDK. */
+function confirming(confirm: () => void) {
+  return (next: Next): Next =>
+    async (args) => {
+      confirm();
+      return next(args);
+    };
+}
+
 /** Also for what no client is taken for: see aws-query.ts. */
 export async function record<Answer>(
-  { signal, timeoutMs, onCall, clock }: AwsGround,
+  ground: AwsGround,
   call: Pick<AwsCallRecord, "service" | "operation" | "keys">,
   { target, isSecret = false }: AwsAbout,
-  work: (signal: AbortSignal) => Promise<Answer>,
+  work: (signal: AbortSignal, bounds: CallBounds) => Promise<Answer>,
 ): Promise<Answer> {
+  const { signal, onCall, clock } = ground;
   const action = `${call.service}:${call.operation}`;
+  const bounds = await boundsOf(ground, action);
+  const { timeoutMs } = bounds;
   const begun = clock.now().getTime();
   const note = (status: string, of: unknown) =>
     onCall({
@@ -143,10 +167,12 @@ export async function record<Answer>(
   const about = { system: "AWS", subject: `${action} ${target}`, action, isSecret } as const;
   return callAws({ ...about, timeoutMs, signal }, async (abortSignal) => {
     try {
-      const answer = await work(abortSignal);
+      const answer = await work(abortSignal, bounds);
       note("ok", answer);
       return answer;
     } catch (error) {
+      // It was not sent.
+      if (error instanceof Fault && error.code === "RUN_LOST") throw error;
       note(nameOf(error) || "Error", error);
       throw error;
     }

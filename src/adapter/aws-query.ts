@@ -50,10 +50,10 @@ export async function sendQuery(
   about: AwsAbout,
 ): Promise<XmlElement> {
   const call = { service, operation, keys: Object.keys(fields) };
-  return record(ground, call, about, async (signal) => {
+  return record(ground, call, about, async (signal, { timeoutMs, confirm }) => {
     const form = { Action: operation, Version: VERSIONS[service], ...fields };
     const request = await signed(ground, service, new URLSearchParams(form).toString());
-    const { timeoutMs } = ground;
+    confirm();
     const response = await sendHttp({ system: "AWS", ...request, timeoutMs, signal });
     const document = parseXml(response.text);
     if (response.status !== 200) throw new QueryError(response.status, document);

@@ -11,8 +11,11 @@ export interface SessionRequest {
   readonly policy: string;
 }
 
-/** As long as STS gives a role that was assumed by a role. */
-const SESSION_S = 3_600;
+/**
+ * STS gives none that ends sooner ("AssumeRole", parameter DurationSeconds: 900 to 43,200). It knows no way to end one
+ * before, so whoever took the credentials from the memory of an executor has them for so long at most.
+ */
+const SESSION_S = 900;
 
 /** Throws a Fault as `callAws` does. */
 export async function assumeRole(
@@ -38,10 +41,7 @@ export async function assumeRole(
 /** Renewed so long before its end. */
 const RENEW_MS = 300_000;
 
-/**
- * The session of a run for as long as the run takes: a role that was assumed by a role ends after an hour at most ("role
- * chaining", IAM user guide), and an undo may come later.
- */
+/** The session of a run for as long as the run takes: renewed while something asks for it, and not after. */
 export function sessionOf(
   ground: AwsGround,
   request: SessionRequest,

@@ -11,6 +11,7 @@ import { createCloudWatchCare, type MetricPoint, putMetrics } from "./aws-cloudw
 import { createHeartbeats, type HeartbeatItem, putHeartbeat } from "./aws-dynamo.js";
 import { createEcsReader } from "./aws-ecs.js";
 import { createEcsWriter } from "./aws-ecs-writer.js";
+import type { AwsLease } from "./aws-lease.js";
 import { createLogs } from "./aws-logs.js";
 import { createNetworkCare } from "./aws-network.js";
 import { createRds } from "./aws-rds.js";
@@ -33,6 +34,8 @@ export interface AwsOptions {
   readonly onCall: (record: AwsCallRecord) => void;
   /** Milliseconds for one call. */
   readonly timeoutMs?: number;
+  /** Of the run, under which alone it changes anything; absent: what asks is no run. */
+  readonly lease?: AwsLease;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -71,8 +74,10 @@ export function createAws(options: AwsOptions): Aws {
 }
 
 export function groundOf(options: Omit<AwsOptions, "namespace" | "heartbeatsTable">): AwsGround {
-  const { access, place, signal, clock, onCall, timeoutMs = TIMEOUT_MS } = options;
-  return { access, place, signal, clock, onCall, timeoutMs, clients: new AwsClients(access) };
+  const { access, place, signal, clock, onCall } = options;
+  const { timeoutMs = TIMEOUT_MS, lease = null } = options;
+  const clients = new AwsClients(access);
+  return { ...{ access, place, signal, clock, onCall, timeoutMs }, lease, clients };
 }
 
 async function readIdentity(ground: AwsGround): Promise<{ account: string; arn: string }> {

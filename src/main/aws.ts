@@ -14,6 +14,7 @@ import type { Config } from "../runtime/config.js";
 import { openAwsSession } from "../runtime/executor/aws-session.js";
 import type { SignsToAws } from "../runtime/tick/publish-metrics.js";
 import { appendAudit } from "../store/audit.js";
+import { leaseLeft } from "../store/run-leases.js";
 import type { Foundation } from "./foundation.js";
 
 export type AwsDeps = Pick<Foundation, "config" | "policy" | "clock" | "db" | "log">;
@@ -53,6 +54,7 @@ export async function openRunAws(
   const access = accessOf(policy(), config);
   const ground = groundOf({ access, place, signal, clock, onCall: () => {} });
   const alias = usesCdn(runbook) ? aliasOf(policy()) : null;
+  const lease = () => leaseLeft(db, run, runbook.danger !== "R" && !run.dryRun);
   return openAwsSession(
     {
       ...{ place, log, roleArn: config.aws.executorRoleArn },
@@ -64,7 +66,8 @@ export async function openRunAws(
       },
       open: async (session, _, onCall) => {
         const own = session === null ? access : { ...access, credentials: session };
-        const opened = await openNamed(policy, alias, { access: own, signal, clock, onCall });
+        const more = { access: own, signal, clock, onCall, lease };
+        const opened = await openNamed(policy, alias, more);
         const close = async () => {
           await opened.close();
           await ground.clients.close();
@@ -86,7 +89,7 @@ const usesCdn = ({ touches: { aws = [] } }: Runbook): boolean =>
 async function openNamed(
   policy: () => PolicySet,
   alias: string | null,
-  options: Pick<AwsOptions, "access" | "signal" | "clock" | "onCall">,
+  options: Pick<AwsOptions, "access" | "signal" | "clock" | "onCall" | "lease">,
 ): Promise<Aws> {
   let distributionId: string | null = null;
   const place = () => estateOf(policy(), distributionId);

@@ -138,6 +138,32 @@ export async function sweepRuns(tx: Sql, graceMs = SWEEP_AFTER_MS): Promise<Swep
 }
 
 /**
+ * Milliseconds that are left of the lease, in one statement: for what changes something outside of the database, where
+ * no transaction holds it, so that it has to end before. Throws as the run's own writes do. `isBoundToSwitch`: false for
+ * what only looks, and goes on while the stop switch is on.
+ */
+export async function leaseLeft(
+  sql: Sql,
+  { seq, fence, id }: Pick<Run, "seq" | "fence" | "id">,
+  isBoundToSwitch: boolean,
+): Promise<number> {
+  const { rows } = await sql.query<{ leftMs: number; isStopped: boolean }>(
+    `SELECT (extract(epoch FROM least(run.lease_until, held.until) - clock_timestamp()) * 1000)::float8 AS "leftMs",
+            coalesce((SELECT active FROM control.stop_switch), false) AS "isStopped"
+     FROM control.run AS run, LATERAL (
+       SELECT count(*) AS count, min(lock.expires_at) AS until FROM control.target_lock AS lock
+       WHERE lock.run_seq = run.seq AND lock.target = ANY (run.targets)) AS held
+     WHERE run.seq = $1 AND run.fence = $2 AND run.status = 'running' AND NOT ${NOBODY_HOLDS}
+       AND held.count = (SELECT count(DISTINCT target) FROM unnest(run.targets) AS target)`,
+    [seq, fence],
+  );
+  const [found] = rows;
+  if (!found || found.leftMs <= 0) throw lostRun(id);
+  if (isBoundToSwitch && found.isStopped) throw stoppedBySwitch();
+  return found.leftMs;
+}
+
+/**
  * The database as a run may change it: every transaction first makes sure, and holds it until its end, that the
  * run still runs under this fence, holds its targets, and is not stopped (control.hold_run).
  */
@@ -162,9 +188,16 @@ async function hold(tx: Sql, { seq, fence, id }: Pick<Run, "seq" | "fence" | "id
     await tx.query("SELECT control.hold_run($1, $2)", [seq, fence]);
   } catch (thrown) {
     const state = thrown instanceof Fault ? thrown.details.sqlstate : null;
-    if (state === "RUN01")
-      throw fault.waiting("RUN_LOST", `${id} or one of its targets was taken`, { cause: thrown });
-    if (state === "RUN02") throw new RunStopped("stalled", "the stop switch is on");
+    if (state === "RUN01") throw lostRun(id, thrown);
+    if (state === "RUN02") throw stoppedBySwitch();
     throw thrown;
   }
+}
+
+function lostRun(id: string, cause?: unknown) {
+  return fault.waiting("RUN_LOST", `${id} or one of its targets was taken`, { cause });
+}
+
+function stoppedBySwitch() {
+  return new RunStopped("stalled", "the stop switch is on");
 }

@@ -27,6 +27,8 @@ export interface StandInAws extends Pick<Loopback, "url" | "misbehave" | "close"
   readonly sessions: ReadonlyMap<string, Session>;
   /** `ecs:UpdateService`, in order, also those that were refused. */
   readonly asked: readonly string[];
+  /** The same of whoever asked with this access key. */
+  askedBy(key: string): readonly string[];
 }
 
 /** By what stands before the dot of `x-amz-target`. */
@@ -42,6 +44,7 @@ export async function startStandInAws(): Promise<StandInAws> {
   const secrets = new StandInSecrets();
   const sessions = new Map<string, Session>();
   const asked: string[] = [];
+  const askers: string[] = [];
   const table = new Map<string, unknown>();
   const answer = (request: AwsRequest): unknown => {
     if (request.service === "ecs") return ecs.answer(request);
@@ -55,6 +58,7 @@ export async function startStandInAws(): Promise<StandInAws> {
     if (request === null) return refusal(new AwsRefusal("UnknownOperationException"));
     const action = `${request.service}:${request.operation}`;
     asked.push(action);
+    askers.push(keyOf(incoming) ?? "");
     try {
       authorize(sessions, incoming, action);
       if (request.service === "sts") return answerSts(sessions, request);
@@ -64,7 +68,8 @@ export async function startStandInAws(): Promise<StandInAws> {
       throw error;
     }
   });
-  return { url, misbehave, close, ecs, secrets, sessions, asked };
+  const askedBy = (key: string) => asked.filter((_, at) => askers[at] === key);
+  return { url, misbehave, close, ecs, secrets, sessions, asked, askedBy };
 }
 
 const JSON_TYPE = { "content-type": "application/x-amz-json-1.1" };
@@ -89,10 +94,10 @@ function requestOf(incoming: LoopbackRequest): AwsRequest | null {
 /** Keys of a session may do what its policy names; all others may do everything. */
 function authorize(
   sessions: ReadonlyMap<string, Session>,
-  { headers }: LoopbackRequest,
+  incoming: LoopbackRequest,
   action: string,
 ): void {
-  const key = /Credential=([^/]+)\//.exec(headers.authorization ?? "")?.[1];
+  const key = keyOf(incoming);
   if (key === undefined) throw new AwsRefusal("UnrecognizedClientException");
   const session = sessions.get(key);
   if (session === undefined) return;
@@ -103,6 +108,10 @@ function authorize(
   );
   if (!isAllowed)
     throw new AwsRefusal("AccessDeniedException", `${session.name} may not ${action}`);
+}
+
+function keyOf({ headers }: LoopbackRequest): string | undefined {
+  return /Credential=([^/]+)\//.exec(headers.authorization ?? "")?.[1];
 }
 
 function answerSts(

@@ -11,6 +11,7 @@ import type {
   AwsWriter,
   OpenedAws,
 } from "../../runbook/aws-port.js";
+import { isAwsRead } from "../../runbook/aws-verbs.js";
 import type { Runbook } from "../../runbook/define.js";
 import { type AwsPermission, sessionPolicy } from "../../runbook/power.js";
 import type { Run } from "../../runbook/run.js";
@@ -101,20 +102,15 @@ export function filled(
   return permissions.map(({ actions, resources }) => ({ actions, resources: resources.map(fill) }));
 }
 
-/** Of the actions that verbs of ours use. A value of a secret is not merely looked at. */
-const READS = /^(?!secretsmanager:Get)[\w-]+:(Describe|List|Get|StartQuery$|StopQuery$)/;
-
 /** Behind `probeTask`: the one task that a reading verb starts, with a command of its own that only looks. */
 const PROBE = "ecs:RunTask";
 
 /** A dry run and a runbook that only reads get nothing that changes, whatever is declared. */
 function mayAsk(run: Pick<Run, "dryRun">, { danger }: Pick<Runbook, "danger">) {
-  if (run.dryRun) return isRead;
+  if (run.dryRun) return isAwsRead;
   if (danger !== "R") return () => true;
-  return (action: string) => isRead(action) || action === PROBE;
+  return (action: string) => isAwsRead(action) || action === PROBE;
 }
-
-const isRead = (action: string) => READS.test(action);
 
 /** What AWS asks for besides, with the same session: a runbook cannot know it of an action that it declares. */
 const NEEDS: readonly {
@@ -185,7 +181,7 @@ function createTrail(
   };
   return {
     note: (record: AwsCallRecord): void => {
-      if (isRead(`${record.service}:${record.operation}`)) return;
+      if (isAwsRead(`${record.service}:${record.operation}`)) return;
       written = written.then(() => write(record));
     },
     written: () => written,

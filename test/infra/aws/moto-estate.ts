@@ -53,7 +53,7 @@ async function network(url: string, place: AwsPlace) {
   const access = { region: MOTO_REGION, endpointUrl: url, credentials: MOTO_CREDENTIALS };
   const ground: AwsGround = {
     ...{ access, place: () => place, signal: new AbortController().signal, clock: systemClock },
-    ...{ onCall: () => {}, timeoutMs: 60_000, clients: new AwsClients(access) },
+    ...{ onCall: () => {}, timeoutMs: 60_000, lease: null, clients: new AwsClients(access) },
   };
   const about = { target: "the default network" };
   const subnets = await sendQuery(ground, "ec2", "DescribeSubnets", {}, about);

@@ -8,6 +8,7 @@ import type { Run } from "../../../src/runbook/run.js";
 import { readConfig } from "../../../src/runtime/config.js";
 import { publishMetrics } from "../../../src/runtime/tick/publish-metrics.js";
 import { readAuditOfTarget } from "../../../src/store/audit.js";
+import { startRun } from "../../../src/store/run-leases.js";
 import { PLACE } from "../../contract/aws-cases.js";
 import { faultOf, never } from "../../contract/delivery.js";
 import { createTestDatabase, type TestDatabase } from "../../support/database.js";
@@ -49,7 +50,16 @@ const scale = defineRunbook({
     ],
   },
 });
-const RUN = { id: "run-17", actor: "cli:ann", dryRun: false } as Run;
+const NO_RUN = { id: "run-17", actor: "cli:ann", dryRun: false } as Run;
+
+/** At work under a lease: nothing else may change anything. */
+async function startedRun(): Promise<Run> {
+  const { rows } = await base.db.query<{ id: string }>(
+    `INSERT INTO control.run (runbook, actor, role, door, content_hash, dry_run, status)
+     VALUES ('scale', 'cli:ann', 'operator', 'cli', 'hash', false, 'queued') RETURNING id`,
+  );
+  return (await base.db.transaction((tx) => startRun(tx, rows[0]!.id)))!;
+}
 
 function deps() {
   const read = readConfig({
@@ -100,8 +110,9 @@ describe.skipIf(moto === null)(`${NEEDS_MOTO} the runtime`, () => {
   test("a run works as its role, knows its CDN by name, and what it changed is in the audit", async () => {
     const { frontend } = policy().infrastructure;
     const distribution = await makeDistribution(server.url, frontend.host);
-    const { aws, close } = await openRunAws(deps(), RUN, scale, never());
-    expect((await aws.identity()).arn).toContain("assumed-role/algobrain-runs/run-17");
+    const run = await startedRun();
+    const { aws, close } = await openRunAws(deps(), run, scale, never());
+    expect((await aws.identity()).arn).toContain(`assumed-role/algobrain-runs/${run.id}`);
     expect(aws.place().distributionId).toBe(distribution);
     await aws.updateService({ service: "api", desired: 3 });
     await close();
@@ -109,14 +120,14 @@ describe.skipIf(moto === null)(`${NEEDS_MOTO} the runtime`, () => {
     expect(entries).toMatchObject([
       {
         ...{ actor: "cli:ann", action: "aws.called" },
-        details: { run: "run-17", status: "ok", keys: ["cluster", "service", "desiredCount"] },
+        details: { run: run.id, status: "ok", keys: ["cluster", "service", "desiredCount"] },
       },
     ]);
   });
 
   test("without an account in the policy every verb says so", async () => {
     const nowhere = { ...shipped, infrastructure: { ...shipped.infrastructure, account: null } };
-    const { aws } = await openRunAws({ ...deps(), policy: () => nowhere }, RUN, scale, never());
+    const { aws } = await openRunAws({ ...deps(), policy: () => nowhere }, NO_RUN, scale, never());
     expect(await faultOf((async () => aws.place())())).toMatchObject({
       ...{ kind: "refused", code: "AWS_NOT_CONFIGURED" },
       hint: expect.stringContaining("infrastructure.account"),
