@@ -2,6 +2,7 @@
 import { App } from "#cdk";
 import type { LeftOut } from "../src/alert/outlet/left-out.js";
 import type { PolicySet } from "../src/policy/policy.js";
+import { makeClusterStack } from "./cluster-stack.js";
 import { makeDataStack } from "./data-stack.js";
 import { makeDeliveryStack } from "./delivery-stack.js";
 import { makeIdentityStack } from "./identity-stack.js";
@@ -26,6 +27,7 @@ export function buildApp(policy: PolicySet, outDir: string): Built {
   makeDataStack(app, policy);
   makeRegistryStack(app, policy);
   makeIdentityStack(app, policy);
+  makeClusterStack(app, policy);
   makeServicesStack(app, policy);
   makeDeliveryStack(app, policy);
   const leftOut = makeObservabilityStack(app, policy);

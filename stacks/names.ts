@@ -26,6 +26,11 @@ export function logGroupName(policy: PolicySet, service: ServiceName): string {
   return `/ecs/${qualified(policy, service)}`;
 }
 
+/** Of the tasks that work on the database before the services do. */
+export function databaseLogGroupName(policy: PolicySet): string {
+  return `/ecs/${qualified(policy, "migrate")}`;
+}
+
 /** Of the sessions that people open in tasks (HB-aws-22). */
 export function shellLogGroupName(policy: PolicySet): string {
   return `/ecs/${qualified(policy, "remote-shell")}`;

@@ -77,6 +77,26 @@ export function makeExecutionRole(
   return role;
 }
 
+export interface TaskRoleOptions {
+  /** Of a task that is no service. */
+  readonly name: string;
+  readonly inputs: Pick<RoleInputs, "boundaryArn">;
+  /** At least one: a policy without is refused. */
+  readonly statements: readonly Statement[];
+}
+
+/** What the process inside acts with. */
+export function makeTaskRole(
+  stack: TerraformStack,
+  policy: PolicySet,
+  { name, inputs, statements }: TaskRoleOptions,
+): IamRole {
+  const id = `${name}-task`;
+  const role = makeRole(stack, inputs, qualified(policy, id), id);
+  grant(stack, `${id}-policy`, role, statements);
+  return role;
+}
+
 function makeRole(
   stack: TerraformStack,
   { boundaryArn }: Pick<RoleInputs, "boundaryArn">,
@@ -206,7 +226,7 @@ function decrypt(
 }
 
 /** Our key, but only where that service of AWS uses it for us. */
-function throughService(
+export function throughService(
   { infrastructure }: PolicySet,
   { keyArn }: Pick<RoleInputs, "keyArn">,
   service: string,

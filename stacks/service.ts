@@ -1,7 +1,6 @@
 /** One ECS service on Fargate with what it alone needs: logs, roles, task, scaling. */
 
 import { CloudwatchLogGroup } from "#aws/cloudwatch-log-group";
-import type { EcsCluster } from "#aws/ecs-cluster";
 import { EcsService, type EcsServiceConfig } from "#aws/ecs-service";
 import { EcsTaskDefinition } from "#aws/ecs-task-definition";
 import type { TerraformStack } from "#cdk";
@@ -15,7 +14,7 @@ import {
   hasRemoteShell,
   volumesOf,
 } from "./container.js";
-import { imageName, logGroupName } from "./names.js";
+import { arnOf, imageName, logGroupName } from "./names.js";
 import { makeTaskRoles, type RoleInputs } from "./role.js";
 import { makeScaling } from "./scaling.js";
 import type { TaskSecret } from "./secret.js";
@@ -25,6 +24,8 @@ export interface ServiceInputs extends RoleInputs {
   readonly subnetIds: string[];
   readonly groupId: string;
   readonly cacheEndpoint: string;
+  /** Of the log group that remote shells are recorded in. */
+  readonly shellLogsArn: string;
   /** The commit whose images run. */
   readonly imageTag: string;
   /** Of images, without tag. */
@@ -33,10 +34,7 @@ export interface ServiceInputs extends RoleInputs {
 
 export interface ServiceOptions {
   readonly name: ServiceName;
-  readonly cluster: EcsCluster;
   readonly secrets: readonly TaskSecret[];
-  /** Of the log group that remote shells are recorded in. */
-  readonly shellLogsArn: string;
   /** Leads to the API alone. */
   readonly balancer: Balancer;
   readonly inputs: ServiceInputs;
@@ -58,14 +56,15 @@ export function makeService(
   policy: PolicySet,
   options: ServiceOptions,
 ): CloudwatchLogGroup {
-  const { name, cluster, inputs } = options;
+  const { name, inputs } = options;
+  const { cluster } = policy.infrastructure;
   const logs = makeLogGroup(stack, policy, inputs, { id: name, name: logGroupName(policy, name) });
   const task = makeTask(stack, policy, options, logs);
   const alone = name === "orchestrator" || name === "executor";
   const deployment = alone ? ONE_AT_A_TIME : ROLLING;
   const service = new EcsService(stack, `${name}-service`, {
     name,
-    cluster: cluster.arn,
+    cluster: arnOf(policy, "ecs", `cluster/${cluster}`),
     taskDefinition: task.arn,
     desiredCount: policy.scaling[name].desired,
     launchType: "FARGATE",
@@ -86,7 +85,7 @@ export function makeService(
     // take the tasks away again under load (HB-aws-02, X-21).
     lifecycle: { ignoreChanges: ["desired_count"] },
   });
-  makeScaling(stack, policy, { name, clusterName: cluster.name, serviceName: service.name });
+  makeScaling(stack, policy, { name, clusterName: cluster, serviceName: service.name });
   return logs;
 }
 
@@ -115,14 +114,14 @@ export function makeLogGroup(
 function makeTask(
   stack: TerraformStack,
   policy: PolicySet,
-  { name, secrets, shellLogsArn, inputs }: ServiceOptions,
+  { name, secrets, inputs }: ServiceOptions,
   logs: CloudwatchLogGroup,
 ): EcsTaskDefinition {
   const size = policy.infrastructure.services[name];
   const roles = makeTaskRoles(stack, policy, {
     service: name,
     secretArns: secrets.map(({ arn }) => arn),
-    shellLogsArn,
+    shellLogsArn: inputs.shellLogsArn,
     inputs,
   });
   return new EcsTaskDefinition(stack, `${name}-task`, {

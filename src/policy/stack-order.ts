@@ -4,6 +4,7 @@ export const STACK_ORDER = [
   "data",
   "registry",
   "identity",
+  "cluster",
   "services",
   "delivery",
   "observability",

@@ -54,26 +54,23 @@ describe.each(["production", "staging"])("in %s", (environment) => {
     const named = output.resources("aws_secretsmanager_secret");
     const readers = new Map<string, Set<string>>();
     for (const service of places()) {
-      for (const id of secretsOf(service.family))
-        readers.set(id, (readers.get(id) ?? new Set()).add(service.name));
+      for (const name of secretsOf(service.family))
+        readers.set(name, (readers.get(name) ?? new Set()).add(service.name));
     }
     expect(readers.size).toBeGreaterThan(3);
-    for (const [id, services] of readers) {
-      const name = id.replace(/^secret-/, "");
-      expect(String(named[id]?.name)).toBe(estate.secretOf(name));
+    for (const [name, services] of readers) {
+      expect(String(named[`secret-${name}`]?.name)).toBe(estate.secretOf(name));
       expect({ name, readers: [...estate.readersOf(name)].sort() }).toEqual({
         ...{ name, readers: [...services].sort() },
       });
     }
   });
 
-  /** Logical ids of the secrets that its containers read. */
+  /** Names of the secrets that its containers read. */
   const secretsOf = (family: string): string[] => {
     const tasks = Object.values(output.resources("aws_ecs_task_definition"));
     const task = tasks.find((body) => body.family === family);
     const text = String(task?.container_definitions);
-    return [...text.matchAll(/aws_secretsmanager_secret\.([\w-]+)\.arn/g)].map(
-      ([, id]) => id ?? "",
-    );
+    return [...text.matchAll(/outputs\.secret_arns\.([\w-]+)/g)].map(([, name]) => name ?? "");
   };
 });

@@ -153,11 +153,13 @@ describe("one number in the policy is one leaf in the output", () => {
     const places = changes.map(({ at }) => at);
     expect(places).toEqual(
       expect.arrayContaining(
-        ["api", "executor", "orchestrator", "shell", "workers"].map(
+        ["api", "executor", "orchestrator", "workers"].map(
           (group) => `${SERVICES}.aws_cloudwatch_log_group.${group}-logs.retention_in_days`,
         ),
       ),
     );
+    for (const group of ["shell", "database-tasks"])
+      expect(places.some((at) => at.includes(`.${group}-logs.retention_in_days`))).toBe(true);
     for (const at of places)
       expect(at).toMatch(/-logs\.retention_in_days$|access-logs-lifecycle.*expiration\.0\.days$/);
   });

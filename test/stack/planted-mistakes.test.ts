@@ -16,7 +16,7 @@ const SERVICE = "resource/aws_ecs_service/api-service";
 const TASK = "resource/aws_ecs_task_definition/api-task";
 const TARGET = "resource/aws_appautoscaling_target/api-scaling-target";
 const LOGS = "resource/aws_cloudwatch_log_group/api-logs";
-const CLUSTER = "resource/aws_ecs_cluster/cluster";
+const BALANCER = "resource/aws_lb/balancer";
 const TRACKING =
   "resource/aws_appautoscaling_policy/api-cpu-scaling/target_tracking_scaling_policy_configuration";
 
@@ -35,7 +35,11 @@ describe("against the schema", () => {
       { [`${SERVICE}/desired_coun`]: 3 },
       /desired_coun is unknown.*"desired_count"/,
     ],
-    ["a read-only argument", { [`${CLUSTER}/arn`]: "arn:aws:ecs:x" }, /cluster\.arn is read-only/],
+    [
+      "a read-only argument",
+      { [`${BALANCER}/arn`]: "arn:aws:ecs:x" },
+      /balancer\.arn is read-only/,
+    ],
     ["a missing argument", { [`${SERVICE}/name`]: null }, /api-service must have "name"/],
     [
       "a wrong type",
@@ -44,7 +48,7 @@ describe("against the schema", () => {
     ],
     [
       "a list where a text belongs",
-      { [`${CLUSTER}/name`]: ["a"] },
+      { [`${BALANCER}/name`]: ["a"] },
       /found \["a"\], expected string/,
     ],
     [
@@ -103,8 +107,8 @@ describe("in references", () => {
   test.each<[string, Record<string, Json>, RegExp]>([
     [
       "an undeclared resource",
-      cluster(`\${aws_ecs_cluster.clutser.arn}`),
-      /aws_ecs_cluster\.clutser, which is not declared.*cluster/,
+      cluster(`\${aws_lb.balancre.arn}`),
+      /aws_lb\.balancre, which is not declared.*balancer/,
     ],
     [
       "an undeclared variable",
@@ -113,12 +117,12 @@ describe("in references", () => {
     ],
     [
       "an attribute that the target lacks",
-      cluster(`\${aws_ecs_cluster.cluster.nam}`),
-      /"nam", which aws_ecs_cluster\.cluster does not have.*"name"/,
+      cluster(`\${aws_lb.balancer.nam}`),
+      /"nam", which aws_lb\.balancer does not have.*"name"/,
     ],
     [
       "an expression that never ends",
-      cluster("${aws_ecs_cluster.cluster.arn"),
+      cluster("${aws_lb.balancer.arn"),
       /begins with "\$\{" and never ends/,
     ],
     [
@@ -221,16 +225,13 @@ describe("of the ten mistakes that were planted to compare layer 1 with Terrafor
     ["an unknown attribute", { [`${SERVICE}/desired_coun`]: 3 }],
     ["a missing required attribute", { [`${SERVICE}/name`]: null }],
     ["a wrong type", { [`${TARGET}/max_capacity`]: "many" }],
-    ["an undeclared resource", { [`${SERVICE}/cluster`]: ref("aws_ecs_cluster.x.arn") }],
-    [
-      "an attribute that is not there",
-      { [`${SERVICE}/cluster`]: ref("aws_ecs_cluster.cluster.x") },
-    ],
+    ["an undeclared resource", { [`${SERVICE}/cluster`]: ref("aws_lb.x.arn") }],
+    ["an attribute that is not there", { [`${SERVICE}/cluster`]: ref("aws_lb.balancer.x") }],
     ["too many blocks", { [`${SERVICE}/deployment_circuit_breaker`]: [{}, {}] }],
-    ["a broken expression", { [`${SERVICE}/cluster`]: "${aws_ecs_cluster.cluster.arn" }],
+    ["a broken expression", { [`${SERVICE}/cluster`]: "${aws_lb.balancer.arn" }],
     ["a circle", { [`${LOGS}/name`]: ref("aws_ecs_task_definition.api-task.family") }],
     // Terraform alone lets these two pass.
-    ["a read-only attribute", { [`${CLUSTER}/arn`]: "arn:aws:ecs:x" }],
+    ["a read-only attribute", { [`${BALANCER}/arn`]: "arn:aws:ecs:x" }],
     [
       "an unknown key of an object",
       { "resource/aws_security_group/x": { ingress: [{ port: 1 }] } },

@@ -187,8 +187,8 @@ describe("every service", () => {
     const roles = Object.entries(production.resources("aws_iam_role")).filter(([id]) =>
       /-(task|execution)-role$/.test(id),
     );
-    // And one that starts the task that migrates.
-    expect(roles).toHaveLength(2 * SERVICES.length + 1);
+    // And those of the task that migrates and of the one that prepares, which also fills secrets.
+    expect(roles).toHaveLength(2 * SERVICES.length + 3);
     for (const [, { permissions_boundary }] of roles)
       expect(permissions_boundary).toContain("boundary_arn");
   });
@@ -282,7 +282,7 @@ describe("power by process", () => {
       },
     });
     expect(grants(production, "api").get("logs:PutLogEvents")).toEqual([
-      expect.stringContaining("shell-logs"),
+      expect.stringContaining("shell_logs_arn"),
     ]);
   });
 });

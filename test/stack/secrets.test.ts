@@ -36,10 +36,9 @@ test("no value of a secret is synthesized", async () => {
   expect(output.resources("aws_secretsmanager_secret_version")).toEqual({});
   const variables = containers(output).flatMap(({ environment }) => environment);
   const suspicious = variables.filter(({ name }) => SECRET_VARIABLES.test(name));
-  // An address alone, of whoever migrates.
-  expect(suspicious).toEqual([
-    { name: "DATABASE_URL", value: expect.stringMatching(/^postgresql:\/\/migrator@\$\{data\./) },
-  ]);
+  // Addresses alone, of whoever migrates and prepares.
+  const address = expect.stringMatching(/^postgresql:\/\/migrator@\$\{data\./);
+  expect(suspicious).toEqual(Array(2).fill({ name: "DATABASE_URL", value: address }));
 });
 
 test("a task reads each secret by the ARN of its container", async () => {
@@ -51,7 +50,7 @@ test("a task reads each secret by the ARN of its container", async () => {
       expect(valueFrom).toMatch(
         name === "PGPASSWORD"
           ? /^\$\{data\.terraform_remote_state\.data\.outputs\.migrator_secret_arn\}:password::$/
-          : /^\$\{aws_secretsmanager_secret\.secret-[\w-]+\.arn\}$/,
+          : /^\$\{(aws_secretsmanager_secret\.secret-[\w-]+\.arn|data\.terraform_remote_state\.cluster\.outputs\.secret_arns\.[\w-]+)\}$/,
       );
     }
   }
@@ -67,14 +66,17 @@ test("the orchestrator gets neither the GitHub token nor a door's signing secret
 
 test("whoever migrates is another user than the services, with a password that RDS keeps (HB-aws-24)", async () => {
   const output = await synthesized(makePolicy());
-  const [migrator] = containers(output).filter(({ name }) => name === "migrate");
   const user = output.resource("aws_rds_cluster", "database").master_username;
-  expect(migrator.environment).toContainEqual({
-    name: "DATABASE_URL",
-    value: expect.stringContaining(`//${user}@`),
-  });
-  expect(migrator.command).toEqual(["db", "migrate"]);
-  const others = containers(output).filter(({ name }) => name !== "migrate");
+  const AS_OWNER = ["migrate", "prepare"];
+  for (const name of AS_OWNER) {
+    const [task] = containers(output).filter((one) => one.name === name);
+    expect(task.environment).toContainEqual({
+      name: "DATABASE_URL",
+      value: expect.stringContaining(`//${user}@`),
+    });
+    expect(task.command).toEqual(["db", name]);
+  }
+  const others = containers(output).filter(({ name }) => !AS_OWNER.includes(name));
   expect(JSON.stringify(others)).not.toContain("migrator_secret_arn");
 });
 
@@ -84,6 +86,34 @@ test("without a PagerDuty receiver there are no secrets of PagerDuty to fill (X-
   const quiet: PolicySet = { ...policy, routes: { ...policy.routes, receivers: { ops: ops! } } };
   const output = await synthesized(quiet);
   expect(JSON.stringify(output.texts)).not.toContain("PAGERDUTY");
+});
+
+test("whoever prepares may put the values that are ours to make, read the address alone, and has no value of its own (X-33)", async () => {
+  const output = await synthesized(makePolicy());
+  const role = output.resource("aws_iam_role_policy", "prepare-task-policy");
+  const arns = (names: readonly string[]) =>
+    names.map((name) => `\${aws_secretsmanager_secret.secret-${name}.arn}`);
+  const [put, read, key, ...more] = JSON.parse(String(role.policy)).Statement;
+  expect(put).toMatchObject({
+    Action: ["secretsmanager:ListSecretVersionIds", "secretsmanager:PutSecretValue"],
+    Resource: arns(["database-url", "redis-password", "webhook-secret", "jwt-secret"]),
+  });
+  expect(read).toMatchObject({
+    Action: ["secretsmanager:GetSecretValue"],
+    Resource: arns(["database-url"]),
+  });
+  expect(Object.keys(key.Condition.StringEquals)).toEqual(["kms:ViaService"]);
+  expect(more).toEqual([]);
+  const [task] = containers(output).filter(({ name }) => name === "prepare");
+  expect(task.secrets.map(({ name }: { name: string }) => name)).toEqual(["PGPASSWORD"]);
+});
+
+test("where it is run stands in its tags: there is no service yet whose network it could take", async () => {
+  const output = await synthesized(makePolicy());
+  expect(output.resource("aws_ecs_task_definition", "prepare-task").tags).toEqual({
+    subnets: `\${join(" ", data.terraform_remote_state.network.outputs.private_subnet_ids)}`,
+    groups: `\${data.terraform_remote_state.network.outputs.task_group_id}`,
+  });
 });
 
 test("each service may read only the secrets it runs with", async () => {
