@@ -10,6 +10,7 @@ import {
 } from "./github-comments.js";
 import { createFileReader } from "./github-files.js";
 import { readProtection } from "./github-protection.js";
+import { closePullRequest, listCommits } from "./github-pull-end.js";
 import { findPullRequest, openPullRequest } from "./github-pull-request.js";
 import { type GitHubRepository, readHead } from "./github-repository.js";
 
@@ -28,6 +29,8 @@ export function createGitHubHost(options: GitHubHostOptions): GitHost {
     readFiles: createFileReader(repository),
     findPullRequest: (branch, signal) => findPullRequest(repository, branch, signal),
     openPullRequest: (wish, signal) => openPullRequest(repository, wish, signal),
+    closePullRequest: (pull, signal) => closePullRequest(repository, pull, signal),
+    listCommits: (pull, signal) => listCommits(repository, pull, signal),
     listComments: (pull, signal) => listComments(repository, pull, signal),
     createComment: (pull, body, signal) => createComment(repository, pull, body, signal),
     updateComment: (id, body, signal) => updateComment(repository, id, body, signal),

@@ -41,7 +41,8 @@ export async function findPullRequest(
   return own.find(({ state }) => state === "open") ?? own[0] ?? null;
 }
 
-function toRef(pull: {
+/** As the port names it. */
+export function toRef(pull: {
   readonly number: number;
   readonly html_url: string;
   readonly state: string;

@@ -63,8 +63,8 @@ export const infraCommand = commandOfVerbs("infra", {
     async () => (await import("./infra/deploy.js")).runDeploy,
   ),
   drift: verb(
-    "infra drift --plans DIR|--plan STACK=FILE|STACK=error:TEXT… [--env production] [--policies DIR] [--url URL] [--token-file FILE] [--markdown FILE] [--state-file FILE] [--heals-file FILE] [--json]",
-    "what was changed by hand, and who stands for it (exit 0 clean or known, 2 drifted, 1 not known)",
+    "infra drift --plans DIR|--plan STACK=FILE|STACK=error:TEXT… [--env production] [--policies DIR] [--url URL] [--token-file FILE] [--markdown FILE] [--state-file FILE] [--heals-file FILE] [--propose] [--json]",
+    "what was changed by hand, and who stands for it (exit 0 clean or known, 2 drifted, 1 not known); --propose has the runtime open pull requests",
     async () => (await import("./infra/drift.js")).runDrift,
   ),
   "heal-plan": verb(

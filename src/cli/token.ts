@@ -9,7 +9,14 @@ import type { Config } from "../runtime/config.js";
 import { withLocalSecrets } from "../runtime/local-secrets.js";
 import { appendAudit } from "../store/audit.js";
 import { takeBackToken } from "../web/take-back.js";
-import { type IssuedToken, issueToken, TOKEN_TTL_MAX_MS, type TokenRequest } from "../web/token.js";
+import {
+  type IssuedToken,
+  issueToken,
+  PURPOSES,
+  type Purpose,
+  TOKEN_TTL_MAX_MS,
+  type TokenRequest,
+} from "../web/token.js";
 import { oneOf, parseCommandLine, UsageError } from "./arguments.js";
 import { type Command, type CommandIo, EXIT_OK } from "./command.js";
 import { openConfig, withDatabase } from "./settings.js";
@@ -20,7 +27,8 @@ export const tokenCommand: Command = {
   name: "token",
   forms: [
     {
-      usage: "token --role viewer|operator|admin [--ttl 1h] [--subject NAME] [--reason TEXT]",
+      usage:
+        "token --role viewer|operator|admin [--ttl 1h] [--subject NAME] [--reason TEXT] [--purpose drift]",
       does: "print a token for the API; one for an admin needs a reason, and ends after 15 minutes",
     },
     { usage: "token revoke ID --reason TEXT", does: "take a token back, by its id" },
@@ -35,11 +43,13 @@ async function issue(args: readonly string[], io: CommandIo): Promise<number> {
     ttl: { type: "string" },
     subject: { type: "string" },
     reason: { type: "string" },
+    purpose: { type: "string" },
   });
   const role = asRole(values.role);
   const ttlMs = asTtl(values.ttl ?? TTL_DEFAULT[role], role);
   const subject = values.subject ?? io.actor;
-  const request = { subject, role, ttlMs, now: systemClock.now() };
+  const purpose = values.purpose === undefined ? null : asPurpose(values.purpose, role);
+  const request = { subject, role, purpose, ttlMs, now: systemClock.now() };
   if (role !== "admin") {
     io.out((await sign(request, await openConfig(io))).token);
     return EXIT_OK;
@@ -93,6 +103,12 @@ async function revoke(args: readonly string[], io: CommandIo): Promise<number> {
 function asRole(text: string | undefined): Role {
   if (text === undefined) throw new UsageError(`--role is missing, expected ${ROLES.join(", ")}`);
   return oneOf("--role", text, ROLES);
+}
+
+function asPurpose(text: string, role: Role): Purpose {
+  if (role !== "viewer")
+    throw new UsageError(`--purpose: found role ${role}, expected viewer: it may that and read`);
+  return oneOf("--purpose", text, PURPOSES);
 }
 
 function asTtl(text: string, role: Role): number {

@@ -21,7 +21,7 @@ import type { Caching } from "./caching.js";
 import type { Foundation } from "./foundation.js";
 import { createRegistry } from "./kinds.js";
 import { type PolicyOrigin, readPublished } from "./policy.js";
-import { createChangeProposer } from "./ports.js";
+import { createChangeProposer, createDriftProposer } from "./ports.js";
 import { loadRunbooks } from "./runbooks.js";
 import { createApiSources } from "./samples.js";
 import { WORKLOAD } from "./workload.js";
@@ -71,6 +71,7 @@ export async function startApi(
     warmCache: (limit) =>
       WORKLOAD.warmCache({ db, cache, lifetimes: () => foundation.policy().cache }, limit),
     proposeChange,
+    proposeDrift: createDriftProposer(foundation),
     runbooks: await loadRunbooks(),
     stop: foundation.stop,
     journal: foundation.journal,

@@ -12,6 +12,7 @@ import type { Cache, Git } from "../job/port.js";
 import type { RepoStore, SourceHost } from "../job/source-port.js";
 import type { Receiver } from "../policy/policy.js";
 import type { ProposeChange } from "../review/change-request.js";
+import type { ProposeDrift } from "../review/infra/drift-proposals.js";
 import type { GitHost } from "../review/port.js";
 import type { Chat, Incidents, Shell } from "../runbook/port.js";
 import type { Borrower } from "../runtime/borrower.js";
@@ -26,6 +27,7 @@ import {
   guardNotifier,
 } from "../runtime/guarded-ports.js";
 import { processKey } from "../runtime/process-key.js";
+import { createProposeDrift } from "../runtime/propose-drift.js";
 import type { Foundation } from "./foundation.js";
 import { openGitHost } from "./git-host.js";
 import { openClones, openExportBucket, openSource } from "./source.js";
@@ -93,6 +95,14 @@ export function createChangeProposer(foundation: Foundation): ProposeChange | nu
   const { db, clock, config } = foundation;
   const { environment } = config;
   return host && createProposeChange({ host, db, now: () => clock.now(), environment });
+}
+
+/** Null: as `createChangeProposer`. */
+export function createDriftProposer(foundation: Foundation): ProposeDrift | null {
+  const host = createGitHost(foundation);
+  const propose = createChangeProposer(foundation);
+  const { db, policy } = foundation;
+  return host && propose && createProposeDrift({ db, host, propose, policy });
 }
 
 function reachOutside({ slack, pagerduty, mail }: Config) {

@@ -16,7 +16,7 @@ export const REVIEW_DEFAULTS: PlanReview = {
     capacityGrowthPercent: 100,
     alarmsRemoved: 2,
   },
-  drift: { classes: {}, heals: 3 },
+  drift: { classes: {}, heals: 3, proposals: 5 },
 };
 
 /** What came after the first landing: all of it may be left out. */

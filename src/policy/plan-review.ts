@@ -42,6 +42,8 @@ export interface DriftAnswer {
   readonly classes: Readonly<Record<string, DriftClass>>;
   /** Resources that one look puts back at most, of all stacks; the rest waits for the next. 0: none. */
   readonly heals: number;
+  /** Pull requests for drift that are open at once. 0: none is opened. */
+  readonly proposals: number;
 }
 
 /** What `infrastructure.review` says. */

@@ -27,6 +27,8 @@ export interface ChangeRequest {
   readonly reason: string;
   /** `api:ann`, `cli:ann`. */
   readonly by: string;
+  /** Asked for by a look at drift: a pull request of its own, never that of people who want the same. */
+  readonly isForDrift?: boolean;
 }
 
 /** Nothing is opened for what the checks refuse, or for what means the same as before. */
@@ -121,6 +123,7 @@ function changeKey(touched: readonly RepositoryFile[], request: ChangeRequest): 
     environment: request.environment,
     changes: request.changes.map(({ path, value }) => [printPolicyPath(path), value]),
     files: touched.map(({ path, sha }) => [path, sha]),
+    ...(request.isForDrift === true ? { for: "drift" } : {}),
   };
   return createHash("sha256").update(canonicalJson(identity)).digest("hex").slice(0, KEY_LENGTH);
 }

@@ -29,6 +29,13 @@ export interface NewPullRequest {
   readonly message: string;
 }
 
+export interface PullRequestCommit {
+  readonly sha: string;
+  /** Logins of the host; null: nobody whom it knows. */
+  readonly author: string | null;
+  readonly committer: string | null;
+}
+
 export interface PullRequestComment {
   readonly id: number;
   readonly author: string;
@@ -72,6 +79,10 @@ export interface GitHost {
   findPullRequest(branch: string, signal: AbortSignal): Promise<PullRequestRef | null>;
   /** Each step finds what an earlier try has left, so it may be asked again at any time. */
   openPullRequest(request: NewPullRequest, signal: AbortSignal): Promise<PullRequestRef>;
+  /** Without merging it. One that is closed or merged already stays so; the answer says which. */
+  closePullRequest(pullRequest: number, signal: AbortSignal): Promise<PullRequestRef>;
+  /** Oldest first, five at most: enough to see whose it is. */
+  listCommits(pullRequest: number, signal: AbortSignal): Promise<PullRequestCommit[]>;
   listComments(pullRequest: number, signal: AbortSignal): Promise<PullRequestComment[]>;
   createComment(pullRequest: number, body: string, signal: AbortSignal): Promise<void>;
   updateComment(id: number, body: string, signal: AbortSignal): Promise<void>;

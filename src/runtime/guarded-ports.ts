@@ -62,6 +62,8 @@ export function guardGitHost(host: GitHost, guard: DependencyGuard): GitHost {
     findPullRequest: (branch, signal) =>
       guarded(signal, () => host.findPullRequest(branch, signal)),
     openPullRequest: (wish, signal) => guarded(signal, () => host.openPullRequest(wish, signal)),
+    closePullRequest: (pull, signal) => guarded(signal, () => host.closePullRequest(pull, signal)),
+    listCommits: (pull, signal) => guarded(signal, () => host.listCommits(pull, signal)),
     listComments: (pull, signal) => guarded(signal, () => host.listComments(pull, signal)),
     createComment: (pull, body, signal) =>
       guarded(signal, () => host.createComment(pull, body, signal)),

@@ -4,13 +4,14 @@
  */
 import type { PolicySet, Role } from "../policy/policy.js";
 import { authorize } from "../runbook/authorize.js";
-import type { Caller } from "./token.js";
+import type { Caller, Purpose } from "./token.js";
 
 /**
  * `none`: anyone. `inside`: anyone inside the network, else a viewer. `signature`: the door itself
- * checks who signed. A role: a token with that role or a higher one.
+ * checks who signed. A role: a token with that role or a higher one. A purpose: a token that was made for
+ * it, and no other, whatever its role.
  */
-export type Need = "none" | "inside" | "signature" | Role;
+export type Need = "none" | "inside" | "signature" | Role | Purpose;
 
 export interface RouteAccess {
   readonly need: Need;
@@ -19,7 +20,7 @@ export interface RouteAccess {
 }
 
 const read = (need: Need): RouteAccess => ({ need, inSafeMode: "allowed" });
-const write = (need: Role): RouteAccess => ({ need, inSafeMode: "refused" });
+const write = (need: Role | Purpose): RouteAccess => ({ need, inSafeMode: "refused" });
 const rescue = (need: Role): RouteAccess => ({ need, inSafeMode: "allowed" });
 const door: RouteAccess = { need: "signature", inSafeMode: "allowed" };
 
@@ -115,6 +116,8 @@ export const ACCESS: Readonly<Record<string, RouteAccess>> = {
   // A pull request, not a change: still nothing that one does in safe mode.
   "PATCH /api/v1/config/gc": write("admin"),
   "POST /api/v1/config/changes": write("admin"),
+  // Only sizes, only what a look has found, only so many: see runtime/propose-drift.ts.
+  "POST /api/v1/drift/proposals": write("drift"),
   "GET /api/v1/policy": read("viewer"),
   "GET /api/v1/policy/bundles/:revision": read("viewer"),
   // What is handed in must be signed as well: a token alone changes no policy.

@@ -7,6 +7,7 @@ import type { Cache } from "../job/port.js";
 import type { Refusal } from "../policy/envelope-types.js";
 import type { PolicySet } from "../policy/policy.js";
 import type { ProposeChange } from "../review/change-request.js";
+import type { ProposeDrift } from "../review/infra/drift-proposals.js";
 import type { Journal } from "../runbook/journal.js";
 import type { RunbookRegistry } from "../runbook/registry.js";
 import type { StopSwitchPort } from "../runbook/stop.js";
@@ -147,6 +148,8 @@ export interface WebDeps {
   readonly publishEnvelope?: PublishEnvelope;
   /** Null: there is no repository, or no credentials for it. */
   readonly proposeChange: ProposeChange | null;
+  /** As `proposeChange`; absent: this process takes no drift. */
+  readonly proposeDrift?: ProposeDrift | null;
   /** The runbooks that may be asked for. */
   readonly runbooks: RunbookRegistry;
   readonly stop: StopSwitchPort;

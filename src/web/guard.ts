@@ -3,7 +3,7 @@
  * In this order, so that wrong tokens are counted too and nothing is read from those who may not.
  */
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import { isAtLeast } from "../policy/policy.js";
+import { isAtLeast, ROLES } from "../policy/policy.js";
 import { readSafeMode } from "../store/safe-mode.js";
 import type { RouteAccess } from "./access.js";
 import { isInside } from "./address.js";
@@ -12,7 +12,7 @@ import type { WebDeps } from "./deps.js";
 import { createOidcVerifier } from "./oidc.js";
 import { HttpProblem } from "./problem.js";
 import { RevocationList } from "./revocations.js";
-import { type Caller, type TokenVerdict, verifyToken } from "./token.js";
+import { type Caller, PURPOSES, type Purpose, type TokenVerdict, verifyToken } from "./token.js";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -83,12 +83,22 @@ function requireRole(
   if (access.need === "inside" && isInside(request)) return;
   if (!verdict.ok) throw refusal(verdict.reason);
   const needed = access.need === "inside" ? "viewer" : access.need;
-  if (needed !== "none" && needed !== "signature" && !isAtLeast(verdict.caller.role, needed)) {
+  if (needed === "none" || needed === "signature") return;
+  const purpose = PURPOSES.find((one) => one === needed);
+  if (purpose !== undefined) requirePurpose(verdict.caller, purpose);
+  else if (!ROLES.some((role) => role === needed && isAtLeast(verdict.caller.role, role)))
     throw new HttpProblem(
       "forbidden",
       `This needs the role ${needed} or higher; your token says ${verdict.caller.role}.`,
     );
-  }
+}
+
+function requirePurpose({ purpose, role }: Caller, needed: Purpose): void {
+  if (purpose === needed) return;
+  throw new HttpProblem(
+    "forbidden",
+    `This needs a token that was made for the purpose ${needed}; yours has the role ${role} and ${purpose ?? "none"}.`,
+  );
 }
 
 const TOKEN_ADVICE = {

@@ -11,6 +11,7 @@ const NEED_TEXT: Readonly<Record<Need, string>> = {
   viewer: "Needs a token with the role viewer or higher.",
   operator: "Needs a token with the role operator or higher.",
   admin: "Needs a token with the role admin.",
+  drift: "Needs a token that was made for the purpose drift; no role is enough.",
 };
 
 export const OPENAPI: FastifyDynamicSwaggerOptions = {

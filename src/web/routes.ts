@@ -10,6 +10,7 @@ import { breakerRoutes } from "./route/breakers.js";
 import { cacheRoutes } from "./route/cache.js";
 import { configRoutes } from "./route/config.js";
 import { digestRoutes } from "./route/digests.js";
+import { driftProposalRoutes } from "./route/drift-proposals.js";
 import { githubRoutes } from "./route/github.js";
 import { incidentRoutes } from "./route/incidents.js";
 import { jobActionRoutes } from "./route/job-actions.js";
@@ -59,6 +60,7 @@ const API: readonly Register[] = [
   promotionRoutes,
   safeModeRoutes,
   configRoutes,
+  driftProposalRoutes,
   policyRoutes,
   policyOverrideRoutes,
   cacheRoutes,

@@ -26,9 +26,15 @@ export const TOKEN_TTL_MAX_MS: Readonly<Record<Role, number>> = {
 /** A token's times are whole seconds: its begin is rounded down, its end up. */
 const ROUNDING_S = 1;
 
+/** What a program may do besides what its role lets it, and no role alone does: see access.ts. */
+export const PURPOSES = ["drift"] as const;
+export type Purpose = (typeof PURPOSES)[number];
+
 export interface TokenRequest {
   readonly subject: string;
   readonly role: Role;
+  /** Only of a viewer's: a token for one thing is not one for many. */
+  readonly purpose?: Purpose | null | undefined;
   /** Milliseconds until the token expires; there are no tokens for ever. */
   readonly ttlMs: number;
   readonly now: Date;
@@ -45,6 +51,8 @@ export interface IssuedToken {
 export interface Caller {
   readonly subject: string;
   readonly role: Role;
+  /** Absent: none. Tokens of an identity provider have none. */
+  readonly purpose?: Purpose;
 }
 
 export type TokenVerdict =
@@ -74,7 +82,8 @@ export async function issueToken(
   checkRequest(request);
   const id = randomUUID();
   const endsAtS = Math.ceil((request.now.getTime() + request.ttlMs) / 1000);
-  const token = await new SignJWT({ role: request.role })
+  const { role, purpose } = request;
+  const token = await new SignJWT(purpose ? { role, purpose } : { role })
     .setProtectedHeader({ alg: ALGORITHM, typ: "JWT", kid: keyId(secret) })
     .setIssuer(ISSUER)
     .setSubject(request.subject)
@@ -85,7 +94,11 @@ export async function issueToken(
   return { token, id, endsAt: new Date(endsAtS * 1000) };
 }
 
-function checkRequest({ subject, role, ttlMs }: TokenRequest): void {
+function checkRequest({ subject, role, purpose, ttlMs }: TokenRequest): void {
+  if (purpose && role !== "viewer")
+    throw fault.refused("TOKEN_PURPOSE_INVALID", "a token with a purpose is a viewer's", {
+      hint: `leave out the purpose, or the role ${role}`,
+    });
   if (!isOwnSubject(subject)) {
     throw fault.refused(
       "TOKEN_SUBJECT_INVALID",
@@ -158,7 +171,10 @@ function judge(payload: JWTPayload): TokenVerdict {
   const livesMs = (exp - iat - ROUNDING_S) * 1000;
   if (known === "admin" && (tokenId === null || livesMs > TOKEN_TTL_MAX_MS.admin))
     return { ok: false, reason: "unbounded" };
-  return { ok: true, caller: { subject: sub, role: known }, tokenId };
+  const purpose = PURPOSES.find((name) => name === payload.purpose) ?? null;
+  // Nothing of ours is signed so.
+  if (purpose !== null && known !== "viewer") return { ok: false, reason: "invalid" };
+  return { ok: true, caller: { subject: sub, role: known, ...(purpose && { purpose }) }, tokenId };
 }
 
 /** By which a token can be taken back; null when its issuer gave it none. */

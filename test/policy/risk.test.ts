@@ -206,8 +206,11 @@ describe("a class of drift", () => {
       review: {
         ...shipped.infrastructure.review,
         drift: {
-          heals: 3,
-          classes: { tags: { types: ["aws_ecs_service"], mode, why: "For a test." } },
+          ...shipped.infrastructure.review.drift,
+          classes: {
+            ...shipped.infrastructure.review.drift.classes,
+            tags: { types: ["aws_ecs_service"], mode, why: "For a test." },
+          },
         },
       },
     },

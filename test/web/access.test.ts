@@ -34,11 +34,11 @@ describe("the access table", () => {
     expect(accessOf("HEAD", "/health")).toBe(accessOf("GET", "/health"));
   });
 
-  it("opens no write to everyone: each POST needs a role above viewer or a signature", () => {
+  it("opens no write to everyone: each POST needs a role above viewer, a purpose or a signature", () => {
     const writes = Object.entries(ACCESS).filter(([route]) => route.startsWith("POST"));
     expect(writes.length).toBeGreaterThan(0);
     for (const [route, { need }] of writes) {
-      expect([route, need]).toEqual([route, expect.stringMatching(/^(operator|admin|signature)$/)]);
+      expect([route, need]).toEqual([route, expect.stringMatching(/^(operator|admin|signature|drift)$/)]);
     }
   });
 

@@ -10,6 +10,8 @@ export interface StandInCommit {
   readonly parents: readonly string[];
   readonly message: string;
   readonly at: Date;
+  /** Its login; absent: nobody whom GitHub knows. */
+  readonly by?: string;
 }
 
 export interface StandInTreeEntry {
@@ -75,6 +77,25 @@ export class StandInCommits {
     const made = { ...commit, sha: sha1("commit", nth, JSON.stringify(commit)) };
     this.#commits.set(made.sha, made);
     return made;
+  }
+
+  /** Oldest first: what a branch has and another has not, along first parents. */
+  between(base: string, head: string): StandInCommit[] {
+    const known = new Set(this.#line(this.#branches.get(base)).map(({ sha }) => sha));
+    const own = this.#line(this.#branches.get(head)).filter(({ sha }) => !known.has(sha));
+    return own.reverse();
+  }
+
+  /** Newest first. */
+  #line(from: string | undefined): StandInCommit[] {
+    const line: StandInCommit[] = [];
+    for (let sha = from; sha !== undefined; ) {
+      const commit = this.#commits.get(sha);
+      if (commit === undefined) break;
+      line.push(commit);
+      sha = commit.parents[0];
+    }
+    return line;
   }
 
   /** Of a commit or a tree; empty when it is neither. */

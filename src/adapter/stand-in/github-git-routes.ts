@@ -73,7 +73,7 @@ function makeCommit(
   if (typeof message !== "string" || typeof tree !== "string" || !commits.has(tree))
     return problem(422, "Tree SHA does not exist");
   const from = Array.isArray(parents) ? parents.map(String) : [];
-  const commit = commits.addCommit({ message, tree, parents: from, at: now() });
+  const commit = commits.addCommit({ message, tree, parents: from, at: now(), by: me });
   return created(commitObject(commit, me, place));
 }
 

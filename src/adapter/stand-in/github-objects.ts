@@ -104,6 +104,17 @@ export function commitObject(commit: StandInCommit, author: string, place: Stand
   };
 }
 
+/** As commits of a pull request are listed: with the users whom GitHub knows beside what Git says. */
+export function listedCommitObject(commit: StandInCommit, place: StandInPlace): Thing {
+  const user = commit.by === undefined ? null : userObject(commit.by, place);
+  const { sha, node_id, html_url, parents, ...rest } = commitObject(
+    commit,
+    commit.by ?? "somebody",
+    place,
+  );
+  return { sha, node_id, html_url, parents, commit: rest, author: user, committer: user };
+}
+
 export function pullObject(pull: StandInPull, place: StandInPlace): Thing {
   const [owner = ""] = place.name.split("/");
   const repo = repositoryObject(place);

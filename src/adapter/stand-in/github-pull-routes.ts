@@ -8,7 +8,12 @@ import {
   type StandInGitHubState,
   type StandInRoute,
 } from "./github-answers.js";
-import { commentObject, pullObject, type StandInComment } from "./github-objects.js";
+import {
+  commentObject,
+  listedCommitObject,
+  pullObject,
+  type StandInComment,
+} from "./github-objects.js";
 import { jsonBody, type LoopbackAnswer, type LoopbackRequest } from "./loopback.js";
 
 /** GitHub's bound on the body of a comment. */
@@ -18,6 +23,8 @@ export function pullRoutes(state: StandInGitHubState): readonly StandInRoute[] {
   return [
     ["GET", "/pulls", (request) => listPulls(state, request)],
     ["POST", "/pulls", (request) => makePull(state, request)],
+    ["PATCH", "/pulls/(\\d+)", (request, [n]) => updatePull(state, request, Number(n))],
+    ["GET", "/pulls/(\\d+)/commits", (request, [n]) => listCommits(state, request, Number(n))],
     ["GET", "/issues/(\\d+)/comments", (request, [n]) => listComments(state, request, Number(n))],
     ["POST", "/issues/(\\d+)/comments", (request, [n]) => write(state, request, Number(n))],
     ["PATCH", "/issues/comments/(\\d+)", (request, [id]) => edit(state, request, Number(id))],
@@ -62,6 +69,31 @@ function makePull(
   });
   if (typeof opened === "string") return invalid("PullRequest", "custom", opened);
   return created(pullObject(opened, place));
+}
+
+/** Closed, of all that may be changed: one that has ended stays as it is. */
+function updatePull(
+  { pulls, place }: StandInGitHubState,
+  request: LoopbackRequest,
+  number: number,
+): LoopbackAnswer {
+  const pull = pulls.get(number);
+  if (pull === null) return problem(404, "Not Found");
+  const { state } = jsonBody(request) ?? {};
+  if (state !== "closed") return invalid("PullRequest", "invalid", "state is not closed");
+  if (pull.state === "open") pulls.close(number);
+  return ok(pullObject(pulls.get(number) ?? pull, place));
+}
+
+function listCommits(
+  { commits, pulls, place }: StandInGitHubState,
+  { query }: LoopbackRequest,
+  number: number,
+): LoopbackAnswer {
+  const pull = pulls.get(number);
+  if (pull === null) return problem(404, "Not Found");
+  const own = commits.between(pull.base, pull.head);
+  return ok(pageOf(own, query).map((commit) => listedCommitObject(commit, place)));
 }
 
 function listComments(

@@ -3,14 +3,17 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { systemClock } from "../../base/clock.js";
 import { oneLine } from "../../message/plain.js";
+import { type AnsweredDrift, answeredLines } from "../../review/infra/answered-drift.js";
 import { judgeDrift } from "../../review/infra/drift.js";
 import { type DriftFacts, stateOfAll, writeDriftIssue } from "../../review/infra/drift-issue.js";
 import { chooseHeals } from "../../review/infra/heal.js";
+import { driftToTell, whyNotTold } from "../../review/infra/told-drift.js";
 import { parseCommandLine } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
-import { askKnown, RUNTIME_OPTIONS } from "./known.js";
+import { askKnown, RUNTIME_OPTIONS, type RuntimePlace } from "./known.js";
 import { POLICY_OPTIONS, policyOf } from "./policy-of.js";
 import { PLAN_OPTIONS, readSavedPlans } from "./saved-plans.js";
+import { tellDrift } from "./tell-drift.js";
 
 const OPTIONS = {
   ...POLICY_OPTIONS,
@@ -19,6 +22,7 @@ const OPTIONS = {
   markdown: { type: "string" },
   "state-file": { type: "string" },
   "heals-file": { type: "string" },
+  propose: { type: "boolean" },
   json: { type: "boolean" },
 } as const;
 
@@ -46,7 +50,9 @@ export async function runDrift(args: readonly string[], io: CommandIo): Promise<
     saved.flatMap(({ stack, plan }) => ("error" in plan ? [] : [[stack, plan]])),
   );
   const { heals, stacks } = chooseHeals({ ...found, plans, wasAsked }, review, now);
-  const facts: DriftFacts = { ...found, stacks };
+  const whole: DriftFacts = { ...found, stacks };
+  const answered = values.propose ? await propose(values, { whole, wasAsked }, io) : null;
+  const facts: DriftFacts = { ...whole, answered };
   const state = stateOfAll(facts);
   if (values["heals-file"] !== undefined)
     await writeFile(resolve(io.cwd, values["heals-file"]), `${JSON.stringify(heals, null, 2)}\n`);
@@ -58,6 +64,19 @@ export async function runDrift(args: readonly string[], io: CommandIo): Promise<
   else tell(state, facts, io);
   if (state === "failed") return EXIT_FAILED;
   return state === "drifted" ? EXIT_DRIFTED : EXIT_OK;
+}
+
+/** What a look that is not whole has found is told to nobody. */
+async function propose(
+  place: RuntimePlace,
+  { whole, wasAsked }: { readonly whole: DriftFacts; readonly wasAsked: boolean },
+  io: CommandIo,
+): Promise<AnsweredDrift> {
+  const why = whyNotTold(whole, wasAsked);
+  const answered = why === null ? await tellDrift(place, driftToTell(whole), io) : { why };
+  if ("why" in answered) io.err(`no pull request was asked for: ${oneLine(answered.why)}`);
+  else for (const line of answeredLines(answered)) io.out(line);
+  return answered;
 }
 
 function tell(state: string, { stacks, unasked }: DriftFacts, io: CommandIo): void {

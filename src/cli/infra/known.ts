@@ -37,11 +37,9 @@ export const RUNTIME_OPTIONS = {
 
 /** At `--url`, else at ALGOBRAIN_URL. Without an address nothing is asked, and nothing is known. */
 export async function askKnown(place: RuntimePlace, io: CommandIo): Promise<AskedKnown> {
-  // A workflow hands on a variable that is not set as an empty one.
-  const url = place.url ?? io.env.ALGOBRAIN_URL ?? "";
-  if (url === "") return { known: [], unasked: [], wasAsked: false };
-  const base = readAddress(url);
-  const token = await readToken(place["token-file"], io);
+  const runtime = await runtimeAt(place, io);
+  if (runtime === null) return { known: [], unasked: [], wasAsked: false };
+  const { base, token } = runtime;
   const answers = await Promise.all([
     ask(`${base}/health`, null, knownFromHealth),
     ask(`${base}/api/v1/temporary-changes`, token, (body) => knownFromTemporary(body, place.env)),
@@ -51,6 +49,20 @@ export async function askKnown(place: RuntimePlace, io: CommandIo): Promise<Aske
     unasked: answers.flatMap(({ unasked }) => unasked),
     wasAsked: true,
   };
+}
+
+export interface RuntimeAt {
+  /** Without a slash at its end. */
+  readonly base: string;
+  readonly token: string | null;
+}
+
+/** Null: there is no address to ask at. */
+export async function runtimeAt(place: RuntimePlace, io: CommandIo): Promise<RuntimeAt | null> {
+  // A workflow hands on a variable that is not set as an empty one.
+  const url = place.url ?? io.env.ALGOBRAIN_URL ?? "";
+  if (url === "") return null;
+  return { base: readAddress(url), token: await readToken(place["token-file"], io) };
 }
 
 /** Not with a password in it: this goes to the log of a job, and to an issue. */
@@ -78,7 +90,7 @@ async function ask(
       headers: token === null ? {} : { authorization: `Bearer ${token}` },
       signal: new AbortController().signal,
     });
-    const known = read(parse(text));
+    const known = read(parseAnswer(text));
     if (known !== null) return { known, unasked: [] };
     return { known: [], unasked: [`${url} answered ${status} with something else`] };
   } catch (error) {
@@ -86,7 +98,8 @@ async function ask(
   }
 }
 
-function parse(text: string): unknown {
+/** Null: no JSON. */
+export function parseAnswer(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {

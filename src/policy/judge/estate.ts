@@ -174,6 +174,10 @@ const DRIFT_ROWS: Rows = {
     more: ["looser", "more happens without a pull request"],
     less: ["stricter", "less happens without a pull request"],
   }),
+  "infrastructure.review.drift.proposals": amount("pull requests for drift at once", plain, {
+    more: ["looser", "people have more to look at"],
+    less: ["stricter", "people have less to look at"],
+  }),
 };
 
 export const ESTATE_ROWS: Rows = {

@@ -112,6 +112,7 @@ const Review = some({
   drift: some({
     classes: byName(DriftClass),
     heals: Whole(0, 100, "Resources that one look puts back at most. Default 3; 0 is none."),
+    proposals: Whole(0, 20, "Pull requests for drift that are open at once. Default 5; 0 is none."),
   }),
 });
 

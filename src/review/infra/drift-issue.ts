@@ -1,7 +1,9 @@
 /** What drift checks of all stacks have found, as the text of the one issue that is kept up to date. */
 import { boundMarkdown, splitMarkdown } from "../bound-markdown.js";
-import { codeBlock, plainText } from "../safe-markdown.js";
+import { plainText } from "../safe-markdown.js";
+import type { AnsweredDrift } from "./answered-drift.js";
 import { type DriftEntry, type DriftReport, worstDrift } from "./drift.js";
+import { endedLines, proposalLines } from "./drift-issue-proposals.js";
 import type { KnownDrift } from "./known-drift.js";
 import { knownRow } from "./plan-comment.js";
 import { wordsOf } from "./shown-values.js";
@@ -18,6 +20,8 @@ export interface DriftFacts {
   readonly known: readonly KnownDrift[];
   /** Of whom it could not be asked what is known, a sentence each. */
   readonly unasked: readonly string[];
+  /** What the runtime said to the drift of class `propose`; null or absent: it was not told. */
+  readonly answered?: AnsweredDrift | null;
 }
 
 const ROWS_MAX = 100;
@@ -41,12 +45,13 @@ const KINDS: Readonly<Record<DriftEntry["kind"], string>> = {
 
 /** At most 60,000 characters. */
 export function writeDriftIssue(facts: DriftFacts): string {
-  const { environment, stacks, known, unasked } = facts;
+  const { environment, stacks, known, unasked, answered = null } = facts;
   const lines = [
     `## ${HEADLINES[stateOfAll(facts)]} (${plainText(environment)})`,
     "",
     ...unasked.map((sentence) => `⚠️ Known drift is not known: ${plainText(shortened(sentence))}\n`),
-    ...stacks.flatMap((stack) => section(stack, environment)),
+    ...stacks.flatMap((stack) => section(stack, environment, answered)),
+    ...endedLines(answered),
     ...heldLines(known),
   ];
   return boundMarkdown(splitMarkdown(lines.join("\n").trimEnd()));
@@ -59,7 +64,11 @@ export function stateOfAll({ stacks, unasked }: DriftFacts): DriftReport["state"
   return state === "drifted" ? "drifted" : "failed";
 }
 
-function section({ stack, report }: StackDrift, environment: string): string[] {
+function section(
+  { stack, report }: StackDrift,
+  environment: string,
+  answered: AnsweredDrift | null,
+): string[] {
   const head = [`### ${plainText(stack)}`, ""];
   if (report.state === "failed")
     return [...head, `⚠️ The check has failed: ${plainText(shortened(report.why))}`, ""];
@@ -68,7 +77,7 @@ function section({ stack, report }: StackDrift, environment: string): string[] {
   return [
     ...head,
     ...table("Nobody stands for it", report.unknown),
-    ...proposals(report.unknown, environment),
+    ...proposalLines(report.unknown, environment, answered),
     ...table("Its time is over", report.expired),
     ...table("Known", report.known),
     ...ignoredLine(report.ignored),
@@ -106,17 +115,6 @@ function row(entry: DriftEntry): string {
     whose.join(", ") || "nobody",
   ];
   return `| ${cells.map((text) => plainText(shortened(text))).join(" | ")} |`;
-}
-
-/** The pull request that keeps what runs, as a command: whoever runs it stands for the change. */
-function proposals(entries: readonly DriftEntry[], environment: string): string[] {
-  const values = entries.flatMap(({ keeps }) => keeps ?? []).slice(0, ROWS_MAX);
-  if (values.length === 0) return [];
-  const commands = values.map(
-    ({ path, value }) =>
-      `algobrain policy change ${path} ${value} --env ${environment} --reason "why it is kept"`,
-  );
-  return ["What runs is kept by a pull request:", "", codeBlock(commands, "text"), ""];
 }
 
 /** What the class wants, and where nothing of it is done by itself, that. */

@@ -78,9 +78,17 @@ function entryOf(
     mode: found?.mode ?? "report",
     why: found?.why ?? "no class of the policy names it",
     known: standsFor(change, known),
-    keeps: found?.mode === "propose" ? policyValuesOf(change) : null,
+    keeps: found?.mode === "propose" ? keptOf(change, outside) : null,
     unhealed: isHealed ? whyNotHealed(change, outside) : null,
   };
+}
+
+/** Where the policies are ahead, what runs is what an apply has still to change: nothing that anybody wants to keep. */
+function keptOf(change: PlannedChange, outside: PlannedChange | null): DriftEntry["keeps"] {
+  const isOutside = change.leaves.every(({ path }) =>
+    outside?.leaves.some((leaf) => leaf.path === path),
+  );
+  return isOutside ? policyValuesOf(change) : null;
 }
 
 function kindOf(

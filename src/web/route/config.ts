@@ -4,7 +4,6 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import type { Static } from "typebox";
-import { Fault } from "../../base/fault.js";
 import { formatProblem } from "../../base/problem.js";
 import { closed, Type } from "../../base/type.js";
 import { RISKS } from "../../policy/change.js";
@@ -17,6 +16,7 @@ import type { ChangeOutcome, WantedChange } from "../../review/change-request.js
 import { listOpenChanges } from "../../store/config-changes.js";
 import { readPolicyInForce } from "../../store/policies.js";
 import type { WebDeps } from "../deps.js";
+import { asUnavailable, GITHUB_MS } from "../github-unavailable.js";
 import { actorOf } from "../guard.js";
 import { HttpProblem, misfit } from "../problem.js";
 import { Nullable, Reason } from "../schema.js";
@@ -98,9 +98,6 @@ const GcSchema = Type.Object({
   pending: Nullable(Type.Object({ pull_request: PullRequestSchema })),
 });
 
-/** Below the deadline of a request, so that the caller hears what happened. */
-const GITHUB_MS = 25_000;
-const RETRY_AFTER_S = 30;
 const GC_REASON = "asked for over PATCH /api/v1/config/gc";
 
 export function configRoutes(app: FastifyInstance, deps: WebDeps): void {
@@ -218,17 +215,6 @@ function invalid(
   }));
   return new HttpProblem("invalid-body", "With this change the policies would not be valid.", {
     errors,
-  });
-}
-
-/** What GitHub, or the guard before it, could not do just now. All else is told as it is. */
-function asUnavailable(error: unknown): unknown {
-  if (!(error instanceof Fault) || error.kind === "refused") return error;
-  if (!/^(GITHUB_|BREAKER_OPEN$|DEPENDENCY_GATED$)/.test(error.code)) return error;
-  const hint = error.hint === undefined ? "" : `; ${error.hint}`;
-  return new HttpProblem("github-unavailable", `${error.message}${hint}`, {
-    retryAfterS: (error.retryAfterMs ?? RETRY_AFTER_S * 1_000) / 1_000,
-    cause: error,
   });
 }
 

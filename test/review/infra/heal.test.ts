@@ -20,7 +20,7 @@ function review(heals = 3): PlanReview {
   const all = types.map((address) => address.split(".")[0]!);
   return {
     ...REVIEW_DEFAULTS,
-    drift: { heals, classes: { all: { types: all, mode: "heal", why } } },
+    drift: { heals, proposals: 5, classes: { all: { types: all, mode: "heal", why } } },
   };
 }
 
