@@ -1,4 +1,4 @@
-/** `db url | migrate | users | rollback | backup | restore`: the handbook's database scripts (HB-cli-01…04). */
+/** `db url | migrate | users | prepare | rollback | backup | restore`: the handbook's database scripts (HB-cli-01…04). */
 import { join, resolve } from "node:path";
 import { createShell } from "../adapter/shell.js";
 import { systemClock } from "../base/clock.js";
@@ -12,6 +12,7 @@ import { rollbackMigration } from "../store/rollback.js";
 import { restoreTables } from "../store/table-restore.js";
 import { parseCommandLine, UsageError } from "./arguments.js";
 import { type CommandIo, commandOfVerbs, EXIT_OK, type Verb } from "./command.js";
+import { prepareVerb } from "./database-prepare.js";
 import { usersVerb } from "./database-users.js";
 import { openConfig, withDatabaseUrl, withOpenDatabase } from "./settings.js";
 
@@ -161,6 +162,7 @@ export const databaseCommand = commandOfVerbs("db", {
   url: urlVerb,
   migrate: migrateVerb,
   users: usersVerb,
+  prepare: prepareVerb,
   rollback: rollbackVerb,
   backup: backupVerb,
   restore: restoreVerb,

@@ -42,6 +42,16 @@ export const infraCommand = commandOfVerbs("infra", {
     "apply the sealed plan of a folder, after the last look at what it was sealed to",
     async () => (await import("./infra/apply.js")).runApply,
   ),
+  prepare: verb(
+    "infra prepare [--env production] [--policies DIR]",
+    "before services are made: run the task that prepares the database and the secrets, once, and name what a person has to fill",
+    async () => (await import("./infra/prepare.js")).runPrepare,
+  ),
+  unlock: verb(
+    'infra unlock --env ENVIRONMENT --stack NAME [--lock ID] [--gone "HOW YOU KNOW"] [--dir cdktf.out/stacks] [--plugin-dir DIR]',
+    "who holds the lock of a state, and frees it when its holder is gone",
+    async () => (await import("./infra/unlock.js")).runUnlock,
+  ),
   adopt: verb(
     "infra adopt --env ENVIRONMENT --estate FILE [--dir cdktf.out/stacks] [--missing]",
     "write import blocks for an estate that was made by hand",

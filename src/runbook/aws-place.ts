@@ -10,11 +10,17 @@ export interface AwsEstate extends AwsPlace {
   /** Of our metrics. */
   readonly namespace: string;
   readonly heartbeatsTable: string;
+  /** Of the task that makes the database and the secrets ready, before there are services. */
+  readonly preparationFamily: string;
+  /** Of that task and of the one that migrates. */
+  readonly databaseLogGroup: string;
 }
 
 export interface AwsEstateOptions {
   /** Saved queries of Logs Insights by name. */
   readonly queries: Readonly<Record<string, string>>;
+  /** Of the alarms in CloudWatch; absent: nobody asks for them. */
+  readonly alarms?: readonly string[];
   /** Terraform's output of the delivery stack; null: none is known. */
   readonly distributionId: string | null;
 }
@@ -32,9 +38,11 @@ export function awsEstate(policy: PolicySet, options: AwsEstateOptions): AwsEsta
     ...{ account, region, environment, system, cluster, namespace, heartbeatsTable },
     services: Object.fromEntries(SERVICES.map((name) => [name, servicePlace(policy, name)])),
     migrationFamily: qualified(policy, "migrate"),
+    preparationFamily: qualified(policy, "prepare"),
+    databaseLogGroup: `/ecs/${qualified(policy, "migrate")}`,
     logGroupDays: policy.retention.logsDays,
     ...{ databaseCluster: cluster, cacheGroup: cluster },
-    ...options,
+    ...{ alarms: [], ...options },
     secretOf: (name) => `${system}/${place}/${name}`,
     readersOf: readersOfSecret,
     bucketOf: (use) => bucketOf(policy, use),

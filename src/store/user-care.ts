@@ -30,6 +30,11 @@ export async function countByUser(sql: Sql): ReturnType<DatabaseReader["sessions
   return Object.fromEntries(rows.map(({ name, count }) => [name, count]));
 }
 
+/** Logs in and out again; answers as whom. Throws a refused Fault `DATABASE_LOGIN_REFUSED`. */
+export function loginUser(address: SecretText, ssl: boolean): Promise<string> {
+  return once(address, ssl, login);
+}
+
 /** It works only while the run is held and has the capability, which the statement over `db` makes sure of. */
 export function createUserCare(db: Database, { ssl }: { readonly ssl: boolean }): UserWriter {
   return {
@@ -44,7 +49,7 @@ export function createUserCare(db: Database, { ssl }: { readonly ssl: boolean })
     },
     testLogin: async (address) => {
       await requireCapability(db, "database:users");
-      return once(address, ssl, login);
+      return loginUser(address, ssl);
     },
   };
 }

@@ -25,6 +25,10 @@ export function userPairOf(address: SecretText): UserPair {
   return { used: `${stem}${letter}`, idle: `${stem}${letter === "a" ? "b" : "a"}` };
 }
 
+export function passwordOf(address: SecretText): SecretText {
+  return new SecretText(decodeURIComponent(readAddress(address).password));
+}
+
 /** The same address for another user; what an address cannot hold as it is, is encoded (X-32). */
 export function withUser(address: SecretText, user: string, password: SecretText): SecretText {
   const url = readAddress(address);
