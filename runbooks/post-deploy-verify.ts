@@ -1,13 +1,20 @@
-/** Whether what was deployed works: services, one commit, heartbeat, workers, errors (RB-07, BQ-op-26, HB-cli-14, HB-cli-15). */
+/**
+ * Whether what was deployed works: services, one commit, heartbeat, queues, errors, what the API answers, and the alarms of
+ * CloudWatch (RB-07, BQ-op-26, BQ-api-09, HB-cli-14, HB-cli-15).
+ */
 import { MINUTE_MS, parseDuration } from "../src/base/duration.js";
 import { fault } from "../src/base/fault.js";
 import { judgeLooks, lookAtDeployment } from "../src/runbook/aws/deployment-look.js";
-import { READ_SERVICES, READ_SIGNS_OF_LIFE } from "../src/runbook/aws/permissions.js";
+import { lookFromOutside } from "../src/runbook/aws/outside-look.js";
+import { READ_ALARMS, READ_SERVICES, READ_SIGNS_OF_LIFE } from "../src/runbook/aws/permissions.js";
 import { servicesNamed } from "../src/runbook/aws/service-place.js";
 import { DurationText, defineRunbook, type PlannedContext, Type } from "../src/runbook/define.js";
 
 type Params = { tag?: string; services: string; window: string; errors: number };
-type Context = Pick<PlannedContext<Params>, "aws" | "runtime" | "params" | "now">;
+type Context = Pick<
+  PlannedContext<Params>,
+  "aws" | "runtime" | "system" | "params" | "now" | "signal"
+>;
 
 const WINDOW_MAX_MS = 24 * 60 * MINUTE_MS;
 
@@ -42,15 +49,21 @@ export default defineRunbook({
   ),
   positional: ["tag", "services"],
   timeoutMs: 10 * MINUTE_MS,
-  touches: { database: ["jobs:read"], aws: [...READ_SERVICES, ...READ_SIGNS_OF_LIFE] },
+  touches: {
+    database: ["jobs:read"],
+    aws: [...READ_SERVICES, ...READ_SIGNS_OF_LIFE, ...READ_ALARMS],
+  },
   guide:
-    "After a deployment, after a rollback, and whenever somebody asks whether it is us. What is still on its way gets five minutes. When it fails: /algobrain rollback-deployment SERVICE.",
+    "After a deployment, after a rollback, and whenever somebody asks whether it is us. The paths that the API must answer with 200 stand in monitoring.yaml (`afterDeployment`). What is still on its way gets five minutes. When it fails: /algobrain rollback-deployment SERVICE.",
   plan: async ({ params, aws }) => {
     const windowMs = parseDuration(params.window) ?? 0;
     if (windowMs < MINUTE_MS || windowMs > WINDOW_MAX_MS)
       throw fault.refused("WINDOW_WRONG", `found ${params.window}, expected between 1m and 24h`);
     const names = servicesNamed(aws.place(), params.services);
-    return { text: `looks at ${names.join(", ")}, and at ${params.window} of logs`, changes: [] };
+    return {
+      text: `looks at ${names.join(", ")}, at ${params.window} of logs, at what the API answers, and at ${aws.place().alarms.length} alarms`,
+      changes: [],
+    };
   },
   steps: [
     {
@@ -80,11 +93,15 @@ export default defineRunbook({
   next: () => "/algobrain rollback-deployment api",
 });
 
-function looksOf(context: Context) {
+async function looksOf(context: Context) {
   const { params, aws, now } = context;
   const { tag, errors } = params;
-  return lookAtDeployment(context, {
-    ...{ services: servicesNamed(aws.place(), params.services), tag, errorsMax: errors },
-    since: new Date(now().getTime() - (parseDuration(params.window) ?? 0)),
-  });
+  const [inside, outside] = await Promise.all([
+    lookAtDeployment(context, {
+      ...{ services: servicesNamed(aws.place(), params.services), tag, errorsMax: errors },
+      since: new Date(now().getTime() - (parseDuration(params.window) ?? 0)),
+    }),
+    lookFromOutside(context),
+  ]);
+  return [...inside, ...outside];
 }

@@ -5,6 +5,7 @@ import {
   type CloudwatchMetricAlarmConfig,
 } from "#aws/cloudwatch-metric-alarm";
 import type { TerraformStack } from "#cdk";
+import { alarmName } from "../src/alert/outlet/alarm-names.js";
 import type {
   CloudWatchAlarm,
   CloudWatchQuery,
@@ -25,7 +26,7 @@ export function makeAlarm(
   { rule, level, alarm, topicArn }: AlarmOptions,
 ): void {
   new CloudwatchMetricAlarm(stack, `alarm-${level.id}`, {
-    alarmName: `${policy.infrastructure.cluster}-${rule.name}-${level.id}`,
+    alarmName: alarmName(policy, rule, level),
     alarmDescription: `${level.id} ${level.severity}: ${rule.summary}`,
     comparisonOperator: alarm.comparison,
     threshold: alarm.threshold,

@@ -6,6 +6,7 @@
 
 import { CloudwatchMetricAlarm } from "#aws/cloudwatch-metric-alarm";
 import type { TerraformStack } from "#cdk";
+import { deadManAlarmName } from "../src/alert/outlet/alarm-names.js";
 import type { PolicySet } from "../src/policy/policy.js";
 
 /** Published by runtime/tick/publish-metrics: the value 1 after each minute in which a cycle ended well. */
@@ -18,7 +19,7 @@ export function makeDeadMan(stack: TerraformStack, policy: PolicySet, topicArn: 
   const { cluster, namespace, deadMan } = policy.infrastructure;
   if (!deadMan.enabled) return;
   new CloudwatchMetricAlarm(stack, "dead-man", {
-    alarmName: `${cluster}-dead-man`,
+    alarmName: deadManAlarmName(policy),
     alarmDescription: `The ${SERVICE} of ${cluster} has been silent: nothing schedules, nothing alerts. Begin with its tasks.`,
     namespace,
     metricName: HEARTBEAT_METRIC,

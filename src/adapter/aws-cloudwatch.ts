@@ -29,7 +29,8 @@ async function readAlarms(ground: AwsGround, names: readonly string[]) {
   const all = [];
   for (let i = 0; i < names.length; i += NAMES_MAX) {
     const AlarmNames = names.slice(i, i + NAMES_MAX);
-    const command = new DescribeAlarmsCommand({ AlarmNames });
+    // It would answer with fifty of them, and a token for the rest.
+    const command = new DescribeAlarmsCommand({ AlarmNames, MaxRecords: NAMES_MAX });
     const answer = await send(ground, "cloudwatch", command, { target: AlarmNames.join(",") });
     all.push(...(answer.MetricAlarms ?? []));
   }

@@ -2,6 +2,7 @@
 import { type Aws, type AwsOptions, createAws, createAwsSigns, groundOf } from "../adapter/aws.js";
 import type { AwsAccess } from "../adapter/aws-clients.js";
 import { sessionOf } from "../adapter/aws-session.js";
+import { alarmNames } from "../alert/outlet/alarm-names.js";
 import { LOG_QUERIES } from "../alert/outlet/log-queries.js";
 import { systemClock } from "../base/clock.js";
 import type { PolicySet } from "../policy/policy.js";
@@ -33,7 +34,7 @@ function accessOf({ infrastructure }: PolicySet, config: Config): AwsAccess {
 }
 
 function estateOf(policy: PolicySet, distributionId: string | null = null): AwsEstate {
-  return awsEstate(policy, { queries: QUERIES, distributionId });
+  return awsEstate(policy, { queries: QUERIES, alarms: alarmNames(policy), distributionId });
 }
 
 /** The name of the CDN; null: this environment has none. */

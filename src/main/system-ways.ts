@@ -1,5 +1,6 @@
 /** How runbooks examine this installation, leave safe mode and order breakers about: the ways of `doctor` and the API. */
 import { join } from "node:path";
+import { askPaths } from "../adapter/critical-paths.js";
 import { createTokenCare } from "../adapter/github-token.js";
 import { createShell } from "../adapter/shell.js";
 import { forceBreakerOpen, resetBreakers } from "../runtime/breaker-orders.js";
@@ -37,6 +38,11 @@ function createLooks(foundation: Ground): SystemLooks {
       if (found) return describeProbe(await examine(found, signal));
       const known = reach.map(({ what }) => what).join(", ") || "none";
       return { ok: false, found: `${dependency} is not configured here (known are ${known})` };
+    },
+    criticalPaths: (signal) => {
+      const { infrastructure, monitoring } = policy();
+      const { paths, withinMs: timeoutMs } = monitoring.afterDeployment;
+      return askPaths({ origin: `https://${infrastructure.api.host}`, paths, timeoutMs, signal });
     },
   };
 }

@@ -70,6 +70,7 @@ export const MONITORING_DEFAULTS: Monitoring = {
   storm: { perMinute: 50, namedMax: 10 },
   silences: { longestMs: 30 * DAY_MS, longestPagesMs: 4 * HOUR_MS },
   incidents: { openFor: ["sev1"], postMortemWithinMs: 48 * HOUR_MS, postMortemFor: ["sev1"] },
+  afterDeployment: { paths: ["/health"], withinMs: 5_000 },
   outlets: {
     prometheus: { enabled: true },
     datadog: { enabled: true, pagerduty: "@pagerduty-critical", slack: "@slack-ops" },

@@ -20,6 +20,14 @@ export interface SilenceLimits {
   readonly longestPagesMs: number;
 }
 
+/** What people ask of the API first, asked of it after a deployment (BQ-op-26, BQ-api-09). */
+export interface CriticalPaths {
+  /** Such as `/health`, on `infrastructure.api.host`, and open to everybody: no credentials are sent. */
+  readonly paths: readonly string[];
+  /** For the answer of each. */
+  readonly withinMs: number;
+}
+
 export interface Outlets {
   readonly prometheus: { readonly enabled: boolean };
   /** `pagerduty` and `slack` are the handles that Datadog's messages end with (HB-alr-07). */

@@ -33,7 +33,6 @@ const LATER_SECTIONS = {
   flags: {},
   cache: CACHE_DEFAULTS,
   adoption: ADOPTION_DEFAULTS,
-  monitoring: MONITORING_DEFAULTS,
   workload: WORKLOAD_DEFAULTS,
   silences: [],
   exceptions: [],
@@ -49,6 +48,7 @@ export function completeSet(stored: PolicySet): PolicySet {
     ...LATER_SECTIONS,
     ...stored,
     alerts: stored.alerts.map(completeRule),
+    monitoring: { ...MONITORING_DEFAULTS, ...stored.monitoring },
     healing: {
       ...healing,
       automation: healing.automation ?? AUTOMATION_DEFAULTS,

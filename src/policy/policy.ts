@@ -8,6 +8,7 @@ import type { HealingFaultKind, HealingStrategy } from "../base/fault.js";
 import type { JsonObject } from "../base/json.js";
 import type { AutomationGuard, AutomationLimits, PromotionLevel } from "./automation.js";
 import type {
+  CriticalPaths,
   Outlets,
   SampleLimits,
   SilenceLimits,
@@ -403,6 +404,7 @@ export interface Monitoring {
     readonly postMortemWithinMs: number;
     readonly postMortemFor: readonly Severity[];
   };
+  readonly afterDeployment: CriticalPaths;
   readonly outlets: Outlets;
 }
 

@@ -10,12 +10,16 @@ import type { RawSection } from "./schema.js";
 type Raw = RawSection<"monitoring">;
 
 export function resolveMonitoring(raw: Raw = {}): Monitoring {
-  const { samples, storm, outlets } = MONITORING_DEFAULTS;
+  const { samples, storm, afterDeployment, outlets } = MONITORING_DEFAULTS;
   return {
     samples: { ...samples, ...raw.samples },
     storm: { ...storm, ...raw.storm },
     silences: resolveSilenceLimits(raw.silences),
     incidents: resolveIncidents(raw.incidents),
+    afterDeployment: {
+      paths: raw.afterDeployment?.paths ?? afterDeployment.paths,
+      withinMs: toMs(raw.afterDeployment?.within, afterDeployment.withinMs),
+    },
     outlets: {
       prometheus: { ...outlets.prometheus, ...raw.outlets?.prometheus },
       datadog: { ...outlets.datadog, ...raw.outlets?.datadog },

@@ -119,7 +119,7 @@ function over(otherwise: unknown, written: unknown): unknown {
 }
 
 function fillMonitoring(raw: Raw<"monitoring"> = {}): unknown {
-  const { samples, storm, silences, incidents, outlets } = MONITORING_DEFAULTS;
+  const { samples, storm, silences, incidents, afterDeployment, outlets } = MONITORING_DEFAULTS;
   return {
     samples: { ...samples, ...raw.samples },
     storm: { ...storm, ...raw.storm },
@@ -133,6 +133,11 @@ function fillMonitoring(raw: Raw<"monitoring"> = {}): unknown {
       postMortemWithin: formatDuration(incidents.postMortemWithinMs),
       postMortemFor: incidents.postMortemFor,
       ...raw.incidents,
+    },
+    afterDeployment: {
+      paths: afterDeployment.paths,
+      within: formatDuration(afterDeployment.withinMs),
+      ...raw.afterDeployment,
     },
     outlets: {
       prometheus: { ...outlets.prometheus, ...raw.outlets?.prometheus },

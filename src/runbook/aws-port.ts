@@ -22,6 +22,8 @@ export interface AwsPlace {
   readonly logGroupDays: number;
   /** Saved queries of Logs Insights by name. */
   readonly queries: Readonly<Record<string, string>>;
+  /** Names of all alarms that the policy makes in CloudWatch. */
+  readonly alarms: readonly string[];
   readonly databaseCluster: string;
   readonly cacheGroup: string;
   /** Null: no CDN in front. */

@@ -23,6 +23,8 @@ export interface ShellOptions {
   /** Milliseconds until the whole process group gets TERM, then KILL after `graceMs`. */
   readonly timeoutMs: number;
   readonly graceMs?: number;
+  /** In place of TERM: what a program takes for the wish to come to an orderly end. */
+  readonly endSignal?: "SIGINT";
   readonly cwd?: string;
   /** The whole environment of the child besides PATH, HOME, LANG and SHLVL: nothing is inherited. */
   readonly env?: Readonly<Record<string, string>>;
@@ -348,6 +350,14 @@ export interface DependencyView {
   readonly gateUntil: Date | null;
 }
 
+/** What the API answered to one path. */
+export interface PathLook {
+  readonly path: string;
+  /** `waiting`: it may still come right. */
+  readonly state: "passed" | "waiting" | "failed";
+  readonly found: string;
+}
+
 export interface SystemReader extends IncidentReader, TemporaryChangeReader {
   diagnose(signal: AbortSignal): Promise<readonly Finding[]>;
   brokenInvariants(): Promise<readonly { readonly invariant: string; readonly count: number }[]>;
@@ -356,6 +366,8 @@ export interface SystemReader extends IncidentReader, TemporaryChangeReader {
     dependency: string,
     signal: AbortSignal,
   ): Promise<{ readonly ok: boolean; readonly found: string }>;
+  /** Asks the API what the policy says (`monitoring.afterDeployment`), and nothing else of nobody else. */
+  criticalPaths(signal: AbortSignal): Promise<readonly PathLook[]>;
 }
 
 export interface SystemWriter extends IncidentWriter, TemporaryChangeWriter {

@@ -25,6 +25,7 @@ export interface SystemLooks {
     dependency: string,
     signal: AbortSignal,
   ): Promise<{ readonly ok: boolean; readonly found: string }>;
+  criticalPaths: SystemReader["criticalPaths"];
 }
 
 interface Order {
@@ -60,6 +61,7 @@ export function createSystemReader(db: Database, looks: SystemLooks): SystemRead
       (await findBrokenInvariants(db)).map(({ invariant, count }) => ({ invariant, count })),
     dependencies: async () => (await listDependencies(db)).map(viewOf),
     probe: (dependency, signal) => looks.probe(dependency, signal),
+    criticalPaths: (signal) => looks.criticalPaths(signal),
     temporaryChanges: () => listTemporaryChanges(db),
     ...createIncidentReader(db),
   };

@@ -352,6 +352,27 @@ describe("the bounds of monitoring and routes", () => {
       ['found "31d", expected longestPages (31d) within longest (30d)'],
     ],
     [
+      "a path that leads to another host",
+      "monitoring",
+      "paths: [/health, /health/live]",
+      "paths: [/health, ¦//example.com/health]",
+      ['found "//example.com/health", expected a path on the host of the API, such as /health'],
+    ],
+    [
+      "more paths than are asked at once",
+      "monitoring",
+      "paths: [/health, /health/live]",
+      `paths: ¦[${Array.from({ length: 21 }, (_, at) => `/p${at}`).join(", ")}]`,
+      ["found 21 paths, expected 20 at most"],
+    ],
+    [
+      "a path that is waited for longer than a look takes",
+      "monitoring",
+      "within: 5s",
+      "within: ¦31s",
+      ['found "31s", expected 100ms to 30s'],
+    ],
+    [
       "an outlet that there is not",
       "monitoring",
       "  grafana:",

@@ -8,11 +8,13 @@ import rollbackDeployment from "../../runbooks/rollback-deployment.js";
 import { systemClock } from "../../src/base/clock.js";
 import { fault } from "../../src/base/fault.js";
 import type { JsonObject } from "../../src/base/json.js";
+import type { PathLook } from "../../src/runbook/port.js";
 import { sessionPolicy } from "../../src/runbook/power.js";
 import { listPauses, pauseQueue } from "../../src/store/pauses.js";
 import type { AwsWorld } from "../support/aws-world.js";
 import { TAG_BEFORE } from "../support/aws-world-services.js";
 import { makeLivingAws } from "../support/living-aws.js";
+import { careWithPaths } from "../support/paths-care.js";
 import {
   crashEverywhere,
   expectedShell,
@@ -29,6 +31,8 @@ const COUNT_ERRORS = 'filter level = "error" or level = "fatal" | stats count(*)
 
 let ground: RunbookGround;
 let world: AwsWorld;
+/** What the API answers. */
+let paths: readonly PathLook[];
 beforeAll(async () => {
   ground = await openGround(
     makeRegistry(
@@ -47,6 +51,7 @@ afterAll(() => ground.drop());
 beforeEach(async () => {
   await ground.db.query("DELETE FROM control.queue_pause");
   world = makeWorld();
+  paths = [{ path: "/health", state: "passed", found: "it answered 200" }];
 });
 
 function makeWorld(): AwsWorld {
@@ -54,12 +59,14 @@ function makeWorld(): AwsWorld {
   for (const name of SERVICES)
     for (const tag of [TAG_BEFORE, TAG])
       made.images.set(`algobrain-${name}:${tag}`, `sha256:${name}-${tag.slice(0, 4)}`);
+  made.alarms.set("algobrain-prod-dead-man", { state: "OK", since: null });
   return made;
 }
 
 const other = () => {
   const { aws } = world;
-  return { openAws: async () => ({ aws, close: async () => {} }) };
+  const care = careWithPaths(ground, async () => paths);
+  return { care, openAws: async () => ({ aws, close: async () => {} }) };
 };
 const run = (name: string, params: JsonObject, more: { dryRun?: boolean } = {}) =>
   rehearse(ground, name, { params, ...more, other: other() });
@@ -303,7 +310,7 @@ describe("post-deploy-verify", () => {
     expect(ended).toMatchObject({ status: "succeeded", verified: true });
     expect(ended.output?.table?.rows.map(([what]) => what)).toEqual([
       ...SERVICES,
-      ...["heartbeat", "workers", "errors"],
+      ...["heartbeat", "workers", "errors", "GET /health", "alarms"],
     ]);
     expect(writes()).toEqual([]);
     expect(changed).toEqual([]);
@@ -317,6 +324,38 @@ describe("post-deploy-verify", () => {
     world.logRows.set(COUNT_ERRORS, [{ errors: "3" }]);
     const { run: ended } = await run("post-deploy-verify", params);
     expect(ended).toMatchObject({ status: "failed", outcome: expect.stringContaining(outcome) });
+  });
+
+  test.each<[string, PathLook["state"], string]>([
+    ["a path that is not there", "failed", "it answered 404, expected 200"],
+    ["an API that stays unhealthy", "waiting", "it answered 503, expected 200"],
+  ])("fails for %s", async (_what, state, found) => {
+    paths = [...paths, { path: "/version", state, found }];
+    const { run: ended } = await run("post-deploy-verify", {});
+    expect(ended).toMatchObject({
+      ...{ status: "failed", outcome: expect.stringContaining(`GET /version: ${found}`) },
+    });
+  });
+
+  test.each<[string, string | null, string]>([
+    ["an alarm that rings", "ALARM", "1 of 1 ring: algobrain-prod-dead-man since"],
+    ["an alarm that was never made", null, "1 of 1 are not there, such as algobrain-prod-dead-man"],
+  ])("fails for %s", async (_what, state, words) => {
+    world.alarms.clear();
+    const since = systemClock.now();
+    if (state !== null) world.alarms.set("algobrain-prod-dead-man", { state, since });
+    const { run: ended } = await run("post-deploy-verify", {});
+    expect(ended).toMatchObject({
+      ...{ status: "failed", outcome: expect.stringContaining(`alarms: ${words}`) },
+    });
+  });
+
+  test("an alarm with too few points is told, and none that rings is waited for", async () => {
+    world.alarms.set("algobrain-prod-dead-man", { state: "INSUFFICIENT_DATA", since: null });
+    const { run: ended } = await run("post-deploy-verify", {});
+    expect(ended.status).toBe("succeeded");
+    const [, , found] = ended.output?.table?.rows.find(([what]) => what === "alarms") ?? [];
+    expect(found).toBe("none of 1 rings, 1 have too few points to say");
   });
 
   test("fails when the services run different commits", async () => {

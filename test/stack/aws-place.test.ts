@@ -1,5 +1,6 @@
 /** The names that the runtime looks for in AWS are those that the stacks give: of both environments, one by one. */
 import { beforeAll, describe, expect, test } from "vitest";
+import { alarmNames } from "../../src/alert/outlet/alarm-names.js";
 import { loadPolicySet } from "../../src/policy/bundle.js";
 import { type AwsEstate, awsEstate } from "../../src/runbook/aws-place.js";
 import { SHIPPED } from "../policy/shipped.js";
@@ -12,7 +13,8 @@ describe.each(["production", "staging"])("in %s", (environment) => {
     const policy = loadPolicySet(SHIPPED, environment);
     if (!policy.ok) throw new Error("the shipped policies are invalid");
     output = await synthesized(policy.value);
-    estate = awsEstate(policy.value, { queries: {}, distributionId: null });
+    const alarms = alarmNames(policy.value);
+    estate = awsEstate(policy.value, { queries: {}, alarms, distributionId: null });
   });
   const all = (type: string, attribute: string) =>
     Object.values(output.resources(type)).map((body) => String(body[attribute]));
@@ -48,6 +50,12 @@ describe.each(["production", "staging"])("in %s", (environment) => {
     const buckets = all("aws_s3_bucket", "bucket");
     for (const use of ["frontend", "exports", "bundle"] as const)
       expect(buckets).toContain(estate.bucketOf(use));
+  });
+
+  test("BQ-op-26: the alarms that are looked at after a deployment", () => {
+    expect(estate.alarms.length).toBeGreaterThan(environment === "production" ? 20 : 10);
+    const made = all("aws_cloudwatch_metric_alarm", "alarm_name");
+    expect(made.sort()).toEqual([...estate.alarms].sort());
   });
 
   test("HB-aws-19: each secret by its name, and whom to restart when it changes", () => {

@@ -30,6 +30,7 @@ export function makeAwsPlace(overrides: Partial<AwsPlace> = {}): AwsPlace {
     migrationFamily: "algobrain-migrate",
     logGroupDays: 30,
     queries: { errors: 'fields @timestamp, @message | filter level = "error" | limit 100' },
+    alarms: ["algobrain-prod-dead-man"],
     databaseCluster: "algobrain-prod",
     cacheGroup: "algobrain-prod",
     distributionId: "E1234ABCDEF",

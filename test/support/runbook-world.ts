@@ -169,7 +169,7 @@ const noWay = async (): Promise<never> => {
 };
 
 const NO_WAYS: SystemLooks & SystemOrders = {
-  ...{ diagnose: noWay, probe: noWay },
+  ...{ diagnose: noWay, probe: noWay, criticalPaths: noWay },
   ...{ leaveSafeMode: noWay, resetBreaker: noWay, openBreaker: noWay },
   ...{ testGitHubToken: noWay, revokeGitHubToken: noWay },
   incidentRules: () => makePolicy(),

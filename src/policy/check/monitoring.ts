@@ -3,11 +3,35 @@
 import { formatDuration } from "../../base/duration.js";
 import type { Problem } from "../../base/problem.js";
 import { MONITORING_DEFAULTS } from "../defaults.js";
-import { descend, durationOf, numberOf, type PolicyTree, problemAt } from "../tree.js";
+import { descend, durationOf, itemsOf, numberOf, type PolicyTree, problemAt } from "../tree.js";
 import { show } from "./shape.js";
 
 export function checkMonitoring(tree: PolicyTree): Problem[] {
-  return [...checkSamples(tree), ...checkSilenceLimits(tree)];
+  return [...checkSamples(tree), ...checkSilenceLimits(tree), ...checkPaths(tree)];
+}
+
+/** A look after a deployment is made again every ten seconds, for five minutes. */
+const PATH_MS_LEAST = 100;
+const PATH_MS_MOST = 30_000;
+/** All are asked at once. */
+const PATHS_MAX = 20;
+
+function checkPaths(tree: PolicyTree): Problem[] {
+  const { paths, within } = pathsIn(tree);
+  const problems: Problem[] = [];
+  const count = itemsOf(paths).length;
+  if (paths && count > PATHS_MAX)
+    problems.push(problemAt(paths.place, `found ${count} paths, expected ${PATHS_MAX} at most`));
+  const ms = durationOf(within);
+  const wanted = `${formatDuration(PATH_MS_LEAST)} to ${formatDuration(PATH_MS_MOST)}`;
+  if (within && ms !== undefined && (ms < PATH_MS_LEAST || ms > PATH_MS_MOST))
+    problems.push(problemAt(within.place, `found ${show(within)}, expected ${wanted}`));
+  return problems;
+}
+
+function pathsIn(tree: PolicyTree) {
+  const section = descend(tree.get("monitoring"), "afterDeployment");
+  return { paths: descend(section, "paths"), within: descend(section, "within") };
 }
 
 /** One metric may not be given more than all of them have. */

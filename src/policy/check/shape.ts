@@ -197,6 +197,7 @@ function limitOf(misfit: OfLimit): string {
 const PATTERN_WORDS: Readonly<Record<string, string>> = {
   [PATTERNS.bytes]: "a size such as 512MiB or 2GiB",
   [PATTERNS.duration]: "a duration such as 90s, 5m or 1h30m",
+  [PATTERNS.path]: "a path on the host of the API, such as /health",
   [PATTERNS.name]: "lower-case words joined by dashes, such as queue-depth-high",
   [PATTERNS.metric]: "a dotted metric name such as algobrain.jobs.pending",
   [PATTERNS.label]: "a label such as worker_type",

@@ -50,6 +50,14 @@ const MONITORING_ROWS: Rows = {
     lost: ["looser", "no post-mortem any more for"],
     gained: ["stricter", "a post-mortem also for"],
   }),
+  "monitoring.afterDeployment.paths": members({
+    lost: ["looser", "no longer asked after a deployment:"],
+    gained: ["stricter", "asked after a deployment, too:"],
+  }),
+  "monitoring.afterDeployment.withinMs": amount("a path may take", duration, {
+    more: ["looser", "slow answers pass"],
+    less: ["stricter", "slow answers fail"],
+  }),
   ...Object.fromEntries(
     ["prometheus", "datadog", "cloudwatch", "grafana"].map((outlet) => [
       `monitoring.outlets.${outlet}.enabled`,

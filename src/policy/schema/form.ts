@@ -15,6 +15,8 @@ export const PATTERNS = {
   runbookId: "^RB-\\d{2,3}$",
   channel: "^#[a-z0-9][a-z0-9_-]{0,78}$",
   url: "^(?:https://[^\\s/]+|http://(?:localhost|127\\.0\\.0\\.1)(?::\\d+)?)(?:/\\S*)?$",
+  // After `//` would follow another host.
+  path: "^/(?!/)[A-Za-z0-9_.~/-]{0,200}$",
   slackUser: "^[TE][A-Z0-9]{4,}/[UW][A-Z0-9]{4,}$",
   bucket: "^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$",
   region: "^[a-z]{2}(?:-[a-z]+)+-\\d$",

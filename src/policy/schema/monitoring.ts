@@ -37,6 +37,17 @@ const Incidents = Type.Object(
   },
   closed,
 );
+const AfterDeployment = Type.Object(
+  {
+    paths: Type.Array(Type.String({ pattern: PATTERNS.path }), {
+      ...{ minItems: 1, uniqueItems: true },
+      description:
+        "Asked of the API after a deployment, without credentials; each, 20 at most, must answer 200. Default /health.",
+    }),
+    within: Duration("For the answer of each, 30s at most. Default 5s."),
+  },
+  closed,
+);
 const Handle = (description: string) => Type.String({ pattern: PATTERNS.handle, description });
 const Datadog = Type.Object(
   {
@@ -64,6 +75,7 @@ export const MonitoringFile = Type.Partial(
       storm: Type.Partial(Storm, closed),
       silences: Type.Partial(Silences, closed),
       incidents: Type.Partial(Incidents, closed),
+      afterDeployment: Type.Partial(AfterDeployment, closed),
       outlets: Outlets,
     },
     closed,

@@ -42,6 +42,13 @@ export const READ_SIGNS_OF_LIFE: readonly AwsPermission[] = [
   { actions: ["logs:GetQueryResults", "logs:StopQuery"], resources: ["*"] },
 ];
 
+export const READ_ALARMS: readonly AwsPermission[] = [
+  {
+    actions: ["cloudwatch:DescribeAlarms"],
+    resources: ["arn:aws:cloudwatch:{region}:{account}:alarm:{cluster}-*"],
+  },
+];
+
 export const READ_IMAGES: readonly AwsPermission[] = [
   {
     actions: ["ecr:DescribeImages"],

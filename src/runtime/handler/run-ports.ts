@@ -173,6 +173,7 @@ const SYSTEM_READS: Readonly<Record<keyof SystemReader, true>> = {
   brokenInvariants: true,
   dependencies: true,
   probe: true,
+  criticalPaths: true,
   incident: true,
   openIncidents: true,
   temporaryChanges: true,
