@@ -16,6 +16,7 @@ import type { Database, Sql } from "../store/database.js";
 import { addPolicyRevision } from "../store/policies.js";
 import {
   type BundleStatus,
+  hasBundles,
   listBundles,
   readNewestBundle,
   readStoredEnvelope,
@@ -80,6 +81,7 @@ export function createAdopter(deps: AdoptDeps): Adopter {
 
 /** The newest that was believed, while it is undecided; older ones have lost their turn. */
 async function nextBundle(db: Database): Promise<StoredBundle | null> {
+  if (!(await hasBundles(db, UNDECIDED))) return null;
   const undecided = await listBundles(db, { limit: 10, statuses: UNDECIDED });
   if (undecided.length === 0) return null;
   const newest = await readNewestBundle(db);

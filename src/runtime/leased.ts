@@ -26,8 +26,10 @@ export interface LeasedOptions {
   readonly work: (fence: number, signal: AbortSignal) => Promise<void>;
 }
 
-/** The lease is asked for and kept this often per time to live: whoever waits takes it over after 1.2 times of it at most. */
+/** The lease is asked for this often per time to live: whoever waits takes it over after 1.2 times of it at most. */
 const CHECKS_PER_TTL = 5;
+/** In checks: it is kept so seldom as long as that works, and at each check from a failure on. */
+const KEPT_EVERY = 2;
 
 /** Tries for the lease until `stopped`; works whenever it is ours. Never rejects. */
 export async function runLeased(options: LeasedOptions, stopped: AbortSignal): Promise<void> {
@@ -76,16 +78,19 @@ async function keepUntil(
 ): Promise<void> {
   const { db, clock, emit, name, ttlMs } = options;
   let keptMs = performance.now();
+  let checks = KEPT_EVERY;
   while (!ended.signal.aborted) {
-    await clock.sleep(ttlMs / CHECKS_PER_TTL, ended.signal);
+    await clock.sleep((checks * ttlMs) / CHECKS_PER_TTL, ended.signal);
     if (ended.signal.aborted) return;
     const askedMs = performance.now();
     let error: string | null = null;
     try {
       if (await keepLease(db, lease)) keptMs = askedMs;
       else keptMs = Number.NEGATIVE_INFINITY;
+      checks = KEPT_EVERY;
     } catch (failure) {
       error = errorMessage(failure);
+      checks = 1;
     }
     if (performance.now() - keptMs >= ttlMs) {
       emit({ event: "lease.lost", lease: name, error });

@@ -16,6 +16,7 @@ import { deadAttempt, writeAttempts } from "../store/job-attempts.js";
 import { released, settleJobs } from "../store/job-settle.js";
 import {
   chargeJobs,
+  hasOrphanedJobs,
   readDeath,
   takeJobsOfDeadWorker,
   takeOrphanedJobs,
@@ -61,6 +62,7 @@ export async function recoverWorker(workerId: string, deps: RecoverDeps): Promis
 
 /** Running rows that no known worker holds: inserted by hand, or their worker's row was deleted. */
 export async function recoverOrphans(olderThanMs: number, deps: RecoverDeps): Promise<number> {
+  if (!(await hasOrphanedJobs(deps.db, olderThanMs))) return 0;
   const decided = await deps.db.transaction(async (tx) => {
     const held = await takeOrphanedJobs(tx, olderThanMs);
     return healAll(tx, held, { number: 0, otherDeaths: 0 }, deps);

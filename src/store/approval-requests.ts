@@ -7,6 +7,7 @@ import type { JsonObject } from "../base/json.js";
 import type { ApprovalRequest, Vote } from "../runbook/approval.js";
 import type { ApprovalRule } from "../runbook/authorize.js";
 import type { Run } from "../runbook/run.js";
+import { ask } from "./ask-together.js";
 import { appendAudit } from "./audit.js";
 import type { Sql } from "./database.js";
 import { enqueueJob } from "./jobs.js";
@@ -145,6 +146,17 @@ async function giveJob(tx: Sql, run: LockedRun): Promise<void> {
   await tx.query("UPDATE control.run SET job_seq = $2 WHERE seq = $1", [run.seq, job.seq]);
 }
 
+const IS_LATE = "ask.outcome IS NULL AND ask.expires_at <= clock_timestamp()";
+
+/** Whether there are requests whose time has come. */
+export function hasLateApprovals(sql: Sql): Promise<boolean> {
+  const name = "approval.late";
+  return ask<boolean>(sql, {
+    name,
+    sql: `EXISTS (SELECT FROM control.approval_request ask WHERE ${IS_LATE})`,
+  });
+}
+
 const EXPIRE_BATCH = 100;
 
 /** Nobody's answer is a no. Any number of processes may ask at once. Ids of the runs that ended. */
@@ -154,7 +166,7 @@ export async function expireApprovals(tx: Sql): Promise<string[]> {
     `SELECT run.seq, run.id, run.actor, ask.needed,
        run.status = 'queued' AND run.waiting_for IS NOT NULL AS "isWaiting"
      FROM control.approval_request ask JOIN control.run run ON run.seq = ask.run_seq
-     WHERE ask.outcome IS NULL AND ask.expires_at <= clock_timestamp()
+     WHERE ${IS_LATE}
      ORDER BY run.seq LIMIT ${EXPIRE_BATCH} FOR UPDATE OF run SKIP LOCKED`,
   );
   const ended: string[] = [];

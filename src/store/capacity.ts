@@ -4,6 +4,7 @@
  * waits for the claims of others; the sum of what is granted never exceeds a limit.
  */
 import { INTERNAL_KINDS } from "../job/kinds.js";
+import { ask } from "./ask-together.js";
 import type { Sql } from "./database.js";
 import { CAPACITY_HINT } from "./notifications.js";
 
@@ -65,11 +66,13 @@ export async function dropCapacity(sql: Sql, workerId: string): Promise<void> {
 
 /** Of workers that ended in whatever way: room must not be lost with them. */
 export async function dropLostCapacity(sql: Sql): Promise<void> {
-  await sql.query(
-    `DELETE FROM control.capacity c WHERE NOT EXISTS (
-       SELECT FROM public.workers w WHERE w.id = c.worker_id AND w.status IN ('alive', 'draining'))`,
-  );
+  const name = "capacity.lost";
+  if (await ask<boolean>(sql, { name, sql: `EXISTS (SELECT ${LOST_CAPACITY})` }))
+    await sql.query(`DELETE ${LOST_CAPACITY}`);
 }
+
+const LOST_CAPACITY = `FROM control.capacity c WHERE NOT EXISTS (
+  SELECT FROM public.workers w WHERE w.id = c.worker_id AND w.status IN ('alive', 'draining'))`;
 
 /** True while a process runs that takes no capacity: then room is only taken in the transaction of the claim. */
 export async function runsOlderEngine(sql: Sql, deadAfterMs: number): Promise<boolean> {

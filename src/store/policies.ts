@@ -1,5 +1,6 @@
 /** The policy in force: published by the process that read it, loaded whole by the others. */
 import type { Json, JsonObject } from "../base/json.js";
+import { ask, type Question } from "./ask-together.js";
 import type { Sql } from "./database.js";
 
 export interface PolicyRevision {
@@ -126,12 +127,18 @@ export async function readLastGoodPolicy(
   return rows[0] ?? null;
 }
 
+interface PolicyDigest {
+  readonly revision: number;
+  readonly digest: string;
+}
+
+const NEWEST: Question<PolicyDigest | null> = {
+  name: "policy.newest",
+  sql: `(SELECT json_build_object('revision', revision, 'digest', digest)
+    FROM control.policy_revision ORDER BY revision DESC LIMIT 1)`,
+};
+
 /** Cheap enough to ask on every tick: whether to load the whole. */
-export async function readPolicyDigest(
-  sql: Sql,
-): Promise<{ revision: number; digest: string } | null> {
-  const { rows } = await sql.query<{ revision: number; digest: string }>(
-    "SELECT revision, digest FROM control.policy_revision ORDER BY revision DESC LIMIT 1",
-  );
-  return rows[0] ?? null;
+export function readPolicyDigest(sql: Sql): Promise<PolicyDigest | null> {
+  return ask(sql, NEWEST);
 }

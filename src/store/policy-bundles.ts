@@ -4,6 +4,7 @@
  */
 import type { Json, JsonObject } from "../base/json.js";
 import type { Envelope } from "../policy/envelope-types.js";
+import { ask } from "./ask-together.js";
 import { appendAudit } from "./audit.js";
 import type { Sql } from "./database.js";
 
@@ -134,6 +135,15 @@ export async function listBundles(
     [filter.limit, filter.statuses ?? null],
   );
   return rows;
+}
+
+/** Whether there is any of these statuses. */
+export function hasBundles(sql: Sql, statuses: readonly BundleStatus[]): Promise<boolean> {
+  const list = statuses.map((status) => `'${status}'`).join(", ");
+  return ask<boolean>(sql, {
+    name: `policy.bundles.${statuses.join("-")}`,
+    sql: `EXISTS (SELECT FROM control.policy_bundle WHERE status IN (${list}))`,
+  });
 }
 
 /**

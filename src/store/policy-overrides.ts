@@ -1,5 +1,6 @@
 /** Break-glass: single values that hold against the policy in force, for a while and with a name. Time is the database's. */
 import type { Json } from "../base/json.js";
+import { ask, type Question } from "./ask-together.js";
 import { appendAudit } from "./audit.js";
 import type { Sql } from "./database.js";
 
@@ -23,17 +24,24 @@ export interface PolicyOverride {
 const COLUMNS = `id, path, value, was, reason, owner, created_at AS "createdAt", expires_at AS "expiresAt",
   ended_at AS "endedAt", ended_by AS "endedBy", change_key AS "changeKey"`;
 const IS_ACTIVE = "ended_at IS NULL AND expires_at > now()";
+const IS_OVER = "ended_at IS NULL AND expires_at <= now()";
+
+interface PolicyMark {
+  readonly revision: number;
+  /** Numbers of those that hold, in order. */
+  readonly overrides: string;
+}
+
+const MARK: Question<PolicyMark | null> = {
+  name: "policy.mark",
+  sql: `(SELECT json_build_object('revision', revision, 'overrides',
+      (SELECT coalesce(string_agg(id::text, ',' ORDER BY id), '') FROM control.policy_override WHERE ${IS_ACTIVE}))
+    FROM control.policy_revision ORDER BY revision DESC LIMIT 1)`,
+};
 
 /** Cheap enough to ask on every tick: what is in force, and the numbers of the overrides that hold. */
-export async function readPolicyMark(
-  sql: Sql,
-): Promise<{ readonly revision: number; readonly overrides: string } | null> {
-  const { rows } = await sql.query<{ revision: number; overrides: string }>(
-    `SELECT revision, (SELECT coalesce(string_agg(id::text, ',' ORDER BY id), '')
-       FROM control.policy_override WHERE ${IS_ACTIVE}) AS overrides
-     FROM control.policy_revision ORDER BY revision DESC LIMIT 1`,
-  );
-  return rows[0] ?? null;
+export function readPolicyMark(sql: Sql): Promise<PolicyMark | null> {
+  return ask(sql, MARK);
 }
 
 /** Those that hold now, in the order in which they began. */
@@ -89,11 +97,20 @@ export async function endOverride(tx: Sql, id: number, by: string): Promise<Poli
   return ended;
 }
 
+/** Whether the time of one has come since `endExpiredOverrides`. */
+export function hasExpiredOverrides(sql: Sql): Promise<boolean> {
+  const name = "policy.override-expired";
+  return ask<boolean>(sql, {
+    name,
+    sql: `EXISTS (SELECT FROM control.policy_override WHERE ${IS_OVER})`,
+  });
+}
+
 /** They hold no longer since their time came; this writes it down. */
 export async function endExpiredOverrides(tx: Sql): Promise<PolicyOverride[]> {
   const { rows } = await tx.query<PolicyOverride>(
     `UPDATE control.policy_override SET ended_at = expires_at, ended_by = 'expiry'
-     WHERE ended_at IS NULL AND expires_at <= now() RETURNING ${COLUMNS}`,
+     WHERE ${IS_OVER} RETURNING ${COLUMNS}`,
   );
   for (const { id, path } of rows) await audit(tx, "expiry", "policy.override-ended", id, { path });
   return rows;

@@ -1,5 +1,6 @@
 /** Causes that joined a run instead of starting one: they inherit its outcome, and are told it. */
 import type { FinalRunStatus } from "../runbook/run.js";
+import { ask } from "./ask-together.js";
 import type { Sql } from "./database.js";
 
 export interface NewFollower {
@@ -30,13 +31,20 @@ export interface UntoldFollower {
   readonly incidentId: string | null;
 }
 
+const UNTOLD = `FROM control.run_follower AS follower JOIN control.run AS run ON run.seq = follower.run_seq
+  WHERE follower.told_at IS NULL AND run.status NOT IN ('queued', 'running')`;
+
+/** Whether there are any. */
+export function hasUntoldFollowers(sql: Sql): Promise<boolean> {
+  return ask<boolean>(sql, { name: "run.untold", sql: `EXISTS (SELECT ${UNTOLD})` });
+}
+
 /** The oldest first. */
 export async function listUntoldFollowers(sql: Sql, limit: number): Promise<UntoldFollower[]> {
   const { rows } = await sql.query<UntoldFollower>(
     `SELECT run.seq AS "runSeq", run.id AS "runId", run.runbook, run.automation, run.status, run.outcome,
        run.ended_at AS "endedAt", follower.cause_key AS "causeKey", follower.incident_id AS "incidentId"
-     FROM control.run_follower AS follower JOIN control.run AS run ON run.seq = follower.run_seq
-     WHERE follower.told_at IS NULL AND run.status NOT IN ('queued', 'running')
+     ${UNTOLD}
      ORDER BY follower.joined_at LIMIT $1`,
     [limit],
   );

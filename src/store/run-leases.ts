@@ -4,6 +4,7 @@
  */
 import { Fault, fault } from "../base/fault.js";
 import { type Run, RunStopped } from "../runbook/run.js";
+import { ask } from "./ask-together.js";
 import { appendAudit } from "./audit.js";
 import type { Database, Sql } from "./database.js";
 import { RUN_COLUMNS } from "./run-columns.js";
@@ -108,6 +109,19 @@ export interface SweptRun {
 const SWEEP_AFTER_MS = 20_000;
 const SWEEP_MAX = 100;
 
+/** `after`: an interval in SQL. */
+const leftFor = (after: string) =>
+  `status = 'running' AND lease_until < clock_timestamp() - ${after}`;
+
+/** Whether there are any. */
+export function hasLeftRuns(sql: Sql): Promise<boolean> {
+  const isLeft = leftFor(`interval '${SWEEP_AFTER_MS} ms'`);
+  return ask<boolean>(sql, {
+    name: "run.left",
+    sql: `EXISTS (SELECT FROM control.run WHERE ${isLeft})`,
+  });
+}
+
 /**
  * Runs that nobody holds any more: back to where an executor finds them, or stalled where no job is left to bring
  * one. Several may sweep at once; a run whose write is under way is left for the next time.
@@ -117,7 +131,7 @@ export async function sweepRuns(tx: Sql, graceMs = SWEEP_AFTER_MS): Promise<Swep
     `WITH left_behind AS (
        SELECT seq, EXISTS (SELECT FROM public.jobs WHERE jobs.seq = run.job_seq
                            AND jobs.status IN ('pending', 'running')) AS has_job
-       FROM control.run AS run WHERE status = 'running' AND lease_until < clock_timestamp() - $1 * interval '1 ms'
+       FROM control.run AS run WHERE ${leftFor("$1 * interval '1 ms'")}
        ORDER BY seq LIMIT $2 FOR UPDATE OF run SKIP LOCKED
      ), freed AS (
        DELETE FROM control.target_lock AS lock USING left_behind AS found

@@ -2,6 +2,7 @@
  * What the runtime's watchdogs look at: when its loops last did what they are for. A sign is written by the work itself,
  * in its own transaction where it has one, so that a loop which turns and achieves nothing looks dead (design 8.7).
  */
+import { ask, type Question } from "./ask-together.js";
 import type { Sql } from "./database.js";
 
 /** `heartbeat`: a cycle of the orchestrator. `samples`: a round of the leader. `evaluator`: rules judged, and the outcome stored. */
@@ -61,15 +62,8 @@ const UPSERT_AND_ROW = `
  * How old the signs are, by the database's clock. While a sign is old, the version before may be the one that works:
  * it beats and collects in rows, and writes every alert state at each tick.
  */
-export async function readSigns(sql: Sql): Promise<RuntimeAges> {
-  const { rows } = await sql.query<RuntimeAges>(
-    `SELECT ${ageOf("heartbeat", newestRow("heartbeat"))} AS "heartbeatMs",
-       ${ageOf("samples", newestRow("samples"))} AS "samplesMs",
-       ${ageOf("evaluator", "(SELECT max(updated_at) FROM control.alert_state)")} AS "evaluatorMs"`,
-    [],
-    "read-signs",
-  );
-  return rows[0]!;
+export function readSigns(sql: Sql): Promise<RuntimeAges> {
+  return ask(sql, SIGNS);
 }
 
 /** The second look is only made where the first found nothing fresh: a young sign needs no support. */
@@ -84,3 +78,10 @@ function newestRow(name: "heartbeat" | "samples"): string {
   return `(SELECT max(at) FROM control.sample WHERE series_id =
     (SELECT id FROM control.series WHERE metric = '${FORMER_METRIC[name]}' AND labels = '{}'))`;
 }
+
+const SIGNS: Question<RuntimeAges> = {
+  name: "runtime.signs",
+  sql: `(SELECT json_build_object('heartbeatMs', ${ageOf("heartbeat", newestRow("heartbeat"))},
+    'samplesMs', ${ageOf("samples", newestRow("samples"))},
+    'evaluatorMs', ${ageOf("evaluator", "(SELECT max(updated_at) FROM control.alert_state)")}))`,
+};

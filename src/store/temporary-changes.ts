@@ -1,6 +1,7 @@
 /** Changes past Git that are meant to be gone by a time (X-59): what a plan then shows is known, with its owner. */
 import type { Json } from "../base/json.js";
 import type { TemporaryChangeView } from "../runbook/temporary-change.js";
+import { ask } from "./ask-together.js";
 import { appendAudit } from "./audit.js";
 import type { Sql } from "./database.js";
 
@@ -82,11 +83,22 @@ export async function endTemporaryChange(
   return true;
 }
 
+const IS_OVER = "ended_at IS NULL AND expires_at <= now()";
+
+/** Whether the time of one has come since `endExpiredTemporaryChanges`. */
+export function hasExpiredTemporaryChanges(sql: Sql): Promise<boolean> {
+  const name = "temporary-change.expired";
+  return ask<boolean>(sql, {
+    name,
+    sql: `EXISTS (SELECT FROM control.temporary_change WHERE ${IS_OVER})`,
+  });
+}
+
 /** Writes down that their time has come; what they changed is gone only when somebody changes it back. */
 export async function endExpiredTemporaryChanges(tx: Sql): Promise<TemporaryChange[]> {
   const { rows } = await tx.query<TemporaryChange>(
     `UPDATE control.temporary_change SET ended_at = expires_at, end_reason = 'expired'
-     WHERE ended_at IS NULL AND expires_at <= now() RETURNING ${COLUMNS}`,
+     WHERE ${IS_OVER} RETURNING ${COLUMNS}`,
   );
   for (const { id, target, attribute } of rows)
     await audit(tx, "expiry", "temporary-change.ended", id, { target, attribute });

@@ -1,5 +1,6 @@
 /** What becomes of the jobs of worker processes that died. Time is the database's. */
 import type { HeldJob } from "../job/job.js";
+import { ask, type Question } from "./ask-together.js";
 import type { Sql } from "./database.js";
 import { HELD_COLUMNS } from "./job-columns.js";
 
@@ -11,30 +12,38 @@ export interface LivingWorker {
   readonly id: string;
   /** See runtime/process-key. */
   readonly processKey: string | null;
+  /** Since its last beat, but not longer than there has been a database to beat in. */
+  readonly silentMs: number;
 }
+
+/** Those that nobody has declared dead. */
+const LIVING: Question<readonly LivingWorker[]> = {
+  name: "workers.living",
+  sql: `(SELECT coalesce(json_agg(json_build_object('id', w.id, 'processKey', w.process_key, 'silentMs',
+      extract(epoch FROM now() - greatest(w.last_heartbeat, pg_postmaster_start_time())) * 1000)
+      ORDER BY w.process_number), '[]')
+    FROM public.workers w WHERE w.status IN ('alive', 'draining'))`,
+};
+
+/** Ids of those that ended, and left jobs behind. */
+const ENDED_WITH_JOBS: Question<readonly string[]> = {
+  name: "workers.ended-with-jobs",
+  sql: `(SELECT coalesce(json_agg(w.id), '[]') FROM public.workers w WHERE w.status IN ('dead', 'stopped')
+    AND w.id IN (SELECT j.worker_id FROM public.jobs j WHERE j.status = 'running'))`,
+};
 
 /**
  * Those that have not beaten for so long while there was a database to beat in, and those that ended but still
  * hold jobs.
  */
 export async function listDeadWorkers(sql: Sql, deadAfterMs: number): Promise<DeadWorker[]> {
-  const { rows } = await sql.query<DeadWorker>(
-    `SELECT w.id FROM public.workers w
-     WHERE (w.status IN ('alive', 'draining')
-            AND greatest(w.last_heartbeat, pg_postmaster_start_time()) < now() - $1 * interval '1 ms')
-        OR (w.status IN ('dead', 'stopped') AND w.id IN (SELECT j.worker_id FROM public.jobs j WHERE j.status = 'running'))
-     ORDER BY w.process_number`,
-    [deadAfterMs],
-  );
-  return rows;
+  const [living, ended] = await Promise.all([ask(sql, LIVING), ask(sql, ENDED_WITH_JOBS)]);
+  const silent = living.filter(({ silentMs }) => silentMs > deadAfterMs);
+  return [...silent.map(({ id }) => ({ id })), ...ended.map((id) => ({ id }))];
 }
 
-/** Those that nobody has declared dead. */
-export async function listLivingWorkers(sql: Sql): Promise<LivingWorker[]> {
-  const { rows } = await sql.query<LivingWorker>(
-    `SELECT id, process_key AS "processKey" FROM public.workers WHERE status IN ('alive', 'draining')`,
-  );
-  return rows;
+export function listLivingWorkers(sql: Sql): Promise<readonly LivingWorker[]> {
+  return ask(sql, LIVING);
 }
 
 export interface Death {
@@ -62,14 +71,22 @@ export async function takeJobsOfDeadWorker(tx: Sql, workerId: string): Promise<H
   return take(tx, "jobs.worker_id = $1", [workerId]);
 }
 
+/** `age`: an interval in SQL. */
+const orphanedFor = (age: string) => `coalesce(jobs.started_at, jobs.created_at) < now() - ${age}
+  AND NOT EXISTS (SELECT FROM public.workers w WHERE w.id = jobs.worker_id)`;
+
 /** The same for running rows that no known worker holds, e.g. ones inserted by hand, after a grace time. */
 export async function takeOrphanedJobs(tx: Sql, olderThanMs: number): Promise<HeldJob[]> {
-  return take(
-    tx,
-    `coalesce(jobs.started_at, jobs.created_at) < now() - $1 * interval '1 ms'
-     AND NOT EXISTS (SELECT FROM public.workers w WHERE w.id = jobs.worker_id)`,
-    [olderThanMs],
-  );
+  return take(tx, orphanedFor("$1 * interval '1 ms'"), [olderThanMs]);
+}
+
+/** Whether there are any. */
+export function hasOrphanedJobs(sql: Sql, olderThanMs: number): Promise<boolean> {
+  const age = `interval '${Math.trunc(olderThanMs)} ms'`;
+  return ask<boolean>(sql, {
+    name: `jobs.orphaned.${Math.trunc(olderThanMs)}`,
+    sql: `EXISTS (SELECT FROM public.jobs WHERE jobs.status = 'running' AND ${orphanedFor(age)})`,
+  });
 }
 
 async function take(tx: Sql, condition: string, values: readonly unknown[]): Promise<HeldJob[]> {

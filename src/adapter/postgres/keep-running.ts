@@ -7,7 +7,8 @@ import { errorMessage } from "../../base/fault.js";
 import type { Logger } from "../../base/log.js";
 import { isHeld, type Server, start } from "./server.js";
 
-const LOOK_EVERY_MS = 500;
+/** Whoever finds it away tries again for longer than this. */
+const LOOK_EVERY_MS = 1_000;
 /** Between two starts that failed, e.g. while a stranger has the port. */
 const RETRY_MS = 5_000;
 

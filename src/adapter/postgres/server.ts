@@ -197,7 +197,7 @@ async function readPidFile(
   return { pid: Number(lines[0]), port: Number(lines[3]), status: lines[7] };
 }
 
-/** Asked for twice a second while the server runs: a turn through the threads costs ten times as much as the read. */
+/** Asked for each second while the server runs: a turn through the threads costs ten times as much as the read. */
 function readNow(path: string): string | null {
   try {
     return readFileSync(path, "utf8");

@@ -8,15 +8,18 @@ import type { CycleStep } from "../orchestrator.js";
 
 /** On the grid of the other samples: so its time costs a chunk nothing. */
 const SAMPLE_EVERY_MS = 15_000;
+/** The watchdogs take 60 s for silence; nobody looks closer than this. */
+const SIGN_EVERY_MS = 5_000;
 /** Of its rounds. */
 const SOURCE = "beat";
 
 /**
- * Each cycle writes the sign that the watchdogs look at; the first of 15 s also a sample, for rules and dashboards. The
+ * A cycle in 5 s writes the sign that the watchdogs look at; one in 15 s also a sample, for rules and dashboards. The
  * sample stands at the start of its 15 s and holds the time of the beat itself, in epoch seconds.
  */
 export function beatStep(db: Database, sink: MetricsSink | null = null): CycleStep {
   let sampledAt = Number.NEGATIVE_INFINITY;
+  let signedMs = Number.NEGATIVE_INFINITY;
   return {
     name: "beat",
     run: async (now) => {
@@ -26,9 +29,10 @@ export function beatStep(db: Database, sink: MetricsSink | null = null): CycleSt
         const sample = { metric: HEARTBEAT_METRIC, labels: {}, at: new Date(slot), value };
         await insertSamples(db, [sample], SOURCE);
         await noteSign(db, "heartbeat", now);
-        sampledAt = slot;
-      } else {
+        [sampledAt, signedMs] = [slot, now.getTime()];
+      } else if (Math.abs(now.getTime() - signedMs) >= SIGN_EVERY_MS) {
         await noteSignAlone(db, "heartbeat", now);
+        signedMs = now.getTime();
       }
       sink?.heartbeat(true);
     },

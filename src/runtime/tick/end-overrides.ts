@@ -1,6 +1,6 @@
 /** Emergency settings hold no longer the moment their time has come; this says so, and whoever began them hears it. */
 import type { Database } from "../../store/database.js";
-import { endExpiredOverrides } from "../../store/policy-overrides.js";
+import { endExpiredOverrides, hasExpiredOverrides } from "../../store/policy-overrides.js";
 import type { Emit } from "../events.js";
 import { wordOfOverride } from "../policy-word.js";
 import type { RuntimeNotify } from "../runtime-word.js";
@@ -17,6 +17,7 @@ export function endOverridesTick(deps: {
     name: "end-overrides",
     everyMs: EVERY_MS,
     run: async () => {
+      if (!(await hasExpiredOverrides(deps.db))) return;
       const ended = await deps.db.transaction(async (tx) => {
         const expired = await endExpiredOverrides(tx);
         for (const override of expired) await deps.notify(tx, wordOfOverride(override, "expired"));

@@ -3,7 +3,11 @@
  * goes back is for the run's undo or for the next apply, which shows it as drift from now on (X-59).
  */
 import type { Database } from "../../store/database.js";
-import { endExpiredTemporaryChanges, type TemporaryChange } from "../../store/temporary-changes.js";
+import {
+  endExpiredTemporaryChanges,
+  hasExpiredTemporaryChanges,
+  type TemporaryChange,
+} from "../../store/temporary-changes.js";
 import type { Emit } from "../events.js";
 import type { RuntimeNotify, RuntimeWord } from "../runtime-word.js";
 import type { Tick } from "../ticker.js";
@@ -19,6 +23,7 @@ export function endTemporaryTick(deps: {
     name: "end-temporary",
     everyMs: EVERY_MS,
     run: async () => {
+      if (!(await hasExpiredTemporaryChanges(deps.db))) return;
       const ended = await deps.db.transaction(async (tx) => {
         const expired = await endExpiredTemporaryChanges(tx);
         for (const change of expired) await deps.notify(tx, wordOfExpired(change));

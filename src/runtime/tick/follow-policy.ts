@@ -24,7 +24,7 @@ export interface FollowPolicyDeps {
 }
 
 /** With the leader's own two and the trial's three seconds, well inside the ten in which all must have followed. */
-const EVERY_MS = 2_500;
+const EVERY_MS = 2_000;
 /** Whoever has not said for a minute with what it works is taken for gone. */
 const SAY_EVERY_MS = 20_000;
 

@@ -1,6 +1,10 @@
 /** Finds worker processes that stopped beating and gives their jobs back to work, within seconds. */
 import { dropLostCapacity } from "../../store/capacity.js";
-import { listDeadWorkers, listLivingWorkers } from "../../store/worker-deaths.js";
+import {
+  type LivingWorker,
+  listDeadWorkers,
+  listLivingWorkers,
+} from "../../store/worker-deaths.js";
 import type { CycleStep } from "../orchestrator.js";
 import { isGone } from "../process-key.js";
 import { type RecoverDeps, recoverOrphans, recoverWorker } from "../recover.js";
@@ -14,7 +18,11 @@ const SWEEP_EVERY_MS = 10_000;
 
 /** Those of this machine that are gone for certain: any process may do this at any time, and need not wait for a lease. */
 export async function recoverGoneWorkers(deps: RecoverDeps): Promise<void> {
-  for (const { id, processKey } of await listLivingWorkers(deps.db)) {
+  await recoverGone(await listLivingWorkers(deps.db), deps);
+}
+
+async function recoverGone(living: readonly LivingWorker[], deps: RecoverDeps): Promise<void> {
+  for (const { id, processKey } of living) {
     if (isGone(processKey)) await recoverWorker(id, deps);
   }
 }
@@ -26,16 +34,19 @@ export function recoverDeadWorkersStep(deps: RecoverDeps): CycleStep {
     name: "recover-dead-workers",
     run: async () => {
       const { workerDeadAfterMs } = deps.policy().healing;
-      for (const { id } of await listDeadWorkers(deps.db, workerDeadAfterMs)) {
-        await recoverWorker(id, deps);
-      }
+      // Of one statement.
+      const looks = [
+        listDeadWorkers(deps.db, workerDeadAfterMs),
+        listLivingWorkers(deps.db),
+      ] as const;
+      const [dead, living] = await Promise.all(looks);
+      for (const { id } of dead) await recoverWorker(id, deps);
       if (performance.now() - lookedMs >= GONE_EVERY_MS) {
-        await recoverGoneWorkers(deps);
+        await recoverGone(living, deps);
         lookedMs = performance.now();
       }
       if (performance.now() - sweptMs < SWEEP_EVERY_MS) return;
-      await recoverOrphans(ORPHAN_GRACE_MS, deps);
-      await dropLostCapacity(deps.db);
+      await Promise.all([recoverOrphans(ORPHAN_GRACE_MS, deps), dropLostCapacity(deps.db)]);
       sweptMs = performance.now();
     },
   };

@@ -3,7 +3,7 @@
  * executor goes on with them, or people learn that a person must look. Every orchestrator does it, leading or not.
  */
 import type { Database } from "../../store/database.js";
-import { sweepRuns } from "../../store/run-leases.js";
+import { hasLeftRuns, sweepRuns } from "../../store/run-leases.js";
 import { tellRun } from "../../store/run-telling.js";
 import { readRun } from "../../store/runs.js";
 import type { RuntimeNotify, RuntimeWord } from "../runtime-word.js";
@@ -19,15 +19,17 @@ export function sweepRunsTick(deps: {
   return {
     name: "sweep-runs",
     everyMs: EVERY_MS,
-    run: () =>
-      deps.db.transaction(async (tx) => {
+    run: async () => {
+      if (!(await hasLeftRuns(deps.db))) return;
+      await deps.db.transaction(async (tx) => {
         for (const { id, outcome } of await sweepRuns(tx)) {
           if (outcome !== "stalled") continue;
           await deps.notify(tx, wordOfStalled(id));
           const run = await readRun(tx, id);
           if (run) await tellRun(tx, run);
         }
-      }),
+      });
+    },
   };
 }
 

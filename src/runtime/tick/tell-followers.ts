@@ -5,6 +5,7 @@ import type { Logger } from "../../base/log.js";
 import type { Incidents } from "../../runbook/port.js";
 import type { Database } from "../../store/database.js";
 import {
+  hasUntoldFollowers,
   listUntoldFollowers,
   markFollowerTold,
   type UntoldFollower,
@@ -31,6 +32,7 @@ export function tellFollowersTick(deps: TellFollowersDeps): Tick {
     name: "tell-followers",
     everyMs: EVERY_MS,
     run: async (now, signal) => {
+      if (!(await hasUntoldFollowers(deps.db))) return;
       for (const follower of await listUntoldFollowers(deps.db, AT_ONCE_MAX)) {
         if (now.getTime() - follower.endedAt.getTime() < TOLD_WITHIN_MS)
           await addNote(deps, follower, signal);
