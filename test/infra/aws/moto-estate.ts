@@ -40,7 +40,7 @@ export const HEARTBEATS_TABLE = "algobrain-heartbeats";
 /** One of its own for each file: nothing is kept between them. */
 export async function makeEstate(url: string, place: AwsPlace): Promise<void> {
   const settings = { ...SETTINGS, endpoint: url };
-  const { subnets, groups } = await network(url, place);
+  const { subnets, groups } = await defaultNetwork(url, place);
   await makeServices(new ECSClient(settings), place, { subnets, securityGroups: groups });
   await makeScaling(new ApplicationAutoScalingClient(settings), place);
   await makeImages(new ECRClient(settings), place);
@@ -49,7 +49,7 @@ export async function makeEstate(url: string, place: AwsPlace): Promise<void> {
 }
 
 /** The default network of the account is there from the start. */
-async function network(url: string, place: AwsPlace) {
+export async function defaultNetwork(url: string, place: AwsPlace) {
   const access = { region: MOTO_REGION, endpointUrl: url, credentials: MOTO_CREDENTIALS };
   const ground: AwsGround = {
     ...{ access, place: () => place, signal: new AbortController().signal, clock: systemClock },
