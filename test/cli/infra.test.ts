@@ -284,6 +284,28 @@ describe("infra seal and guard", () => {
     });
   });
 
+  test("a plan that was made before a deployment is refused: it would take the code back", async () => {
+    const [planned, deployed] = ["1".repeat(40), "2".repeat(40)];
+    await put("data/plan.json", {
+      ...planJson("one-number"),
+      variables: { image_tag: { value: planned } },
+    });
+    const calledWith = (verb: "seal" | "guard", image: string) =>
+      infra([verb, "--dir", "data", "--stack", "data", "--policies", "policies"], {
+        ...env(),
+        TF_VAR_image_tag: image,
+      });
+    expect(await call("seal")).toMatchObject({ code: 1, err: expect.stringContaining("none") });
+    expect((await calledWith("seal", deployed)).code).toBe(1);
+    expect((await calledWith("seal", planned)).code).toBe(0);
+    expect((await calledWith("guard", planned)).code).toBe(0);
+    const { code, err } = await calledWith("guard", deployed);
+    expect(code).toBe(1);
+    expect(err).toContain(`imageTag: found ${deployed}, and it was sealed to ${planned}`);
+    // Who has not looked does not know.
+    expect((await call("guard")).err).toContain("imageTag: found none");
+  });
+
   test("half a seal is none", async () => {
     await call("seal");
     const seal = await readFile(join(folder, "data/plan.seal.json"), "utf8");

@@ -295,6 +295,19 @@ describe("what changes the cloud", () => {
     expect(check).toBeGreaterThan(0);
   });
 
+  test.each([
+    ["apply-stack.yml", "plan"],
+    ["apply-stack.yml", "apply"],
+    ["drift.yml", "look"],
+    ["drift-heal.yml", "heal"],
+  ])("asks which image runs before it plans or applies: %s %s", (file, name) => {
+    const lines = objects(job(file, name).steps).map(({ run }) => String(run ?? ""));
+    const asked = lines.findIndex((line) => line.includes("infra running-tag"));
+    const acts = lines.findIndex((line) => /infra (plan|apply|heal)/.test(line));
+    expect(asked).toBeGreaterThan(0);
+    expect(acts).toBeGreaterThan(asked);
+  });
+
   test("is put back only where a look has sealed something, and then told again", () => {
     for (const environment of ["staging", "production"]) {
       expect(job("drift.yml", `heal-${environment}`)).toMatchObject({

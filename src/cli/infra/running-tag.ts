@@ -4,15 +4,13 @@ import { resolve } from "node:path";
 import { Fault } from "../../base/fault.js";
 import { openAwsReader } from "../../main/aws.js";
 import type { PolicySet } from "../../policy/policy.js";
-import { type RunningImage, tagToPlan } from "../../review/infra/running-tag.js";
+import { IMAGE_VARIABLE, type RunningImage, tagToPlan } from "../../review/infra/running-tag.js";
 import { parseCommandLine } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
 import { openConfig } from "../settings.js";
 import { POLICY_OPTIONS, policyOf } from "./policy-of.js";
 
 const DEADLINE_MS = 60_000;
-/** Terraform takes its value from the environment: on a command line it would be one more thing to quote. */
-const VARIABLE = "TF_VAR_image_tag";
 
 const NO_CLUSTER = "ClusterNotFoundException";
 
@@ -32,7 +30,8 @@ export async function runRunningTag(args: readonly string[], io: CommandIo): Pro
     return EXIT_FAILED;
   }
   const file = values["github-env"];
-  if (file !== undefined) await appendFile(resolve(io.cwd, file), `${VARIABLE}=${found.tag}\n`);
+  if (file !== undefined)
+    await appendFile(resolve(io.cwd, file), `${IMAGE_VARIABLE}=${found.tag}\n`);
   io.out(found.tag);
   return EXIT_OK;
 }

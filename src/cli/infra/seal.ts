@@ -13,6 +13,14 @@ export async function runSeal(args: readonly string[], io: CommandIo): Promise<n
   const { values } = parseCommandLine(args, SEAL_OPTIONS);
   const looked = await lookAtFolder(values, io);
   if (looked === null) return EXIT_FAILED;
+  const isRunning = looked.facts.imageTag === looked.plan.imageTag;
+  if (!isRunning) {
+    const { stack, imageTag } = looked.facts;
+    io.err(
+      `${stack}: planned with the image ${looked.plan.imageTag}, expected the one that runs (TF_VAR_image_tag): found ${imageTag ?? "none"}; plan again`,
+    );
+    return EXIT_FAILED;
+  }
   const now = systemClock.now();
   const { state, findings } = verdictOf(looked.plan, looked.policy, now);
   for (const { rule, text } of findings) io.out(`  ${rule}: ${text}`);

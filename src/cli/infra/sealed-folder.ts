@@ -13,6 +13,7 @@ import type { PolicySet } from "../../policy/policy.js";
 import { STACK_ORDER } from "../../policy/stack-order.js";
 import type { PlanDocument } from "../../review/infra/plan-document.js";
 import { readPlan } from "../../review/infra/read-plan.js";
+import { IMAGE_VARIABLE } from "../../review/infra/running-tag.js";
 import type { Sealable } from "../../review/infra/seal.js";
 import { oneOf, UsageError } from "../arguments.js";
 import type { CommandIo } from "../command.js";
@@ -73,8 +74,14 @@ export async function lookAtFolder(wish: FolderWish, io: CommandIo): Promise<Sea
     ...{ stateLineage: mark?.lineage ?? null, stateSerial: mark?.serial ?? 0 },
     planJsonSha256: createHash("sha256").update(canonicalJson(json)).digest("hex"),
     terraform: plan.value.terraformVersion,
+    imageTag: plan.value.imageTag === null ? null : runningImage(io),
   };
   return { folder, facts, plan: plan.value, policy: made.set };
+}
+
+/** As `infra running-tag` has just found it: the plan says what ran then, and a deployment may have come since. */
+function runningImage({ env }: CommandIo): string | null {
+  return env[IMAGE_VARIABLE] ?? null;
 }
 
 /** The folder of the stack itself, or the one that holds those of all stacks, as `synth` writes them. */

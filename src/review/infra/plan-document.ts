@@ -46,6 +46,8 @@ export interface PlanDocument {
   /** What was found changed outside of Terraform. */
   readonly drift: readonly PlannedChange[];
   readonly outputsChanged: readonly string[];
+  /** The commit whose images it was planned with; null: no image is said in this stack. */
+  readonly imageTag: string | null;
   /** Planning has failed on the way: what stands here is not all. */
   readonly errored: boolean;
   /** False: applying it does not reach what is configured, e.g. with `-target`. */

@@ -61,6 +61,7 @@ export function readPlan(
       formatVersion: String(version),
       terraformVersion: versionOf(json.terraform_version),
       ...{ changes, drift, outputsChanged: changedOutputs(json.output_changes) },
+      imageTag: imageTagOf(json.variables),
       errored: json.errored === true,
       complete: json.complete !== false && !deferred,
     },
@@ -151,6 +152,14 @@ function changedOutputs(value: Json | undefined): string[] {
 
 function isNoOp(actions: Json | undefined): boolean {
   return Array.isArray(actions) && actions.every((action) => action === "no-op");
+}
+
+/** What is no commit is no image of ours: it is not repeated, and it is the same as no running one. */
+function imageTagOf(variables: Json | undefined): string | null {
+  const variable = isJsonObject(variables) ? variables.image_tag : undefined;
+  if (!isJsonObject(variable)) return null;
+  const { value } = variable;
+  return typeof value === "string" && /^[0-9a-f]{40}$/.test(value) ? value : "unreadable";
 }
 
 function versionOf(value: Json | undefined): string {

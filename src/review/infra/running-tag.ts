@@ -3,6 +3,9 @@
  * changes no number, is never taken back by the next apply.
  */
 
+/** Terraform takes its value from the environment: on a command line it would be one more thing to quote. */
+export const IMAGE_VARIABLE = "TF_VAR_image_tag";
+
 export interface RunningImage {
   readonly name: string;
   /** Null: it runs an image that no commit is the name of. */

@@ -29,6 +29,8 @@ export interface Seal {
   /** Of `cdk.tf.json`. */
   readonly synthSha256: string;
   readonly terraform: string;
+  /** The commit whose images ran; null: this stack says none. A plan made before a deployment would take it back. */
+  readonly imageTag: string | null;
   readonly verdict: VerdictState;
   /** `heal`: a part of a stack, put back to what was applied before; judged by rules of its own (judge-heal). */
   readonly purpose: SealPurpose;
@@ -58,6 +60,7 @@ const FIELDS: Readonly<Record<keyof Sealable, true>> = {
   planJsonSha256: true,
   synthSha256: true,
   terraform: true,
+  imageTag: true,
 };
 
 /** Every field that differs; none when it is the same plan on the same ground. */
@@ -70,13 +73,15 @@ export function checkSeal(sealed: Seal, now: Sealable): readonly SealDifference[
 }
 
 const HEX = /^[0-9a-f]{64}$/;
+const COMMIT = /^[0-9a-f]{40}$/;
 const NAME = /^[a-z][a-z0-9-]{0,62}$/;
 const STATES: readonly VerdictState[] = ["ok", "ask", "stop"];
 
 /** Null: that is no seal of ours. */
 export function readSeal(json: unknown): Seal | null {
   if (!isJsonObject(json) || json.version !== 1) return null;
-  const { environment, stack, commit, stateSerial, stateLineage, terraform, madeAt } = json;
+  const { environment, stack, commit, stateSerial, stateLineage, terraform, imageTag, madeAt } =
+    json;
   const [policyDigest, lockSha256, planSha256, planJsonSha256, synthSha256] = [
     ...[json.policyDigest, json.lockSha256, json.planSha256],
     ...[json.planJsonSha256, json.synthSha256],
@@ -86,13 +91,14 @@ export function readSeal(json: unknown): Seal | null {
   const isSound =
     is(environment, NAME) &&
     is(stack, NAME) &&
-    is(commit, /^[0-9a-f]{40}$/) &&
+    is(commit, COMMIT) &&
     is(terraform, /^[\w.+-]{1,40}$/);
   const hasDigests = is(policyDigest, HEX) && is(lockSha256, HEX) && is(planSha256, HEX);
   if (!isSound || !hasDigests || !is(planJsonSha256, HEX) || !is(synthSha256, HEX)) return null;
   if (verdict === undefined || purpose === undefined || typeof madeAt !== "string") return null;
   if (typeof stateSerial !== "number" || !Number.isSafeInteger(stateSerial)) return null;
   if (stateLineage !== null && !is(stateLineage, /^[\w-]{1,80}$/)) return null;
+  if (imageTag !== null && !is(imageTag, COMMIT)) return null;
   return {
     ...{
       version: 1,
@@ -104,7 +110,7 @@ export function readSeal(json: unknown): Seal | null {
       stateLineage,
       stateSerial,
     },
-    ...{ planSha256, planJsonSha256, synthSha256, terraform, verdict, purpose, madeAt },
+    ...{ planSha256, planJsonSha256, synthSha256, terraform, imageTag, verdict, purpose, madeAt },
   };
 }
 

@@ -8,6 +8,7 @@ const SEAL: Seal = {
   ...{ policyDigest: hex("1"), lockSha256: hex("2"), planSha256: hex("3") },
   ...{ planJsonSha256: hex("4"), synthSha256: hex("5"), terraform: "1.11.4" },
   ...{
+    imageTag: "c".repeat(40),
     stateLineage: "db55e729-1767",
     stateSerial: 17,
     verdict: "ok",
@@ -21,7 +22,7 @@ describe("a seal", () => {
   test("of the same plan on the same ground has no difference, also read back from its file", () => {
     expect(checkSeal(SEAL, GROUND)).toEqual([]);
     expect(readSeal(JSON.parse(JSON.stringify(SEAL)))).toEqual(SEAL);
-    const first = { ...SEAL, stateLineage: null, stateSerial: 0 };
+    const first = { ...SEAL, stateLineage: null, stateSerial: 0, imageTag: null };
     expect(readSeal(JSON.parse(JSON.stringify(first)))).toEqual(first);
   });
 
@@ -29,7 +30,7 @@ describe("a seal", () => {
     ...{ environment: "staging", stack: "network", commit: "b".repeat(40) },
     ...{ policyDigest: hex("a"), lockSha256: hex("b"), planSha256: hex("c") },
     ...{ planJsonSha256: hex("d"), synthSha256: hex("e"), terraform: "1.12.0" },
-    ...{ stateLineage: null, stateSerial: 18 },
+    ...{ stateLineage: null, stateSerial: 18, imageTag: "d".repeat(40) },
   };
   test.each(Object.keys(others) as (keyof Sealable)[])("of another %s is none", (field) => {
     const now = { ...GROUND, [field]: others[field] };
@@ -47,6 +48,8 @@ describe("a seal", () => {
     ["a missing digest", { ...SEAL, policyDigest: undefined }],
     ["a serial that is no number", { ...SEAL, stateSerial: "17" }],
     ["a serial that is no whole number", { ...SEAL, stateSerial: 17.5 }],
+    ["an image that is no commit", { ...SEAL, imageTag: "latest" }],
+    ["no image at all", { ...SEAL, imageTag: undefined }],
     ["a verdict nobody knows", { ...SEAL, verdict: "fine" }],
     ["a purpose nobody knows", { ...SEAL, purpose: "destroy" }],
     ["no purpose at all", { ...SEAL, purpose: undefined }],
