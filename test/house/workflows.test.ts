@@ -246,6 +246,20 @@ describe("what changes the cloud", () => {
     }
     expect(job("apply-environment.yml", "publish").needs).toBe(STACK_ORDER.at(-1));
     expect(job("apply.yml", "production").needs).toBe("staging");
+    // Without staging only when somebody asks for just that, by hand.
+    expect(job("apply.yml", "production").if).toBe(
+      "$" +
+        "{{ !cancelled() && inputs.only != 'staging' && (needs.staging.result == 'success' || inputs.only == 'production') }}",
+    );
+    expect(job("apply.yml", "staging").if).toBe("inputs.only != 'production'");
+  });
+
+  test("makes database and secrets ready before services are made, as whoever applies, once reviewers have agreed", () => {
+    const steps = objects(job("apply-stack.yml", "apply").steps);
+    const at = (word: string) => steps.findIndex(({ run }) => String(run ?? "").includes(word));
+    expect(steps[at("infra prepare")]).toMatchObject({ if: "inputs.stack == 'services'" });
+    expect(at("infra prepare")).toBeLessThan(at("infra apply"));
+    expect(STACK_ORDER.indexOf("cluster")).toBeLessThan(STACK_ORDER.indexOf("services"));
   });
 
   test("waits for the reviewers of its environment, and is never cut off", () => {

@@ -63,8 +63,8 @@ export function openWorkflowEstate(
 
 /** Only now, as Terraform comes: what is checked before is what was synthesized, with its state in S3. */
 function keepStates(scratch: string, line: string, machine: string): "skip" | "run" {
-  // There is no AWS to ask: the variables say which image runs.
-  if (line.includes("infra running-tag")) return "skip";
+  // There is no AWS to ask: the variables say which image runs, and nothing has to be ready.
+  if (/infra (running-tag|prepare)/.test(line)) return "skip";
   if (!/infra (plan|apply|heal)/.test(line)) return "run";
   for (const folder of ["proposed", "cdktf.out/stacks"].map((one) => join(machine, one)))
     localizeAll(folder, scratch);
