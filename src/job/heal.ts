@@ -96,6 +96,8 @@ export interface WorkerDeath {
   readonly otherDeaths: number;
 }
 
+/** Several jobs that kill their workers are a storm to one another: one that is charged so many times as often gets no excuse. */
+const STORM_EXCUSES = 3;
 /** Longer texts are cut: the error column is for people, not for core dumps. */
 const ERROR_LENGTH_MAX = 2_000;
 
@@ -152,7 +154,10 @@ function retry(input: HealingInput, failureType: HealingFaultKind): HealingDecis
 /** HB-heal-02: at once on another worker; what kills its workers again and again is set aside. */
 function restart(input: HealingInput, failureType: HealingFaultKind): HealingDecision {
   const { death, job, healing } = input;
-  const isStorm = death !== undefined && death.otherDeaths >= healing.crashMax;
+  const isStorm =
+    death !== undefined &&
+    death.otherDeaths >= healing.crashMax &&
+    job.crashCount < healing.crashMax * STORM_EXCUSES;
   if (job.crashCount >= healing.crashMax && death?.isCharged !== false && !isStorm) {
     return quarantine(input, failureType, "kills-its-workers");
   }
@@ -257,6 +262,13 @@ function actionOf(
 
 /** `CODE: sentence`: the code is what people search for. */
 function errorText(fault: Fault): string {
-  // A text column cannot hold U+0000.
-  return `${fault.code}: ${fault.message}`.replaceAll("\u0000", "").slice(0, ERROR_LENGTH_MAX);
+  return storableError(`${fault.code}: ${fault.message}`);
+}
+
+/** Cut, and without what neither a text nor a jsonb column can hold: U+0000, and halves of characters, also those of the cut. */
+export function storableError(text: string): string {
+  return text
+    .replaceAll("\u0000", "")
+    .slice(0, ERROR_LENGTH_MAX)
+    .replace(/\p{Surrogate}/gu, "");
 }

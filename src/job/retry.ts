@@ -1,10 +1,13 @@
 /** When a job runs again. Time and randomness are arguments, so that a table can test it. */
 import { type BackoffPolicy, backoffMs } from "../base/backoff.js";
+import { DAY_MS } from "../base/duration.js";
 
 /** What a fault that names no time waits. */
 const WAIT_DEFAULT_MS = 30_000;
 /** A dependency that says "come back at once" is not asked in a tight loop. */
 const WAIT_MIN_MS = 1_000;
+/** Whatever time a dependency names, it is asked again after a day; what is no time counts as none. */
+const NAMED_MAX_MS = DAY_MS;
 /** All who wait for one gate would come back in the same instant: they are spread over this share of their wait. */
 const SPREAD_SHARE = 0.1;
 const SPREAD_MAX_MS = 60_000;
@@ -27,7 +30,7 @@ export function nextRetry(input: {
   readonly retryAfterMs?: number | undefined;
 }): NextTry {
   const plainMs = backoffMs(input.backoff, input.attempt, input.random);
-  return after(input.now, Math.max(plainMs, input.retryAfterMs ?? 0));
+  return after(input.now, Math.max(plainMs, named(input.retryAfterMs) ?? 0));
 }
 
 /** For a `waiting` fault: when the dependency said or a little later, never sooner, no attempt burnt (X-16). */
@@ -37,10 +40,14 @@ export function nextVisit(input: {
   /** In [0, 1): where in the spread; 0, the default, is its beginning. */
   readonly random?: number | undefined;
 }): NextTry {
-  const { now, retryAfterMs = WAIT_DEFAULT_MS, random = 0 } = input;
-  const waitMs = Math.max(retryAfterMs, WAIT_MIN_MS);
+  const { now, retryAfterMs, random = 0 } = input;
+  const waitMs = Math.max(named(retryAfterMs) ?? WAIT_DEFAULT_MS, WAIT_MIN_MS);
   const spreadMs = Math.min(waitMs * SPREAD_SHARE, SPREAD_MAX_MS);
   return after(now, waitMs + Math.floor(random * spreadMs));
+}
+
+function named(ms: number | undefined): number | undefined {
+  return ms === undefined || Number.isNaN(ms) ? undefined : Math.min(ms, NAMED_MAX_MS);
 }
 
 function after(now: Date, delayMs: number): NextTry {

@@ -55,7 +55,8 @@ export class DependencyBoard {
 
   /** As it is now, at most a second old while the database answers. */
   async read(name: string): Promise<Breaker> {
-    if (this.#now() - this.#readAt >= READ_EVERY_MS) await this.#refresh();
+    // Also when the clock was set back.
+    if (Math.abs(this.#now() - this.#readAt) >= READ_EVERY_MS) await this.#refresh();
     return this.#of(name).breaker;
   }
 
@@ -146,7 +147,8 @@ export class DependencyBoard {
 
   /** The database's answer; `away` when it fails or takes too long: then it is not asked for a while. */
   async #ask<T>(question: () => Promise<T>): Promise<T | "away"> {
-    if (this.#now() < this.#awayUntil) return "away";
+    const leftMs = this.#awayUntil - this.#now();
+    if (leftMs > 0 && leftMs <= AWAY_MS) return "away";
     const done = new AbortController();
     const late = this.#deps.clock.sleep(PATIENCE_MS, done.signal).then(() => "late" as const);
     try {

@@ -146,9 +146,10 @@ class Visit {
 
   /** Throws the refusal unless this is a page whose turn has come. */
   #passAsPage({ by, until }: Extract<Admission, { verdict: "refuse" }>, now: number): void {
-    const pageAt = this.#call.urgent
-      ? this.#memory.pagedAt + PAGE_EVERY_MS[by]
-      : Number.POSITIVE_INFINITY;
+    const { pagedAt } = this.#memory;
+    // The clock was set back since: that must not keep a page waiting for as long.
+    const last = pagedAt > now ? Number.NEGATIVE_INFINITY : pagedAt;
+    const pageAt = this.#call.urgent ? last + PAGE_EVERY_MS[by] : Number.POSITIVE_INFINITY;
     if (pageAt > now) throw this.#refusal(by, Math.min(until.getTime(), pageAt) - now);
     this.#as = "page";
   }

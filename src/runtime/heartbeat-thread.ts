@@ -90,8 +90,12 @@ async function pause(): Promise<void> {
 async function die(why: string, graceMs = LAST_WORDS_MS): Promise<void> {
   say({ kind: "lost", why });
   await sleep(graceMs);
-  if (options.evidencePath !== null) truncateSync(options.evidencePath);
-  process.kill(process.pid, "SIGKILL");
+  try {
+    // Whoever took this worker for dead has read the file and removed it.
+    if (options.evidencePath !== null) truncateSync(options.evidencePath);
+  } finally {
+    process.kill(process.pid, "SIGKILL");
+  }
 }
 
 function say(message: HeartbeatMessage): void {

@@ -15,13 +15,28 @@ export function processKey(pid: number): string | null {
   }
 }
 
-/** True: it was a process of this machine, and it is no more. False: it runs, or nobody here can know. */
-export function isGone(key: string | null): boolean {
+/**
+ * True: it was a process of this machine, and it is no more. False: it runs, or nobody here can know.
+ * @param startedAt of a process number; throws as `readFileSync` does
+ */
+export function isGone(key: string | null, startedAt = startOf): boolean {
   if (key === null) return false;
   const [boot, namespace, pid] = key.split(" ");
   if (`${boot} ${namespace}` !== machine()) return false;
-  return processKey(Number(pid)) !== key;
+  try {
+    return `${boot} ${namespace} ${pid} ${startedAt(Number(pid))}` !== key;
+  } catch (error) {
+    return saysGone(error);
+  }
 }
+
+/** Whoever has no file left to open, or may not look, knows nothing of the others. */
+function saysGone(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return error === ENDED || code === "ENOENT" || code === "ESRCH";
+}
+
+const ENDED = new Error("it has ended");
 
 let known: string | null | undefined;
 
@@ -45,6 +60,6 @@ function startOf(pid: number): string {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   // The name before the last bracket may hold spaces; a zombie has ended, whoever has not asked yet.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  if (fields[0] === "Z") throw new Error("it has ended");
+  if (fields[0] === "Z") throw ENDED;
   return fields[19] ?? "";
 }

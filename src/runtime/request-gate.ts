@@ -78,10 +78,13 @@ function createPace(deps: RequestGateDeps): (signal: AbortSignal) => Promise<voi
   let nextAtMs = Number.NEGATIVE_INFINITY;
   return async (signal) => {
     const nowMs = clock.now().getTime();
-    const waitMs = Math.max(0, nextAtMs - nowMs);
+    const stepMs = 1_000 / rules().perSecond;
+    // Never further ahead than patience and one step, unless the clock was set back meanwhile.
+    const aheadMs = nextAtMs - nowMs;
+    const waitMs = aheadMs > PATIENCE_MS + stepMs ? 0 : Math.max(0, aheadMs);
     // A wait of ours must not look like a GitHub that is slow: the job goes back into the queue.
     if (waitMs > PATIENCE_MS) throw refusal({ ok: false, why: "busy", waitMs: null }, deps);
-    nextAtMs = nowMs + waitMs + 1_000 / rules().perSecond;
+    nextAtMs = nowMs + waitMs + stepMs;
     if (waitMs > 0) await clock.sleep(waitMs, signal);
   };
 }

@@ -1,6 +1,6 @@
 /** Undoes what a handler had done, last act first (HB-heal-04). Each compensation is safe to repeat. */
 import { errorMessage } from "../base/fault.js";
-import type { HealingDecision } from "../job/heal.js";
+import { type HealingDecision, storableError } from "../job/heal.js";
 import type { JobContext, JobHandler } from "../job/port.js";
 import { listCompensations, markCompensated } from "../store/compensations.js";
 import type { Sql } from "../store/database.js";
@@ -55,7 +55,7 @@ export function afterRollback(decision: HealingDecision, failure: string | null)
     ...decision,
     settle: success
       ? decision.settle
-      : { ...decision.settle, error: `${decision.settle.error} (${failure})` },
+      : { ...decision.settle, error: storableError(`${decision.settle.error} (${failure})`) },
     action: { ...decision.action, success, operatorNotified: !success },
     notify: success ? null : "operator",
   };

@@ -206,9 +206,18 @@ export function toDatabaseFault(error: unknown): Fault {
   );
 }
 
-/** The server answered and refused a value: asking again gives the same answer. */
+/** SQLSTATE classes of what is wrong with a value: too many rows for one, data, a constraint, a size, a check of our own. */
+const OF_VALUE = /^(21|22|23|54|P0)/;
+
+/**
+ * The value was refused, by the server or before it was sent: asking again gives the same answer. Not so when the server
+ * could not write, does not let us, or has another schema for the moment: that is no fault of the value.
+ */
 export function isStatementRefused(error: unknown): boolean {
-  return !(error instanceof Fault) || error.code === "DATABASE_ERROR";
+  if (!(error instanceof Fault)) return true;
+  if (error.code !== "DATABASE_ERROR") return false;
+  const { sqlstate } = error.details;
+  return typeof sqlstate !== "string" || OF_VALUE.test(sqlstate);
 }
 
 /** Nobody answers, or nobody has a session for us: it passes by itself, and nothing is wrong with the statement. */

@@ -26,7 +26,7 @@ export interface RetryRequest {
 }
 
 /** As new, but for when it is due and whether it keeps its key. */
-export const RESET_TO_PENDING = `status = 'pending', attempts = 0, error = NULL, result = NULL,
+export const RESET_TO_PENDING = `status = 'pending', attempts = 0, crash_count = 0, error = NULL, result = NULL,
   completed_at = NULL, worker_id = NULL, started_at = NULL, fence = jobs.fence + 1`;
 
 /** A job whose unique key has gone to a younger one meanwhile gives the key up. */

@@ -255,9 +255,11 @@ export async function lockExpired(
   const { table, isExpired } = RULES[entity];
   // Of the audit log none may be passed over: a gap would read as a broken chain.
   const others = entity === "audit_log" ? "" : "SKIP LOCKED";
+  // Of a row that somebody moved since the look began, the newest version is judged before it is locked.
+  const still = entity === "audit_log" ? "" : `AND ${isExpired}`;
   const { rows } = await tx.query<ExpiredRow>(
     `SELECT seq, to_jsonb(expired)::text AS line FROM ${table} AS expired
-     WHERE seq IN (SELECT seq FROM ${table} WHERE ${isExpired} ORDER BY seq LIMIT $2)
+     WHERE seq IN (SELECT seq FROM ${table} WHERE ${isExpired} ORDER BY seq LIMIT $2) ${still}
      ORDER BY seq FOR UPDATE ${others}`,
     [before, limit],
   );

@@ -1,13 +1,19 @@
 /** When each schedule last enqueued: so that two leaders do not enqueue twice, and missed runs are known after downtime. */
 import type { Sql } from "./database.js";
 
+/** Clocks of two machines differ by less. */
+export const AHEAD_MAX_MS = 60_000;
+
 export interface ScheduleRun {
   readonly name: string;
   readonly lastDueAt: Date;
   readonly jobSeq: number | null;
 }
 
-/** True for the one caller who is to enqueue the run that was due at this time; a run not after the last one is never given. */
+/**
+ * True for the one caller who is to enqueue the run that was due at this time; a run not after the last one is never
+ * given, unless that one lies in the future, where only a wrong clock has put it.
+ */
 export async function claimScheduleRun(
   tx: Sql,
   run: { readonly name: string; readonly dueAt: Date },
@@ -15,8 +21,8 @@ export async function claimScheduleRun(
   const { rowCount } = await tx.query(
     `INSERT INTO control.schedule_run AS s (name, last_due_at) VALUES ($1, $2)
      ON CONFLICT (name) DO UPDATE SET last_due_at = excluded.last_due_at, job_seq = NULL
-     WHERE s.last_due_at < excluded.last_due_at`,
-    [run.name, run.dueAt],
+     WHERE s.last_due_at < excluded.last_due_at OR s.last_due_at > now() + $3 * interval '1 ms'`,
+    [run.name, run.dueAt, AHEAD_MAX_MS],
   );
   return rowCount === 1;
 }

@@ -15,6 +15,12 @@ export async function readServer(sql: Sql): Promise<DatabaseServer> {
   return rows[0]!;
 }
 
+/** `now` of this process, but never later than the server's: a clock that is ahead must not make anything due or old. */
+export async function notAhead(sql: Sql, now: Date): Promise<Date> {
+  const { now: theirs } = await readServer(sql);
+  return theirs < now ? theirs : now;
+}
+
 /** False after a fail-over that left us at a standby, or where the whole database was made read-only. */
 export async function isWritable(sql: Sql): Promise<boolean> {
   const { rows } = await sql.query<{ isReadOnly: boolean }>(

@@ -47,7 +47,10 @@ export function listLivingWorkers(sql: Sql): Promise<readonly LivingWorker[]> {
 }
 
 export interface Death {
-  /** Jobs whose handler had started, as of its last beat; null when its software does not say. */
+  /**
+   * Jobs whose handler had started, as far as its last beat can tell: also those that it took after that beat, for they may
+   * be what killed it. Null when its software does not say.
+   */
   readonly beaten: readonly number[] | null;
   /** Workers that died within the window besides it. */
   readonly otherDeaths: number;
@@ -55,7 +58,10 @@ export interface Death {
 
 export async function readDeath(sql: Sql, workerId: string, windowMs: number): Promise<Death> {
   const { rows } = await sql.query<Death>(
-    `SELECT (SELECT to_jsonb(w.started_jobs) FROM public.workers w WHERE w.id = $1) AS beaten,
+    `SELECT (SELECT CASE WHEN w.started_jobs IS NOT NULL THEN to_jsonb(w.started_jobs || ARRAY(
+         SELECT j.seq FROM public.jobs j
+         WHERE j.status = 'running' AND j.worker_id = w.id AND j.started_at > w.last_heartbeat)) END
+       FROM public.workers w WHERE w.id = $1) AS beaten,
        (SELECT count(*)::int FROM public.workers w
         WHERE w.status = 'dead' AND w.id <> $1 AND w.stopped_at > now() - $2 * interval '1 ms') AS "otherDeaths"`,
     [workerId, windowMs],

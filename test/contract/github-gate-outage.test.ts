@@ -46,3 +46,21 @@ it("also of several refusals, of which the longest was told first", async () => 
     await drop();
   }
 });
+
+it("goes on when the clock is set back by an hour", async () => {
+  const { db, drop } = await createTestDatabase();
+  try {
+    let nowMs = 7_200_000;
+    const clock: Clock = { now: () => new Date(nowMs), sleep: async () => {} };
+    const gate = createRequestGate(async () => "host#1/core", {
+      ...{ db, clock, log: silentLogger, random: () => 0 },
+      rules: () => ({ reserve: 0, inFlight: 5, perSecond: 10 }),
+    });
+    await gate.take(never());
+    nowMs -= 3_600_000;
+    await gate.take(never());
+    await gate.take(never());
+  } finally {
+    await drop();
+  }
+});

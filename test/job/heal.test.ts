@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Fault, fault } from "../../src/base/fault.js";
+import { findUnstorable } from "../../src/base/storable.js";
 import { decideHealing, type HealingInput, type HealingRules } from "../../src/job/heal.js";
 import { makePolicy } from "../support/make-policy.js";
 
@@ -169,6 +170,29 @@ describe("decideHealing", () => {
     const early = { ...input({ fault: fault.transient("T", "gone") }), random: 0 };
     expect(decideHealing(early).action?.context.backoff_ms).toBe(1_800);
     expect(decideHealing(late).action?.context.backoff_ms).toBe(2_200);
+  });
+
+  it("tells an error that every database can hold, also where the cut falls into a character", () => {
+    const broken = [`${"x".repeat(1_996)}\u{1F600}`, "half \ud83d of it", "null \u0000 byte"];
+    for (const message of broken) {
+      const { settle } = decideHealing(input({ fault: fault.data("D", message) }));
+      const { error } = settle as { readonly error: string };
+      expect(error).toMatch(/^D: /);
+      expect(findUnstorable(error)).toEqual([]);
+    }
+  });
+
+  it("excuses a job in a storm of deaths, but not one that dies in all of them", () => {
+    const reasonOf = (crashCount: number) =>
+      decideHealing({
+        ...input({ fault: fault.crash("C", "worker died"), crashCount }),
+        death: { isCharged: true, otherDeaths: 50 },
+      }).reason;
+    expect([3, 8, 9].map(reasonOf)).toEqual([
+      "restart-elsewhere",
+      "restart-elsewhere",
+      "kills-its-workers",
+    ]);
   });
 
   it("comes back no sooner than the dependency asked", () => {

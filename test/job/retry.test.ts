@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { nextVisit } from "../../src/job/retry.js";
+import { nextRetry, nextVisit } from "../../src/job/retry.js";
 
 const now = new Date("2026-01-28T12:00:00.000Z");
 
@@ -32,5 +32,22 @@ describe("who waits for a dependency", () => {
       (random) => nextVisit({ now, retryAfterMs: 60_000, random }).delayMs,
     );
     expect(delays).toEqual([60_000, 61_500, 63_000, 64_500]);
+  });
+
+  it.each([1e15, 1e300, Number.POSITIVE_INFINITY])(
+    "is back after a day though it was told to wait for %s ms",
+    (retryAfterMs) => {
+      expect(nextVisit({ now, retryAfterMs }).delayMs).toBe(86_400_000);
+      const backoff = { baseMs: 1_000, capMs: 60_000, jitter: 0 };
+      const again = nextRetry({ now, attempt: 1, backoff, random: 0, retryAfterMs });
+      expect(again).toEqual({ at: new Date(now.getTime() + 86_400_000), delayMs: 86_400_000 });
+    },
+  );
+
+  it("takes what is no number for no time at all", () => {
+    expect(nextVisit({ now, retryAfterMs: Number.NaN }).delayMs).toBe(30_000);
+    const backoff = { baseMs: 1_000, capMs: 60_000, jitter: 0 };
+    const retry = { now, attempt: 1, backoff, random: 0, retryAfterMs: Number.NaN };
+    expect(nextRetry(retry).delayMs).toBe(2_000);
   });
 });

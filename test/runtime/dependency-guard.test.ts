@@ -346,6 +346,19 @@ describe("what is shared", () => {
     },
   );
 
+  it("is heard of by all though the clock is set back by an hour, and pages pass as before", async () => {
+    const [one, two] = [startProcess(), startProcess()];
+    await toHook(two);
+    await openByFailures(one);
+    failTimes(1);
+    await faultOf(toHook(one, "hook", "sev1"));
+    now -= 3_600_000;
+    expect(await faultOf(toHook(two))).toMatchObject({ code: "BREAKER_OPEN" });
+    const received = webhook.received.length;
+    await toHook(one, "hook", "sev1");
+    expect(webhook.received).toHaveLength(received + 1);
+  });
+
   it("is measured: closed, open, and half open as soon as it may be probed", async () => {
     const process = startProcess();
     const measured = async () =>

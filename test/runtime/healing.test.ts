@@ -235,6 +235,28 @@ describe("healing with real rows", () => {
   });
 });
 
+describe("a server that cannot write for a moment", () => {
+  it.each(["58030", "XX000", "42501"])(
+    "with %s takes no finished job for one that cannot be kept",
+    async (state) => {
+      const index = { kind: "index", run: async () => ({ answer: 42 }) };
+      await withHealing({ handlers: [index], kinds: [] }, async (worker, db) => {
+        await db.query(`CREATE SEQUENCE tries;
+          CREATE FUNCTION ill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF nextval('tries') <= 4 THEN RAISE EXCEPTION 'ill' USING ERRCODE = '${state}'; END IF;
+            RETURN NEW; END $$;
+          CREATE TRIGGER ill BEFORE UPDATE ON jobs FOR EACH ROW
+            WHEN (NEW.status = 'completed') EXECUTE FUNCTION ill()`);
+        const { seq, id } = await enqueueJob(db, { kind: "index", payload: {} });
+        await worker.seen("job.completed", id);
+        expect(await readJob(db, seq)).toMatchObject({
+          ...{ status: "completed", attempts: 1, result: { answer: 42 } },
+        });
+      });
+    },
+  );
+});
+
 describe("a job that is no longer ours", () => {
   it("is aborted when a person cancels it, and its handler changes nothing (X-79)", async () => {
     const obedient = {

@@ -117,6 +117,18 @@ const LEFT_THE_GROUP = `setsid sh -c 'trap "" TERM; echo $$; echo ready; sleep 3
 const LEADER_EXITS = "sh -c 'echo $$; echo ready; sleep 300' & sleep 300";
 const SIMPLE = "echo $$; echo ready; sleep 300";
 
+test("a process counts as gone only when the system says that there is none", () => {
+  const own = processKey(process.pid);
+  if (own === null) return expect(process.platform).not.toBe("linux");
+  const failing = (code: string) => () => {
+    throw Object.assign(new Error(code), { code });
+  };
+  expect(isGone(own)).toBe(false);
+  expect(["ENOENT", "ESRCH"].map((code) => isGone(own, failing(code)))).toEqual([true, true]);
+  // Who has no file left to open knows nothing of others.
+  expect(["EMFILE", "EACCES"].map((code) => isGone(own, failing(code)))).toEqual([false, false]);
+});
+
 describe("what a killed executor leaves", () => {
   test("is ended, whatever it traps and wherever it went, and nothing of another system's run with that number", async () => {
     const runSeq = await addRun();

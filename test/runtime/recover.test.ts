@@ -98,6 +98,23 @@ describe("the jobs of a dead worker", () => {
     });
   });
 
+  it("are charged without a file when they were taken after the last beat: a killer of machines leaves nothing else", async () => {
+    await withDatabase(async (db) => {
+      await enqueueJobs(db, [{ kind: "index", payload: {} }]);
+      for (let death = 1; death <= 3; death++) {
+        const { id } = await registerWorker(db, {
+          ...{ lane: "general", kinds: ["index"], hostname: "h", pid: 1 },
+        });
+        await beatWorker(db, id, []);
+        await claimJobs(db, {
+          ...{ workerId: id, kinds: [{ kind: "index", free: 1 }], max: 1, safeModeKinds: [] },
+        });
+        await recoverWorker(id, deps(db));
+      }
+      expect(await rowsOf(db)).toEqual([{ status: "quarantined", attempts: 3, crashes: 3 }]);
+    });
+  });
+
   it("cost nothing to those who ran beside a job that was there at an earlier death", async () => {
     await withDatabase(async (db) => {
       const { id, seqs } = await dying(db, 3);

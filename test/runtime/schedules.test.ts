@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { systemClock } from "../../src/base/clock.js";
 import type { Schedule } from "../../src/policy/policy.js";
 import { decideSchedule, runSchedulesStep } from "../../src/runtime/tick/run-schedules.js";
 import { listJobs } from "../../src/store/job-list.js";
@@ -127,6 +128,40 @@ describe("run-schedules", () => {
       expect(await run("12:05:16")).toBe(true);
       // The clock was set back.
       expect(await run("11:00:00")).toBe(true);
+    });
+  });
+
+  it("is not led astray by a leader whose clock is a day ahead", async () => {
+    await withDatabase(async (db) => {
+      const schedule: Schedule = { ...hourly, name: "hourly-gc", kind: "gc", payload: {} };
+      const policy = () => makePolicy({ schedules: [schedule] });
+      await db.query(
+        "INSERT INTO control.schedule_run VALUES ('hourly-gc', now() - interval '3 hours')",
+      );
+      const step = runSchedulesStep({ db, policy, emit: () => {} });
+      const tomorrow = new Date(systemClock.now().getTime() + 86_400_000);
+      await step.run(tomorrow, new AbortController().signal);
+      expect(await listJobs(db, { limit: 10 })).toHaveLength(1);
+      const { rows } = await db.query<{ ahead: boolean }>(
+        "SELECT last_due_at > now() AS ahead FROM control.schedule_run",
+      );
+      expect(rows).toEqual([{ ahead: false }]);
+    });
+  });
+
+  it("goes on with its next time where a wrong clock has noted a run of the future", async () => {
+    await withDatabase(async (db) => {
+      const schedule: Schedule = { ...hourly, name: "hourly-gc", kind: "gc", payload: {} };
+      const policy = () => makePolicy({ schedules: [schedule] });
+      await db.query(
+        "INSERT INTO control.schedule_run VALUES ('hourly-gc', now() + interval '1 year')",
+      );
+      const step = runSchedulesStep({ db, policy, emit: () => {} });
+      await step.run(systemClock.now(), new AbortController().signal);
+      const { rows } = await db.query<{ ahead: boolean }>(
+        "SELECT last_due_at > now() AS ahead FROM control.schedule_run",
+      );
+      expect(rows).toEqual([{ ahead: false }]);
     });
   });
 });

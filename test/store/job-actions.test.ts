@@ -48,6 +48,15 @@ describe("retry", () => {
       }),
   );
 
+  test("of a job that killed its workers takes the charges back: a person vouches for it", () =>
+    withDatabase(async (db) => {
+      const seq = await jobWithStatus(db, "quarantined");
+      await db.query("UPDATE jobs SET crash_count = 3 WHERE seq = $1", [seq]);
+      await retryJob(db, { seq, actor: ANN });
+      const { rows } = await db.query("SELECT crash_count FROM jobs WHERE seq = $1", [seq]);
+      expect(rows).toEqual([{ crash_count: 0 }]);
+    }));
+
   test.each([
     ["pending", "already-pending"],
     ["running", "running"],

@@ -104,6 +104,31 @@ describe("retention", () => {
       expect((await deleteExpired(db, "jobs", BEFORE)).count).toBe(1);
     }));
 
+  it("lends no quarantined job that a person has retried since the look began", () =>
+    withDatabase(async (db) => {
+      await addJobs(db);
+      await db.transaction(async (tx) => {
+        // Row by row, as a server that is slow: between the first and the rest a person acts.
+        const slow: Sql = {
+          query: async <Row extends object>(text: string, values: readonly unknown[] = []) => {
+            const [before, limit] = values as [Date, number];
+            const filled = text
+              .replaceAll("$1", `'${before.toISOString()}'`)
+              .replace("$2", `${limit}`);
+            await tx.query(`DECLARE slowly CURSOR FOR ${filled}`);
+            const { rows: first } = await tx.query<Row>("FETCH 1 FROM slowly");
+            await db.query(
+              "UPDATE jobs SET status = 'pending' WHERE status = 'quarantined' AND job_type = 'runbook'",
+            );
+            const { rows: rest } = await tx.query<Row>("FETCH ALL FROM slowly");
+            return { rows: [...first, ...rest], rowCount: first.length + rest.length };
+          },
+        };
+        const expired = await lockExpired(slow, "quarantined_jobs", BEFORE);
+        expect(expired.map(({ line }) => JSON.parse(line).job_type)).toEqual(["index"]);
+      });
+    }));
+
   it.each([
     ["events", "INSERT INTO events (event_type, created_at) SELECT 'push', at FROM times"],
     [

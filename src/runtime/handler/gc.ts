@@ -15,6 +15,7 @@ import {
   type ExportedEntity,
   lockExpired,
 } from "../../store/retention.js";
+import { notAhead } from "../../store/server.js";
 import { appendLines, deleteFiles, listFilesBefore } from "./exports-folder.js";
 import { deleteInBatches, type NextBatch } from "./gc-batches.js";
 import {
@@ -39,7 +40,8 @@ export function createGcHandler(deps: GcDeps): JobHandler {
     run: async (context): Promise<JsonObject> => {
       const wish = context.job.payload as GcPayload;
       const isDryRun = wish.dry_run === true;
-      const ask = { jobSeq: context.job.seq, wish, now: context.now() };
+      const now = await notAhead(deps.db, context.now());
+      const ask = { jobSeq: context.job.seq, wish, now };
       const plan = await planGc(deps, ask);
       const counts = isDryRun ? countsOf(plan) : await collectAll(deps, plan, context);
       const { export_files: files = 0, ...rows } = counts;

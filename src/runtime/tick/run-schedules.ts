@@ -3,7 +3,13 @@ import { Cron } from "croner";
 import type { PolicySet, Schedule } from "../../policy/policy.js";
 import type { Database } from "../../store/database.js";
 import { enqueueJob } from "../../store/jobs.js";
-import { claimScheduleRun, listScheduleRuns, noteScheduledJob } from "../../store/schedules.js";
+import {
+  AHEAD_MAX_MS,
+  claimScheduleRun,
+  listScheduleRuns,
+  noteScheduledJob,
+} from "../../store/schedules.js";
+import { notAhead } from "../../store/server.js";
 import type { Emit } from "../events.js";
 import { rulesOf } from "../kind-rules.js";
 import type { CycleStep } from "../orchestrator.js";
@@ -28,8 +34,10 @@ export function runSchedulesStep(deps: ScheduleDeps): CycleStep {
       if (quiet !== null && isStill(quiet, schedules, now)) return;
       const runs = await listScheduleRuns(deps.db);
       const last = new Map(runs.map(({ name, lastDueAt }) => [name, lastDueAt]));
+      // A leader whose clock is ahead would begin the runs of the days to come.
+      const today = await notAhead(deps.db, now);
       for (const schedule of schedules) {
-        await runIfDue(schedule, last.get(schedule.name) ?? null, now, deps);
+        await runIfDue(schedule, last.get(schedule.name) ?? null, today, deps);
       }
       quiet = { schedules, from: now, untilMs: nextLookMs(schedules, now) };
     },
@@ -92,14 +100,15 @@ export type ScheduleDecision =
 
 /**
  * `last` is the newest due time that was dealt with; null for a schedule that is new, whose first run is
- * the next one. All that was missed counts as one run, or as none with `missed: skip`.
+ * the next one. So it is for one that a wrong clock has dealt with in the future: it would not run until then. All that was missed counts as one run, or as none with `missed: skip`.
  */
 export function decideSchedule(
   schedule: Pick<Schedule, "cron" | "timeZone" | "missed">,
   last: Date | null,
   now: Date,
 ): ScheduleDecision {
-  if (last === null) return { what: "pass-over", dueAt: now };
+  const isBelieved = last !== null && last.getTime() <= now.getTime() + AHEAD_MAX_MS;
+  if (!isBelieved) return { what: "pass-over", dueAt: now };
   const cron = new Cron(schedule.cron, { timezone: schedule.timeZone });
   const dueAt = cron.previousRuns(1, now)[0];
   if (dueAt === undefined || dueAt <= last) return { what: "wait" };

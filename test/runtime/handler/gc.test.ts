@@ -224,6 +224,15 @@ const addEvents = (db: Database, count: number, days = 100) =>
 const countEvents = async (db: Database) =>
   (await db.query<{ count: number }>("SELECT count(*) AS count FROM events")).rows[0]!.count;
 
+describe("a gc in a process whose clock is years ahead", () => {
+  it("deletes nothing that is young by the clock of the database", () =>
+    withGc(async ({ db, run }) => {
+      await db.query("INSERT INTO events (event_type, created_at) VALUES ('push', now())");
+      expect(await run({}, { now: "2199-06-15T12:00:00Z" })).toMatchObject({ rows: { events: 0 } });
+      expect(await countEvents(db)).toBe(1);
+    }));
+});
+
 describe("a gc that names a preview", () => {
   const preview = { preview: "job-7" };
 
