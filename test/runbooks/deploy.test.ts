@@ -140,7 +140,7 @@ describe("deploy-services", () => {
     world.services.fateOf("workers").exitCode = 1;
     const { run: ended } = await run("deploy-services", DEPLOY);
     expect(ended).toMatchObject({ status: "failed", undone: "complete" });
-    expect(ended.outcome).toMatch(/task task-1 ended with 1: .*\/ecs\/algobrain-workers/);
+    expect(ended.outcome).toMatch(/task task-1 ended with 1: .*\/ecs\/algobrain-migrate/);
     expect(updates()).toEqual([]);
     expect(await listPauses(ground.db)).toEqual([]);
   });

@@ -348,6 +348,16 @@ test("the executor reads one secret of RDS: that of the master user (RB-98)", ()
   expect(JSON.stringify(granted)).not.toContain("rds!");
 });
 
+test("whoever applies may run the task that prepares, and no runbook may", () => {
+  const handed = (name: string) =>
+    statementsIn(production.resource("aws_iam_role_policy", name).policy)
+      .filter(({ Action }) => Action.includes("iam:PassRole"))
+      .flatMap(({ Resource = [] }) => Resource);
+  const role = "arn:aws:iam::123456789012:role/algobrain-prepare-task";
+  const mayHand = (name: string) => handed(name).some((pattern) => matches(pattern, role));
+  expect([mayHand("apply-power"), mayHand("executor-power")]).toEqual([true, false]);
+});
+
 /** Two patterns with a star at their end at most: the longer one lies within the shorter one's, or they share nothing. */
 function overlap(one: string, other: string): boolean {
   return matches(one, other.replace(/\*$/, "")) || matches(other, one.replace(/\*$/, ""));

@@ -14,7 +14,7 @@ import {
   type ServiceBefore,
   setRevision,
 } from "./service-move.js";
-import { servicePlaceOf, servicesNamed } from "./service-place.js";
+import { servicesNamed } from "./service-place.js";
 import { expectStable, shortName, waitTask } from "./wait.js";
 
 /** What the steps need of the parameters. */
@@ -134,7 +134,7 @@ async function migrate(context: Acting): Promise<string> {
   throw fault.refused(
     "MIGRATION_TASK_FAILED",
     `task ${task} ended with ${ended.exitCode ?? "no exit code"}: ${ended.stoppedReason ?? "it says no reason"}`,
-    { hint: `what it said is in ${servicePlaceOf(aws.place(), "workers").logGroup}` },
+    { hint: `what it said is in /ecs/${aws.place().migrationFamily}` },
   );
 }
 
