@@ -12,11 +12,15 @@ const LOOK_MS_MAX = 200;
 /** How long the kernel may take to end what got KILL; longer only in uninterruptible sleep. */
 const KILL_MS = 2_000;
 
-/** TERM, `graceMs`, then KILL. True when the group is confirmed empty. */
-export async function endGroup(groupId: number, graceMs: number): Promise<boolean> {
+/** TERM (or `first`), `graceMs`, then KILL. True when the group is confirmed empty. */
+export async function endGroup(
+  groupId: number,
+  graceMs: number,
+  first: NodeJS.Signals = "SIGTERM",
+): Promise<boolean> {
   // To signal group 1 would be to signal everybody.
   assert(Number.isInteger(groupId) && groupId > 1, `${groupId} is no process group of ours`);
-  if (!signalGroup(groupId, "SIGTERM")) return true;
+  if (!signalGroup(groupId, first)) return true;
   if (await isEmptyWithin(groupId, graceMs)) return true;
   signalGroup(groupId, "SIGKILL");
   return isEmptyWithin(groupId, KILL_MS);

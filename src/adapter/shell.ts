@@ -228,7 +228,7 @@ function superviseChild(
   let endedBy: Ending["endedBy"] | undefined;
   let ending: Promise<Reaped> | undefined;
   const end = () => {
-    ending ??= endAll(groupId, mark, options.graceMs ?? GRACE_MS);
+    ending ??= endAll(groupId, mark, options);
     return ending;
   };
   let giveUp = () => {};
@@ -256,8 +256,12 @@ function superviseChild(
 }
 
 /** The group, then who left it. Counted are those who left. */
-async function endAll(groupId: number, mark: string | undefined, graceMs: number): Promise<Reaped> {
-  const isEmpty = await endGroup(groupId, graceMs);
+async function endAll(
+  groupId: number,
+  mark: string | undefined,
+  { graceMs = GRACE_MS, endSignal }: Pick<ShellOptions, "graceMs" | "endSignal">,
+): Promise<Reaped> {
+  const isEmpty = await endGroup(groupId, graceMs, endSignal);
   if (mark === undefined) return { count: 0, confirmedEmpty: isEmpty };
   const strays = await endMarked(mark, graceMs);
   return { count: strays.count, confirmedEmpty: isEmpty && strays.confirmedEmpty };

@@ -53,6 +53,7 @@ async function plan(answers: Parameters<typeof fakeTerraform>[0]) {
   const planned = await planStacks({
     terraform: fakeTerraform(answers),
     folders: await findStackFolders(join(root, "stacks"), "staging", null),
+    env: "staging",
     out: join(root, "plans"),
     pluginDir: undefined,
     committedLock: join(root, "none.hcl"),

@@ -3,7 +3,7 @@
  * AWS, state and estate in files.
  */
 import { execFileSync } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -44,6 +44,10 @@ export interface TerraformSandbox {
   readEstate(): Promise<Estate>;
   /** Changes the cloud behind Terraform's back. */
   editEstate(edit: (estate: Estate) => void): Promise<void>;
+  /** By type: where the making of one stands still until it is told otherwise; `lost`: it is made, and the answer says that it failed. */
+  stopAt(stops: Readonly<Record<string, "before" | "after" | "lost">>): Promise<void>;
+  /** Types that stood still, once for each time. */
+  stopped(): Promise<readonly string[]>;
   remove(): Promise<void>;
 }
 
@@ -98,17 +102,30 @@ export async function openTerraformSandbox(
     editEstate: async (edit) => {
       const estate = await readEstate();
       edit(estate);
-      await writeFile(estateFile, JSON.stringify(estate));
+      await replaceFile(estateFile, JSON.stringify(estate));
+    },
+    stopAt: (stops) => replaceFile(`${estateFile}.stops`, JSON.stringify(stops)),
+    stopped: async () => {
+      const text = await readFile(`${estateFile}.stopped`, "utf8").catch(() => ""); // nothing has stood still
+      return text.split("\n").filter(Boolean);
     },
     remove: () => rm(root, { recursive: true, force: true }),
   };
+}
+
+const EMPTY: Estate = { resources: {}, counters: {}, failing: [] };
+
+/** Never half a file: a provider may be reading it. */
+async function replaceFile(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new-one`, text);
+  await rename(`${path}.new-one`, path);
 }
 
 async function providerEnvironment(root: string, estateFile: string) {
   const facts = join(root, "facts.json");
   const known = { identities: IDENTITIES, replaces: REPLACES, logDays: LOG_DAYS };
   await writeFile(facts, JSON.stringify({ schema: awsSchema, ...known }));
-  await writeFile(estateFile, JSON.stringify({ resources: {}, counters: {}, failing: [] }));
+  await writeFile(estateFile, JSON.stringify(EMPTY));
   // Settings of whoever runs the tests could name another provider.
   const settings = join(root, "terraform.rc");
   await writeFile(settings, "");

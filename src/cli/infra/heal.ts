@@ -12,9 +12,11 @@ import { judgeHeal } from "../../review/infra/judge-heal.js";
 import { isQuiet } from "../../review/infra/plan-document.js";
 import { parseCommandLine } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
+import { untilEnding } from "./ending.js";
 import { guardStack, type Judging } from "./guard.js";
 import { HEAL_FILES, healsNotThere } from "./heal-plan.js";
 import { askKnown, RUNTIME_OPTIONS, type RuntimePlace } from "./known.js";
+import { sayLeft } from "./left-behind.js";
 import { openTerraform } from "./open-terraform.js";
 import { POLICY_OPTIONS } from "./policy-of.js";
 import { PLAN_FILE } from "./sealed-folder.js";
@@ -43,14 +45,16 @@ interface Healer {
 /** Exits with 1 when a stack was refused, was not wholly put back, or still differs: the others are done all the same. */
 export async function runHeal(args: readonly string[], io: CommandIo): Promise<number> {
   const { values } = parseCommandLine(args, OPTIONS);
-  const healer: Healer = {
-    ...{ terraform: openTerraform(io), place: values, io, pluginDir: values["plugin-dir"] },
-    ...{ heals: resolve(io.cwd, values.heals), dir: resolve(io.cwd, values.dir) },
-  };
-  const stacks = await stacksIn(healer.heals);
-  const results: boolean[] = [];
-  for (const stack of stacks) results.push(await healStack(healer, stack));
-  return results.every((isDone) => isDone) ? EXIT_OK : EXIT_FAILED;
+  return untilEnding(io, async (ending) => {
+    const healer: Healer = {
+      ...{ terraform: openTerraform(io, ending), place: values, io },
+      ...{ heals: resolve(io.cwd, values.heals), dir: resolve(io.cwd, values.dir) },
+      pluginDir: values["plugin-dir"],
+    };
+    const results: boolean[] = [];
+    for (const stack of await stacksIn(healer.heals)) results.push(await healStack(healer, stack));
+    return results.every((isDone) => isDone) ? EXIT_OK : EXIT_FAILED;
+  });
 }
 
 /** In the order in which they are applied. */
@@ -76,6 +80,8 @@ async function healStack(healer: Healer, stack: StackPart): Promise<boolean> {
     return await lookAgain(healer, folder, { stack, addresses });
   } catch (error) {
     for (const line of terraformComplaint(errorMessage(error))) io.err(`${stack}: ${line}`);
+    const left = await sayLeft(openTerraform(io), { env: place.env, stack, folder });
+    for (const line of left) io.err(`${stack}: ${line}`);
     io.err(`${stack}: not wholly put back; the next look says what differs`);
     return false;
   }

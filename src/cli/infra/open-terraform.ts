@@ -5,13 +5,16 @@ import type { CommandIo } from "../command.js";
 
 /** Values go by the environment, never by arguments: those stand in every list of processes. */
 const HANDED_ON = /^(AWS_|TF_|CHECKPOINT_DISABLE$|HTTPS?_PROXY$|NO_PROXY$|SSL_CERT_FILE$)/;
-const DEADLINE_MS = 30 * 60_000;
+/** An apply comes to its own end before GitHub ends its job (60 minutes). */
+const DEADLINE_MS = 50 * 60_000;
 
-export function openTerraform(io: Pick<CommandIo, "env">): Terraform {
+/** `ending`: aborted, Terraform is interrupted and waited for. */
+export function openTerraform(io: Pick<CommandIo, "env">, ending?: AbortSignal): Terraform {
+  const deadline = AbortSignal.timeout(DEADLINE_MS);
   return createTerraform({
     // Its answers are read as JSON and judged, never printed.
     shell: createShell({ redact: (text) => text, path: io.env.PATH }),
-    signal: AbortSignal.timeout(DEADLINE_MS),
+    signal: ending === undefined ? deadline : AbortSignal.any([deadline, ending]),
     env: handedOn(io.env),
   });
 }

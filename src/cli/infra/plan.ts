@@ -10,8 +10,11 @@ import { STACK_ORDER } from "../../policy/stack-order.js";
 import { oneOf, parseCommandLine, UsageError } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
 import { formatTable } from "../table.js";
+import { untilEnding } from "./ending.js";
+import { whyNotPlan } from "./left-behind.js";
 import { openTerraform } from "./open-terraform.js";
 import { findStackFolders, type StackFolder } from "./stack-folders.js";
+import { sayLocked } from "./state-lock.js";
 import { terraformComplaint, waitsForOthers } from "./terraform-complaint.js";
 
 /** Kept in Git where somebody has made it: the checksums of the provider for every platform. */
@@ -41,22 +44,25 @@ const OPTIONS = {
 /** Exits with 1 when a stack could not be planned; one that waits for others is no failure. */
 export async function runPlan(args: readonly string[], io: CommandIo): Promise<number> {
   const { values } = parseCommandLine(args, OPTIONS);
-  if (values.env === undefined) throw new UsageError("--env is missing");
+  const { env } = values;
+  if (env === undefined) throw new UsageError("--env is missing");
   const part = values.stack === undefined ? null : oneOf("--stack", values.stack, STACK_ORDER);
-  const planned = await planStacks({
-    terraform: openTerraform(io),
-    folders: await findStackFolders(resolve(io.cwd, values.dir), values.env, part),
-    out: resolve(io.cwd, values.out),
-    pluginDir: values["plugin-dir"],
-    committedLock: join(io.cwd, COMMITTED_LOCK),
-    onStack: (stack) => io.progress(`planning ${stack}`),
-  });
+  const folders = await findStackFolders(resolve(io.cwd, values.dir), env, part);
+  const planned = await untilEnding(io, (ending) =>
+    planStacks({
+      ...{ terraform: openTerraform(io, ending), folders, out: resolve(io.cwd, values.out), env },
+      pluginDir: values["plugin-dir"],
+      committedLock: join(io.cwd, COMMITTED_LOCK),
+      onStack: (stack) => io.progress(`planning ${stack}`),
+    }),
+  );
   const output = values["github-output"];
   if (output !== undefined) await tellGitHub(resolve(io.cwd, output), planned);
   return tell(planned, io);
 }
 
 export interface PlanningOptions {
+  readonly env: string;
   readonly terraform: Terraform;
   readonly folders: readonly StackFolder[];
   /** Takes `<stack>.json` or `<stack>.error.txt` of each, and `plans.json` of all. */
@@ -85,24 +91,41 @@ async function planStack(options: PlanningOptions, place: StackFolder): Promise<
   const files = ["json", "error.txt"].map((ending) => join(options.out, `${part}.${ending}`));
   for (const file of files) await rm(file, { force: true });
   try {
-    const state = await planFolder(options, place);
-    return { stack: part, state, why: [] };
+    const planned = await planFolder(options, place);
+    if (typeof planned === "string") return { stack: part, state: planned, why: [] };
+    return await tellError(files[1]!, part, planned);
   } catch (error) {
     const message = errorMessage(error);
     const why = waitsForOthers(message)
       ? ["waits: a stack before it is not applied yet, so nothing is known of this one"]
-      : terraformComplaint(message);
-    await writeFile(join(options.out, `${part}.error.txt`), `${why.join("\n")}\n`);
-    return { stack: part, state: waitsForOthers(message) ? "waits" : "error", why };
+      : [
+          ...terraformComplaint(message),
+          ...sayLocked(message, { ...options, stack: part, ...place }),
+        ];
+    const state = waitsForOthers(message) ? "waits" : "error";
+    return await tellError(files[1]!, part, why, state);
   }
 }
 
+async function tellError(
+  file: string,
+  stack: string,
+  why: readonly string[],
+  state: "error" | "waits" = "error",
+): Promise<PlannedStack> {
+  await writeFile(file, `${why.join("\n")}\n`);
+  return { stack, state, why };
+}
+
+/** Or why nothing may be planned there. */
 async function planFolder(
   { terraform, out, pluginDir, committedLock }: PlanningOptions,
   { part, folder }: StackFolder,
-): Promise<"changes" | "none"> {
+): Promise<"changes" | "none" | readonly string[]> {
   await copyIfThere(committedLock, join(folder, ".terraform.lock.hcl"));
   await terraform.init(folder, pluginDir === undefined ? {} : { pluginDir });
+  const left = await whyNotPlan(terraform, folder);
+  if (left.length > 0) return left;
   const changes = await terraform.plan(folder, { out: PLAN_FILE });
   const shown = await terraform.showPlan(folder, PLAN_FILE);
   await writeFile(join(out, `${part}.json`), `${JSON.stringify(shown)}\n`, PRIVATE);

@@ -9,6 +9,13 @@ const PLACE = /^(on \S+ line \d+|with \S+)/;
 /** Of `terraform_remote_state` when the stack that it reads has no state yet, and when that state lacks an output. */
 const NOT_YET = /Unable to find remote state|No stored state was found|Unsupported attribute/;
 
+/**
+ * Words of AWS for a thing that is there already (`EntityAlreadyExists`, `InvalidGroup.Duplicate`, `BucketAlreadyOwnedByYou`,
+ * ECS: `Creation of service was not idempotent`).
+ */
+const EXISTS = /already ?exists|exists already|AlreadyOwned|\bDuplicate|not idempotent/i;
+const ADDRESS = /^with ([^,]+),/;
+
 /** Never empty. Longer complaints are cut, and the cut is said. */
 export function terraformComplaint(message: string): string[] {
   const lines = message.split("\n").map((line) => line.replace(FRAME, "").trimEnd());
@@ -17,6 +24,17 @@ export function terraformComplaint(message: string): string[] {
   if (shown.length === 0) return ["Error: terraform failed, and said nothing that names a place"];
   const more = telling.length - shown.length;
   return more > 0 ? [...shown, `and ${more} lines more`] : shown;
+}
+
+/** Addresses of what AWS would not make because it is there; `unknown` where Terraform names none. */
+export function existingAlready(message: string): string[] {
+  return message
+    .split(/^(?=Error: )/m)
+    .filter((complaint) => complaint.startsWith("Error: ") && EXISTS.test(complaint))
+    .map((complaint) => {
+      const lines = complaint.split("\n").map((line) => line.replace(FRAME, ""));
+      return lines.flatMap((line) => ADDRESS.exec(line)?.[1] ?? [])[0] ?? "unknown";
+    });
 }
 
 /** The stacks before it were never applied, or not since they tell what this one reads: nothing is wrong with it. */

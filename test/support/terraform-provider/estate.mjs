@@ -7,7 +7,7 @@
  * @property {Record<string, number>} counters numbers given out so far, e.g. by `type/family`: AWS never gives a revision twice
  * @property {string[]} failing keys of resources whose reading fails
  */
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 
 /**
  * @param {string} file
@@ -33,4 +33,21 @@ export function changeEstate(file, change) {
   writeFileSync(`${file}.new`, `${JSON.stringify(estate, null, 1)}\n`);
   renameSync(`${file}.new`, file);
   return result;
+}
+
+/**
+ * Where the making of a type stands still until its row is gone, before or after it exists; `lost`: it exists, and the
+ * answer says that it failed. A file of its own, which only the test writes: the estate is being written meanwhile.
+ * @param {string} file the estate's
+ * @param {string} type
+ * @returns {"before" | "after" | "lost" | undefined}
+ */
+export function stopOf(file, type) {
+  const stops = `${file}.stops`;
+  return existsSync(stops) ? JSON.parse(readFileSync(stops, "utf8"))[type] : undefined;
+}
+
+/** @param {string} file the estate's @param {string} type */
+export function tellStopped(file, type) {
+  appendFileSync(`${file}.stopped`, `${type}\n`);
 }

@@ -2,7 +2,7 @@
  * The calls of `tfplugin5.Provider` (docs/plugin-protocol/tfplugin5.proto of Terraform, 5.10), each from a message
  * to a message. AWS itself is not imitated: what is applied is remembered, what is read is what was remembered.
  */
-import { changeEstate, readEstate } from "./estate.mjs";
+import { changeEstate, readEstate, stopOf, tellStopped } from "./estate.mjs";
 import { dynamicOf, dynamicValue, isUnknown, UNKNOWN } from "./msgpack.mjs";
 import { identityMaker, importIdOf, replacedBy } from "./resources.mjs";
 import { blocksOf, schemaMessage } from "./schema.mjs";
@@ -14,7 +14,7 @@ const ERROR = 1;
 /**
  * @param {{ schema: any, identities: Record<string, any>, replaces: Record<string, Record<string, string>>, logDays: number[] }} facts
  * @param {string} estateFile
- * @returns {Record<string, (message: import("./wire.mjs").Message) => Buffer>}
+ * @returns {Record<string, (message: import("./wire.mjs").Message) => Buffer | Promise<Buffer>>}
  */
 export function makeProvider(facts, estateFile) {
   const resources = blocksOf(facts.schema.resource_schemas);
@@ -71,10 +71,11 @@ export function makeProvider(facts, estateFile) {
       const paths = replaced.map((name) => [2, [[1, [[1, name]]]]]);
       return encodeMessage([[1, dynamicValue(next)], ...paths, [5, true]]);
     },
-    ApplyResourceChange: (message) => {
+    ApplyResourceChange: async (message) => {
       const type = textOf(message, 1);
       const prior = dynamicOf(message, 2);
       const next = dynamicOf(message, 3);
+      await standStill(estateFile, type, "before");
       const applied = changeEstate(estateFile, (estate) => {
         if (prior !== null && next === null) delete estate.resources[keyOf(type, prior)];
         if (next === null) return { state: null };
@@ -89,6 +90,9 @@ export function makeProvider(facts, estateFile) {
       });
       if (applied.taken !== undefined)
         return encodeMessage([[3, diagnostic({ summary: `${applied.taken} exists already` })]]);
+      await standStill(estateFile, type, "after");
+      if (stopOf(estateFile, type) === "lost")
+        return encodeMessage([[3, diagnostic({ summary: `making ${type}: connection reset` })]]);
       return encodeMessage([
         [1, dynamicValue(applied.state)],
         [4, true],
@@ -128,6 +132,16 @@ export function makeProvider(facts, estateFile) {
     };
     return settled(resources[type], next, identityMaker(facts.identities, type, next, nextNumber));
   }
+}
+
+const LOOK_EVERY_MS = 50;
+
+/** As long as a test wants; other calls are answered meanwhile. */
+async function standStill(estateFile, type, where) {
+  if (stopOf(estateFile, type) !== where) return;
+  tellStopped(estateFile, type);
+  while (stopOf(estateFile, type) === where)
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
 }
 
 function nothing() {

@@ -53,11 +53,14 @@ server.listen(0, "127.0.0.1", () => {
   console.log(`1|5|tcp|127.0.0.1:${address.port}|grpc`);
 });
 
+// As every provider of go-plugin: Ctrl-C reaches the whole group, and how to end is Terraform's to say.
+process.on("SIGINT", () => {});
+
 // A Terraform that was killed says no goodbye: its one connection ends, and with it this program.
 server.on("session", (session) => session.on("close", () => process.exit(0)));
 
 /** @param {import("node:http2").ServerHttp2Stream} stream @param {string} path @param {Buffer} body */
-function answer(stream, path, body) {
+async function answer(stream, path, body) {
   if (path === SHUTDOWN) {
     stream.on("close", () => process.exit(0));
     return reply(stream, Buffer.alloc(0));
@@ -65,7 +68,9 @@ function answer(stream, path, body) {
   const call = path.startsWith(SERVICE) ? provider[path.slice(SERVICE.length)] : undefined;
   if (call === undefined) return refuse(stream, UNIMPLEMENTED, `${path} is not served`);
   try {
-    reply(stream, call(decodeMessage(body.subarray(PREFIX_BYTES))));
+    const message = await call(decodeMessage(body.subarray(PREFIX_BYTES)));
+    // Whoever asked may have been killed meanwhile.
+    if (!stream.destroyed) reply(stream, message);
   } catch (error) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     console.error(`${path}: ${text}`);
