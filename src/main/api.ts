@@ -13,6 +13,7 @@ import { readHealth } from "../runtime/health.js";
 import { leaveSafeMode } from "../runtime/leave-safe-mode.js";
 import { beginOverride, endOverrideNow } from "../runtime/override-policy.js";
 import { receiveBundle } from "../runtime/receive-bundle.js";
+import { API_SOURCE } from "../runtime/sample/api.js";
 import { collectSamplesTick } from "../runtime/tick/collect-samples.js";
 import { runTicks } from "../runtime/ticker.js";
 import type { PolicyOverrides, PublishEnvelope, WebDeps } from "../web/deps.js";
@@ -89,7 +90,7 @@ export async function startApi(
         ...foundation,
         sources: createApiSources(foundation),
         sink,
-        source: `api@${foundation.holder}`,
+        source: `${API_SOURCE}${foundation.holder}`,
         everyMs: samplesEveryMs,
       }),
     ],

@@ -13,7 +13,7 @@ import type { GitHost, PullRequestRef } from "../review/port.js";
 import { appendAudit } from "../store/audit.js";
 import { changeEnded, changeOpened } from "../store/config-changes.js";
 import type { Database } from "../store/database.js";
-import { type DriftChange, withdrawDriftChange } from "../store/drift-changes.js";
+import { type DriftChange, markDriftChange, withdrawDriftChange } from "../store/drift-changes.js";
 
 export interface Withdrawal {
   readonly change: DriftChange;
@@ -68,7 +68,10 @@ export async function openPullRequestOf(
 
 function noteWithdrawal(db: Database, { change, why, by }: Withdrawal): Promise<void> {
   return db.transaction(async (tx) => {
-    if (!(await withdrawDriftChange(tx, change.key, why))) return;
+    const isNoted =
+      (await withdrawDriftChange(tx, change.key, why)) ||
+      (await markDriftChange(tx, change.key, why));
+    if (!isNoted) return;
     await appendAudit(tx, {
       actor: by,
       action: "change.withdrawn",

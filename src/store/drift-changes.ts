@@ -47,14 +47,23 @@ export async function countDriftChanges(
 }
 
 /**
- * From here on it is closed by us, or has never been opened, and not refused by people, whoever closes it in the end.
- * False: it was merged meanwhile.
+ * One that has no open pull request, or none any more: the look that asked for it asks no longer, so it is not refused by
+ * people either. False: it is open, or merged.
  */
 export async function withdrawDriftChange(sql: Sql, key: string, why: string): Promise<boolean> {
   const { rowCount } = await sql.query(
-    `UPDATE control.config_change SET error = $2, updated_at = now(),
-       status = CASE WHEN status IN ('asked', 'failed') THEN 'closed' ELSE status END
-     WHERE key = $1 AND requested_by LIKE 'drift:%' AND status <> 'merged'`,
+    `UPDATE control.config_change SET status = 'closed', error = $2, updated_at = now()
+     WHERE key = $1 AND requested_by LIKE 'drift:%' AND status IN ('asked', 'failed', 'closed')`,
+    [key, why],
+  );
+  return rowCount > 0;
+}
+
+/** Before its pull request is closed: from here on it is not taken for refused by people, whoever closes it in the end. */
+export async function markDriftChange(sql: Sql, key: string, why: string): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    `UPDATE control.config_change SET error = $2, updated_at = now()
+     WHERE key = $1 AND requested_by LIKE 'drift:%' AND status = 'open'`,
     [key, why],
   );
   return rowCount > 0;

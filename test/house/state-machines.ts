@@ -9,6 +9,7 @@ import {
   noteChange,
 } from "../../src/store/config-changes.js";
 import type { Database } from "../../src/store/database.js";
+import { markDriftChange, withdrawDriftChange } from "../../src/store/drift-changes.js";
 import { settleInbound } from "../../src/store/inbound.js";
 import { cancelJob, retryJob } from "../../src/store/job-actions.js";
 import { claimJobs } from "../../src/store/job-claims.js";
@@ -380,7 +381,7 @@ const change: Machine = {
     if (status === "–") return changes;
     await db.query(
       `INSERT INTO control.config_change (key, environment, path, value, reason, requested_by, status, url)
-       VALUES ($1, 'production', 'retention', '{}', 'so', 'ann', $2, $3)`,
+       VALUES ($1, 'production', 'retention', '{}', 'so', 'drift:look', $2, $3)`,
       [String(changes), status, urlOf(changes)],
     );
     return changes;
@@ -397,6 +398,8 @@ const change: Machine = {
     fail: [(db, key) => changeFailed(db, String(key), "so")],
     merge: [(db, key) => changeEnded(db, urlOf(key), "merged")],
     close: [(db, key) => changeEnded(db, urlOf(key), "closed")],
+    mark: [(db, key) => markDriftChange(db, String(key), "gone")],
+    withdraw: [(db, key) => withdrawDriftChange(db, String(key), "gone")],
   },
 };
 

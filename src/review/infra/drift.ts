@@ -3,8 +3,9 @@
  * owner and its end, and drift that nobody stands for. A check that has failed is its own state, never clean.
  */
 import type { DriftClass, DriftMode } from "../../policy/plan-review.js";
+import { knownFromDeployments } from "./deployed-revision.js";
 import { whyNotHealed } from "./healable.js";
-import { covers, type KnownDrift, knownFromDeployments } from "./known-drift.js";
+import { covers, type KnownDrift } from "./known-drift.js";
 import { isQuiet, type Leaf, type PlanDocument, type PlannedChange } from "./plan-document.js";
 import { type PolicyValue, policyValuesOf } from "./policy-value.js";
 
@@ -50,7 +51,7 @@ export function judgeDrift(
   if (!plan.complete)
     return { state: "failed", why: "the plan does not cover all that is configured" };
   const changes = plan.changes.filter((change) => !isQuiet(change) || change.importing);
-  const all = [...known, ...knownFromDeployments(changes)];
+  const all = [...known, ...knownFromDeployments(plan)];
   const entries = changes.map((change) => entryOf(change, plan.drift, classes, all));
   const isOver = ({ expires }: KnownDrift) =>
     expires !== null && expires.getTime() <= now.getTime();
@@ -120,6 +121,11 @@ function standsFor(
   { address, leaves, actions }: PlannedChange,
   known: readonly KnownDrift[],
 ): KnownDrift[] {
+  // A task is never changed in place: a deployment stands for all of it, or for nothing.
+  const whole = known.filter(
+    (one) => one.kind === "deployment" && one.attribute === "" && one.address === address,
+  );
+  if (whole.length > 0) return whole;
   const isInPlace = actions.every((action) => action === "update");
   if (!isInPlace || leaves.length === 0) return [];
   const found = known.filter((one) => leaves.some(({ path }) => covers(one, address, path)));
