@@ -68,7 +68,7 @@ export type TokenVerdict =
       readonly reason: "expired" | "not-yet-valid" | "invalid" | "unbounded" | "no-role";
     };
 
-/** Throws `TOKEN_SUBJECT_INVALID`, `TOKEN_TTL_TOO_LONG` or `TOKEN_SECRET_MISSING`, all refused. */
+/** Throws `TOKEN_PURPOSE_INVALID`, `TOKEN_SUBJECT_INVALID`, `TOKEN_TTL_TOO_LONG` or `TOKEN_SECRET_MISSING`, all refused. */
 export async function issueToken(
   request: TokenRequest,
   secrets: readonly string[],

@@ -121,10 +121,13 @@ describe("infra review", () => {
 describe("infra drift", () => {
   let runtime: Loopback;
   const answers: Record<string, Json> = {};
+  const told: { readonly method: string; readonly body: string }[] = [];
   beforeEach(async () => {
     answers["/health"] = { drift: [] };
     answers["/api/v1/temporary-changes"] = { changes: [] };
-    runtime = await startLoopback(({ path, headers }) => {
+    told.splice(0);
+    runtime = await startLoopback(({ method, path, headers, body }) => {
+      told.push({ method, body: String(body) });
       const needsToken = path.startsWith("/api/");
       if (needsToken && headers.authorization !== "Bearer viewer") return { status: 401, body: {} };
       return { status: 200, body: answers[path] ?? {} };
@@ -179,6 +182,57 @@ describe("infra drift", () => {
     answers["/api/v1/temporary-changes"] = { changes: [over] };
     const { code, out } = await drift(...(await scaled()));
     expect([code, out]).toEqual([2, expect.stringContaining("its time is over")]);
+  });
+
+  describe("with --propose", () => {
+    const TARGET = "aws_appautoscaling_target.workers-scaling-target";
+    const TOLD = "/api/v1/drift/proposals";
+    const sizes = (runs: number) =>
+      madePlanJson(
+        [changeJson(TARGET, { before: { max_capacity: runs }, after: { max_capacity: 120 } })],
+        {
+          resource_drift: [
+            changeJson(TARGET, { before: { max_capacity: 120 }, after: { max_capacity: runs } }),
+          ],
+        },
+      );
+    const propose = async (...args: string[]) =>
+      drift(
+        ...["--plan", `services=${await put("sizes.json", sizes(130))}`, "--propose"],
+        ...["--url", runtime.url, ...args],
+      );
+    const issue = () => readFile(join(folder, "drift.md"), "utf8");
+    const posts = () => told.filter(({ method }) => method === "POST");
+
+    test("the runtime is told what nobody stands for, and the issue names its pull request", async () => {
+      const pull_request = { number: 12, url: "https://github.com/acme/shop/pull/12" };
+      const answer = { path: "scaling.workers.max", value: 130, outcome: "opened", why: null };
+      answers[TOLD] = { proposals: [{ ...answer, pull_request }], ended: [] };
+      const { code, out } = await propose();
+      expect([code, out]).toEqual([2, expect.stringContaining(`130: opened ${pull_request.url}`)]);
+      expect(await issue()).toContain("= 130: #12 (new)");
+      expect(JSON.parse(posts()[0]!.body)).toMatchObject({
+        ...{ environment: "production", held: [] },
+        values: [{ address: TARGET, attribute: "max_capacity", value: 130 }],
+      });
+    });
+
+    test("a runtime that says no leaves the command and its reason, and the state is what it was", async () => {
+      answers[TOLD] = { detail: "This needs a token." };
+      const { code, state, err } = await propose();
+      expect([code, state]).toEqual([2, "drifted"]);
+      expect(err).toContain("the runtime answered 200: This needs a token.");
+      expect(await issue()).toContain("algobrain policy change scaling.workers.max 130");
+    });
+
+    test("a look that is not whole tells nobody anything", async () => {
+      answers[TOLD] = { proposals: [], ended: [] };
+      expect(await propose("--plan", "data=error:away")).toMatchObject({ code: 1 });
+      answers["/health"] = { status: "ok" };
+      expect(await propose()).toMatchObject({ code: 2, state: "drifted" });
+      expect(posts()).toEqual([]);
+      expect(await issue()).toContain("it is not known who stands for what");
+    });
   });
 
   test("a review tells of it, too: applying takes it back", async () => {

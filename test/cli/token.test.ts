@@ -27,6 +27,18 @@ const livesS = (token: string) => {
   return exp - iat;
 };
 
+describe("a token for a purpose", () => {
+  test("is a viewer's that may one thing more, and none of another role", async () => {
+    const { code, out } = await type("--role viewer --subject github --purpose drift --ttl 90d");
+    expect(code).toBe(0);
+    expect(await verifyToken(out.trim(), [SECRET], new Date())).toMatchObject({
+      caller: { subject: "github", role: "viewer", purpose: "drift" },
+    });
+    for (const wrong of ["--role operator --purpose drift", "--role viewer --purpose all"])
+      expect(await type(wrong)).toMatchObject({ code: 2, out: "" });
+  });
+});
+
 describe("a token for an admin", () => {
   test("lives a quarter of an hour, and the audit knows who made it and why, but not the token", async () => {
     const { code, out, err } = await type("--role admin --subject ann", "the disk is full");

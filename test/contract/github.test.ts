@@ -181,6 +181,38 @@ describe("a pull request", () => {
     });
   });
 
+  test("is closed without a merge; closed or merged already it stays so, and the answer says which", async () => {
+    await open();
+    const closed = { number: 1, branch: BRANCH, state: "closed" };
+    for (const _ of [1, 2]) expect(await host().closePullRequest(1, never())).toMatchObject(closed);
+    expect(standIn.commits.read("main")).toEqual(FILES);
+    await open({ branch: "other" });
+    standIn.pulls.merge(2);
+    expect(await host().closePullRequest(2, never())).toMatchObject({ state: "merged" });
+    expect(await faultOf(host().closePullRequest(9, never()))).toMatchObject({
+      ...{ kind: "refused", code: "GITHUB_REFUSED" },
+    });
+  });
+
+  test("says whose its commits are, also of somebody whom the host does not know", async () => {
+    await open();
+    const ours = standIn.commits.branch(BRANCH)!;
+    expect(await host().listCommits(1, never())).toEqual([
+      { sha: ours, author: "ann", committer: "ann" },
+    ]);
+    const { by: _, ...foreign } = { ...commitsOf(BRANCH), parents: [ours], message: "more" };
+    const { sha } = standIn.commits.addCommit(foreign);
+    standIn.commits.setBranch(BRANCH, sha);
+    expect(await host().listCommits(1, never())).toEqual([
+      { sha: ours, author: "ann", committer: "ann" },
+      { sha, author: null, committer: null },
+    ]);
+    // What the base has got meanwhile is none of its commits.
+    await open({ branch: "other", files: [{ path: "README.md", text: "# new\n" }] });
+    standIn.pulls.merge(2);
+    expect(await host().listCommits(1, never())).toHaveLength(2);
+  });
+
   test("merged it changes the base, which may have moved on meanwhile; reverted it is as before", async () => {
     await open();
     await open({ branch: "other", files: [{ path: "README.md", text: "# new\n" }] });

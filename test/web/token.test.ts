@@ -24,6 +24,16 @@ describe("tokens", () => {
     });
   });
 
+  it("may be made for a purpose, which is a viewer's alone", async () => {
+    const made = { ...asked, role: "viewer", purpose: "drift" } as const;
+    expect(await verifyToken(await signToken(made, [NEW]), [NEW], NOW)).toMatchObject({
+      ...{ ok: true, caller: { subject: "ada", role: "viewer", purpose: "drift" } },
+    });
+    await expect(signToken({ ...made, role: "operator" }, [NEW])).rejects.toMatchObject({
+      ...{ kind: "refused", code: "TOKEN_PURPOSE_INVALID" },
+    });
+  });
+
   it("signed with a retired secret stay valid while it is on the list (X-34)", async () => {
     const before = await signToken(asked, [OLD]);
     const after = await signToken(asked, [NEW, OLD]);
@@ -84,6 +94,7 @@ describe("tokens", () => {
     ["a subject with a line break", {}, { sub: "ada\nadmin" }],
     ["a subject that PostgreSQL cannot hold", {}, { sub: "ada\u0000" }],
     ["no end", {}, { exp: undefined }],
+    ["a purpose beside another role than a viewer's", {}, { purpose: "drift" }],
     ["no key id", { kid: undefined }, {}],
   ])("signed with our secret but with %s are refused", async (_, header, claims) => {
     expect(await verifyToken(await forge(header, claims), [NEW], NOW)).toEqual(invalid);
