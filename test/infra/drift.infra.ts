@@ -1,7 +1,7 @@
 /** The drift workflow line by line, with the real Terraform: what is put back, what is left alone, and what is not known. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { isJsonObject, type JsonObject } from "../../src/base/json.js";
@@ -9,12 +9,11 @@ import { type OrderedDocument, orderedDocuments } from "../support/ordered-docum
 import { repositoryPolicy } from "../support/repository-policy.js";
 import {
   type Estate,
-  localize,
   openTerraformSandbox,
   type TerraformSandbox,
   terraformPlatform,
 } from "../support/terraform.js";
-import { openWorkflowEstate, type WorkflowEstate } from "../support/workflow-estate.js";
+import { applyFirst, openWorkflowEstate, type WorkflowEstate } from "../support/workflow-estate.js";
 import { type JobOutcome, runJob } from "../support/workflow-run.js";
 
 const ENVIRONMENT = "staging";
@@ -56,7 +55,7 @@ describe.runIf(terraformPlatform !== null)("terraform: drift", () => {
     writeFileSync(changes, "[]");
     [runtime, url] = await startRuntime();
     const stacks = await orderedDocuments(await repositoryPolicy(ENVIRONMENT));
-    for (const stack of stacks) await applyFirst(stack);
+    for (const stack of stacks) await applyFirst(sandbox, estate, stack);
     alarm = findAlarm(stacks);
     sound = await sandbox.readEstate();
   });
@@ -185,17 +184,6 @@ function standing(): JsonObject {
     ...{ environment: ENVIRONMENT, target: alarm.address, attribute: "threshold", owner: "ann" },
     ...{ reason: "INC-7", expires_at: "2099-01-01T00:00:00Z" },
   };
-}
-
-async function applyFirst({ name, document }: OrderedDocument): Promise<void> {
-  const { terraform, pluginDir } = sandbox;
-  const folder = join(estate.scratch, "first", name);
-  mkdirSync(folder, { recursive: true });
-  const local = localize(document, estate.scratch, name);
-  writeFileSync(join(folder, "cdk.tf.json"), JSON.stringify(local));
-  await terraform.init(folder, { pluginDir });
-  await terraform.plan(folder, { out: "plan.bin" });
-  await terraform.apply(folder, "plan.bin");
 }
 
 function findAlarm(stacks: readonly OrderedDocument[]): typeof alarm {

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { OrderedDocument } from "./ordered-documents.js";
 import { localize, type TerraformSandbox } from "./terraform.js";
 import type { WorkflowWorld } from "./workflow-run.js";
 
@@ -78,6 +79,20 @@ export function localizeAll(folder: string, scratch: string): void {
     const text = readFileSync(file, "utf8");
     writeFileSync(file, JSON.stringify(localize(JSON.parse(text), scratch, name)));
   }
+}
+
+/** As an administrator would: before any workflow, from a folder of its own. */
+export async function applyFirst(
+  { terraform, pluginDir }: TerraformSandbox,
+  { scratch }: WorkflowEstate,
+  { name, document }: OrderedDocument,
+): Promise<void> {
+  const folder = join(scratch, "first", name);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "cdk.tf.json"), JSON.stringify(localize(document, scratch, name)));
+  await terraform.init(folder, { pluginDir });
+  await terraform.plan(folder, { out: "plan.bin" });
+  await terraform.apply(folder, "plan.bin");
 }
 
 /** The commands of this build, on policies that a test may edit. */

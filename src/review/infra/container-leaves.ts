@@ -35,8 +35,11 @@ function oneContainer(before: JsonObject, after: JsonObject): Leaf[] {
       },
     })),
   ].filter((leaf) => canonicalJson(leaf.before) !== canonicalJson(leaf.after));
-  // Another repository with the same tag is a change as well.
-  if (before.image !== after.image && !leaves.some(({ path }) => path === "image"))
+  // Of two tags nobody sees that they are of two repositories.
+  const [old, young] = [repositoryOf(before.image), repositoryOf(after.image)];
+  if (old !== young && old !== undefined && young !== undefined)
+    leaves.push({ path: "image.repository", before: hide(old), after: hide(young) });
+  if (before.image !== after.image && !leaves.some(({ path }) => path.startsWith("image")))
     leaves.unshift({ path: "image", before: hide(before.image), after: hide(after.image) });
   const rest = [...new Set([...Object.keys(before), ...Object.keys(after)])]
     .filter((key) => !READ.has(key) && canonicalJson(before[key]) !== canonicalJson(after[key]))
@@ -57,6 +60,12 @@ function showImage(value: Json | undefined): Shown {
   const tag =
     typeof value === "string" ? /[:@]((?:sha256:)?[0-9a-f]{40,64})$/.exec(value)?.[1] : undefined;
   return tag === undefined ? hide(value) : { kind: "value", text: tag };
+}
+
+function repositoryOf(value: Json | undefined): string | undefined {
+  return typeof value === "string"
+    ? /^(.*)[:@](?:sha256:)?[0-9a-f]{40,64}$/.exec(value)?.[1]
+    : undefined;
 }
 
 function variables(list: string, before: Json | undefined, after: Json | undefined): Leaf[] {

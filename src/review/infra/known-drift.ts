@@ -5,7 +5,6 @@
  */
 import { isJsonObject, type Json } from "../../base/json.js";
 import { readHeldValues } from "../drift-report.js";
-import type { Leaf, PlannedChange } from "./plan-document.js";
 
 export interface KnownDrift {
   /** `aws_ecs_service.workers-service`; of an emergency setting its path in the policies. */
@@ -66,24 +65,6 @@ function dateOf(text: string): Date {
 /** What runbooks name (`ecs service workers`), by Terraform's name; anything else stands as it is, and matches no resource. */
 function addressOf(target: string): string {
   return target.replace(/^ecs service ([a-z][a-z0-9-]*)$/, "aws_ecs_service.$1-service");
-}
-
-/** Services that run another revision of the same task than this plan asks for: deployments do that between two applies. */
-export function knownFromDeployments(changes: readonly PlannedChange[]): KnownDrift[] {
-  return changes
-    .filter(({ type, leaves }) => type === "aws_ecs_service" && leaves.some(isOtherRevision))
-    .map(({ address }) => ({
-      ...{ address, attribute: "task_definition", kind: "deployment" },
-      ...{ owner: "deployment", expires: null },
-      reason: "a deployment registers its own revision of the task",
-    }));
-}
-
-/** Another task altogether is nobody's deployment. */
-function isOtherRevision({ path, before, after }: Leaf): boolean {
-  if (path !== "task_definition" || before.kind !== "value") return false;
-  const family = (text: string) => text.split(":")[0];
-  return after.kind === "value" && family(before.text) === family(after.text);
 }
 
 /** Whether it speaks of this attribute of this resource. `desired_count` covers nothing but itself. */

@@ -60,12 +60,17 @@ export function showValue(names: readonly string[], value: Json | undefined): Sh
     return { kind: "value", text: String(value) };
   const name = names.at(-1) ?? "";
   const revision =
-    name === "task_definition" && typeof value === "string" ? REVISION.exec(value)?.[1] : undefined;
+    typeof value === "string" && namesRevision(name, value) ? REVISION.exec(value)?.[1] : undefined;
   if (revision !== undefined) return { kind: "value", text: revision };
   const safe = Object.hasOwn(SAFE_TEXTS, name) ? SAFE_TEXTS[name] : undefined;
   return typeof value === "string" && safe?.test(value) === true
     ? { kind: "value", text: value }
     : hide(value);
+}
+
+/** What a service runs, and what a task definition is called itself. */
+function namesRevision(name: string, value: string): boolean {
+  return name === "task_definition" || (name === "arn" && value.includes(":task-definition/"));
 }
 
 export function hide(value: Json | undefined): Shown {

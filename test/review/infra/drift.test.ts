@@ -1,6 +1,6 @@
 /** Drift that somebody stands for, drift that nobody does, and checks that have not been made: never mixed up. */
 import { describe, expect, test } from "vitest";
-import type { JsonObject } from "../../../src/base/json.js";
+import type { Json, JsonObject } from "../../../src/base/json.js";
 import { type DriftReport, judgeDrift, worstDrift } from "../../../src/review/infra/drift.js";
 import { stateOfAll, writeDriftIssue } from "../../../src/review/infra/drift-issue.js";
 import {
@@ -131,6 +131,72 @@ describe("a deployment", () => {
       state: "only-known",
       known: ["aws_ecs_service.api-service"],
     });
+  });
+
+  /** As Terraform plans it with the commit that runs: its own revision anew, and the service on that. */
+  const [OLD, RUNNING] = ["1".repeat(40), "2".repeat(40)];
+  const container = (tag: string, more: JsonObject = {}) =>
+    JSON.stringify([
+      {
+        ...{ name: "api", image: `registry/algobrain-api:${tag}`, cpu: 1 },
+        environment: [{ name: "ALGOBRAIN_COMMIT", value: tag }],
+        ...more,
+      },
+    ]);
+  interface Deployed {
+    readonly tag?: string;
+    readonly runs?: string;
+    readonly old?: JsonObject;
+    readonly replacePaths?: Json;
+    readonly more?: JsonObject;
+  }
+  const deployed = ({ tag = RUNNING, runs: what = "algobrain-api:9", ...made }: Deployed = {}) =>
+    madePlan(
+      [
+        {
+          ...changeJson("aws_ecs_task_definition.api-task", {
+            actions: ["delete", "create"],
+            before: {
+              ...{ arn: arn("algobrain-api:4"), revision: 4, cpu: "512" },
+              container_definitions: container(OLD, made.old),
+            },
+            after: { cpu: "512", container_definitions: container(tag), ...made.more },
+            unknown: { arn: true, revision: true },
+            replacePaths: made.replacePaths ?? [["container_definitions"]],
+          }),
+          action_reason: "replace_because_cannot_update",
+        },
+        changeJson("aws_ecs_service.api-service", {
+          before: { task_definition: arn(what) },
+          unknown: { task_definition: true },
+        }),
+      ],
+      { variables: { image_tag: { value: RUNNING } } },
+    );
+
+  test("is known while Terraform has yet to make the revision for the commit that runs", () => {
+    expect(found(judgeDrift(deployed(), [], [], NOW))).toMatchObject({
+      ...{ state: "only-known", unknown: [] },
+      known: ["aws_ecs_task_definition.api-task", "aws_ecs_service.api-service"],
+    });
+  });
+
+  test.each<[string, Deployed]>([
+    ["an image that does not run", { tag: "3".repeat(40) }],
+    ["another variable", { old: { environment: [{ name: "LOG_LEVEL", value: "debug" }] } }],
+    ["another command", { old: { command: ["sh"] } }],
+    ["another repository", { old: { image: `elsewhere/algobrain-api:${OLD}` } }],
+    ["another size", { more: { cpu: "1024" }, replacePaths: [["cpu"], ["container_definitions"]] }],
+    ["another role", { more: { task_role_arn: "arn:aws:iam::123456789012:role/admin" } }],
+  ])("does not stand for %s", (_what, made) => {
+    expect(found(judgeDrift(deployed(made), [], [], NOW))).toMatchObject({
+      ...{ state: "drifted", known: [] },
+    });
+  });
+
+  test("of another task is none: the service alone is news", () => {
+    const report = judgeDrift(deployed({ runs: "algobrain-miner:1" }), [], [], NOW);
+    expect(found(report).unknown).toEqual(["aws_ecs_service.api-service"]);
   });
 
   test.each([
