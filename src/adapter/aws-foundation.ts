@@ -32,7 +32,9 @@ export interface Identities {
   changeTrust(name: string, trust: string): Promise<void>;
   changeBoundary(name: string, boundary: string): Promise<void>;
   putInline(role: string, name: string, document: string): Promise<void>;
+  deleteInline(role: string, name: string): Promise<void>;
   attach(role: string, arn: string): Promise<void>;
+  detach(role: string, arn: string): Promise<void>;
 }
 
 const VERSIONS_MAX = 5;
@@ -69,7 +71,10 @@ export function createIdentities(ground: AwsGround): Identities {
       act("PutRolePermissionsBoundary", name, { RoleName: name, PermissionsBoundary: boundary }),
     putInline: (role, name, document) =>
       act("PutRolePolicy", role, { RoleName: role, PolicyName: name, PolicyDocument: document }),
+    deleteInline: (role, name) =>
+      act("DeleteRolePolicy", role, { RoleName: role, PolicyName: name }),
     attach: (role, arn) => act("AttachRolePolicy", role, { RoleName: role, PolicyArn: arn }),
+    detach: (role, arn) => act("DetachRolePolicy", role, { RoleName: role, PolicyArn: arn }),
   };
 }
 

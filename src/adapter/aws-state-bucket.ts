@@ -64,8 +64,9 @@ export function createStateBucket(access: S3Access & { readonly region: string }
       const wanted = { Bucket, PublicAccessBlockConfiguration: CLOSED };
       return client.send(new sdk.PutPublicAccessBlockCommand(wanted), ask);
     }),
-    tlsOnly: act(({ client, sdk, ask }, Bucket) => {
-      const wanted = { Bucket, Policy: tlsOnlyPolicy(Bucket) };
+    tlsOnly: act(async ({ client, sdk, ask }, Bucket) => {
+      const found = await orNothing(client.send(new sdk.GetBucketPolicyCommand({ Bucket }), ask));
+      const wanted = { Bucket, Policy: tlsOnlyPolicy(Bucket, found?.Policy) };
       return client.send(new sdk.PutBucketPolicyCommand(wanted), ask);
     }),
   };
@@ -121,12 +122,16 @@ async function orNothing<T>(work: Promise<T>): Promise<T | null> {
   }
 }
 
-function tlsOnlyPolicy(bucket: string): string {
+/** @param there the policy that the bucket has: what somebody else has written into it stays */
+function tlsOnlyPolicy(bucket: string, there: string | undefined): string {
   const own = `arn:aws:s3:::${bucket}`;
   const statement = {
     ...{ Sid: "OnlyByTls", Effect: "Deny", Principal: "*", Action: "s3:*" },
     Resource: [own, `${own}/*`],
     Condition: { Bool: { "aws:SecureTransport": "false" } },
   };
-  return JSON.stringify({ Version: "2012-10-17", Statement: [statement] });
+  const before: { Version?: string; Statement?: unknown } = JSON.parse(there ?? "{}");
+  const { Version = "2012-10-17", Statement = [] } = before;
+  // IAM takes one statement without its list, too.
+  return JSON.stringify({ ...before, Version, Statement: [Statement, statement].flat() });
 }

@@ -80,7 +80,8 @@ export function groundOf(options: Omit<AwsOptions, "namespace" | "heartbeatsTabl
   return { ...{ access, place, signal, clock, onCall, timeoutMs }, lease, clients };
 }
 
-async function readIdentity(ground: AwsGround): Promise<{ account: string; arn: string }> {
+/** Whose credentials these are. */
+export async function readIdentity(ground: AwsGround): Promise<{ account: string; arn: string }> {
   const { GetCallerIdentityCommand } = await import("@aws-sdk/client-sts");
   const command = new GetCallerIdentityCommand({});
   const { Account = "", Arn = "" } = await send(ground, "sts", command, { target: "this process" });

@@ -2,15 +2,17 @@
  * `bootstrap`: what must be in an AWS account before Terraform can run there: the bucket of its state and the roles that
  * workflows take. It looks, prints what it would do, asks, and does it; a second time there is nothing left to do.
  */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { groundOf } from "../adapter/aws.js";
+import { join, resolve } from "node:path";
+import { groundOf, readIdentity } from "../adapter/aws.js";
 import { createIdentities, type Identities } from "../adapter/aws-foundation.js";
 import { createStateBucket, type StateBucket } from "../adapter/aws-state-bucket.js";
 import { systemClock } from "../base/clock.js";
 import { fault } from "../base/fault.js";
 import { isJsonObject, type JsonObject } from "../base/json.js";
+import type { FoundResource } from "../review/infra/adopt.js";
+import { estateOf } from "../review/infra/bootstrap-estate.js";
 import {
   type BootstrapStep,
   describeStep,
@@ -33,7 +35,7 @@ export const bootstrapCommand: Command = {
   name: "bootstrap",
   forms: [
     {
-      usage: "bootstrap [--env production] [--policies DIR] [--yes] [--dry-run]",
+      usage: "bootstrap [--env production] [--policies DIR] [--yes] [--dry-run] [--estate FILE]",
       does: "make the state's bucket and the workflows' roles in an AWS account; once, and again harmlessly",
     },
   ],
@@ -42,6 +44,7 @@ export const bootstrapCommand: Command = {
       ...POLICY_OPTIONS,
       yes: { type: "boolean" },
       "dry-run": { type: "boolean" },
+      estate: { type: "string" },
     });
     const policy = await policyOf(values, io);
     if (policy === null) return EXIT_FAILED;
@@ -54,12 +57,12 @@ export const bootstrapCommand: Command = {
     const wanted = readWanted(stack, account, stateBucketOf(stack));
     const { aws } = await openConfig(io);
     const place = openPlace({ region, endpointUrl: aws.endpointUrl }, account);
-    return carryThrough(
-      wanted,
-      place,
-      { ask: !values.yes, dryRun: values["dry-run"] === true },
-      io,
-    );
+    if (!(await areCredentialsOf(place, io))) return EXIT_FAILED;
+    const how = { ask: !values.yes, dryRun: values["dry-run"] === true };
+    const status = await carryThrough(wanted, place, how, io);
+    if (status === EXIT_OK && !how.dryRun && values.estate !== undefined)
+      await writeEstate(resolve(io.cwd, values.estate), estateOf(wanted, account), io);
+    return status;
   },
 };
 
@@ -98,6 +101,8 @@ function stateBucketOf({ terraform }: JsonObject): string {
 
 interface Place {
   readonly account: string;
+  /** Whose credentials these are. */
+  readonly caller: () => Promise<{ readonly account: string; readonly arn: string }>;
   readonly bucket: StateBucket;
   readonly identities: Identities;
   readonly signal: AbortSignal;
@@ -115,7 +120,28 @@ function openPlace(
     },
   });
   const identities = createIdentities(ground);
-  return { account, bucket: createStateBucket(access), identities, signal };
+  const caller = () => readIdentity(ground);
+  return { account, caller, bucket: createStateBucket(access), identities, signal };
+}
+
+/** Before anything is looked at: a bucket that is made in the wrong account takes its name from the right one for good. */
+async function areCredentialsOf({ account, caller }: Place, io: CommandIo): Promise<boolean> {
+  const found = await caller();
+  if (found.account === account) return true;
+  io.err(`refused: these credentials are of account ${found.account} (${found.arn})`);
+  io.err(`the policy of this environment names account ${account}: nothing was made`);
+  return false;
+}
+
+/** For `infra adopt`: the stack of identities describes all of it, and would make it a second time. */
+async function writeEstate(
+  file: string,
+  resources: readonly FoundResource[],
+  io: CommandIo,
+): Promise<void> {
+  const listed = resources.map(({ name, ...rest }) => (name === null ? rest : { ...rest, name }));
+  await writeFile(file, `${JSON.stringify({ resources: listed }, null, 2)}\n`);
+  io.out(`${resources.length} things that Terraform is to take over are listed in ${file}`);
 }
 
 async function carryThrough(
@@ -201,7 +227,11 @@ async function carryOut(step: BootstrapStep, place: Place): Promise<void> {
       return identities.changeBoundary(step.role.name, step.role.boundary);
     case "put-inline":
       return identities.putInline(step.role, step.name, step.document);
+    case "delete-inline":
+      return identities.deleteInline(step.role, step.name);
     case "attach":
       return identities.attach(step.role, step.arn);
+    case "detach":
+      return identities.detach(step.role, step.arn);
   }
 }

@@ -134,7 +134,8 @@ export type BootstrapStep =
       readonly name: string;
       readonly document: string;
     }
-  | { readonly act: "attach"; readonly role: string; readonly arn: string };
+  | { readonly act: "delete-inline"; readonly role: string; readonly name: string }
+  | { readonly act: "attach" | "detach"; readonly role: string; readonly arn: string };
 
 export interface BootstrapPlan {
   readonly steps: readonly BootstrapStep[];
@@ -197,7 +198,20 @@ function roleSteps(role: WantedRole, found: FoundRole | null): BootstrapStep[] {
       steps.push({ act: "put-inline", role: role.name, name, document });
   for (const arn of role.attached)
     if (!found?.attached.includes(arn)) steps.push({ act: "attach", role: role.name, arn });
-  return steps;
+  return [...steps, ...foreignSteps(role, found)];
+}
+
+/** Terraform never sees what was given to a role beside it: its resources stand each for one policy, and not for the rest. */
+function foreignSteps(role: WantedRole, found: FoundRole | null): BootstrapStep[] {
+  const { inline = {}, attached = [] } = found ?? {};
+  return [
+    ...Object.keys(inline)
+      .filter((name) => !Object.hasOwn(role.inline, name))
+      .map((name) => ({ act: "delete-inline", role: role.name, name }) as const),
+    ...attached
+      .filter((arn) => !role.attached.includes(arn))
+      .map((arn) => ({ act: "detach", role: role.name, arn }) as const),
+  ];
 }
 
 /** By what they say: AWS gives documents back with blanks of its own. */
@@ -234,8 +248,12 @@ export function describeStep(step: BootstrapStep): string {
       return `bound ${step.role.name} by ${step.role.boundary}`;
     case "put-inline":
       return `give ${step.role} its policy ${step.name}`;
+    case "delete-inline":
+      return `take the policy ${step.name} from ${step.role}: no stack gives it`;
     case "attach":
       return `give ${step.role} ${step.arn}`;
+    case "detach":
+      return `take ${step.arn} from ${step.role}: no stack gives it`;
   }
 }
 
