@@ -5,6 +5,7 @@ import { EcsService, type EcsServiceConfig } from "#aws/ecs-service";
 import { EcsTaskDefinition } from "#aws/ecs-task-definition";
 import type { TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
+import { rollingOf } from "../src/policy/rolling.js";
 import type { ServiceName } from "../src/policy/services.js";
 import type { Balancer } from "./balancer.js";
 import {
@@ -40,14 +41,6 @@ export interface ServiceOptions {
   readonly inputs: ServiceInputs;
 }
 
-/**
- * How many tasks may be missing or too many while a deployment runs, in percent of the desired count.
- * The orchestrator is stopped before its successor starts: leadership is a lease, so two would be
- * safe, but the handbook wants one (HB-aws-03, X-08). Of the executor, too, one is enough.
- */
-const ROLLING = { minimumPercent: 100, maximumPercent: 200 } as const;
-const ONE_AT_A_TIME = { minimumPercent: 0, maximumPercent: 100 } as const;
-
 /** The balancer's opinion of a new task of the API counts only after this. */
 const GRACE_S = 60;
 
@@ -60,8 +53,7 @@ export function makeService(
   const { cluster } = policy.infrastructure;
   const logs = makeLogGroup(stack, policy, inputs, { id: name, name: logGroupName(policy, name) });
   const task = makeTask(stack, policy, options, logs);
-  const alone = name === "orchestrator" || name === "executor";
-  const deployment = alone ? ONE_AT_A_TIME : ROLLING;
+  const deployment = rollingOf(name, policy.scaling[name].min);
   const service = new EcsService(stack, `${name}-service`, {
     name,
     cluster: arnOf(policy, "ecs", `cluster/${cluster}`),

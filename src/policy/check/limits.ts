@@ -5,6 +5,8 @@ import { FARGATE_CPUS, fargateMemory, LOG_DAYS } from "../aws-limits.js";
 import { ADOPTION_DEFAULTS } from "../defaults.js";
 import { EXECUTOR_SCALING } from "../infrastructure-defaults.js";
 import { RETENTION_DEFAULTS } from "../policy.js";
+import { tasksAtMost } from "../rolling.js";
+import { SERVICES, type ServiceName } from "../services.js";
 import {
   descend,
   durationOf,
@@ -63,14 +65,18 @@ function checkBounds(tree: PolicyTree): Problem[] {
   });
 }
 
-/** Every task may fill its pool, and people must still get in. */
+/** Every task may fill its pool, also those that a deployment starts beside the others, and people must still get in. */
 function checkConnections(tree: PolicyTree): Problem[] {
   const database = descend(tree.get("infrastructure"), "database");
   const most = descend(database, "connectionsMax");
   const numbers = [descend(database, "poolSize"), descend(database, "reserve"), most].map(numberOf);
-  const tasks = servicesOf(tree).map((service) => numberOf(descend(service, "max")));
-  // There is one even where nobody has written it.
-  if (!descend(tree.get("scaling"), "executor")) tasks.push(EXECUTOR_SCALING.max);
+  const scaling = tree.get("scaling");
+  // There is one executor even where nobody has written it.
+  const tasks = SERVICES.map((name) =>
+    name === "executor" && !descend(scaling, name)
+      ? tasksAtMost(name, EXECUTOR_SCALING)
+      : tasksOf(name, descend(scaling, name)),
+  );
   const [pool, reserve, max] = numbers;
   if (!most || pool === undefined || reserve === undefined || max === undefined) return [];
   if (!tree.has("scaling") || tasks.includes(undefined)) return [];
@@ -85,6 +91,11 @@ function checkConnections(tree: PolicyTree): Problem[] {
           "smaller pools, fewer tasks or a larger server",
         ),
       ];
+}
+
+function tasksOf(name: ServiceName, service: Node | undefined): number | undefined {
+  const [min, max] = ["min", "max"].map((key) => numberOf(descend(service, key)));
+  return min === undefined || max === undefined ? undefined : tasksAtMost(name, { min, max });
 }
 
 function checkSizes(tree: PolicyTree): Problem[] {
