@@ -19,7 +19,15 @@ export function applyPower(policy: PolicySet): Statement[] {
 
 /** The rest: things whose names or ids AWS makes. Apart, since IAM bounds the length of a role's own policies. */
 export function applyPowerUnnamed(policy: PolicySet): Statement[] {
-  return [network(policy), ...keys(policy), rolesOfAws(policy), withoutName(policy), edges()];
+  return [
+    network(policy),
+    ...keys(policy),
+    sign(policy),
+    rolesOfAws(policy),
+    withoutName(policy),
+    edges(),
+    notOfOthers(policy),
+  ];
 }
 
 function writeState(policy: PolicySet): Statement {
@@ -113,6 +121,24 @@ function keys(policy: PolicySet): Statement[] {
       Resource: [arnOf(policy, "kms", `alias/${policy.infrastructure.cluster}`)],
     },
   ];
+}
+
+/**
+ * Published policies are signed by a key that an administrator makes and names: no stack has it, since who could make it anew
+ * could be believed anew (docs/operating.md).
+ */
+function sign(policy: PolicySet): Statement {
+  return {
+    Sid: "SignPolicies",
+    Effect: "Allow",
+    Action: ["kms:GetPublicKey", "kms:Sign"],
+    Resource: [arnOf(policy, "kms", "key/*")],
+    Condition: {
+      "ForAnyValue:StringEquals": {
+        "kms:ResourceAliases": `alias/${policy.infrastructure.cluster}-policies`,
+      },
+    },
+  };
 }
 
 function rolesOfAws(policy: PolicySet): Statement {
@@ -209,13 +235,19 @@ function byName(policy: PolicySet): Statement[] {
   const { heartbeatsTable } = policy.infrastructure;
   return [
     ...named,
-    allow("logs", LOGS, [arnOf(policy, "logs", "log-group:*")]),
+    allow("logs", LOGS, logGroups(policy)),
     allow("ecr", IMAGES, [arnOf(policy, "ecr", `repository/${policy.system}-*`)]),
     allow("dynamodb", TABLE, [arnOf(policy, "dynamodb", `table/${heartbeatsTable}`)]),
   ];
 }
 
-/** Groups are named after the services that write them: `/ecs/…`, `/aws/rds/…`. */
+/** Named after the services that write them, and after what they write of. Anybody else's keep their days. */
+function logGroups(policy: PolicySet): string[] {
+  return ["/ecs/", "/aws/rds/cluster/"].flatMap((place) =>
+    ownNames(policy).map((name) => arnOf(policy, "logs", `log-group:${place}${name}`)),
+  );
+}
+
 const LOGS = [
   ...["AssociateKmsKey", "CreateLogGroup", "DeleteSubscriptionFilter", "PutRetentionPolicy"],
   ...["PutSubscriptionFilter", "TagResource", "UntagResource"],
@@ -307,6 +339,32 @@ function secrets(policy: PolicySet): Statement {
     ],
   };
 }
+
+/**
+ * Two environments may share an account, and names alone do not keep them apart: networks have none, and production's bare
+ * ones begin as staging's do. What another environment's stacks have made says so itself.
+ */
+function notOfOthers({ system, environment }: PolicySet): Statement {
+  return {
+    Sid: "NotOfOthers",
+    Effect: "Deny",
+    Action: TAGGED.map((service) => `${service}:*`),
+    Resource: ["*"],
+    Condition: {
+      StringEquals: {
+        "aws:ResourceTag/system": system,
+        "aws:ResourceTag/managed-by": "terraform",
+      },
+      StringNotEquals: { "aws:ResourceTag/environment": environment },
+    },
+  };
+}
+
+/** Services whose actions know the tags of what they change. Images are one set for all environments, so not theirs. */
+const TAGGED = [
+  ...["cloudfront", "cloudwatch", "dynamodb", "ec2", "ecs", "elasticache"],
+  ...["elasticloadbalancing", "logs", "rds", "sns"],
+];
 
 function inRegion({ infrastructure }: PolicySet) {
   return { StringEquals: { "aws:RequestedRegion": infrastructure.region } };
