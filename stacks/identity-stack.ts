@@ -31,7 +31,6 @@ export function makeIdentityStack(app: App, policy: PolicySet): void {
   const provider = gitHubProvider(stack, policy);
   const line = new IamPolicy(stack, "boundary", {
     name: boundaryName(policy),
-    description: "The line that no role crosses. It gives nothing by itself.",
     policy: policyDocument(boundary(policy)),
     lifecycle: { preventDestroy: true },
   });

@@ -10,6 +10,7 @@ import {
   readWanted,
   type Wanted,
 } from "../../../src/review/infra/bootstrap-plan.js";
+import { elementsOf } from "../../../stacks/schema-check.js";
 import { makePolicy } from "../../support/make-policy.js";
 import { synthesized } from "../../support/synthesized.js";
 
@@ -53,6 +54,19 @@ describe("what somebody has given to a role by hand", () => {
       `take ${ADMINISTRATOR} from algobrain-plan: no stack gives it`,
     ]);
   });
+});
+
+test("what bootstrap makes has no argument that it does not give: Terraform would make it anew for some of them", () => {
+  const keysOf = (type: string, names: RegExp) =>
+    elementsOf(stack, "resource")
+      .filter((one) => one.type === type && names.test(one.name))
+      .flatMap(({ body }) => Object.keys(body));
+  // Whether it may go is Terraform's own affair.
+  const own = ["//", "lifecycle"];
+  expect(new Set(keysOf("aws_iam_policy", /./))).toEqual(new Set(["name", "policy", ...own]));
+  expect(new Set(keysOf("aws_iam_role", /^(plan|apply)-role$/))).toEqual(
+    new Set(["name", "assume_role_policy", "permissions_boundary", "//"]),
+  );
 });
 
 test("Terraform takes over all that was made: of the things listed none is made again", () => {
