@@ -7,7 +7,7 @@ import type { CompiledRule } from "../alert/compile.js";
 import { HOUR_MS, MINUTE_MS } from "../base/duration.js";
 import type { Sql } from "../store/database.js";
 import { loadBoard } from "../store/sample-history.js";
-import { type Round, readRoundsSince } from "../store/sample-rounds.js";
+import { type KnownRound, type Round, readRoundsSince } from "../store/sample-rounds.js";
 import { readLatest, readWindows } from "../store/samples.js";
 
 /** Of the rounds of the process that leads: with them most of what rules look at is in. */
@@ -66,8 +66,8 @@ export class EvaluatorBoard {
   /** The newest round of the leader that is on it, in milliseconds. */
   #leaderAt = Number.NEGATIVE_INFINITY;
   #trimmedAt: number;
-  /** Rounds that are read again, by name: how many samples of each are on the board. */
-  #known: ReadonlyMap<string, number> = new Map();
+  /** Rounds that may still be added to, by name, as they are on the board. */
+  #known: ReadonlyMap<string, KnownRound> = new Map();
 
   private constructor(
     readonly board: Board,
@@ -94,12 +94,17 @@ export class EvaluatorBoard {
 
   /** Two statements: rounds that were stored since, also late ones. */
   async follow(sql: Sql, to: Date): Promise<void> {
-    const rounds = await readRoundsSince(sql, this.#after(), to);
-    for (const round of rounds) {
-      // A round that was added to is longer.
-      if (this.#known.get(nameOf(round)) !== round.samples.length) this.#add(round);
-    }
-    this.#known = new Map(rounds.map((round) => [nameOf(round), round.samples.length]));
+    const after = this.#after();
+    const known = [...this.#known.values()].filter(({ slot }) => slot > after);
+    // A round that was added to is longer.
+    const rounds = await readRoundsSince(sql, after, to, { known });
+    for (const round of rounds) this.#add(round);
+    const added = rounds.map(({ slot, source, samples }) => ({
+      slot,
+      source,
+      count: samples.length,
+    }));
+    this.#known = new Map([...known, ...added].map((round) => [nameOf(round), round]));
     this.#followed(to);
   }
 
@@ -134,6 +139,6 @@ export class EvaluatorBoard {
   }
 }
 
-function nameOf({ slot, source }: Round): string {
+function nameOf({ slot, source }: KnownRound): string {
   return `${slot.getTime()} ${source}`;
 }

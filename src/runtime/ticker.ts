@@ -1,6 +1,6 @@
 /**
- * Runs named works at their intervals until stopped: a slow one delays no other. One timer wakes for all of them, and
- * those of a second and more start on one grid: each wake-up of an idle process costs more than what is done in it.
+ * Runs named works at their intervals until stopped: a slow one delays no other. One timer of the process wakes for all
+ * of them, and those of a second and more start on one grid: to wake an idle process costs more than what it then does.
  */
 import type { Clock } from "../base/clock.js";
 import { errorMessage } from "../base/fault.js";
@@ -20,68 +20,98 @@ export interface TickerDeps {
   readonly emit: Emit;
 }
 
-/** Of the epoch, so that works of different loops and processes wake together. An interval ends by so much too early. */
-const GRID_MS = 500;
-const ON_GRID_FROM_MS = 1_000;
+/** Of the epoch, so that what is due at about the same time is one wake-up. An interval ends by so much too early. */
+const GRID_MS = 1_000;
 /** A timer may go off a little before its time; farther off, the clock was set back. */
 const EARLY_MAX_MS = 50;
 
 /** Resolves when the signal has aborted and every work in flight has ended. Never rejects. */
-export function runTicks(
+export async function runTicks(
   ticks: readonly Tick[],
   deps: TickerDeps,
   signal: AbortSignal,
 ): Promise<void> {
-  return new Timetable(ticks, deps, signal).run();
+  if (signal.aborted) return;
+  const works = ticks.map((tick): Work => ({ tick, deps, signal, dueMs: 0, running: null }));
+  const timetable = timetableOf(deps.clock);
+  const ended = aborted(signal);
+  timetable.add(works);
+  await ended;
+  timetable.remove(works);
+  await Promise.all(works.map(({ running }) => running));
 }
 
+interface Work {
+  readonly tick: Tick;
+  readonly deps: TickerDeps;
+  readonly signal: AbortSignal;
+  /** Milliseconds of the epoch; while it runs: when it is due again if it ends by then. */
+  dueMs: number;
+  running: Promise<void> | null;
+}
+
+const timetables = new WeakMap<Clock, Timetable>();
+
+function timetableOf(clock: Clock): Timetable {
+  const known = timetables.get(clock);
+  if (known) return known;
+  const made = new Timetable(clock);
+  timetables.set(clock, made);
+  return made;
+}
+
+/** The works of all callers, who come and go. It turns while there are any. */
 class Timetable {
-  /** In milliseconds; of one that runs: when it is due again if it ends by then. */
-  readonly #dueMs: Map<Tick, number>;
-  readonly #running = new Map<Tick, Promise<void>>();
+  readonly #clock: Clock;
+  readonly #works = new Set<Work>();
+  #isTurning = false;
   #wakesAtMs = Number.NEGATIVE_INFINITY;
   #wake: () => void = () => {};
-  readonly #deps: TickerDeps;
-  readonly #signal: AbortSignal;
 
-  constructor(ticks: readonly Tick[], deps: TickerDeps, signal: AbortSignal) {
-    this.#dueMs = new Map(ticks.map((tick) => [tick, Number.NEGATIVE_INFINITY]));
-    this.#deps = deps;
-    this.#signal = signal;
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
-  async run(): Promise<void> {
-    const end = () => this.#wake();
-    this.#signal.addEventListener("abort", end, { once: true });
+  add(works: readonly Work[]): void {
+    for (const work of works) this.#works.add(work);
+    if (this.#isTurning) this.#wake();
+    else void this.#turn();
+  }
+
+  remove(works: readonly Work[]): void {
+    for (const work of works) this.#works.delete(work);
+    this.#wake();
+  }
+
+  async #turn(): Promise<void> {
+    this.#isTurning = true;
     let reachedMs = this.#nowMs();
-    while (!this.#signal.aborted) {
+    while (this.#works.size > 0) {
       this.#startDue(reachedMs);
       reachedMs = await this.#untilNext();
     }
-    this.#signal.removeEventListener("abort", end);
-    await Promise.all(this.#running.values());
+    this.#isTurning = false;
   }
 
   #nowMs(): number {
-    return this.#deps.clock.now().getTime();
+    return this.#clock.now().getTime();
   }
 
   #startDue(reachedMs: number): void {
     const nowMs = this.#nowMs();
-    for (const [tick, dueMs] of this.#dueMs) {
-      const isDue = dueMs <= reachedMs || isTooFar(tick, dueMs, nowMs);
-      if (isDue && !this.#running.has(tick)) this.#running.set(tick, this.#start(tick, nowMs));
+    for (const work of this.#works) {
+      const isDue = work.dueMs <= reachedMs || isTooFar(work, nowMs);
+      if (isDue && work.running === null) work.running = this.#start(work, nowMs);
     }
   }
 
-  async #start(tick: Tick, startedMs: number): Promise<void> {
-    this.#dueMs.set(tick, nextDueMs(tick, startedMs, startedMs));
-    await runOnce(tick, this.#deps, this.#signal);
+  async #start(work: Work, startedMs: number): Promise<void> {
+    work.dueMs = nextDueMs(work.tick, startedMs, startedMs);
+    await runOnce(work.tick, work.deps, work.signal);
     const nowMs = this.#nowMs();
-    const dueMs = nextDueMs(tick, startedMs, nowMs);
-    this.#running.delete(tick);
-    this.#dueMs.set(tick, dueMs);
-    if (dueMs < this.#wakesAtMs || isTooFar(tick, dueMs, nowMs)) this.#wake();
+    work.dueMs = nextDueMs(work.tick, startedMs, nowMs);
+    work.running = null;
+    if (work.dueMs < this.#wakesAtMs || isTooFar(work, nowMs)) this.#wake();
   }
 
   /** Answers with the moment that was reached, in milliseconds. */
@@ -90,31 +120,32 @@ class Timetable {
     const atMs = this.#earliestMs(fromMs);
     this.#wakesAtMs = atMs;
     const woken = new AbortController();
-    this.#wake = () => woken.abort();
-    if (this.#signal.aborted) return fromMs;
+    this.#wake = () => woken.abort(WOKEN);
     if (atMs === Number.POSITIVE_INFINITY) await aborted(woken.signal);
-    else await this.#deps.clock.sleep(Math.max(atMs - fromMs, 0), woken.signal);
+    else await this.#clock.sleep(Math.max(atMs - fromMs, 0), woken.signal);
     const nowMs = this.#nowMs();
-    const isLate = woken.signal.aborted || nowMs >= atMs - EARLY_MAX_MS;
-    return isLate ? nowMs : atMs;
+    const isWhereMeant = woken.signal.aborted || nowMs >= atMs - EARLY_MAX_MS;
+    return isWhereMeant ? nowMs : atMs;
   }
 
   /** Infinity: all that is due runs, and the first that ends is next. */
   #earliestMs(nowMs: number): number {
     let earliestMs = Number.POSITIVE_INFINITY;
-    for (const [tick, dueMs] of this.#dueMs) {
-      const isRunning = this.#running.has(tick);
-      if (!isRunning && isTooFar(tick, dueMs, nowMs)) return nowMs;
-      const counts = dueMs > nowMs || !isRunning;
-      if (counts && dueMs < earliestMs) earliestMs = dueMs;
+    for (const work of this.#works) {
+      const isRunning = work.running !== null;
+      if (!isRunning && isTooFar(work, nowMs)) return nowMs;
+      if ((work.dueMs > nowMs || !isRunning) && work.dueMs < earliestMs) earliestMs = work.dueMs;
     }
     return earliestMs;
   }
 }
 
+/** Without a reason, an error with its stack would be made. */
+const WOKEN = "woken";
+
 /** Farther away than its interval: the clock was set back meanwhile. */
-function isTooFar({ everyMs }: Tick, dueMs: number, nowMs: number): boolean {
-  return dueMs - nowMs > everyMs;
+function isTooFar({ tick, dueMs }: Work, nowMs: number): boolean {
+  return dueMs - nowMs > tick.everyMs;
 }
 
 function aborted(signal: AbortSignal): Promise<unknown> {
@@ -126,7 +157,7 @@ function nextDueMs({ everyMs, aligned = false }: Tick, startedMs: number, nowMs:
   // A moment that passed meanwhile is not caught up with.
   if (aligned) return nowMs + everyMs - (nowMs % everyMs);
   const dueMs = startedMs + everyMs;
-  return Math.max(everyMs >= ON_GRID_FROM_MS ? dueMs - (dueMs % GRID_MS) : dueMs, nowMs);
+  return Math.max(everyMs >= GRID_MS ? dueMs - (dueMs % GRID_MS) : dueMs, nowMs);
 }
 
 /** True when it succeeded. A failed tick is told and tried again at its next time. */

@@ -2,7 +2,7 @@
  * Questions whose answer is one value, put to a database in the same turn of the loop, go out as one statement: works
  * that wake together ask together. An idle process sends little else, and each round trip costs it the same.
  */
-import { isStatementRefused, type Sql } from "./database.js";
+import { isDatabaseAway, type Sql } from "./database.js";
 
 /** Without parameters: each combination is one text, which the server keeps prepared. */
 export interface Question<Answer> {
@@ -35,6 +35,12 @@ export function ask<Answer>(db: Sql, question: Question<Answer>): Promise<Answer
   }) as Promise<Answer>;
 }
 
+/** Rows of a SELECT in its order, of columns that JSON can hold: a date would come as a text. */
+export function askRows<Row>(db: Sql, name: string, select: string): Promise<readonly Row[]> {
+  const sql = `(SELECT coalesce(json_agg(asked), '[]') FROM (${select}) AS asked)`;
+  return ask<readonly Row[]>(db, { name, sql });
+}
+
 /** Never rejects: each who asked hears it. */
 async function send(db: Sql): Promise<void> {
   const asked = waiting.get(db) ?? [];
@@ -44,7 +50,7 @@ async function send(db: Sql): Promise<void> {
     for (const { question, resolve } of asked) resolve(answers[question.name]);
   } catch (error) {
     // One that the server cannot answer must not silence the others.
-    if (asked.length > 1 && isStatementRefused(error))
+    if (asked.length > 1 && !isDatabaseAway(error))
       await Promise.all(asked.map((one) => askAlone(db, one)));
     else for (const { reject } of asked) reject(error);
   }

@@ -1,4 +1,5 @@
 /** What an audit found wrong with the data: one open row an invariant, from when it was first seen until it holds again. */
+import { ask } from "./ask-together.js";
 import type { Sql } from "./database.js";
 import type { BrokenInvariant } from "./invariants.js";
 
@@ -45,9 +46,8 @@ export async function recordFindings(
 }
 
 /** Rows that break an invariant, as the newest audit counted them. */
-export async function countOpenFindings(sql: Sql): Promise<number> {
-  const { rows } = await sql.query<{ count: number }>(
-    `SELECT coalesce(sum(count), 0)::float8 AS count FROM control.audit_finding WHERE resolved_at IS NULL`,
-  );
-  return rows[0]!.count;
+export function countOpenFindings(sql: Sql): Promise<number> {
+  const sum =
+    "(SELECT coalesce(sum(count), 0)::float8 FROM control.audit_finding WHERE resolved_at IS NULL)";
+  return ask<number>(sql, { name: "audit.findings", sql: sum });
 }

@@ -11,6 +11,7 @@ import {
   type RequestVerdict,
   type SeenLimits,
 } from "../base/request-budget.js";
+import { ask } from "./ask-together.js";
 import type { Sql } from "./database.js";
 
 /** A request that was neither answered nor given up for so long belongs to a process that is gone. Above every deadline of a request. */
@@ -63,12 +64,12 @@ export async function endPermit(
 }
 
 /** In [0, 1], the least of all scopes; null: nobody has heard, or not since the limit began anew. */
-export async function readRemainingShare(sql: Sql): Promise<number | null> {
-  const { rows } = await sql.query<{ share: number | null }>(
-    `SELECT min(greatest(remaining, 0)::float8 / limit_) AS share
-     FROM control.github_budget WHERE limit_ > 0 AND reset_at > now()`,
-  );
-  return rows[0]?.share ?? null;
+export function readRemainingShare(sql: Sql): Promise<number | null> {
+  return ask<number | null>(sql, {
+    name: "github.share",
+    sql: `(SELECT min(greatest(remaining, 0)::float8 / limit_)
+      FROM control.github_budget WHERE limit_ > 0 AND reset_at > now())`,
+  });
 }
 
 async function lockBudget(tx: Sql, scope: string): Promise<RequestBudget | null> {

@@ -1,4 +1,5 @@
 /** How many jobs were asked for, by kind: counted from the table of jobs, each once, whoever counts. */
+import { askRows } from "./ask-together.js";
 import type { Sql } from "./database.js";
 
 export interface ArrivedJobs {
@@ -42,9 +43,10 @@ export async function countArrivals(sql: Sql, kinds: readonly string[]): Promise
 }
 
 /** Since counting began; kinds that were never counted are not named. */
-export async function readArrivals(sql: Sql): Promise<ArrivedJobs[]> {
-  const { rows } = await sql.query<ArrivedJobs>(
+export function readArrivals(sql: Sql): Promise<readonly ArrivedJobs[]> {
+  return askRows(
+    sql,
+    "jobs.arrived",
     "SELECT job_type AS kind, arrived::float8 AS count FROM control.job_arrival ORDER BY job_type",
   );
-  return rows;
 }

@@ -1,4 +1,5 @@
 /** How attempts at jobs ended, counted over all processes (EP-24). */
+import { askRows } from "./ask-together.js";
 import type { Sql } from "./database.js";
 
 export interface TalliedJobs {
@@ -38,10 +39,11 @@ export async function addToTally(
   );
 }
 
-export async function readTally(sql: Sql): Promise<TalliedJobs[]> {
-  const { rows } = await sql.query<Omit<TalliedJobs, "buckets"> & { readonly buckets: string[] }>(
+export function readTally(sql: Sql): Promise<readonly TalliedJobs[]> {
+  return askRows(
+    sql,
+    "jobs.tally",
     `SELECT job_type AS "jobType", outcome, count, seconds, buckets
      FROM control.job_tally ORDER BY job_type, outcome`,
   );
-  return rows.map(({ buckets, ...tally }) => ({ ...tally, buckets: buckets.map(Number) }));
 }

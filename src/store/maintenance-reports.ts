@@ -1,5 +1,6 @@
 /** What maintenance did and found: when a thing was last done well is the newest row of its kind. */
 import type { JsonObject } from "../base/json.js";
+import { ask } from "./ask-together.js";
 import type { Sql } from "./database.js";
 
 export type ReportKind = "report" | "backup" | "restore-test";
@@ -20,12 +21,11 @@ export async function addReport(sql: Sql, { kind, at, ok, facts }: NewReport): P
 }
 
 /** When the newest one that went well was made; null: never. */
-export async function readLastWell(sql: Sql, kind: ReportKind): Promise<Date | null> {
-  const { rows } = await sql.query<{ at: Date | null }>(
-    "SELECT max(at) AS at FROM control.maintenance_report WHERE kind = $1 AND ok",
-    [kind],
-  );
-  return rows[0]!.at;
+export function readLastWell(sql: Sql, kind: ReportKind): Promise<Date | null> {
+  return ask<Date | null>(sql, {
+    name: `maintenance.${kind}`,
+    sql: `(SELECT max(at) FROM control.maintenance_report WHERE kind = '${kind}' AND ok)`,
+  });
 }
 
 /** By table, rows in a backup, as they were counted in its own moment; null: nobody did. */

@@ -4,7 +4,7 @@
  */
 import type { Json, JsonObject } from "../base/json.js";
 import type { Envelope } from "../policy/envelope-types.js";
-import { ask } from "./ask-together.js";
+import { ask, askRows } from "./ask-together.js";
 import { appendAudit } from "./audit.js";
 import type { Sql } from "./database.js";
 
@@ -135,6 +135,20 @@ export async function listBundles(
     [filter.limit, filter.statuses ?? null],
   );
   return rows;
+}
+
+export interface NewestBundle {
+  readonly status: BundleStatus;
+  /** Milliseconds of the epoch. */
+  readonly publishedMs: number;
+}
+
+/** Of all that were published, whatever became of it; null: none was. */
+export async function readNewestStatus(sql: Sql): Promise<NewestBundle | null> {
+  const select = `SELECT status, extract(epoch FROM published_at) * 1000 AS "publishedMs"
+    FROM control.policy_bundle ORDER BY revision DESC LIMIT 1`;
+  const [newest] = await askRows<NewestBundle>(sql, "policy.newest-bundle", select);
+  return newest ?? null;
 }
 
 /** Whether there is any of these statuses. */

@@ -1,5 +1,6 @@
 /** What the runtime measures of itself in the database, for samples (HB-met-01, -02, -04, -06, HB-heal-11). */
 import { INTERNAL_KINDS, PUBLIC_KINDS } from "../job/kinds.js";
+import { ask } from "./ask-together.js";
 import type { Sql } from "./database.js";
 
 export interface KindLoad {
@@ -126,14 +127,14 @@ export async function readDatabaseSize(sql: Sql): Promise<DatabaseSize> {
 }
 
 /** When a run (RB-13) or maintenance last took a backup and read it back; null: none ever did. A dry run takes none. */
-export async function readBackupProvenAt(sql: Sql): Promise<Date | null> {
-  const { rows } = await sql.query<{ at: Date | null }>(
-    `SELECT greatest(
-       (SELECT max(ended_at) FROM control.run
-        WHERE runbook = 'backup-database' AND status = 'succeeded' AND verified AND NOT dry_run),
-       (SELECT max(at) FROM control.maintenance_report WHERE kind = 'backup' AND ok)) AS at`,
-  );
-  return rows[0]!.at;
+export function readBackupProvenAt(sql: Sql): Promise<Date | null> {
+  return ask<Date | null>(sql, {
+    name: "backup.proven",
+    sql: `greatest(
+      (SELECT max(ended_at) FROM control.run
+       WHERE runbook = 'backup-database' AND status = 'succeeded' AND verified AND NOT dry_run),
+      (SELECT max(at) FROM control.maintenance_report WHERE kind = 'backup' AND ok))`,
+  });
 }
 
 /** The time of the orchestrator's last cycle, in epoch seconds. */

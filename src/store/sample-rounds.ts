@@ -1,6 +1,7 @@
 /** Rounds: what a source measured at one moment, a row each; and their folding into chunks, a block of two hours at a time. */
 import type { Samples } from "../alert/chunk.js";
 import { HOUR_MS } from "../base/duration.js";
+import { ask } from "./ask-together.js";
 import type { Sql } from "./database.js";
 import { dayOf, lockFolding, mergeIntoDay } from "./sample-chunks.js";
 import { type Labels, readSeriesById } from "./series-ids.js";
@@ -24,11 +25,38 @@ interface RoundRow {
 
 const COLUMNS = "slot, source, series_ids AS ids, values";
 
+/** A round that the reader has, with as many samples as it knows of. */
+export interface KnownRound {
+  readonly slot: Date;
+  readonly source: string;
+  readonly count: number;
+}
+
+/** Which of them to leave out: they are not sent, nor is their text taken apart. */
+export interface RoundFilter {
+  /** Unless more was added to them. */
+  readonly known?: readonly KnownRound[];
+  /** Only of sources that begin so. */
+  readonly sourcePrefix?: string;
+}
+
 /** In (after, to], in order of time. What belongs to a series that is gone is left out. */
-export async function readRoundsSince(sql: Sql, after: Date, to: Date): Promise<readonly Round[]> {
+export async function readRoundsSince(
+  sql: Sql,
+  after: Date,
+  to: Date,
+  { known = [], sourcePrefix = "" }: RoundFilter = {},
+): Promise<readonly Round[]> {
   const { rows } = await sql.query<RoundRow>(
-    `SELECT ${COLUMNS} FROM control.sample_round WHERE slot > $1 AND slot <= $2 ORDER BY slot, source`,
-    [after, to],
+    `SELECT ${COLUMNS} FROM control.sample_round r
+     WHERE slot > $1 AND slot <= $2 AND starts_with(source, $3) AND NOT EXISTS (
+       SELECT FROM unnest($4::timestamptz[], $5::text[], $6::int[]) AS known (slot, source, count)
+       WHERE known.slot = r.slot AND known.source = r.source AND known.count = cardinality(r.series_ids))
+     ORDER BY slot, source`,
+    [
+      ...[after, to, sourcePrefix, known.map(({ slot }) => slot.toISOString())],
+      ...[known.map(({ source }) => source), known.map(({ count }) => count)],
+    ],
   );
   return toRounds(sql, rows);
 }
@@ -58,11 +86,9 @@ async function toRounds(sql: Sql, rows: readonly RoundRow[]): Promise<Round[]> {
 }
 
 /** How many samples the limits have refused, ever. */
-export async function countRefusedSamples(sql: Sql): Promise<number> {
-  const { rows } = await sql.query<{ refused: number }>(
-    "SELECT coalesce(sum(refused), 0)::float8 AS refused FROM control.sample_refusal",
-  );
-  return rows[0]!.refused;
+export function countRefusedSamples(sql: Sql): Promise<number> {
+  const sum = "(SELECT coalesce(sum(refused), 0)::float8 FROM control.sample_refusal)";
+  return ask<number>(sql, { name: "samples.refused", sql: sum });
 }
 
 const BLOCK_MS = 2 * HOUR_MS;

@@ -1,4 +1,5 @@
 /** How the last job of each schedule ended, for samples (LB-alr-03). */
+import { askRows } from "./ask-together.js";
 import type { Sql } from "./database.js";
 
 export interface ScheduleSuccess {
@@ -8,12 +9,13 @@ export interface ScheduleSuccess {
 }
 
 /** By primary key: older jobs of a schedule are not looked for. */
-export async function listScheduleSuccesses(sql: Sql): Promise<ScheduleSuccess[]> {
-  const { rows } = await sql.query<ScheduleSuccess>(
+export function listScheduleSuccesses(sql: Sql): Promise<readonly ScheduleSuccess[]> {
+  return askRows(
+    sql,
+    "schedules.succeeded",
     `SELECT s.name, (extract(epoch FROM now() - j.completed_at) * 1000)::float8 AS "succeededMsAgo"
      FROM control.schedule_run s
      LEFT JOIN public.jobs j ON j.seq = s.job_seq AND j.status = 'completed'
      ORDER BY s.name`,
   );
-  return rows;
 }

@@ -46,6 +46,9 @@ export function listLivingWorkers(sql: Sql): Promise<readonly LivingWorker[]> {
   return ask(sql, LIVING);
 }
 
+/** Of more than these, taken since the last beat, the later ones had hardly begun; all of them are healed in one transaction. */
+const UNKNOWN_MAX = 100;
+
 export interface Death {
   /**
    * Jobs whose handler had started, as far as its last beat can tell: also those that it took after that beat, for they may
@@ -60,7 +63,8 @@ export async function readDeath(sql: Sql, workerId: string, windowMs: number): P
   const { rows } = await sql.query<Death>(
     `SELECT (SELECT CASE WHEN w.started_jobs IS NOT NULL THEN to_jsonb(w.started_jobs || ARRAY(
          SELECT j.seq FROM public.jobs j
-         WHERE j.status = 'running' AND j.worker_id = w.id AND j.started_at > w.last_heartbeat)) END
+         WHERE j.status = 'running' AND j.worker_id = w.id AND j.started_at > w.last_heartbeat
+         ORDER BY j.started_at, j.seq LIMIT ${UNKNOWN_MAX})) END
        FROM public.workers w WHERE w.id = $1) AS beaten,
        (SELECT count(*)::int FROM public.workers w
         WHERE w.status = 'dead' AND w.id <> $1 AND w.stopped_at > now() - $2 * interval '1 ms') AS "otherDeaths"`,

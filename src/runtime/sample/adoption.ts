@@ -1,6 +1,6 @@
 /** How long a published policy has been on its way into force. One that was refused is on no way: AR-108 watches that. */
 import type { Sql } from "../../store/database.js";
-import { type BundleStatus, listBundles } from "../../store/policy-bundles.js";
+import { type BundleStatus, readNewestStatus } from "../../store/policy-bundles.js";
 import { gauge, type SampleSource } from "./source.js";
 
 const ON_ITS_WAY: readonly BundleStatus[] = ["published", "waiting", "held", "canary"];
@@ -9,9 +9,9 @@ export function adoptionSource(sql: Sql): SampleSource {
   return {
     name: "adoption",
     collect: async (now) => {
-      const [newest] = await listBundles(sql, { limit: 1 });
-      if (newest === undefined) return [];
-      const waitedMs = Math.max(now.getTime() - newest.publishedAt.getTime(), 0);
+      const newest = await readNewestStatus(sql);
+      if (newest === null) return [];
+      const waitedMs = Math.max(now.getTime() - newest.publishedMs, 0);
       const lagS = ON_ITS_WAY.includes(newest.status) ? waitedMs / 1_000 : 0;
       return gauge("algobrain.policy.adoption_lag_s", lagS, now);
     },

@@ -42,6 +42,8 @@ export function apiSource({ apiStats, policy, host }: ApiSourceOptions): SampleS
   };
 }
 
+/** Of the rounds of a process with an API, before its own name. */
+export const API_SOURCE = "api@";
 /** Rounds come each 15 s: so five of them span a minute, however late the newest is. */
 const WINDOW_MS = MINUTE_MS + 15_000;
 
@@ -50,7 +52,8 @@ export function apiFiguresSource(sql: Sql): SampleSource {
   return {
     name: "api-figures",
     collect: async (now) => {
-      const rounds = await readRoundsSince(sql, new Date(now.getTime() - WINDOW_MS), now);
+      const since = new Date(now.getTime() - WINDOW_MS);
+      const rounds = await readRoundsSince(sql, since, now, { sourcePrefix: API_SOURCE });
       const answered = grownBy(rounds, ANSWERS, "class");
       const durations = grownBy(rounds, DURATIONS, "le");
       return [

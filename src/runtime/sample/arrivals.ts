@@ -19,8 +19,9 @@ export function arrivalsSource(sql: Sql): SampleSource {
         await countArrivals(sql, PUBLIC_KINDS);
         countedMs = now.getTime();
       }
-      const arrived = new Map((await readArrivals(sql)).map(({ kind, count }) => [kind, count]));
-      const begun = (await readTally(sql)).filter(({ outcome }) => outcome === STARTED);
+      const [arrivals, tallies] = await Promise.all([readArrivals(sql), readTally(sql)]);
+      const arrived = new Map(arrivals.map(({ kind, count }) => [kind, count]));
+      const begun = tallies.filter(({ outcome }) => outcome === STARTED);
       const started = new Map(begun.map(({ jobType, count }) => [jobType, count]));
       // Zeros as well: a counter that first appears with its first job would not show that one.
       return PUBLIC_KINDS.flatMap((worker_type) => [

@@ -8,8 +8,8 @@ export function backupSource(sql: Sql): SampleSource {
   return {
     name: "backup",
     collect: async (now) => {
-      const provenAt = await readBackupProvenAt(sql);
-      const restoredAt = await readLastWell(sql, "restore-test");
+      const asked = [readBackupProvenAt(sql), readLastWell(sql, "restore-test")] as const;
+      const [provenAt, restoredAt] = await Promise.all(asked);
       return [
         ...gauge("algobrain.backup.verified_at", seconds(provenAt), now),
         ...gauge("algobrain.backup.restore_tested_at", seconds(restoredAt), now),

@@ -1,6 +1,6 @@
 /** Whether the newest policy that was published is kept out of force: what AR-108 watches. */
 import type { Sql } from "../../store/database.js";
-import { listBundles } from "../../store/policy-bundles.js";
+import { readNewestStatus } from "../../store/policy-bundles.js";
 import { gauge, type SampleSource } from "./source.js";
 
 /** Of the newest bundle: people believe it in force, and it is not. Waiting for an image is no trouble. */
@@ -14,8 +14,8 @@ export function policySource(options: {
   return {
     name: "policy",
     collect: async (now) => {
-      const [newest] = await listBundles(options.sql, { limit: 1 });
-      const isKeptOut = newest !== undefined && KEPT_OUT.includes(newest.status);
+      const newest = await readNewestStatus(options.sql);
+      const isKeptOut = newest !== null && KEPT_OUT.includes(newest.status);
       const count = Number(isKeptOut) + Number(options.isSourceRefused());
       return gauge("algobrain.policy.refused_or_held", count, now);
     },
