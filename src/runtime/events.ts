@@ -51,6 +51,8 @@ export type RuntimeEvent =
   | { readonly event: "worker.heartbeat-lost"; readonly worker_id: string; readonly why: string }
   | { readonly event: "worker.recovered"; readonly worker_id: string; readonly jobs: number }
   | { readonly event: "claim.failed"; readonly worker_id: string; readonly error: string }
+  /** What jobs have given cannot be written now; it is tried again until it is, or the lease is over. */
+  | { readonly event: "settle.failed"; readonly worker_id: string; readonly error: string }
   | { readonly event: "process.started"; readonly name: string; readonly pid: number }
   | {
       /** Died by itself, or ended because it was asked to. */
@@ -141,6 +143,7 @@ const LEVELS: Readonly<Record<RuntimeEvent["event"], LogLevel>> = {
   "worker.heartbeat-lost": "error",
   "worker.recovered": "warn",
   "claim.failed": "warn",
+  "settle.failed": "warn",
   "process.started": "info",
   "process.died": "warn",
   "process.ended": "info",

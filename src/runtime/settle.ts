@@ -1,7 +1,7 @@
 /** The last step of a job: its outcome becomes a row, in one transaction, and is told. */
 import { assert, unreachable } from "../base/assert.js";
 import type { Clock } from "../base/clock.js";
-import { Fault, fault } from "../base/fault.js";
+import { errorMessage, Fault, fault } from "../base/fault.js";
 import type { Json } from "../base/json.js";
 import { decideHealing } from "../job/heal.js";
 import type { HeldJob } from "../job/job.js";
@@ -30,6 +30,8 @@ export interface SettleDeps extends CarryOutDeps, ExecuteDeps {
   readonly redact: (text: string) => string;
   /** `<kind>-worker-<process number>`. */
   readonly workerIdOf: (kind: string) => string;
+  /** An outcome cannot be written now, and waits. */
+  readonly onSettleFailed: (error: string) => void;
 }
 
 export interface Settling {
@@ -39,6 +41,7 @@ export interface Settling {
 }
 
 const RETRY_MS = 250;
+const UNSTORABLE_MESSAGE = "the database refused the text of this error";
 
 /**
  * Until it is written: with the database away, the outcome waits for it, and the heartbeat ends the
@@ -54,9 +57,11 @@ export async function settleJob(settling: Settling, deps: SettleDeps): Promise<v
       const moved = await deps.completions.complete(settling.execution.job, outcome.result);
       return tellEnd(settling, moved, deps);
     } catch (error) {
-      if (!isStatementRefused(error)) await deps.clock.sleep(RETRY_MS);
-      else if (outcome.verdict !== "completed") throw error;
-      else outcome = { verdict: "faulted", fault: unstorable(error) };
+      if (isStatementRefused(error)) outcome = storableOf(outcome, error);
+      else {
+        deps.onSettleFailed(errorMessage(error));
+        await deps.clock.sleep(RETRY_MS);
+      }
     }
   }
 }
@@ -77,6 +82,15 @@ export function settlePlain(
     done(error);
   });
   return true;
+}
+
+/** What can be written where the outcome was refused: of a fault its kind and code remain. Throws what was refused twice. */
+function storableOf(outcome: Outcome, refused: unknown): Outcome {
+  if (outcome.verdict === "completed") return { verdict: "faulted", fault: unstorable(refused) };
+  if (outcome.verdict !== "faulted" || outcome.fault.message === UNSTORABLE_MESSAGE) throw refused;
+  const { kind, code } = outcome.fault;
+  const plain = new Fault(kind, code, UNSTORABLE_MESSAGE, { cause: outcome.fault });
+  return { verdict: "faulted", fault: plain };
 }
 
 function unstorable(cause: unknown): Fault {

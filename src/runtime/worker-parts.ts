@@ -26,6 +26,8 @@ const SLACK_MS = 250;
 const DEAF_POLL_MS = 100;
 /** How soon it is noticed that a process of older software came or went. */
 const OLDER_CHECK_MS = 5_000;
+/** Thousands of jobs may wait for one database. */
+const SETTLE_TOLD_MS = 5_000;
 
 export function kindsServed(options: WorkerOptions): string[] {
   const handled = new Set(options.handlers.map(({ kind }) => kind));
@@ -164,7 +166,7 @@ const isEnabled = ({ enabled }: { readonly enabled: boolean }): boolean => enabl
 
 function runningJobs(
   options: WorkerOptions,
-  { processNumber, started }: EngineParts,
+  { workerId, processNumber, started }: EngineParts,
   engine: Pick<Engine, "loop" | "limits" | "attempts"> & { readonly load: KindLoad },
 ): RunningJobs {
   const { load, limits, loop, attempts } = engine;
@@ -182,6 +184,9 @@ function runningJobs(
     },
     rulesOf: (kind) => rulesOf(options.policy(), kind),
     workerIdOf: (kind) => kindWorkerId(kind, processNumber),
+    onSettleFailed: tellNowAndThen(SETTLE_TOLD_MS, (error) =>
+      options.emit({ event: "settle.failed", worker_id: workerId, error }),
+    ),
     onRoom: (kind) => {
       if (loop.isHungry(kind) && load.wants([limitOf(options, kind)]).length > 0) loop.hint();
     },
@@ -190,4 +195,13 @@ function runningJobs(
       if (limits.isShort()) loop.hasRoom();
     },
   });
+}
+
+function tellNowAndThen(everyMs: number, tell: (error: string) => void): (error: string) => void {
+  let toldMs = Number.NEGATIVE_INFINITY;
+  return (error) => {
+    if (performance.now() - toldMs < everyMs) return;
+    toldMs = performance.now();
+    tell(error);
+  };
 }

@@ -135,12 +135,23 @@ class WorkerLife {
     this.#engine = createEngine(options, parts);
     this.#listening = openListener(options);
     this.#hints = listenForJobs({ ...options, db: this.#listening }, (hint) => this.#onHint(hint));
-    this.#claiming = this.#engine.loop.run(this.#noClaims.signal);
+    this.#claiming = this.#claimOnceBeating();
     const checks = [this.#lostCheck(), this.#forgottenCheck(), this.#deathCheck()];
     this.#checking = Promise.all([
       runTicks(checks, options, this.#stopped.signal),
       this.#keepTime(this.#stopped.signal),
     ]);
+  }
+
+  /** Not before: a process that cannot beat would only be robbed of what it claims. */
+  async #claimOnceBeating(): Promise<void> {
+    try {
+      await this.#heartbeat.beating;
+    } catch {
+      // Who began this life hears of it too, and abandons it.
+      return;
+    }
+    await this.#engine.loop.run(this.#noClaims.signal);
   }
 
   #onHint(hint: string): void {

@@ -112,9 +112,20 @@ export async function completeJobs(
   const { count, moved } = rows[0]!;
   if (count === ordered.length) return [];
   const ours = new Set(moved);
-  const late = ordered.filter(({ held }) => !ours.has(held.seq)).map(({ held }) => held);
-  await countLate(sql, late);
-  return late;
+  return completeByKey(
+    sql,
+    ordered.filter(({ held }) => !ours.has(held.seq)),
+  );
+}
+
+/**
+ * A row that somebody changed while we waited for its lock (a priority set by hand) is another version, which a look by
+ * place does not see: by its key it is found. The others are no longer ours.
+ */
+async function completeByKey(sql: Sql, completions: readonly Completion[]): Promise<HeldJob[]> {
+  const settlements = completions.map((one) => ({ ...one, to: "completed" as const }));
+  const moved = await settleJobs(sql, settlements);
+  return completions.map(({ held }) => held).filter(({ seq }) => !moved.has(seq));
 }
 
 async function countLate(sql: Sql, late: readonly HeldJob[]): Promise<void> {

@@ -30,6 +30,7 @@ export interface Enqueued {
 
 const ENQUEUE_TRIES_MAX = 10;
 
+/** In the order of their keys, so that no two statements wait for each other's in a ring; the answers stand in the order of the jobs. */
 const INSERT_JOBS = `
 WITH wanted AS (
   SELECT ord, nextval(pg_get_serial_sequence('public.jobs', 'seq')) AS seq,
@@ -41,7 +42,7 @@ WITH wanted AS (
   INSERT INTO public.jobs (seq, job_type, payload, priority, scheduled_at, unique_key, parent_seq, requested_by)
   OVERRIDING SYSTEM VALUE
   SELECT seq, kind, payload, priority, coalesce(scheduled_at, now()), unique_key, parent_seq, requested_by
-  FROM wanted ORDER BY ord
+  FROM wanted ORDER BY unique_key, ord
   ON CONFLICT (unique_key) WHERE unique_key IS NOT NULL AND status IN ('pending', 'running') DO NOTHING
   RETURNING seq, unique_key
 )

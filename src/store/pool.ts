@@ -15,13 +15,20 @@ export interface PoolOptions {
   readonly onIdleError: (error: Error) => void;
 }
 
-// bigint columns are keys and counts far below 2^53: numbers, not strings.
+const BIGINT = 20;
+const NUMERIC = 1700;
+const BIGINT_ARRAY = 1016;
+
+// bigint columns are keys and counts far below 2^53: numbers, not strings, alone and in lists.
 const types = {
-  getTypeParser: (oid: number, format?: "text" | "binary") =>
-    oid === 20 || oid === 1700
-      ? (text: string) => Number(text)
-      : pg.types.getTypeParser(oid, format as "text"),
+  getTypeParser: (oid: number, format?: "text" | "binary") => {
+    const parse = pg.types.getTypeParser(oid, format as "text");
+    if (oid === BIGINT || oid === NUMERIC) return Number;
+    return oid === BIGINT_ARRAY ? (text: string) => parse(text).map(toNumber) : parse;
+  },
 };
+
+const toNumber = (text: string | null) => (text === null ? null : Number(text));
 
 /** A process that is frozen in the midst of a transaction holds its locks, also those that every claim needs. */
 const IDLE_TRANSACTION_MAX_MS = 5_000;

@@ -176,7 +176,7 @@ async function prioritize(
   { kind, from, to, reason }: Prioritized,
 ): Promise<MovedJobs[]> {
   return db.transaction(async (tx) => {
-    const { rows } = await tx.query<MovedJobs>(
+    const { rows: moved } = await tx.query<MovedJobs>(
       `WITH picked AS (
          SELECT seq, priority FROM public.jobs
          WHERE status = 'pending' AND job_type = $1 AND ($2::int IS NULL OR priority = $2) AND priority <> $3
@@ -188,7 +188,6 @@ async function prioritize(
        GROUP BY priority ORDER BY priority`,
       [kind, from, to],
     );
-    const moved = rows.map(({ priority, seqs }) => ({ priority, seqs: seqs.map(Number) }));
     await auditMove(tx, actor, kind, { to, jobs: countOf(moved), reason });
     return moved;
   });

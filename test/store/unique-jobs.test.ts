@@ -3,7 +3,7 @@ import type { HeldJob } from "../../src/job/job.js";
 import type { Database } from "../../src/store/database.js";
 import { claimJobs } from "../../src/store/job-claims.js";
 import { completeJob } from "../../src/store/job-settle.js";
-import { enqueueJob, readJob } from "../../src/store/jobs.js";
+import { enqueueJob, enqueueJobs, readJob } from "../../src/store/jobs.js";
 import { enqueueNewest, enqueueOncePer } from "../../src/store/unique-jobs.js";
 import { withDatabase } from "../support/database.js";
 
@@ -14,6 +14,21 @@ async function claimAll(db: Database): Promise<HeldJob[]> {
   const kinds = [{ kind: "index", free: 10 }];
   return claimJobs(db, { workerId: "general-worker-1", kinds, max: 10, safeModeKinds: [] });
 }
+
+test("two statements with the same keys in opposite orders both get their answers", () =>
+  withDatabase(async (db) => {
+    const jobs = Array.from({ length: 400 }, (_, i) => ({ ...job(), uniqueKey: `index:/${i}` }));
+    // One in three rounds ended in a deadlock.
+    for (let round = 0; round < 15; round++) {
+      const answers = await Promise.all([
+        enqueueJobs(db, jobs),
+        enqueueJobs(db, jobs.toReversed()),
+      ]);
+      const [one, other] = answers.map((list) => list.map(({ seq }) => seq));
+      expect(other?.toReversed()).toEqual(one);
+      await db.query("DELETE FROM jobs");
+    }
+  }));
 
 describe("once per time", () => {
   test("gives one job, also when it has ended, until the time is over", () =>
