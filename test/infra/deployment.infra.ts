@@ -15,6 +15,7 @@ import { applyFirst, openWorkflowEstate, type WorkflowEstate } from "../support/
 import { type JobOutcome, runJob } from "../support/workflow-run.js";
 
 const ENVIRONMENT = "staging";
+const SIZES = `environments/${ENVIRONMENT}.yaml`;
 const [APPLIED, DEPLOYED] = ["1".repeat(40), "2".repeat(40)];
 const ENDPOINT = "https://events.example.test/integration";
 const SECRETS = { "alarm-endpoint": ENDPOINT, ALGOBRAIN_VIEWER_TOKEN: "viewer" };
@@ -40,18 +41,19 @@ describe.runIf(terraformPlatform !== null)("terraform: a deployment between two 
   });
 
   test("terraform: takes back no code by a plan that waited for its reviewers", async () => {
-    estate.edit("infrastructure.yaml", (text) => text.replace("poolSize: 20", "poolSize: 19"));
-    estate.commit("smaller pools");
+    estate.edit(SIZES, (text) => text.replace("min: 2, max: 12", "min: 2, max: 11"));
+    estate.commit("fewer workers");
     const planned = job("apply-stack.yml", "plan", APPLIED);
     expect(planned.failedAt, planned.log).toBeNull();
+    expect(planned.outputs.changes, planned.log).toBe("true");
     await deploy();
     const before = JSON.stringify(await sandbox.readEstate());
     const refused = job("apply-stack.yml", "apply", DEPLOYED);
     expect(refused.failedAt, refused.log).toBe("Apply");
     expect(refused.log).toContain(`imageTag: found ${DEPLOYED}, and it was sealed to ${APPLIED}`);
     expect(JSON.stringify(await sandbox.readEstate())).toBe(before);
-    estate.edit("infrastructure.yaml", (text) => text.replace("poolSize: 19", "poolSize: 20"));
-    estate.commit("pools as they were");
+    estate.edit(SIZES, (text) => text.replace("min: 2, max: 11", "min: 2, max: 12"));
+    estate.commit("as many as before");
   });
 
   test("terraform: is known to drift, in every stack that has tasks", () => {

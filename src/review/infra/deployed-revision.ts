@@ -12,9 +12,8 @@ const CONTAINERS = "container_definitions";
 const SERVICE_END = /-service$/;
 
 /** What AWS says of a revision once it is made: nothing that anybody writes. */
-const OF_EACH_REVISION = new Set([
-  ...["arn", "arn_without_revision", "enable_fault_injection", "id", "region", "revision"],
-]);
+const OF_EACH_REVISION =
+  /^(arn|arn_without_revision|enable_fault_injection|id|region|revision|volume\[\d+\]\.configure_at_launch)$/;
 
 /** Of the image, and of what its process is told it is (stacks/container.ts). */
 const IMAGE = /^container_definitions\[\d+\]\.image$/;
@@ -34,7 +33,7 @@ function isDeployedTask(
 }
 
 function isOfDeployment({ path, before, after }: Leaf, imageTag: string): boolean {
-  if (OF_EACH_REVISION.has(path)) return after.kind === "unknown";
+  if (OF_EACH_REVISION.test(path)) return after.kind === "unknown";
   if (IMAGE.test(path))
     return before.kind === "value" && after.kind === "value" && after.text === imageTag;
   // Its value is never shown; what is not as long as a commit is something else.

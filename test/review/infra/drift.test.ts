@@ -158,10 +158,14 @@ describe("a deployment", () => {
             actions: ["delete", "create"],
             before: {
               ...{ arn: arn("algobrain-api:4"), revision: 4, cpu: "512" },
+              volume: [{ name: "home", configure_at_launch: false }],
               container_definitions: container(OLD, made.old),
             },
-            after: { cpu: "512", container_definitions: container(tag), ...made.more },
-            unknown: { arn: true, revision: true },
+            after: {
+              ...{ cpu: "512", container_definitions: container(tag) },
+              ...{ volume: [{ name: "home" }], ...made.more },
+            },
+            unknown: { arn: true, revision: true, volume: [{ configure_at_launch: true }] },
             replacePaths: made.replacePaths ?? [["container_definitions"]],
           }),
           action_reason: "replace_because_cannot_update",
