@@ -1,5 +1,6 @@
 /** What the runbooks of one file run on: an emulator of AWS with an estate, a database, and each run's writes under its lease. */
 import { CloudFrontClient, GetInvalidationCommand } from "@aws-sdk/client-cloudfront";
+import { ECRClient, PutImageCommand } from "@aws-sdk/client-ecr";
 import { createAws } from "../../../src/adapter/aws.js";
 import type { AwsLease } from "../../../src/adapter/aws-lease.js";
 import { systemClock } from "../../../src/base/clock.js";
@@ -86,6 +87,19 @@ export class MotoGround {
 
   asked(operation: string): readonly AwsCallRecord[] {
     return this.calls.filter((call) => call.operation === operation);
+  }
+
+  /** As `docker push` would leave it. */
+  async pushImage(repository: string, tag: string): Promise<void> {
+    await new ECRClient(this.settings()).send(
+      new PutImageCommand({
+        ...{ repositoryName: `algobrain-${repository}`, imageTag: tag },
+        imageManifest: JSON.stringify({
+          ...{ schemaVersion: 2, config: { size: 1, digest: `sha256:${"2".repeat(64)}` } },
+          ...{ mediaType: "application/vnd.docker.distribution.manifest.v2+json", layers: [] },
+        }),
+      }),
+    );
   }
 
   /** As many run as are wanted, once they were asked for. */

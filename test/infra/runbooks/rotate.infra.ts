@@ -9,9 +9,12 @@ import rotateJwtSecret from "../../../runbooks/rotate-jwt-secret.js";
 import rotateRedisPassword from "../../../runbooks/rotate-redis-password.js";
 import verifyLogGroups from "../../../runbooks/verify-log-groups.js";
 import { createAws } from "../../../src/adapter/aws.js";
+import type { AwsLease } from "../../../src/adapter/aws-lease.js";
 import { systemClock } from "../../../src/base/clock.js";
 import type { JsonObject } from "../../../src/base/json.js";
 import type { AwsCallRecord } from "../../../src/runbook/aws-port.js";
+import type { RunbookHandlerDeps } from "../../../src/runtime/handler/runbook.js";
+import { leaseLeft } from "../../../src/store/run-leases.js";
 import { makeAwsPlace } from "../../support/aws-world-place.js";
 import {
   findMoto,
@@ -39,25 +42,26 @@ const calls: AwsCallRecord[] = [];
 /** Argument lists of every process of this machine that we may see, taken at each call. */
 const argvs = new Set<string>();
 
-function open() {
+function open(lease?: AwsLease) {
   return createAws({
     access: { region: MOTO_REGION, endpointUrl: server.url, credentials: MOTO_CREDENTIALS },
     ...{ place: () => place, signal: new AbortController().signal, clock: systemClock },
     ...{ namespace: () => "AlgoBrain", heartbeatsTable: () => HEARTBEATS_TABLE },
     onCall: (record) => void calls.push(record),
     timeoutMs: 60_000,
+    ...(lease && { lease }),
   });
 }
 
-const other = {
-  openAws: async () => {
-    const { aws, close } = open();
+const other: Partial<RunbookHandlerDeps> = {
+  openAws: async (held, { danger }) => {
+    const { aws, close } = open(() => leaseLeft(ground.db, held, danger !== "R"));
     const putSecret: typeof aws.putSecret = async (request) => {
       const answer = await aws.putSecret(request);
       await noteArguments();
       return answer;
     };
-    return { aws: { ...aws, putSecret }, close, enforced: false };
+    return { aws: { ...aws, putSecret }, close };
   },
 };
 const run = (name: string, params: JsonObject = {}) => rehearse(ground, name, { params, other });
