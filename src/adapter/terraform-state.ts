@@ -38,10 +38,16 @@ const NO_LOCK =
 
 /** Null: it was never written. */
 export async function readState(setup: TerraformSetup, folder: string): Promise<KeptState | null> {
-  const state = await callForJson(setup, folder, ["state", "pull"]);
-  if (!isJsonObject(state)) return null;
+  const state = await pullState(setup, folder);
+  if (state === null) return null;
   const mark = { lineage: String(state.lineage), serial: Number(state.serial) };
   return { mark, addresses: listOf(state.resources).flatMap(addressesOf) };
+}
+
+/** Of a state that was never written S3 gives one without a lineage, and a file gives nothing. */
+async function pullState(setup: TerraformSetup, folder: string): Promise<JsonObject | null> {
+  const state = await callForJson(setup, folder, ["state", "pull"]);
+  return isJsonObject(state) && state.lineage !== "" ? state : null;
 }
 
 function listOf(value: Json | undefined): JsonObject[] {
@@ -112,8 +118,8 @@ export async function spoilPlans(
   folder: string,
   { pastLock = false }: { readonly pastLock?: boolean } = {},
 ): Promise<void> {
-  const state = await callForJson(setup, folder, ["state", "pull"]);
-  const next = isJsonObject(state) ? { ...state, serial: Number(state.serial) + 1 } : emptyState();
+  const state = await pullState(setup, folder);
+  const next = state ? { ...state, serial: Number(state.serial) + 1 } : emptyState();
   const scratch = await mkdtemp(join(tmpdir(), "algobrain-state-"));
   try {
     const file = join(scratch, "next.tfstate");
