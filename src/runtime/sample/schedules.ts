@@ -2,18 +2,17 @@
  * How long each schedule has had no successful run, in periods of its own (LB-alr-03). Time in which nobody
  * looked does not count: a laptop that was asleep has missed nothing that its owner wanted.
  */
-import { Cron } from "croner";
 import { MINUTE_MS } from "../../base/duration.js";
 import type { PolicySet, Schedule } from "../../policy/policy.js";
 import type { Sql } from "../../store/database.js";
 import { readLatest } from "../../store/samples.js";
 import { listScheduleSuccesses } from "../../store/schedule-samples.js";
+import { periodAt } from "../cron-times.js";
 import { gauge, type SampleSource } from "./source.js";
 
 const METRIC = "algobrain.schedule.periods_since_success";
 /** Longer between two looks, and nobody looked. */
 const LOOK_GAP_MAX_MS = 2 * MINUTE_MS;
-const SECOND_MS = 1_000;
 
 export interface SchedulesSourceOptions {
   readonly sql: Sql;
@@ -78,25 +77,18 @@ const PERIODS_COUNTED_MAX = 10;
  * of working hours has a long one each night.
  */
 export function periodsBetween(
-  { cron, timeZone }: Pick<Schedule, "cron" | "timeZone">,
+  schedule: Pick<Schedule, "cron" | "timeZone">,
   fromMs: number,
   toMs: number,
 ): number {
-  const times = new Cron(cron, { timezone: timeZone });
   let periods = 0;
   let cursor = fromMs;
   while (cursor < toMs && periods < PERIODS_COUNTED_MAX) {
-    const due = times.nextRun(new Date(cursor))?.getTime();
-    const began = times.previousRuns(1, secondAfter(cursor))[0]?.getTime();
-    if (due === undefined || began === undefined) return periods;
-    const end = Math.min(due, toMs);
-    periods += (end - cursor) / (due - began);
+    const { beganMs, dueMs } = periodAt(schedule, cursor);
+    if (!Number.isFinite(dueMs - beganMs)) return periods;
+    const end = Math.min(dueMs, toMs);
+    periods += (end - cursor) / (dueMs - beganMs);
     cursor = end;
   }
   return periods;
-}
-
-/** A due time is a whole second, and belongs to the period that it begins: what came before this is not after it. */
-function secondAfter(ms: number): Date {
-  return new Date((Math.floor(ms / SECOND_MS) + 1) * SECOND_MS);
 }

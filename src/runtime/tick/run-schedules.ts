@@ -1,5 +1,4 @@
 /** Enqueues what the schedules of the policy say, once each, whoever leads and however long nobody did. */
-import { Cron } from "croner";
 import type { PolicySet, Schedule } from "../../policy/policy.js";
 import type { Database } from "../../store/database.js";
 import { enqueueJob } from "../../store/jobs.js";
@@ -10,6 +9,7 @@ import {
   noteScheduledJob,
 } from "../../store/schedules.js";
 import { notAhead } from "../../store/server.js";
+import { periodAt } from "../cron-times.js";
 import type { Emit } from "../events.js";
 import { rulesOf } from "../kind-rules.js";
 import type { CycleStep } from "../orchestrator.js";
@@ -56,12 +56,14 @@ function isStill(quiet: Quiet, schedules: readonly Schedule[], now: Date): boole
   return quiet.schedules === schedules && now >= quiet.from && now.getTime() < quiet.untilMs;
 }
 
-/** Milliseconds of the epoch. In the very millisecond that it names, a schedule is not yet due. */
+/** In the very millisecond that it names, a schedule is not yet due. */
+function periodOf(schedule: Pick<Schedule, "cron" | "timeZone">, now: Date) {
+  return periodAt(schedule, now.getTime() - 1);
+}
+
+/** Milliseconds of the epoch. */
 function nextLookMs(schedules: readonly Schedule[], now: Date): number {
-  const dueMs = schedules.map(({ cron, timeZone }) => {
-    const next = new Cron(cron, { timezone: timeZone }).nextRun(now);
-    return next === null ? Number.POSITIVE_INFINITY : next.getTime() + 1;
-  });
+  const dueMs = schedules.map((schedule) => periodOf(schedule, now).dueMs + 1);
   return Math.min(now.getTime() + LOOK_AT_LEAST_EVERY_MS, ...dueMs);
 }
 
@@ -109,9 +111,9 @@ export function decideSchedule(
 ): ScheduleDecision {
   const isBelieved = last !== null && last.getTime() <= now.getTime() + AHEAD_MAX_MS;
   if (!isBelieved) return { what: "pass-over", dueAt: now };
-  const cron = new Cron(schedule.cron, { timezone: schedule.timeZone });
-  const dueAt = cron.previousRuns(1, now)[0];
-  if (dueAt === undefined || dueAt <= last) return { what: "wait" };
+  const { beganMs } = periodOf(schedule, now);
+  if (beganMs <= last.getTime()) return { what: "wait" };
+  const dueAt = new Date(beganMs);
   const missed = now.getTime() - dueAt.getTime() > LATE_MAX_MS;
   return { what: missed && schedule.missed === "skip" ? "pass-over" : "enqueue", dueAt };
 }
