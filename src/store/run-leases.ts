@@ -170,6 +170,7 @@ export async function leaseLeft(
      WHERE run.seq = $1 AND run.fence = $2 AND run.status = 'running' AND NOT ${NOBODY_HOLDS}
        AND held.count = (SELECT count(DISTINCT target) FROM unnest(run.targets) AS target)`,
     [seq, fence],
+    "run-lease-left",
   );
   const [found] = rows;
   if (!found || found.leftMs <= 0) throw lostRun(id);

@@ -18,6 +18,8 @@ export interface Session {
   readonly name: string;
   /** As it was asked for. */
   readonly policy: string;
+  /** Seconds, as they were asked for. */
+  readonly duration: number;
 }
 
 export interface StandInAws extends Pick<Loopback, "url" | "misbehave" | "close"> {
@@ -121,7 +123,11 @@ function answerSts(
   if (operation !== "AssumeRole") throw new AwsRefusal("InvalidAction");
   const key = `ASIA${String(sessions.size + 1).padStart(16, "0")}`;
   const roleArn = String(body.RoleArn);
-  sessions.set(key, { roleArn, name: String(body.RoleSessionName), policy: String(body.Policy) });
+  const duration = Number(body.DurationSeconds);
+  // AssumeRole takes no less, whatever the role's own maximum is.
+  if (!(duration >= 900 && duration <= 43_200)) throw new AwsRefusal("ValidationError");
+  const name = String(body.RoleSessionName);
+  sessions.set(key, { roleArn, name, policy: String(body.Policy), duration });
   const credentials = [
     `<AccessKeyId>${key}</AccessKeyId>`,
     "<SecretAccessKey>the-secret-of-a-session</SecretAccessKey>",
