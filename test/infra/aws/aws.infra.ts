@@ -7,6 +7,7 @@ import { groundOf } from "../../../src/adapter/aws.js";
 import { assumeRole } from "../../../src/adapter/aws-session.js";
 import { systemClock } from "../../../src/base/clock.js";
 import { SecretText } from "../../../src/base/secret-text.js";
+import { withLogin } from "../../../src/runbook/aws/database-users.js";
 import { FIRST_TAG, keepsItsPromises, NEXT_TAG, openAws, PLACE } from "../../contract/aws-cases.js";
 import { faultOf, never } from "../../contract/delivery.js";
 import {
@@ -102,6 +103,20 @@ describe.skipIf(moto === null)(`${NEEDS_MOTO} the adapter of AWS`, () => {
     await aws.createSnapshot({ id: "before-run-1" });
     await aws.createSnapshot({ id: "before-run-1" });
     expect((await aws.snapshots(10)).filter(({ id }) => id === "before-run-1")).toHaveLength(1);
+  });
+
+  test("X-33: the login of the master user is read where RDS keeps it, and is an address together with another", async () => {
+    const aws = open();
+    const { masterSecret } = await aws.databaseCluster();
+    expect(masterSecret).toMatch(/:secret:rds!cluster-/);
+    const login = await aws.readSecret({ name: masterSecret ?? "" });
+    const services = new SecretText("postgresql://algobrain_app_a:p@db.internal:5432/algobrain");
+    const url = new URL(withLogin(services, login).reveal());
+    // The emulator calls every master user so.
+    expect([url.username, url.host, url.pathname]).toEqual([
+      ...["admin", "db.internal:5432", "/algobrain"],
+    ]);
+    expect(decodeURIComponent(url.password).length).toBeGreaterThan(8);
   });
 
   test("the cache: its nodes, and a token that is taken", async () => {

@@ -153,7 +153,7 @@ async function makeData(
   await new RDSClient(settings).send(
     new CreateDBClusterCommand({
       ...{ DBClusterIdentifier: place.databaseCluster, Engine: "aurora-postgresql" },
-      ...{ MasterUsername: "migrator", MasterUserPassword: "not-a-real-one" },
+      ...{ MasterUsername: "migrator", ManageMasterUserPassword: true },
       VpcSecurityGroupIds: groups,
     }),
   );

@@ -12,6 +12,7 @@ import {
 import {
   CreateSecretCommand,
   GetSecretValueCommand,
+  PutSecretValueCommand,
   SecretsManagerClient,
 } from "@aws-sdk/client-secrets-manager";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
@@ -89,6 +90,19 @@ describe.skipIf(moto === null)(`${NEEDS_MOTO} before there are services`, () => 
     expect(await Promise.all(secretsInUse(policy).map(({ name }) => storedValue(name)))).toEqual(
       before,
     );
+  });
+
+  test("what only a person has is named before services are made, and no task is run for it", async () => {
+    const ask = () => bin(["infra", "prepare"], { env: fromOutside(), timeoutMs: RUN_MS });
+    const { code, err } = await ask();
+    const theirs = secretsInUse(policy).filter(({ made }) => made === undefined);
+    expect([code, err.match(/found no value/g)?.length]).toEqual([1, theirs.length]);
+    expect(err).toContain("algobrain/prod/github-token: found no value");
+    for (const { name } of theirs)
+      await secretsManager().send(
+        new PutSecretValueCommand({ SecretId: place.secretOf(name), SecretString: "a-token" }),
+      );
+    expect(await ask()).toMatchObject({ code: 0, out: expect.stringContaining("have a value") });
   });
 
   test("a first value never takes the place of another, whoever put that", async () => {
@@ -170,6 +184,12 @@ function variables(): Record<string, string> {
     AWS_ACCESS_KEY_ID: MOTO_CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: MOTO_CREDENTIALS.secretAccessKey,
   };
+}
+
+/** As a workflow has it: no database, and no secret of ours. */
+function fromOutside(): Record<string, string> {
+  const { ALGOBRAIN_ENV: _, DATABASE_URL: __, DATABASE_SSL: ___, ...rest } = variables();
+  return rest;
 }
 
 function prepare() {
