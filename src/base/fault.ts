@@ -73,6 +73,11 @@ export function toFault(thrown: unknown): Fault {
   return new Fault("transient", "UNEXPECTED", message, { cause: thrown });
 }
 
+/** Never throws: anything may be thrown, also an object that refuses to be a text. */
 export function errorMessage(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  try {
+    return thrown instanceof Error ? String(thrown.message) : String(thrown);
+  } catch {
+    return "something was thrown that cannot be told";
+  }
 }

@@ -1,6 +1,6 @@
 /** What one attempt at a job has told so far, within bounds: nothing a handler says may cost more than it is worth. */
 import { inspect } from "node:util";
-import { Fault } from "../base/fault.js";
+import { errorMessage, Fault } from "../base/fault.js";
 import type { LogFields } from "../base/log.js";
 import type { Redact } from "../base/redact.js";
 import type { HeldJob } from "../job/job.js";
@@ -124,11 +124,20 @@ function traceOf(thrown: Error): string {
   while (error instanceof Error && traces.length < CAUSES_MAX) {
     const { cause } = error;
     const passesOn =
-      error instanceof Fault && cause instanceof Error && cause.message === error.message;
-    if (!passesOn) traces.push(error.stack ?? error.message);
+      error instanceof Fault && cause instanceof Error && errorMessage(cause) === error.message;
+    if (!passesOn) traces.push(stackOf(error));
     error = cause;
   }
   return traces.join("\ncaused by ");
+}
+
+/** Where a stack is made when it is asked for, making it may fail. */
+function stackOf(error: Error): string {
+  try {
+    return String(error.stack ?? error.message);
+  } catch (cause) {
+    return `${errorMessage(error)} (no stack: ${errorMessage(cause)})`;
+  }
 }
 
 /** Cut, and without what a text of the database cannot hold: U+0000 and halves of characters. */

@@ -2,6 +2,7 @@
  * What people do to jobs: the guarded use cases behind the API, the terminal and the runbooks. Each is
  * one transaction with its audit entry, and answers with a named outcome (X-01, X-64, X-79).
  */
+import { Fault } from "../base/fault.js";
 import type { JsonObject } from "../base/json.js";
 import type { SchemaFinding } from "../base/schema.js";
 import type { Job, JobStatus } from "../job/job.js";
@@ -9,6 +10,9 @@ import { mayMove } from "../job/transition.js";
 import { appendAudit } from "./audit.js";
 import type { Database, Sql } from "./database.js";
 import { JOB_COLUMNS } from "./job-columns.js";
+
+const UNIQUE_VIOLATION = "23505";
+export const KEY_TRIES_MAX = 3;
 
 export interface RetryResult {
   /** All but `retried` changed nothing. */
@@ -38,6 +42,22 @@ UPDATE public.jobs SET ${RESET_TO_PENDING}, scheduled_at = now(),
 WHERE seq = $1 RETURNING ${JOB_COLUMNS}`;
 
 export async function retryJob(db: Database, request: RetryRequest): Promise<RetryResult> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await retryOnce(db, request);
+    } catch (error) {
+      // Its key was taken at this very moment: the next look sees by whom.
+      if (!isKeyTaken(error) || attempt === KEY_TRIES_MAX) throw error;
+    }
+  }
+}
+
+/** A job that is enqueued or retried at the same time got the unique key. */
+export function isKeyTaken(error: unknown): boolean {
+  return error instanceof Fault && error.details.sqlstate === UNIQUE_VIOLATION;
+}
+
+function retryOnce(db: Database, request: RetryRequest): Promise<RetryResult> {
   const { seq, actor, reason, force = false } = request;
   return db.transaction(async (tx) => {
     const before = await lockJob(tx, seq);

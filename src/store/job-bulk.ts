@@ -2,21 +2,24 @@
  * Retrying and cancelling all jobs that match a filter: counted first, then moved in batches, each a
  * transaction of its own with one audit entry a job (docs/decisions/0013-what-operators-do-in-bulk.md).
  */
-import { Fault } from "../base/fault.js";
 import type { JsonObject } from "../base/json.js";
 import { type BulkAction, type Confirmed, statusesFor } from "../job/bulk.js";
 import type { JobStatus } from "../job/job.js";
 import { INTERNAL_KINDS } from "../job/kinds.js";
 import { appendAudit } from "./audit.js";
 import type { Database, Sql } from "./database.js";
-import { CANCELLED, cancelError, RESET_TO_PENDING, wakeWorkers } from "./job-actions.js";
+import {
+  CANCELLED,
+  cancelError,
+  isKeyTaken,
+  KEY_TRIES_MAX,
+  RESET_TO_PENDING,
+  wakeWorkers,
+} from "./job-actions.js";
 import { type JobFilter, whereJobs } from "./job-filter.js";
 
 /** Locks are held for one batch, and the head of the audit chain too. */
 const BATCH_JOBS = 500;
-/** A key that is taken at this very moment makes a batch fail; the next look sees it. */
-const BATCH_TRIES_MAX = 3;
-const UNIQUE_VIOLATION = "23505";
 
 export interface BulkScope {
   readonly action: BulkAction;
@@ -126,13 +129,9 @@ async function moveBatch(db: Database, batch: Batch): Promise<number[]> {
         return batch.action === "retry" ? retryBatch(tx, batch) : cancelBatch(tx, batch);
       });
     } catch (error) {
-      if (!isKeyTaken(error) || attempt === BATCH_TRIES_MAX) throw error;
+      if (!isKeyTaken(error) || attempt === KEY_TRIES_MAX) throw error;
     }
   }
-}
-
-function isKeyTaken(error: unknown): boolean {
-  return error instanceof Fault && error.details.sqlstate === UNIQUE_VIOLATION;
 }
 
 /** The next jobs of the act, locked in the order of their numbers; the younger of two with one key gets it. */

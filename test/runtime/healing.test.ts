@@ -235,6 +235,29 @@ describe("healing with real rows", () => {
   });
 });
 
+describe("a handler that throws what cannot be told", () => {
+  const broken = (name: "message" | "stack") =>
+    Object.defineProperty(new Error("odd"), name, {
+      get: () => {
+        throw new Error(`no ${name}`);
+      },
+    });
+
+  it.each([
+    ["an object without a prototype", Object.create(null), "cannot be told"],
+    ["an error without a message", broken("message"), "cannot be told"],
+    ["an error without a stack", broken("stack"), "odd"],
+  ])("fails its job alone: %s", async (_, thrown, told) => {
+    const odd = failing(() => thrown as Error);
+    const kinds = [{ kind: "index", attemptsMax: 1 }];
+    await withHealing({ handlers: [odd], kinds }, async (worker, db) => {
+      const { seq, id } = await enqueueJob(db, { kind: "index", payload: {} });
+      await worker.seen("job.failed", id);
+      expect((await readJob(db, seq))?.error).toContain(told);
+    });
+  });
+});
+
 describe("a server that cannot write for a moment", () => {
   it.each(["58030", "XX000", "42501"])(
     "with %s takes no finished job for one that cannot be kept",

@@ -8,6 +8,7 @@ import { claimJobs } from "../../src/store/job-claims.js";
 import { completeJob, failJob } from "../../src/store/job-settle.js";
 import { enqueueJob, readJob } from "../../src/store/jobs.js";
 import { withDatabase } from "../support/database.js";
+import { until } from "../support/until.js";
 
 const ANN = "cli:ann";
 
@@ -95,6 +96,28 @@ describe("retry", () => {
       const younger = await enqueueJob(db, job);
       expect((await retryJob(db, { seq: older.seq, actor: ANN })).outcome).toBe("retried");
       expect(await enqueueJob(db, job)).toEqual({ ...younger, created: false });
+    }));
+
+  test("of a job whose unique key is being taken by another gives the key up, and does not fail", () =>
+    withDatabase(async (db) => {
+      const job = { kind: "index", payload: {}, uniqueKey: "index:1" };
+      const older = await enqueueJob(db, job);
+      await cancelJob(db, { seq: older.seq, actor: ANN, reason: "wrong" });
+      let retried: ReturnType<typeof retryJob> | undefined;
+      await db.transaction(async (tx) => {
+        await enqueueJob(tx, job);
+        retried = retryJob(db, { seq: older.seq, actor: ANN });
+        await until(
+          async () =>
+            (
+              await db.query(
+                "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+              )
+            ).rowCount > 0,
+          "the retry waits for the key",
+        );
+      });
+      expect(await retried).toMatchObject({ outcome: "retried", job: { uniqueKey: null } });
     }));
 
   test("by two people at once happens once", () =>
