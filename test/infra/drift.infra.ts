@@ -4,7 +4,11 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { systemClock } from "../../src/base/clock.js";
+import { HOUR_MS } from "../../src/base/duration.js";
 import { isJsonObject, type JsonObject } from "../../src/base/json.js";
+import { signToken } from "../../src/web/token.js";
+import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { type OrderedDocument, orderedDocuments } from "../support/ordered-documents.js";
 import { repositoryPolicy } from "../support/repository-policy.js";
 import {
@@ -19,24 +23,15 @@ import { type JobOutcome, runJob } from "../support/workflow-run.js";
 const ENVIRONMENT = "staging";
 const IMAGE = "0123456789abcdef0123456789abcdef01234567";
 const ENDPOINT = "https://events.example.test/integration";
-const CLASS = `
-  drift:
-    heals: 2
-    classes:
-      alarms:
-        types: [aws_cloudwatch_metric_alarm]
-        mode: heal
-        why: An alarm that was loosened by hand keeps quiet.
-`;
-const SECRETS = {
-  ...{ "alarm-endpoint": ENDPOINT, "viewer-token": "viewer" },
-  ...{ ALGOBRAIN_VIEWER_TOKEN: "viewer" },
-};
+const JWT_SECRET = "a-secret-for-tests-that-is-long-enough";
+const SIZE = "scaling.workers.max";
 
 let sandbox: TerraformSandbox;
 let estate: WorkflowEstate;
+let database: TestDatabase;
 let runtime: ChildProcess;
 let url: string;
+let token: string;
 let changes: string;
 let sound: Estate;
 /** An alarm with a number, by its key in the estate and by Terraform's address. */
@@ -47,13 +42,12 @@ describe.runIf(terraformPlatform !== null)("terraform: drift", () => {
     sandbox = await openTerraformSandbox({ image_tag: IMAGE, alarm_endpoint: ENDPOINT });
     const variables = { TF_VAR_image_tag: IMAGE, TF_VAR_alarm_endpoint: ENDPOINT };
     estate = openWorkflowEstate(sandbox, variables);
-    estate.edit("infrastructure.yaml", (text) =>
-      text.replace(/(alarmsRemoved: 2)\n/, `$1${CLASS}`),
-    );
-    estate.commit("alarms are put back");
     changes = join(estate.scratch, "changes.json");
     writeFileSync(changes, "[]");
+    database = await createTestDatabase();
     [runtime, url] = await startRuntime();
+    const asked = { subject: "look", role: "viewer", purpose: "drift", ttlMs: HOUR_MS } as const;
+    token = await signToken({ ...asked, now: systemClock.now() }, [JWT_SECRET]);
     const stacks = await orderedDocuments(await repositoryPolicy(ENVIRONMENT));
     for (const stack of stacks) await applyFirst(sandbox, estate, stack);
     alarm = findAlarm(stacks);
@@ -64,7 +58,8 @@ describe.runIf(terraformPlatform !== null)("terraform: drift", () => {
     if (sound !== undefined) await sandbox.editEstate((now) => Object.assign(now, sound));
   });
   afterAll(async () => {
-    runtime?.kill();
+    if (runtime !== undefined) await stopRuntime();
+    await database?.drop();
     estate?.remove();
     await sandbox?.remove();
   });
@@ -129,6 +124,40 @@ describe.runIf(terraformPlatform !== null)("terraform: drift", () => {
     expect(await thresholdNow()).toBe(alarm.threshold + 1);
   });
 
+  test("terraform: a size that somebody has set is one pull request, closed when the next look finds it as it was", async () => {
+    const most = await scale(1);
+    const looked = look();
+    expect(looked.failedAt, looked.log).toBe("Drift");
+    const title = `policy: ${SIZE} = ${most} (${ENVIRONMENT})`;
+    expect(await onGitHub()).toMatchObject({ pulls: [{ number: 1, title, state: "open" }] });
+    const { state, text } = told(`drift-${ENVIRONMENT}`);
+    expect([state, text]).toEqual(["drifted", expect.stringContaining(`${SIZE} = ${most}: #1`)]);
+    expect(text).not.toContain("algobrain policy change");
+    // The same at the next look, also at one that a provider fails: that closes nothing.
+    expect(look().failedAt).toBe("Drift");
+    await sandbox.editEstate(({ failing, resources }) => {
+      Object.assign(resources[workersKey(resources)]!, { max_capacity: most - 1 });
+      failing.push(Object.keys(resources).find((key) => key.startsWith("aws_vpc/"))!);
+    });
+    expect(look().failedAt).toBe("Plan");
+    expect((await onGitHub()).pulls.map((one) => one.state)).toEqual(["open"]);
+
+    await scale(1);
+    expect(told(`drift-${ENVIRONMENT}`).state).toBe("failed");
+    const other = await scale(2);
+    look();
+    expect((await onGitHub()).pulls.map((one) => one.state)).toEqual(["closed", "open"]);
+    await sandbox.editEstate((now) => Object.assign(now, sound));
+    const clean = look();
+    expect(clean.failedAt, clean.log).toBeNull();
+    const { pulls, comments } = await onGitHub();
+    expect(pulls.map((one) => one.state)).toEqual(["closed", "closed"]);
+    expect(comments.map(({ pull, body }) => [pull, body])).toEqual([
+      [1, expect.stringContaining(`${SIZE} runs with ${other} by now`)],
+      [2, expect.stringContaining("as the policies say again")],
+    ]);
+  });
+
   test("terraform: a look that a provider fails is not clean, and puts nothing back", async () => {
     await loosen();
     await sandbox.editEstate(({ failing, resources }) => {
@@ -146,12 +175,15 @@ describe.runIf(terraformPlatform !== null)("terraform: drift", () => {
 function look(): JobOutcome {
   rmSync(join(estate.scratch, "artifacts"), { recursive: true, force: true });
   const matrix = { environment: ENVIRONMENT, role: "plan", url };
-  return runJob(estate.world, "drift.yml", "look", { matrix, secrets: SECRETS });
+  // Which environment's token it is, is GitHub's to choose.
+  const env = { ...estate.world.env, TOKEN: token };
+  return runJob({ ...estate.world, env }, "drift.yml", "look", { matrix });
 }
 
 function heal(): JobOutcome {
   return runJob(estate.world, "drift-heal.yml", "heal", {
-    ...{ inputs: { environment: ENVIRONMENT }, secrets: SECRETS, vars: { ALGOBRAIN_URL: url } },
+    ...{ inputs: { environment: ENVIRONMENT }, vars: { ALGOBRAIN_URL: url } },
+    secrets: { "alarm-endpoint": ENDPOINT, "drift-token": token },
   });
 }
 
@@ -172,6 +204,26 @@ async function loosen(): Promise<void> {
   await sandbox.editEstate(({ resources }) => {
     Object.assign(resources[alarm.key]!, { threshold: alarm.threshold + 1 });
   });
+}
+
+/** By so many more than the policies say; the number that runs then. */
+async function scale(more: number): Promise<number> {
+  const key = workersKey(sound.resources);
+  const most = Number(sound.resources[key]?.max_capacity) + more;
+  await sandbox.editEstate((now) => {
+    Object.assign(now, structuredClone(sound));
+    Object.assign(now.resources[key]!, { max_capacity: most });
+  });
+  return most;
+}
+
+function workersKey(resources: Estate["resources"]): string {
+  const found = Object.entries(resources).find(
+    ([key, { resource_id: id }]) =>
+      key.startsWith("aws_appautoscaling_target/") && String(id).includes("workers"),
+  );
+  if (found === undefined) throw new Error("the estate has no workers that scale");
+  return found[0];
 }
 
 async function thresholdNow(): Promise<number> {
@@ -199,12 +251,30 @@ function findAlarm(stacks: readonly OrderedDocument[]): typeof alarm {
   throw new Error("no alarm has a threshold");
 }
 
-/** With its address. */
+/** The API of a real runtime with its database, and a stand-in of GitHub behind it; with its address. */
 async function startRuntime(): Promise<[ChildProcess, string]> {
-  const program = join(import.meta.dirname, "..", "support", "runtime-stand-in.mjs");
-  const child = spawn(process.execPath, [program, changes], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const program = join(import.meta.dirname, "..", "support", "drift-runtime-process.ts");
+  const words = ["--import", "tsx", program, database.url, changes, JWT_SECRET];
+  const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "inherit"] });
   const [port] = await once(child.stdout, "data");
   return [child, `http://127.0.0.1:${String(port).trim()}`];
+}
+
+async function stopRuntime(): Promise<void> {
+  const ended = once(runtime, "exit");
+  runtime.kill();
+  await ended;
+}
+
+interface OnGitHub {
+  readonly pulls: readonly {
+    readonly number: number;
+    readonly title: string;
+    readonly state: string;
+  }[];
+  readonly comments: readonly { readonly pull: number; readonly body: string }[];
+}
+
+async function onGitHub(): Promise<OnGitHub> {
+  return (await (await fetch(`${url}/github`)).json()) as OnGitHub;
 }

@@ -130,8 +130,11 @@ describe("drift that nobody stands for", () => {
       const propose = createProposeChange({
         ...{ db: ground.db, host: ground.host, now: () => NOW, environment: "production" },
       });
-      const changes = [{ path: ["scaling", "workers", "max"], value: 130 }];
-      const wish = { changes, environment: "production", reason: "more", by: "cli:ann" };
+      const path = ["scaling", "workers", "max"] as const;
+      const wish = {
+        ...{ changes: [{ path, value: 130 }], environment: "production" },
+        ...{ reason: "more", by: "cli:ann" },
+      };
       await propose(wish, never());
       await tell(ground, { values: [max(130)] });
       expect(pulls(ground)).toEqual(["1 open", "2 open"]);

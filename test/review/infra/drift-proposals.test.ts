@@ -1,6 +1,7 @@
 /** Drift of class `propose`: which value of the policies it is, what is told of it, and what the issue says of the answer. */
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../../src/base/json.js";
+import type { DriftClass } from "../../../src/policy/plan-review.js";
 import { type AnsweredDrift, readAnsweredDrift } from "../../../src/review/infra/answered-drift.js";
 import { type DriftReport, judgeDrift } from "../../../src/review/infra/drift.js";
 import { type DriftFacts, writeDriftIssue } from "../../../src/review/infra/drift-issue.js";
@@ -18,11 +19,9 @@ import { changeJson, madePlan } from "../../support/plans.js";
 const NOW = new Date("2026-11-22T12:00:00Z");
 const WORKERS = "aws_appautoscaling_target.workers-scaling-target";
 const DATABASE = "aws_rds_cluster.database";
-const CLASSES = [
-  {
-    ...{ types: ["aws_appautoscaling_target", "aws_rds_cluster"], mode: "propose", why: "load" },
-  },
-] as const;
+const CLASSES: readonly DriftClass[] = [
+  { types: ["aws_appautoscaling_target", "aws_rds_cluster"], mode: "propose", why: "load" },
+];
 
 /** What runs, and what the policies say; both known to have been changed outside. */
 function drifted(address: string, runs: JsonObject, says: JsonObject, outside = says): DriftReport {
