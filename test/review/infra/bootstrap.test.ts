@@ -78,7 +78,8 @@ test("Terraform takes over all that was made: of the things listed none is made 
     to: "aws_iam_role_policy_attachment.apply-role-look",
     id: `algobrain-apply/arn:aws:iam::${ACCOUNT}:policy/algobrain-look`,
   });
-  // The roles that no workflow takes before there is anything to work on.
-  const left = missing.map(({ address }) => address);
-  expect(left.filter((address) => !/(executor|push)-(role|power)$/.test(address))).toEqual([]);
+  // Of its kinds only the roles that no workflow takes before there is anything to work on.
+  const kinds = new Set(estate.map(({ type }) => type));
+  const left = missing.filter(({ address }) => kinds.has(address.split(".")[0]!));
+  expect(left.filter(({ address }) => !/(executor|push)-(role|power)$/.test(address))).toEqual([]);
 });
