@@ -130,6 +130,10 @@ function lintService(service, own, secrets) {
   if (!service.cap_drop?.includes("ALL")) findings.push("it keeps capabilities: cap_drop ALL");
   if (!service.security_opt?.includes("no-new-privileges:true"))
     findings.push("its programs may gain rights: no-new-privileges:true");
+  const { "max-size": size, "max-file": files } = service.logging?.options ?? {};
+  if (size === undefined || files === undefined)
+    findings.push("its log has no end: logging with max-size and max-file");
+  if (!(service.pids_limit > 0)) findings.push("it may start processes without end: pids_limit");
   if (service.privileged || service.network_mode === "host" || service.pid === "host")
     findings.push("it shares the machine's own network, processes or rights");
   for (const mount of service.volumes ?? [])

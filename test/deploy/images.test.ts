@@ -30,6 +30,15 @@ test("HB-cli-05: the compose file parses, and has the five services and the exec
     expect(services[name]?.build?.target).toBe(name);
 });
 
+test("the database of one machine is Aurora's version, which the images' pg_dump can read (RB-13)", () => {
+  const server = /postgres:(\d+)\.\d+-bookworm@/.exec(COMPOSE)?.[1];
+  const aurora = /engine: "(\d+)\.\d+"/.exec(read("policies/algobrain/infrastructure.yaml"))?.[1];
+  expect(server).toBe(aurora);
+  // Debian's own client, which is 15 in bookworm (packages.debian.org/bookworm/postgresql-client).
+  expect(DOCKERFILE).toMatch(/^ARG NODE_IMAGE=\S*bookworm/m);
+  expect(Number(server)).toBeLessThanOrEqual(15);
+});
+
 test("our linter finds nothing in what stands", () => {
   const { status, stdout } = spawnSync(process.execPath, [LINT], { encoding: "utf8" });
   expect(stdout).toBe("");
@@ -62,7 +71,10 @@ describe("what the linter finds in a Dockerfile", () => {
 
 describe("what the linter finds in a compose file", () => {
   test.each([
-    ["a tag that moves", COMPOSE.replace(/postgres:16\S+/, "postgres:16"), "expected a digest"],
+    ["a tag that moves", COMPOSE.replace(/postgres:15\S+/, "postgres:15"), "expected a digest"],
+    ["logs without end", COMPOSE.replace("max-file:", "other:"), "its log has no end"],
+    ["logs of one endless file", COMPOSE.replace("max-size:", "other:"), "its log has no end"],
+    ["processes without end", COMPOSE.replace("pids_limit:", "other:"), "pids_limit"],
     [
       "our images called latest",
       COMPOSE.replace(/algobrain-api:\S+.*/, "algobrain-api:latest"),
