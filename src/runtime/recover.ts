@@ -6,7 +6,7 @@
 import { rm } from "node:fs/promises";
 import type { Clock } from "../base/clock.js";
 import { fault } from "../base/fault.js";
-import { blame } from "../job/blame.js";
+import { blame, startedAtDeath } from "../job/blame.js";
 import { decideHealing, type WorkerDeath } from "../job/heal.js";
 import type { HeldJob } from "../job/job.js";
 import type { PolicySet } from "../policy/policy.js";
@@ -16,6 +16,7 @@ import { deadAttempt, writeAttempts } from "../store/job-attempts.js";
 import { released, settleJobs } from "../store/job-settle.js";
 import {
   chargeJobs,
+  type Death as DeathFacts,
   hasOrphanedJobs,
   readDeath,
   takeJobsOfDeadWorker,
@@ -48,9 +49,10 @@ export async function recoverWorker(workerId: string, deps: RecoverDeps): Promis
   const { taken, decided } = await deps.db.transaction(async (tx) => {
     await markWorker(tx, workerId, "dead");
     const held = await takeJobsOfDeadWorker(tx, workerId);
-    const { beaten, otherDeaths } = await readDeath(tx, workerId, STORM_MS);
+    const death = await readDeath(tx, workerId, STORM_MS);
     await dropCapacity(tx, workerId);
-    const started = await sortOut(tx, held, noted ?? beaten);
+    const started = await sortOut(tx, held, noted === null ? death : { beaten: noted }, deps);
+    const { otherDeaths } = death;
     const healed = await healAll(tx, started, { number: numberOf(workerId), otherDeaths }, deps);
     return { taken: held.length, decided: healed };
   });
@@ -71,14 +73,20 @@ export async function recoverOrphans(olderThanMs: number, deps: RecoverDeps): Pr
   return decided.length;
 }
 
+/** The file of a process is whole; of the jobs that it took after its last beat, the beat says nothing. */
+type Evidence = Pick<DeathFacts, "beaten"> & Partial<Pick<DeathFacts, "since">>;
+
 /** Returns those that had started, as far as anybody knows; the others go back, and it costs them nothing. */
 async function sortOut(
   tx: Sql,
   held: readonly HeldJob[],
-  known: readonly number[] | null,
+  { beaten, since = [] }: Evidence,
+  { policy }: RecoverDeps,
 ): Promise<readonly HeldJob[]> {
-  if (known === null) return held;
-  const hasStarted = new Set(known);
+  if (beaten === null) return held;
+  const known = { beaten: new Set(beaten), since };
+  const slotsOf = (kind: string) => rulesOf(policy(), kind).concurrency;
+  const hasStarted = startedAtDeath(held, known, slotsOf);
   const waiting = held.filter(({ seq }) => !hasStarted.has(seq));
   await settleJobs(tx, waiting.map(released));
   return held.filter(({ seq }) => hasStarted.has(seq));

@@ -2,7 +2,7 @@
 import type { HeldJob } from "../job/job.js";
 import { ask, type Question } from "./ask-together.js";
 import type { Sql } from "./database.js";
-import { HELD_COLUMNS } from "./job-columns.js";
+import { HELD_COLUMNS, rankOf } from "./job-columns.js";
 
 export interface DeadWorker {
   readonly id: string;
@@ -46,26 +46,21 @@ export function listLivingWorkers(sql: Sql): Promise<readonly LivingWorker[]> {
   return ask(sql, LIVING);
 }
 
-/** Of more than these, taken since the last beat, the later ones had hardly begun; all of them are healed in one transaction. */
-const UNKNOWN_MAX = 100;
-
 export interface Death {
-  /**
-   * Jobs whose handler had started, as far as its last beat can tell: also those that it took after that beat, for they may
-   * be what killed it. Null when its software does not say.
-   */
+  /** Jobs whose handler had started, as of its last beat; null when its software does not say. */
   readonly beaten: readonly number[] | null;
+  /** Jobs that it took after that beat, in the order in which it would start them: of these nothing was said. */
+  readonly since: readonly number[];
   /** Workers that died within the window besides it. */
   readonly otherDeaths: number;
 }
 
 export async function readDeath(sql: Sql, workerId: string, windowMs: number): Promise<Death> {
   const { rows } = await sql.query<Death>(
-    `SELECT (SELECT CASE WHEN w.started_jobs IS NOT NULL THEN to_jsonb(w.started_jobs || ARRAY(
-         SELECT j.seq FROM public.jobs j
-         WHERE j.status = 'running' AND j.worker_id = w.id AND j.started_at > w.last_heartbeat
-         ORDER BY j.started_at, j.seq LIMIT ${UNKNOWN_MAX})) END
-       FROM public.workers w WHERE w.id = $1) AS beaten,
+    `SELECT (SELECT to_jsonb(w.started_jobs) FROM public.workers w WHERE w.id = $1) AS beaten,
+       (SELECT coalesce(jsonb_agg(j.seq ORDER BY j.started_at, ${rankOf("j")}, j.seq), '[]')
+        FROM public.jobs j JOIN public.workers w ON w.id = j.worker_id AND j.started_at > w.last_heartbeat
+        WHERE j.status = 'running' AND w.id = $1) AS since,
        (SELECT count(*)::int FROM public.workers w
         WHERE w.status = 'dead' AND w.id <> $1 AND w.stopped_at > now() - $2 * interval '1 ms') AS "otherDeaths"`,
     [workerId, windowMs],

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/base/clock.js";
+import type { HeldJob } from "../../src/job/job.js";
 import { processKey } from "../../src/runtime/process-key.js";
 import { type RecoverDeps, recoverWorker } from "../../src/runtime/recover.js";
 import { StartedJobs, startedJobsPath } from "../../src/runtime/started-jobs.js";
@@ -12,6 +13,7 @@ import {
 } from "../../src/runtime/tick/recover-dead-workers.js";
 import type { Database } from "../../src/store/database.js";
 import { claimJobs } from "../../src/store/job-claims.js";
+import { completeJobs } from "../../src/store/job-settle.js";
 import { enqueueJobs } from "../../src/store/jobs.js";
 import { beatWorker, listWorkers, registerWorker } from "../../src/store/workers.js";
 import { withDatabase } from "../support/database.js";
@@ -112,6 +114,54 @@ describe("the jobs of a dead worker", () => {
         await recoverWorker(id, deps(db));
       }
       expect(await rowsOf(db)).toEqual([{ status: "quarantined", attempts: 3, crashes: 3 }]);
+    });
+  });
+
+  it("are charged without a file as far as they had a slot: of fifty claimed with a killer of machines it alone is set aside", async () => {
+    await withDatabase(async (db) => {
+      const slots = makePolicy({ kinds: [{ kind: "index", concurrency: 2 }] });
+      await enqueueJobs(
+        db,
+        Array.from({ length: 50 }, (_, n) => ({ kind: "index", payload: { kills: n === 20 } })),
+      );
+      const kills = ({ payload }: HeldJob) => payload.kills === true;
+      let deaths = 0;
+      for (let left = 50; left > 0 && deaths < 10; ) {
+        const { id } = await registerWorker(db, {
+          ...{ lane: "general", kinds: ["index"], hostname: "h", pid: 1 },
+        });
+        await beatWorker(db, id, []);
+        let held: HeldJob[] = await claimJobs(db, {
+          ...{ workerId: id, kinds: [{ kind: "index", free: 50 }], max: 50, safeModeKinds: [] },
+        });
+        left = held.length;
+        while (held.length > 0) {
+          // Two at a time, as the slots allow, of those with a charge one.
+          const suspect = held.find(({ crashCount }) => crashCount > 0);
+          const together = held
+            .filter((job) => job.crashCount === 0 || job === suspect)
+            .slice(0, 2);
+          if (together.some(kills)) break;
+          await completeJobs(
+            db,
+            together.map((job) => ({ held: job, result: null })),
+          );
+          held = held.filter((job) => !together.includes(job));
+        }
+        if (held.length > 0) deaths++;
+        await recoverWorker(id, { ...deps(db), policy: () => slots });
+      }
+      const { rows } = await db.query<{ status: string; count: number; charged: number }>(
+        `SELECT status, count(*)::int AS count, count(*) FILTER (WHERE crash_count > 0)::int AS charged
+         FROM jobs GROUP BY status ORDER BY status`,
+      );
+      expect({ deaths, rows }).toEqual({
+        deaths: 3,
+        rows: [
+          { status: "completed", count: 49, charged: 1 },
+          { status: "quarantined", count: 1, charged: 1 },
+        ],
+      });
     });
   });
 
