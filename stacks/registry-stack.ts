@@ -11,8 +11,11 @@ import { SERVICES, type ServiceName } from "../src/policy/services.js";
 import { foundStack, outputOf, putOut } from "./foundation.js";
 import { accountOf, repositoryName } from "./names.js";
 
-/** Enough to go back to, for months of several deployments a week. */
-const KEPT_IMAGES = 50;
+/**
+ * Every merge makes an image, and what production runs may be many merges old: gone, no task of it could start any more. The
+ * layers that images share are paid for once.
+ */
+const KEPT_IMAGES = 1_000;
 /** What a broken push leaves behind. */
 const UNTAGGED_DAYS = 7;
 

@@ -55,13 +55,8 @@ function withoutResource(): Statement {
     Effect: "Allow",
     Action: [
       ...["application-autoscaling:DescribeScalableTargets", "cloudwatch:GetMetricData"],
-      ...["application-autoscaling:DescribeScalingPolicies", "cloudwatch:GetMetricStatistics"],
-      ...[
-        "cloudfront:ListDistributions",
-        "ec2:DescribeSecurityGroups",
-        "ecr:GetAuthorizationToken",
-        "ecs:DescribeTaskDefinition",
-      ],
+      ...["application-autoscaling:DescribeScalingPolicies", "cloudfront:ListDistributions"],
+      ...["ec2:DescribeSecurityGroups", "ecs:DescribeTaskDefinition"],
       ...["ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "logs:DescribeLogGroups"],
       ...["logs:GetQueryResults", "logs:StopQuery", "sts:GetCallerIdentity"],
     ],
@@ -105,9 +100,9 @@ function secrets(policy: PolicySet): Statement {
     Sid: "Secrets",
     Effect: "Allow",
     Action: [
-      ...["secretsmanager:CreateSecret", "secretsmanager:DescribeSecret"],
-      ...["secretsmanager:GetSecretValue", "secretsmanager:ListSecretVersionIds"],
-      ...["secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"],
+      ...["secretsmanager:CreateSecret", "secretsmanager:GetSecretValue"],
+      ...["secretsmanager:ListSecretVersionIds", "secretsmanager:PutSecretValue"],
+      "secretsmanager:UpdateSecretVersionStage",
     ],
     Resource: [arnOf(policy, "secretsmanager", `secret:${secretPath(policy, "*")}`)],
   };
@@ -149,9 +144,9 @@ function database(policy: PolicySet): Statement {
     Effect: "Allow",
     Action: [
       ...["rds:AddTagsToResource", "rds:CreateDBClusterSnapshot", "rds:DescribeDBClusters"],
-      ...["rds:DescribeDBClusterSnapshots", "rds:DescribeDBInstances"],
+      "rds:DescribeDBClusterSnapshots",
     ],
-    Resource: [`cluster:${cluster}`, `cluster-snapshot:${cluster}*`, `db:${cluster}*`].map((name) =>
+    Resource: [`cluster:${cluster}`, `cluster-snapshot:${cluster}*`].map((name) =>
       arnOf(policy, "rds", name),
     ),
   };
@@ -185,7 +180,7 @@ function logs(policy: PolicySet): Statement {
 }
 
 function rest(policy: PolicySet): Statement[] {
-  const { cluster, heartbeatsTable } = policy.infrastructure;
+  const { heartbeatsTable } = policy.infrastructure;
   const allow = (actions: readonly string[], resources: readonly string[]): Statement => ({
     Effect: "Allow",
     Action: actions,
@@ -195,14 +190,13 @@ function rest(policy: PolicySet): Statement[] {
     allow(["dynamodb:GetItem"], [arnOf(policy, "dynamodb", `table/${heartbeatsTable}`)]),
     allow(["cloudwatch:DescribeAlarms"], [arnOf(policy, "cloudwatch", "alarm:*")]),
     allow(
-      ["ecr:BatchGetImage", "ecr:DescribeImages"],
+      ["ecr:DescribeImages"],
       SERVICES.map((name) => arnOf(policy, "ecr", `repository/${repositoryName(policy, name)}`)),
     ),
     allow(
       ["application-autoscaling:RegisterScalableTarget"],
       [arnOf(policy, "application-autoscaling", "scalable-target/*")],
     ),
-    allow(["ecs:DescribeClusters"], [arnOf(policy, "ecs", `cluster/${cluster}`)]),
   ];
 }
 
@@ -214,7 +208,7 @@ function buckets(policy: PolicySet): Statement[] {
     {
       Sid: "Frontend",
       Effect: "Allow",
-      Action: ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+      Action: ["s3:PutObject", "s3:DeleteObject"],
       Resource: [`arn:aws:s3:::${frontend.bucket}/*`],
     },
     {

@@ -194,6 +194,21 @@ describe("data, logs and images", () => {
     ).toMatchObject({ rule: [{ status: "Enabled", expiration: [{ days: 60 }] }] });
   });
 
+  test("an image that production runs is not forgotten because others were merged since (X-20)", () => {
+    const lists = Object.values(production.resources("aws_ecr_lifecycle_policy"));
+    expect(lists).toHaveLength(4);
+    for (const { policy } of lists) {
+      const { rules } = JSON.parse(String(policy)) as {
+        readonly rules: readonly { readonly selection: Readonly<Record<string, unknown>> }[];
+      };
+      const tagged = rules.filter(({ selection }) => selection.tagStatus !== "untagged");
+      expect(tagged).toHaveLength(1);
+      // Never by age: what runs may be as old as it likes.
+      expect(tagged[0]!.selection).toMatchObject({ countType: "imageCountMoreThan" });
+      expect(tagged[0]!.selection.countNumber).toBeGreaterThanOrEqual(1_000);
+    }
+  });
+
   test("image repositories scan on push and never move a tag (HB-aws-06)", () => {
     const repositories = Object.values(production.resources("aws_ecr_repository"));
     expect(repositories.map(({ name }) => name)).toEqual([
