@@ -1,7 +1,8 @@
 /** The stacks of one environment. They lay out resources and decide nothing: every number is the policy's. */
-import { App } from "#cdk";
+import { App, TerraformStack } from "#cdk";
 import type { LeftOut } from "../src/alert/outlet/left-out.js";
 import type { PolicySet } from "../src/policy/policy.js";
+import { closeRoles } from "./closed-roles.js";
 import { makeClusterStack } from "./cluster-stack.js";
 import { makeDataStack } from "./data-stack.js";
 import { makeDeliveryStack } from "./delivery-stack.js";
@@ -31,5 +32,6 @@ export function buildApp(policy: PolicySet, outDir: string): Built {
   makeServicesStack(app, policy);
   makeDeliveryStack(app, policy);
   const leftOut = makeObservabilityStack(app, policy);
+  for (const stack of app.node.children) if (stack instanceof TerraformStack) closeRoles(stack);
   return { app, leftOut };
 }

@@ -64,17 +64,24 @@ describe.runIf(terraformPlatform !== null)("terraform: a deployment between two 
     );
   });
 
-  test("terraform: stands for nothing else that is done to a service", async () => {
+  test("terraform: stands for nothing else that is done to a service, nor to a role", async () => {
     await sandbox.editEstate(({ resources }) => {
+      resources[PLAN_ROLE]!.policy_names = ["power", "given-by-hand"];
       const [api] = services(resources).filter(({ name }) => name === "api");
       Object.assign(api!, { enable_execute_command: true, deployment_maximum_percent: 400 });
     });
-    expect(look().failedAt).toBe("Drift");
+    const looked = look();
+    expect(looked.failedAt).toBe("Drift");
+    expect(looked.log).toContain(
+      "aws_iam_role_policies_exclusive.plan-role-written: nobody stands for it, report",
+    );
     expect(told(`drift-${ENVIRONMENT}.md`)).toMatch(
       /Nobody stands for it[\s\S]*aws\\_ecs\\_service\.api-service/,
     );
   });
 });
+
+const PLAN_ROLE = `aws_iam_role_policies_exclusive/algobrain-${ENVIRONMENT}-plan`;
 
 /** As the runbook does it: a revision of its own for each service, of the same task. */
 async function deploy(): Promise<void> {

@@ -99,6 +99,26 @@ test("every role is bounded, and the boundary knows neither users nor keys nor i
     expect(allowed(action), action).toBe(true);
 });
 
+test("each role has all its policies listed: what is given to it beside them is drift", () => {
+  const bodies = (type: string) => Object.values(production.resources(type));
+  const listed = (type: string, attribute: string) =>
+    Object.fromEntries(bodies(type).map((body) => [body.role_name, body[attribute]]));
+  const written = listed("aws_iam_role_policies_exclusive", "policy_names");
+  const attached = listed("aws_iam_role_policy_attachments_exclusive", "policy_arns");
+  const roles = Object.keys(production.resources("aws_iam_role"));
+  expect(Object.keys(written).sort()).toEqual(
+    roles.map((id) => `\${aws_iam_role.${id}.name}`).sort(),
+  );
+  expect(Object.keys(attached).sort()).toEqual(Object.keys(written).sort());
+  // By reference: they are listed once they are there, and not before.
+  const all = (type: string, attribute: string) =>
+    Object.keys(production.resources(type)).map((id) => `\${${type}.${id}.${attribute}}`);
+  expect(Object.values(written).flat().sort()).toEqual(all("aws_iam_role_policy", "name").sort());
+  expect(Object.values(attached).flat().sort()).toEqual(
+    all("aws_iam_role_policy_attachment", "policy_arn").sort(),
+  );
+});
+
 test("what changes a role is refused without the boundary, and to plan and apply themselves", () => {
   const { policy } = production.resource("aws_iam_policy", "boundary");
   const refused = statementsIn(policy).filter(({ Effect }) => Effect === "Deny");
@@ -253,8 +273,10 @@ const MAKES: Readonly<Record<string, string>> = {
   aws_elasticache_subnet_group: "elasticache:CreateCacheSubnetGroup",
   aws_flow_log: "ec2:CreateFlowLogs",
   aws_iam_role: "iam:CreateRole",
+  aws_iam_role_policies_exclusive: "iam:PutRolePolicy",
   aws_iam_role_policy: "iam:PutRolePolicy",
   aws_iam_role_policy_attachment: "iam:AttachRolePolicy",
+  aws_iam_role_policy_attachments_exclusive: "iam:AttachRolePolicy",
   aws_internet_gateway: "ec2:CreateInternetGateway",
   aws_kms_alias: "kms:CreateAlias",
   aws_kms_key: "kms:CreateKey",

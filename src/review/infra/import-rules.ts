@@ -45,6 +45,8 @@ export const IMPORT_RULES: Readonly<Record<string, ImportRule>> = {
   aws_iam_openid_connect_provider: arn("{url}"),
   aws_iam_policy: arn("{name}"),
   aws_iam_role: key("{name}"),
+  aws_iam_role_policies_exclusive: key("{role_name}"),
+  aws_iam_role_policy_attachments_exclusive: key("{role_name}"),
   aws_iam_role_policy: key("{role}:{name}"),
   aws_iam_role_policy_attachment: key("{role}/{policy_arn}"),
   aws_internet_gateway: id("{vpc_id}"),
