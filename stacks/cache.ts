@@ -33,6 +33,8 @@ export function makeCache(
     atRestEncryptionEnabled: "true",
     kmsKeyId: keyArn,
     transitEncryptionEnabled: true,
+    // With the apply that people have agreed to, not days later: until then every look would call it drift.
+    applyImmediately: true,
     lifecycle: { preventDestroy: true, ignoreChanges: [...TOKEN, ...CHOSEN_ONCE] },
   });
 }

@@ -38,6 +38,10 @@ const GUARDED: readonly Guarded[] = [
     ],
   },
   {
+    why: "What stands in the cloud: who may do what there, what runs, and how it gets there.",
+    patterns: ["/stacks/", "/infra/", "/scripts/"],
+  },
+  {
     why: "What checks all of this.",
     patterns: ["/.github/", "/src/policy/check/", "/src/review/"],
   },
