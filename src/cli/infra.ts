@@ -88,8 +88,8 @@ export const infraCommand = commandOfVerbs("infra", {
     async () => (await import("./infra/heal.js")).runHeal,
   ),
   issue: verb(
-    "infra issue --key NAME --file REPORT.md --state-file FILE [--repo OWNER/NAME]",
-    "keep one issue up to date with a report, and close it when the state is clean",
+    "infra issue --key NAME --file REPORT.md --state-file FILE [--run URL] [--repo OWNER/NAME]",
+    "keep one issue up to date with a report, and close it when the state is clean; with --run it says when there is no report",
     async () => (await import("./infra/issue.js")).runIssue,
   ),
 });

@@ -486,6 +486,20 @@ describe("infra issue", () => {
     expect(github.issues()[0]?.body).toContain("@\u200Bann");
   });
 
+  test("a look that has left no report is told, and closes nothing", async () => {
+    await issue("## Drift", "drifted");
+    const env = { GITHUB_TOKEN: "ghs_job", GITHUB_API_URL: github.url, GITOPS_REPO: "acme/shop" };
+    const missing = ["--file", "none/drift.md", "--state-file", "none/state"];
+    const told = (...more: string[]) =>
+      infra(["issue", "--key", "drift-production", ...missing, ...more], env);
+    expect((await told()).code).toBe(1);
+    const run = "https://github.example/acme/shop/actions/runs/7";
+    expect(await told("--run", run)).toMatchObject({ code: 0, out: "issue 1 updated\n" });
+    expect(issues()).toEqual([[1, "⚠️ drift-production: it is not known", "open"]]);
+    expect(github.issues()[0]?.body).toContain(run);
+    expect((await told("--run", "javascript:alert(1)")).code).toBe(2);
+  });
+
   test("without credentials it names them", async () => {
     const file = await put("f", "x");
     const args = ["issue", "--key", "k", "--file", file, "--state-file", file, "--repo", "a/b"];

@@ -322,6 +322,12 @@ describe("what changes the cloud", () => {
     expect(acts).toBeGreaterThan(asked);
   });
 
+  test("is told also of a look that has left nothing", () => {
+    const [download, tell] = objects(job("drift-tell.yml", "tell").steps).slice(-2);
+    expect(download).toMatchObject({ "continue-on-error": true });
+    expect(String(tell?.run)).toContain(' --run "$RUN_URL"');
+  });
+
   test("is put back only where a look has sealed something, and then told again", () => {
     for (const environment of ["staging", "production"]) {
       expect(job("drift.yml", `heal-${environment}`)).toMatchObject({

@@ -24,20 +24,23 @@ const OPTIONS = {
   key: { type: "string" },
   file: { type: "string" },
   "state-file": { type: "string" },
+  run: { type: "string" },
   repo: { type: "string" },
 } as const;
 
 export async function runIssue(args: readonly string[], io: CommandIo): Promise<number> {
   const { values } = parseCommandLine(args, OPTIONS);
-  const { key, file, "state-file": stateFile, repo } = values;
+  const { key, file, "state-file": stateFile, repo, run } = values;
   if (key === undefined || file === undefined || stateFile === undefined)
     throw new UsageError("--key, --file and --state-file are needed");
   if (!/^[a-z][a-z0-9-]{0,30}$/.test(key))
     throw new UsageError(`--key: found "${key}", expected a name such as drift-production`);
   if (repo !== undefined && !/^[\w.-]+\/[\w.-]+$/.test(repo))
     throw new UsageError(`--repo: found "${repo}", expected owner/name`);
-  const body = await readReport(resolve(io.cwd, file));
-  const state = (await readFile(resolve(io.cwd, stateFile), "utf8")).trim();
+  if (run !== undefined && !/^https:\/\/[\w.:/-]{1,300}$/.test(run))
+    throw new UsageError(`--run: found "${run}", expected the address of a run`);
+  const paths = { report: resolve(io.cwd, file), state: resolve(io.cwd, stateFile) };
+  const { body, state } = await readTold(paths, key, run);
   const config = await openConfig(io);
   const host = openIssueHost({ ...config, gitopsRepo: repo ?? config.gitopsRepo });
   if (host === null)
@@ -46,6 +49,28 @@ export async function runIssue(args: readonly string[], io: CommandIo): Promise<
     });
   io.out(await putIssue(host, { key, body, isDone: state === CLEAN }));
   return EXIT_OK;
+}
+
+interface Told {
+  readonly body: string;
+  readonly state: string;
+}
+
+/** What died before it could say anything must not pass for nothing to say: with `run` that is told. */
+async function readTold(
+  paths: { readonly report: string; readonly state: string },
+  key: string,
+  run: string | undefined,
+): Promise<Told> {
+  try {
+    const state = (await readFile(paths.state, "utf8")).trim();
+    return { body: await readReport(paths.report), state };
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    if (!isMissing || run === undefined) throw error;
+    const why = `The look has ended before it could write a report. What it said: ${run}`;
+    return { body: `## ⚠️ ${key}: it is not known\n\n${why}\n`, state: "failed" };
+  }
 }
 
 async function readReport(path: string): Promise<string> {
