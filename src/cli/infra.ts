@@ -58,7 +58,7 @@ export const infraCommand = commandOfVerbs("infra", {
     async () => (await import("./infra/adopt.js")).runAdopt,
   ),
   "build-image": verb(
-    "infra build-image --service api|orchestrator|workers|executor [--push] [--env production] [--policies DIR]",
+    "infra build-image --service api|orchestrator|workers|executor [--push [--attempt N]] [--env production] [--policies DIR]",
     "build the image of one service from this checkout, called by its commit; --push brings it to the registry",
     async () => (await import("./infra/build-image.js")).runBuildImage,
   ),

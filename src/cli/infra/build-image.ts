@@ -1,6 +1,7 @@
 /**
  * `infra build-image`: one service's image from this checkout, tagged with its commit and nothing else (HB-cli-07, X-20).
- * `--push` brings it to the registry, once: a tag that is there is the same commit, and is never moved.
+ * `--push` brings it to the registry, once: a tag that is there is never moved. With `--attempt 1`, the first of a job, there
+ * can be none, and one that is there is refused.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -27,6 +28,7 @@ export async function runBuildImage(args: readonly string[], io: CommandIo): Pro
     ...POLICY_OPTIONS,
     service: { type: "string" },
     push: { type: "boolean" },
+    attempt: { type: "string", default: "2" },
   });
   if (values.service === undefined) throw new UsageError("--service is missing");
   const service = oneOf("--service", values.service, SERVICES);
@@ -35,7 +37,8 @@ export async function runBuildImage(args: readonly string[], io: CommandIo): Pro
   const shell = createShell({ redact: createRedact([]), path: io.env.PATH });
   const commit = await cleanCommit(shell, io);
   const image = { service, repository: `${policy.system}-${service}`, commit };
-  if (values.push) return pushOnce(shell, image, policy.infrastructure.region, io);
+  const isFirst = values.attempt === "1";
+  if (values.push) return pushOnce(shell, image, policy.infrastructure.region, isFirst, io);
   await build(shell, image, [`${image.repository}:${commit}`], io);
   io.out(`${image.repository}:${commit}`);
   return EXIT_OK;
@@ -74,6 +77,7 @@ async function pushOnce(
   shell: Shell,
   image: Image,
   region: string,
+  isFirst: boolean,
   io: CommandIo,
 ): Promise<number> {
   const { aws } = await openConfig(io);
@@ -81,6 +85,7 @@ async function pushOnce(
   const signal = new AbortController().signal;
   const { repository, commit } = image;
   const there = await registry.digestOf(repository, commit, signal);
+  if (there !== null && isFirst) throw takenBefore(`${repository}:${commit}`, there);
   if (there !== null) {
     io.out(`${repository}:${commit} is there already: ${there}`);
     return EXIT_OK;
@@ -91,6 +96,13 @@ async function pushOnce(
   await push(shell, login, name, io);
   io.out(`${repository}:${commit} pushed: ${await registry.digestOf(repository, commit, signal)}`);
   return EXIT_OK;
+}
+
+/** A tag is never moved, so whoever was quicker with it would be deployed: somebody has to know that it was one of us. */
+function takenBefore(name: string, digest: string) {
+  return fault.refused("IMAGE_TAG_TAKEN", `${name} is there before it was built: ${digest}`, {
+    hint: "find out who has pushed it (CloudTrail, PutImage); if it was one of us, run the job again",
+  });
 }
 
 async function build(
