@@ -58,6 +58,19 @@ describe("retry", () => {
       expect(rows).toEqual([{ crash_count: 0 }]);
     }));
 
+  test("by plain SQL takes the charges back too, but not of a job that runs", () =>
+    withDatabase(async (db) => {
+      await jobWithStatus(db, "quarantined");
+      await jobWithStatus(db, "running");
+      await db.query("UPDATE jobs SET crash_count = 3");
+      await db.query("UPDATE jobs SET status = 'pending', attempts = 0");
+      const { rows } = await db.query("SELECT status, crash_count, fence FROM jobs ORDER BY seq");
+      expect(rows).toEqual([
+        { status: "pending", crash_count: 0, fence: 4 },
+        { status: "pending", crash_count: 3, fence: 3 },
+      ]);
+    }));
+
   test.each([
     ["pending", "already-pending"],
     ["running", "running"],
