@@ -1,9 +1,8 @@
 /** Clients of the AWS SDK, made at their first use; every command of a runbook goes through `send`, and leaves a record. */
-import type { Clock } from "../base/clock.js";
 import { Fault, fault } from "../base/fault.js";
 import type { AwsCallRecord, AwsPlace } from "../runbook/aws-port.js";
 import { callAws, nameOf } from "./aws-faults.js";
-import { type AwsLease, boundsOf, type CallBounds } from "./aws-lease.js";
+import { boundsOf, type CallBounds, type Leased } from "./aws-lease.js";
 
 export interface AwsCredentials {
   readonly accessKeyId: string;
@@ -23,19 +22,14 @@ export interface AwsAccess {
 }
 
 /** What a call stands on. */
-export interface AwsGround {
+export interface AwsGround extends Leased {
   readonly access: AwsAccess;
   /** By the policy in force. */
   readonly place: () => AwsPlace;
   /** Of the run: every call ends with it. */
   readonly signal: AbortSignal;
-  readonly clock: Clock;
   /** Takes every call that was sent, also those that failed. Must not throw. */
   readonly onCall: (record: AwsCallRecord) => void;
-  /** Milliseconds for one call. */
-  readonly timeoutMs: number;
-  /** Of the run, under which alone it changes anything; null: what asks is no run. */
-  readonly lease: AwsLease | null;
   readonly clients: AwsClients;
 }
 

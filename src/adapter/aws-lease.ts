@@ -2,15 +2,24 @@
  * What a run changes in AWS it changes under its lease. No transaction of ours holds AWS, so the lease is asked for right
  * before each call that changes something, and the call ends before the lease does (docs/decisions/0066).
  */
+import type { Clock } from "../base/clock.js";
 import { fault } from "../base/fault.js";
-import { isAwsRead } from "../runbook/aws-verbs.js";
-import type { AwsGround } from "./aws-clients.js";
+import { isAwsRead } from "../runbook/aws-port.js";
 
 /**
  * Milliseconds that are left of the lease under which this process holds its run. Throws when it holds it no longer: a
  * waiting Fault `RUN_LOST`, or a `RunStopped`.
  */
 export type AwsLease = () => Promise<number>;
+
+/** Part of what every call stands on. */
+export interface Leased {
+  /** Of the run, under which alone it changes anything; null: what asks is no run. */
+  readonly lease: AwsLease | null;
+  /** Milliseconds for one call. */
+  readonly timeoutMs: number;
+  readonly clock: Clock;
+}
 
 export interface CallBounds {
   /** Milliseconds that the call may take. */
@@ -27,7 +36,7 @@ const CALL_MS_MIN = 1_000;
 const ASK_MS = 5_000;
 
 /** @param action `ecs:UpdateService` */
-export async function boundsOf(ground: AwsGround, action: string): Promise<CallBounds> {
+export async function boundsOf(ground: Leased, action: string): Promise<CallBounds> {
   const { lease, timeoutMs } = ground;
   if (lease === null || isAwsRead(action)) return { timeoutMs, confirm: () => {} };
   // What the answer took is part of what was left when it was given.
@@ -45,7 +54,7 @@ export async function boundsOf(ground: AwsGround, action: string): Promise<CallB
 
 /** Throws a transient Fault `RUN_LEASE_UNKNOWN` when the database does not say in time. */
 async function askWithin(
-  { clock }: Pick<AwsGround, "clock">,
+  { clock }: Pick<Leased, "clock">,
   lease: AwsLease,
   action: string,
 ): Promise<number> {
@@ -65,7 +74,7 @@ async function askWithin(
 }
 
 /** By both clocks: one stands still while the machine sleeps, the other may be set back. */
-function startTiming({ clock }: Pick<AwsGround, "clock">): () => number {
+function startTiming({ clock }: Pick<Leased, "clock">): () => number {
   const [ticksMs, dateMs] = [performance.now(), clock.now().getTime()];
   return () => Math.max(performance.now() - ticksMs, clock.now().getTime() - dateMs);
 }

@@ -311,6 +311,14 @@ export interface AwsWriter {
   }): Promise<string>;
 }
 
+/** Of the actions behind these verbs. A value of a secret is not merely looked at. */
+const READING = /^(?!secretsmanager:Get)[\w-]+:(Describe|List|Get|StartQuery$|StopQuery$)/;
+
+/** `ecs:DescribeServices`: what is not known to look changes something. */
+export function isAwsRead(action: string): boolean {
+  return READING.test(action);
+}
+
 /** One call as the audit keeps it: what was asked of whom, never a value of it. */
 export interface AwsCallRecord {
   /** `ecs`. */

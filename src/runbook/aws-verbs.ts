@@ -46,14 +46,6 @@ const WRITES: Readonly<Record<keyof AwsWriter, true>> = {
 export const AWS_READS = Object.keys(READS) as readonly (keyof AwsReader)[];
 export const AWS_WRITES = Object.keys(WRITES) as readonly (keyof AwsWriter)[];
 
-/** Of the actions behind these verbs. A value of a secret is not merely looked at. */
-const READING = /^(?!secretsmanager:Get)[\w-]+:(Describe|List|Get|StartQuery$|StopQuery$)/;
-
-/** `ecs:DescribeServices`: what is not known to look changes something. */
-export function isAwsRead(action: string): boolean {
-  return READING.test(action);
-}
-
 /** What only looks is handed: what is named here, so that nothing new slips in. */
 export function readingAws(aws: AwsReader): AwsReader {
   return pick(aws, READS);

@@ -4,14 +4,14 @@
  */
 import { errorMessage, fault } from "../../base/fault.js";
 import type { Logger } from "../../base/log.js";
-import type {
-  AwsCallRecord,
-  AwsPlace,
-  AwsReader,
-  AwsWriter,
-  OpenedAws,
+import {
+  type AwsCallRecord,
+  type AwsPlace,
+  type AwsReader,
+  type AwsWriter,
+  isAwsRead,
+  type OpenedAws,
 } from "../../runbook/aws-port.js";
-import { isAwsRead } from "../../runbook/aws-verbs.js";
 import type { Runbook } from "../../runbook/define.js";
 import { type AwsPermission, sessionPolicy } from "../../runbook/power.js";
 import type { Run } from "../../runbook/run.js";

@@ -101,7 +101,7 @@ describe.skipIf(program === null)(`${NEEDS_MOTO} runbooks that look`, () => {
   test.each(LOG_QUERIES.map(({ name }) => name))(
     "HB-log-02, LB-cli-08: %s is taken",
     async (name) => {
-      const request = name === "by-request-id" ? { request: "req-1" } : {};
+      const request: JsonObject = name === "by-request-id" ? { request: "req-1" } : {};
       const ended = await run("query-logs", { query: name, ...request });
       expect(ended.status).toBe("succeeded");
     },
