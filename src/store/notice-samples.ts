@@ -1,14 +1,15 @@
 /** How telling people goes, for samples (AM-alr-04, AM-cfg-05). */
+import { ask } from "./ask-together.js";
 import type { Sql } from "./database.js";
 
 /** Alerts that began or got worse within the window. */
-export async function countFiredAlerts(sql: Sql, windowMs: number): Promise<number> {
-  const { rows } = await sql.query<{ count: number }>(
-    `SELECT count(*)::int AS count FROM control.alert_event
-     WHERE at > now() - $1 * interval '1 ms' AND transition IN ('fired', 'upgraded')`,
-    [windowMs],
-  );
-  return rows[0]!.count;
+export function countFiredAlerts(sql: Sql, windowMs: number): Promise<number> {
+  const ms = Math.trunc(windowMs);
+  return ask<number>(sql, {
+    name: `alerts.fired.${ms}`,
+    sql: `(SELECT count(*)::int FROM control.alert_event
+      WHERE at > now() - interval '${ms} ms' AND transition IN ('fired', 'upgraded'))`,
+  });
 }
 
 /** Since a moment of the caller's clock. */

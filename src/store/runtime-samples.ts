@@ -1,6 +1,6 @@
 /** What the runtime measures of itself in the database, for samples (HB-met-01, -02, -04, -06, HB-heal-11). */
 import { INTERNAL_KINDS, PUBLIC_KINDS } from "../job/kinds.js";
-import { ask } from "./ask-together.js";
+import { ask, askRows } from "./ask-together.js";
 import type { Sql } from "./database.js";
 
 export interface KindLoad {
@@ -57,12 +57,12 @@ export async function readKindOutcomes(sql: Sql, windowMs: number): Promise<Kind
 }
 
 /** Seconds for which the oldest quarantined job has waited for a person; 0 when none does. */
-export async function readQuarantineAge(sql: Sql): Promise<number> {
-  const { rows } = await sql.query<{ ageS: number }>(
-    `SELECT coalesce(extract(epoch FROM now() - min(completed_at)), 0)::float8 AS "ageS"
-     FROM public.jobs WHERE status = 'quarantined'`,
-  );
-  return rows[0]!.ageS;
+export function readQuarantineAge(sql: Sql): Promise<number> {
+  return ask<number>(sql, {
+    name: "jobs.quarantine-age",
+    sql: `(SELECT coalesce(extract(epoch FROM now() - min(completed_at)), 0)::float8
+      FROM public.jobs WHERE status = 'quarantined')`,
+  });
 }
 
 /** Hosts with a worker process that beat within this time and takes public kinds: on ECS a task is a host. */
@@ -103,12 +103,14 @@ export interface Connections {
 }
 
 export async function readConnections(sql: Sql): Promise<Connections> {
-  const { rows } = await sql.query<Connections>(
+  const [counted] = await askRows<Connections>(
+    sql,
+    "database.connections",
     `SELECT count(*) FILTER (WHERE application_name LIKE 'algobrain%' AND datname = current_database())::int AS ours,
        count(*)::int AS server, current_setting('max_connections')::int AS "serverMax"
      FROM pg_stat_activity WHERE backend_type = 'client backend'`,
   );
-  return rows[0]!;
+  return counted!;
 }
 
 export interface DatabaseSize {
@@ -119,11 +121,13 @@ export interface DatabaseSize {
 
 /** The size is that of its files on disk; looking takes longer the more of them there are. */
 export async function readDatabaseSize(sql: Sql): Promise<DatabaseSize> {
-  const { rows } = await sql.query<DatabaseSize>(
+  const [size] = await askRows<DatabaseSize>(
+    sql,
+    "database.size",
     `SELECT pg_database_size(datid)::float8 AS bytes, (xact_commit + xact_rollback)::float8 AS transactions
      FROM pg_stat_database WHERE datname = current_database()`,
   );
-  return rows[0]!;
+  return size!;
 }
 
 /** When a run (RB-13) or maintenance last took a backup and read it back; null: none ever did. A dry run takes none. */

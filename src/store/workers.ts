@@ -1,5 +1,6 @@
 /** Worker processes, one row each. Those that died are in worker-deaths.ts. Time is the database's. */
 import type { Lane } from "../job/kinds.js";
+import { ask } from "./ask-together.js";
 import type { Sql } from "./database.js";
 
 export type WorkerStatus = "alive" | "draining" | "stopped" | "dead";
@@ -84,13 +85,13 @@ export async function listWorkers(sql: Sql, limit = 100): Promise<Worker[]> {
 }
 
 /** Worker processes that beat within this time. */
-export async function countAliveWorkers(sql: Sql, deadAfterMs: number): Promise<number> {
-  const { rows } = await sql.query<{ count: number }>(
-    `SELECT count(*)::int AS count FROM public.workers
-     WHERE status IN ('alive', 'draining') AND last_heartbeat > now() - $1 * interval '1 ms'`,
-    [deadAfterMs],
-  );
-  return rows[0]!.count;
+export function countAliveWorkers(sql: Sql, deadAfterMs: number): Promise<number> {
+  const ms = Math.trunc(deadAfterMs);
+  return ask<number>(sql, {
+    name: `workers.alive.${ms}`,
+    sql: `(SELECT count(*)::int FROM public.workers
+      WHERE status IN ('alive', 'draining') AND last_heartbeat > now() - interval '${ms} ms')`,
+  });
 }
 
 /** Of those, the ones that take new jobs of any of these kinds. */

@@ -112,8 +112,8 @@ const OWNERS: readonly Owned[] = [
   },
   {
     library: /^croner$/,
-    owner: /^src\/(policy\/(check|harm)\/schedules|runtime\/(tick\/run-|sample\/)schedules)\.ts$/,
-    instead: "write a schedule into policies/",
+    owner: /^src\/(policy\/(check|harm)\/schedules|runtime\/cron-times)\.ts$/,
+    instead: "write a schedule into policies/, and ask src/runtime/cron-times.ts when it is due",
   },
   { library: /^prom-client$/, owner: /^src\/runtime\/metrics\.ts$/, instead: "use its metrics" },
   {

@@ -32,7 +32,9 @@ export function tableHealthSource({ sql, policy, log }: TableHealthOptions): Sam
   return {
     name: "table-health",
     collect: async (now) => {
-      const oldest = ages.oldest(await listSnapshotHolders(sql), now);
+      const looks = [listSnapshotHolders(sql), readQuarantineAge(sql)] as const;
+      const [holders, quarantineAge] = await Promise.all(looks);
+      const oldest = ages.oldest(holders, now);
       if (oldest && oldest.heldMs >= TELL_FROM_MS && !told.has(keyOf(oldest))) {
         told.add(keyOf(oldest));
         log.warn("database.snapshot-old", { ...oldest });
@@ -53,7 +55,7 @@ export function tableHealthSource({ sql, policy, log }: TableHealthOptions): Sam
           await countExpiring(sql, policy(), now),
           now,
         ),
-        ...gauge("algobrain.jobs.quarantine_oldest_age", await readQuarantineAge(sql), now),
+        ...gauge("algobrain.jobs.quarantine_oldest_age", quarantineAge, now),
       ];
     },
   };
