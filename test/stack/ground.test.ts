@@ -169,6 +169,8 @@ describe("data", () => {
       transit_encryption_enabled: true,
       at_rest_encryption_enabled: "true",
       automatic_failover_enabled: true,
+      // A change that waits for a maintenance window is drift until then.
+      apply_immediately: true,
       lifecycle: {
         ignore_changes: expect.arrayContaining(["auth_token", "auth_token_update_strategy"]),
       },
