@@ -39,16 +39,17 @@ export async function enqueueOncePer(sql: Sql, job: KeyedJob, holdMs: number): P
 const TRIES_MAX = 10;
 
 /**
- * The newest counts: a job of this key that still waits becomes this one; one that runs is let be, and this one
+ * The newest counts: a job of this key that still waits becomes this one, and what was tried before is not held against it; one that runs is let be, and this one
  * waits for its turn with the key. Run it in a transaction of the caller.
  */
 export async function enqueueNewest(tx: Sql, job: KeyedJob): Promise<Enqueued> {
   for (let attempt = 1; attempt <= TRIES_MAX; attempt++) {
     const { rows } = await tx.query<{ seq: number }>(
       `UPDATE public.jobs SET job_type = $2, payload = $3::jsonb, priority = coalesce($4, 5),
-         scheduled_at = coalesce($5, now()), fence = fence + 1
+         scheduled_at = coalesce($5, now()), parent_seq = $6, requested_by = $7,
+         attempts = 0, crash_count = 0, error = NULL, fence = fence + 1
        WHERE unique_key = $1 AND status = 'pending' RETURNING seq`,
-      [job.uniqueKey, ...columnsOf(job)],
+      [job.uniqueKey, ...columnsOf(job), job.parentSeq ?? null, job.requestedBy ?? null],
     );
     const [replaced] = rows;
     if (replaced) return { seq: replaced.seq, id: `job-${replaced.seq}`, created: false };

@@ -62,6 +62,16 @@ describe("once per time", () => {
 });
 
 describe("the newest", () => {
+  test("is not held to what was tried before it came", () =>
+    withDatabase(async (db) => {
+      const { seq } = await enqueueJob(db, { ...job(), requestedBy: "cli:ann" });
+      await db.query("UPDATE jobs SET attempts = 4, crash_count = 2, error = 'FLAKY: no luck'");
+      await db.transaction((tx) => enqueueNewest(tx, { ...job({ n: 2 }), requestedBy: "cli:bob" }));
+      const { rows } = await db.query("SELECT attempts, crash_count, error FROM jobs");
+      expect(rows).toEqual([{ attempts: 0, crash_count: 0, error: null }]);
+      expect(await readJob(db, seq)).toMatchObject({ payload: { n: 2 }, requestedBy: "cli:bob" });
+    }));
+
   test("replaces what waits, and waits for what runs", () =>
     withDatabase(async (db) => {
       const enqueue = (payload: object) => db.transaction((tx) => enqueueNewest(tx, job(payload)));
