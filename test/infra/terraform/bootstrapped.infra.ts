@@ -42,8 +42,10 @@ describe.runIf(terraformPlatform !== null)("terraform: after bootstrap", () => {
     const place = places.at(-1)!;
     const { document } = upToIt.at(-1)!;
     await sandbox.forget(place);
-    await sandbox.editEstate((estate) => {
-      estate.resources = leftByBootstrap(estate.resources);
+    await sandbox.editEstate(({ resources }) => {
+      const left = leftByBootstrap(resources);
+      for (const key of Object.keys(resources)) delete resources[key];
+      Object.assign(resources, left);
     });
 
     const listed = estateOf(readWanted(document, ACCOUNT, "state"), ACCOUNT);
