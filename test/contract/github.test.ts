@@ -190,7 +190,7 @@ describe("a pull request", () => {
     standIn.pulls.merge(2);
     expect(await host().closePullRequest(2, never())).toMatchObject({ state: "merged" });
     expect(await faultOf(host().closePullRequest(9, never()))).toMatchObject({
-      ...{ kind: "refused", code: "GITHUB_REFUSED" },
+      ...{ kind: "data", code: "GITHUB_REFUSED" },
     });
   });
 
