@@ -11,4 +11,15 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 printf '%s' "$TOKEN" >"$scratch/token"
 unset TOKEN
-"$bin" "$@" --token-file "$scratch/token"
+"$bin" "$@" --token-file "$scratch/token" &
+child=$!
+# Whoever ends a step tells this process alone.
+trap 'kill -INT "$child"' INT TERM
+code=0
+wait "$child" || code=$?
+# A wait that a signal has ended is no end of the child.
+while kill -0 "$child" 2>/dev/null; do
+  code=0
+  wait "$child" || code=$?
+done
+exit "$code"

@@ -111,7 +111,9 @@ describe.each(paths.map(read))("$path", (workflow) => {
       const script = line.match(/^npm (?:run )?(?:--silent )?(\S+)/)?.[1];
       const known =
         script === "ci" || script === "test" || (script !== undefined && script in scripts);
-      expect(known || existsSync(join(ROOT, line.split(" ")[0]!)), line).toBe(true);
+      expect(known || existsSync(join(ROOT, line.replace(/^exec /, "").split(" ")[0]!)), line).toBe(
+        true,
+      );
     }
   });
 
@@ -149,6 +151,7 @@ test("what a pull request means is told also of one that fails before: no commen
 const GRANTS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "check.yml comment": { "pull-requests": "write" },
   "plan.yml plan": { "id-token": "write" },
+  "unlock.yml unlock": { "id-token": "write" },
   "plan.yml comment": { "pull-requests": "write" },
   "apply.yml staging": { "id-token": "write" },
   "apply.yml production": { "id-token": "write" },
@@ -260,6 +263,23 @@ describe("what changes the cloud", () => {
     expect(steps[at("infra prepare")]).toMatchObject({ if: "inputs.stack == 'services'" });
     expect(at("infra prepare")).toBeLessThan(at("infra apply"));
     expect(STACK_ORDER.indexOf("cluster")).toBeLessThan(STACK_ORDER.indexOf("services"));
+  });
+
+  test("is told to end itself: GitHub signals only the first process of a step", () => {
+    for (const [file, verb] of [
+      ["apply-stack.yml", "apply"],
+      ["apply-stack.yml", "plan"],
+      ["drift-heal.yml", "heal"],
+    ] as const) {
+      const lines = stepsOf(read(`.github/workflows/${file}`)).map(({ run }) => String(run ?? ""));
+      const line = lines.find((one) => one.includes(`infra ${verb} `));
+      expect(line, `${file} ${verb}`).toMatch(/^exec /);
+    }
+  });
+
+  test("is never at work while a lock is freed", () => {
+    const { concurrency } = read(".github/workflows/unlock.yml").tree;
+    expect(concurrency).toEqual(read(".github/workflows/apply.yml").tree.concurrency);
   });
 
   test("waits for the reviewers of its environment, and is never cut off", () => {

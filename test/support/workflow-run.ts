@@ -115,7 +115,7 @@ class JobRun {
     const output = join(this.#machine, ".github-output");
     writeFileSync(output, "");
     const env = { ...this.#world.env, ...this.#settings(step.env), GITHUB_OUTPUT: output };
-    const [program, ...words] = wordsOf(line, {
+    const [program, ...words] = wordsOf(line.replace(/^exec /, ""), {
       ...env,
       GITHUB_STEP_SUMMARY: join(this.#machine, "summary.md"),
     });

@@ -4,7 +4,7 @@
  */
 import { basename, resolve } from "node:path";
 import type { Terraform } from "../../adapter/terraform.js";
-import { errorMessage } from "../../base/fault.js";
+import { errorMessage, Fault } from "../../base/fault.js";
 import { parseCommandLine, UsageError } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
 import { untilEnding } from "./ending.js";
@@ -58,16 +58,27 @@ async function applySealed(terraform: Terraform, place: LockPlace, io: CommandIo
     await terraform.apply(folder, PLAN_FILE, (step) => io.out(`${stack}: ${sayStep(step)}`));
   } catch (error) {
     const message = errorMessage(error);
-    for (const line of terraformComplaint(message)) io.err(`${stack}: ${line}`);
+    for (const line of complaintOf(error)) io.err(`${stack}: ${line}`);
     for (const address of existingAlready(message))
       io.err(`${stack}: ${sayExists(address, place)}`);
     // Ours may be the signal that ended it: what is left is looked at all the same.
-    for (const line of await sayLeft(openTerraform(io), place)) io.err(`${stack}: ${line}`);
-    io.err(`${stack}: not wholly applied; what was done stands in the state: plan again`);
+    const left = await sayLeft(openTerraform(io), place);
+    for (const line of left) io.err(`${stack}: ${line}`);
+    const rest = left.length > 0 ? "when that is done" : "what was done stands in the state";
+    io.err(`${stack}: not wholly applied; ${rest}: plan again`);
     return EXIT_FAILED;
   }
   io.out(`${stack}: applied`);
   return EXIT_OK;
+}
+
+/** Of one that was ended it is told how, besides what it could still say. */
+function complaintOf(error: unknown): string[] {
+  const message = errorMessage(error);
+  const wasEnded = error instanceof Fault && /_(KILLED|TIMED_OUT)$/.test(error.code);
+  if (!wasEnded) return terraformComplaint(message);
+  const said = message.includes("\nError: ") ? terraformComplaint(message) : [];
+  return [message.split("\n")[0] ?? "", ...said];
 }
 
 function sayExists(address: string, { env }: LockPlace): string {

@@ -1,6 +1,5 @@
 /** The lock of a state, as people are told of it: who holds it, since when, and how it is freed. */
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { basename } from "node:path";
+import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { readLock, type StateLock } from "../../adapter/terraform-state.js";
 import { systemClock } from "../../base/clock.js";
 import { formatAge } from "../../base/duration.js";
@@ -41,7 +40,7 @@ export function whyAlive(
   { folder }: LockPlace,
   { now, gone }: { readonly now: Date; readonly gone: string | undefined },
 ): string | null {
-  const pids = terraformsIn(basename(folder));
+  const pids = terraformsIn(folder);
   if (pids.length > 0)
     return `terraform is at work on it on this machine (process ${pids.join(", ")}): wait for it, or interrupt it once (kill -INT)`;
   const endsAt = new Date(lock.created.getTime() + HOLDER_MAX_MS);
@@ -49,21 +48,20 @@ export function whyAlive(
   return `its holder may be alive until ${endsAt.toISOString()}: look at the run that applied (its machine must be gone), then say how you know: --gone "run 123 was cancelled, its job has ended"`;
 }
 
-/** Processes of this machine that work in a folder of that name. The name of a folder says environment and stack. */
-function terraformsIn(name: string): readonly number[] {
+/** Processes of this machine that work in that folder. */
+function terraformsIn(folder: string): readonly number[] {
   if (process.platform !== "linux") return [];
+  const place = realpathSync(folder);
   return readdirSync("/proc")
     .filter((entry) => /^\d+$/.test(entry))
     .map(Number)
-    .filter((pid) => isTerraformIn(pid, name));
+    .filter((pid) => isTerraformIn(pid, place));
 }
 
-function isTerraformIn(pid: number, name: string): boolean {
+function isTerraformIn(pid: number, place: string): boolean {
   try {
     const program = readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-    return (
-      /^(terraform|tofu)$/.test(program) && basename(readlinkSync(`/proc/${pid}/cwd`)) === name
-    );
+    return /^(terraform|tofu)$/.test(program) && readlinkSync(`/proc/${pid}/cwd`) === place;
   } catch {
     // It ended between the listing and the reading, or is another user's: then its folder is not ours to know.
     return false;
