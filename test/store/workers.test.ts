@@ -79,11 +79,17 @@ describe("the death of a worker", () => {
   test("tells which handlers had started, as its last beat did, and how many died besides", () =>
     withDatabase(async (db) => {
       const [dead, other] = [await register(db), await register(db)];
-      expect(await readDeath(db, dead.id, 60_000)).toEqual({ beaten: [], otherDeaths: 0 });
+      expect(await readDeath(db, dead.id, 60_000)).toEqual({
+        beaten: [],
+        since: [],
+        otherDeaths: 0,
+      });
       await beatWorker(db, dead.id, [3, 5]);
+      const { seq } = await claimFor(db, dead.id);
       await markWorker(db, dead.id, "dead");
       await markWorker(db, other.id, "dead");
-      expect(await readDeath(db, dead.id, 60_000)).toEqual({ beaten: [3, 5], otherDeaths: 1 });
+      const told = { beaten: [3, 5], since: [seq], otherDeaths: 1 };
+      expect(await readDeath(db, dead.id, 60_000)).toEqual(told);
       await db.query("UPDATE workers SET started_jobs = NULL");
       expect((await readDeath(db, dead.id, 60_000)).beaten).toBeNull();
       expect(await listLivingWorkers(db)).toEqual([]);
