@@ -342,6 +342,14 @@ describe("what changes the cloud", () => {
     expect(acts).toBeGreaterThan(asked);
   });
 
+  test("ends Terraform by itself before GitHub ends the job: 50 minutes, 5 to let go of the lock, and what comes before", () => {
+    for (const [file, name] of [
+      ["apply-stack.yml", "apply"],
+      ["drift-heal.yml", "heal"],
+    ] as const)
+      expect(job(file, name)["timeout-minutes"], file).toBeGreaterThanOrEqual(70);
+  });
+
   test("is told also of a look that has left nothing", () => {
     const [download, tell] = objects(job("drift-tell.yml", "tell").steps).slice(-2);
     expect(download).toMatchObject({ "continue-on-error": true });

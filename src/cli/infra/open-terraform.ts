@@ -5,7 +5,7 @@ import type { CommandIo } from "../command.js";
 
 /** Values go by the environment, never by arguments: those stand in every list of processes. */
 const HANDED_ON = /^(AWS_|TF_|CHECKPOINT_DISABLE$|HTTPS?_PROXY$|NO_PROXY$|SSL_CERT_FILE$)/;
-/** An apply comes to its own end before GitHub ends its job (60 minutes). */
+/** An apply comes to its own end before GitHub ends its job (75 minutes). */
 const DEADLINE_MS = 50 * 60_000;
 
 /** `ending`: aborted, Terraform is interrupted and waited for. */
