@@ -2,6 +2,8 @@
  * The calls of `tfplugin5.Provider` (docs/plugin-protocol/tfplugin5.proto of Terraform, 5.10), each from a message
  * to a message. AWS itself is not imitated: what is applied is remembered, what is read is what was remembered.
  */
+import { watch } from "node:fs";
+import { dirname } from "node:path";
 import { changeEstate, readEstate, stopOf, tellStopped } from "./estate.mjs";
 import { dynamicOf, dynamicValue, isUnknown, UNKNOWN } from "./msgpack.mjs";
 import { identityMaker, importIdOf, replacedBy } from "./resources.mjs";
@@ -134,14 +136,20 @@ export function makeProvider(facts, estateFile) {
   }
 }
 
-const LOOK_EVERY_MS = 50;
-
 /** As long as a test wants; other calls are answered meanwhile. */
 async function standStill(estateFile, type, where) {
   if (stopOf(estateFile, type) !== where) return;
   tellStopped(estateFile, type);
-  while (stopOf(estateFile, type) === where)
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  await new Promise((resolve) => {
+    const look = () => {
+      if (stopOf(estateFile, type) === where) return;
+      watcher.close();
+      resolve(undefined);
+    };
+    // Before the first look, so that no change is missed.
+    const watcher = watch(dirname(estateFile), look);
+    look();
+  });
 }
 
 function nothing() {
