@@ -5,6 +5,7 @@ import type { Database } from "../../src/store/database.js";
 import { claimJobs } from "../../src/store/job-claims.js";
 import { completeJobs } from "../../src/store/job-settle.js";
 import { enqueueJobs, readJob } from "../../src/store/jobs.js";
+import { enqueueNewest } from "../../src/store/unique-jobs.js";
 import { withDatabase } from "../support/database.js";
 import { until } from "../support/until.js";
 
@@ -15,8 +16,12 @@ async function claimTwo(db: Database): Promise<HeldJob[]> {
     db,
     [1, 2].map((i) => ({ kind: "index", payload: { i } })),
   );
-  const kinds = [{ kind: "index", free: 2 }];
-  return claimJobs(db, { workerId: "general-worker-1", kinds, max: 2, safeModeKinds: [] });
+  return claimAny(db);
+}
+
+function claimAny(db: Database): Promise<HeldJob[]> {
+  const kinds = [{ kind: "index", free: 10 }];
+  return claimJobs(db, { workerId: "general-worker-1", kinds, max: 10, safeModeKinds: [] });
 }
 
 /** The batch waits for the lock of a row, and finds it as `change` has left it. */
@@ -63,5 +68,29 @@ describe("a completion", () => {
       expect((await readJob(db, held[0]!.seq))?.status).toBe("cancelled");
       expect((await readJob(db, held[1]!.seq))?.status).toBe("completed");
       expect(await countLate(db)).toEqual([{ count: 1 }]);
+    }));
+
+  test("is lost to none of those who meanwhile replace what waits under the same key", () =>
+    withDatabase(async (db) => {
+      let asking = true;
+      const late: HeldJob[] = [];
+      const work = async () => {
+        for (let held = [...(await claimAny(db))]; asking || held.length > 0; ) {
+          for (const one of held)
+            late.push(...(await completeJobs(db, [{ held: one, result: null }])));
+          held = await claimAny(db);
+        }
+      };
+      const ask = async () => {
+        for (let i = 0; i < 60; i++) {
+          const job = { kind: "index", payload: { i }, uniqueKey: `key ${i % 3}` };
+          await db.transaction((tx) => enqueueNewest(tx, job));
+        }
+      };
+      const working = Promise.all([work(), work()]);
+      await Promise.all([ask(), ask(), ask()]);
+      asking = false;
+      await working;
+      expect(late).toEqual([]);
     }));
 });
