@@ -38,7 +38,10 @@ describe("the access table", () => {
     const writes = Object.entries(ACCESS).filter(([route]) => route.startsWith("POST"));
     expect(writes.length).toBeGreaterThan(0);
     for (const [route, { need }] of writes) {
-      expect([route, need]).toEqual([route, expect.stringMatching(/^(operator|admin|signature|drift)$/)]);
+      expect([route, need]).toEqual([
+        route,
+        expect.stringMatching(/^(operator|admin|signature|drift)$/),
+      ]);
     }
   });
 
