@@ -4,8 +4,8 @@
  */
 import { isJsonObject, type Json, type JsonObject } from "../base/json.js";
 
-/** In the folder of the stack; left there by an apply that did not end well. */
-export const APPLY_LOG = "apply.jsonl";
+/** In the folder of the stack, one an apply; left there by one that did not end well. */
+export const APPLY_LOG = /^apply-\w+\.jsonl$/;
 
 export interface ApplyStep {
   readonly state: "begun" | "done" | "failed";

@@ -2,10 +2,11 @@
  * An apply whose words go into a file of its folder: they are the record of what was begun and done, and are there when
  * whoever started it is not. Terraform dies of a pipe that nobody reads, in the midst of its work; of a file it does not.
  */
+import { randomUUID } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../base/fault.js";
-import { APPLY_LOG, type ApplyStep, readApplyLog } from "./apply-log.js";
+import { type ApplyStep, readApplyLog } from "./apply-log.js";
 import { followFile } from "./follow-file.js";
 import { callIntoFile, type TerraformSetup } from "./terraform-call.js";
 
@@ -27,10 +28,9 @@ export async function applyPlan(
   folder: string,
   { planFile, lockTimeout, onStep }: ApplyOptions,
 ): Promise<void> {
-  const file = join(folder, APPLY_LOG);
+  // Two applies at once are for Terraform's lock to part: neither writes into the other's.
+  const file = join(folder, `apply-${randomUUID().slice(0, 8)}.jsonl`);
   const args = ["apply", "-json", "-input=false", `-lock-timeout=${lockTimeout}`, planFile];
-  // That of an apply before is not this one's.
-  await rm(file, { force: true });
   const following = followFile(file, (text) => {
     for (const step of readApplyLog(text).steps) onStep?.(step);
   });
@@ -40,14 +40,16 @@ export async function applyPlan(
     await following.stop();
     await rm(file, { force: true });
   } catch (error) {
-    throw await withComplaint(error, following.stop);
+    const said = await following.stop();
+    if (readApplyLog(said).steps.length === 0) await rm(file, { force: true });
+    throw withComplaint(error, said);
   } finally {
     await following.stop();
   }
 }
 
-async function withComplaint(error: unknown, stop: () => Promise<string>): Promise<unknown> {
-  const { complaints } = readApplyLog(await stop());
+function withComplaint(error: unknown, text: string): unknown {
+  const { complaints } = readApplyLog(text);
   if (!(error instanceof Fault) || complaints.length === 0) return error;
   const { kind, code, message, hint, details } = error;
   const said = complaints.join("\n").slice(0, COMPLAINT_MAX);

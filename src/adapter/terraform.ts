@@ -46,7 +46,7 @@ export interface Terraform {
   plan(folder: string, options: PlanOptions): Promise<"nothing" | "changes">;
   /** The JSON form of a saved plan: foreign data, with secrets where the configuration has them. */
   showPlan(folder: string, planFile: string): Promise<Json>;
-  /** Leaves what it did in `APPLY_LOG`, also when we do not live to see it. `onStep`: each thing as it is begun or done. */
+  /** Leaves what it did in a file (`APPLY_LOG`), also when we do not live to see it. `onStep`: each thing as it is begun or done. */
   apply(folder: string, planFile: string, onStep?: (step: ApplyStep) => void): Promise<void>;
   /** Null before the first apply. */
   stateMark(folder: string): Promise<StateMark | null>;

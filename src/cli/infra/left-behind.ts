@@ -2,7 +2,7 @@
  * What an apply that did not end well has left: things that exist and are not in the state, which the next apply would make
  * a second time; a state that was not stored; a lock.
  */
-import { readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import {
   APPLY_LOG,
@@ -32,9 +32,14 @@ export function sayStep({ state, action, address, id }: ApplyStep): string {
 
 /** Null: no apply of this folder was cut off. */
 export async function readLeftLog(folder: string): Promise<readonly ApplyStep[] | null> {
-  const text = await readFile(join(folder, APPLY_LOG), "utf8").catch(ifAbsent);
-  const steps = text === null ? [] : readApplyLog(text).steps;
+  const texts = await Promise.all((await logsIn(folder)).map((file) => readFile(file, "utf8")));
+  const steps = texts.flatMap((text) => readApplyLog(text).steps);
   return steps.length === 0 ? null : steps;
+}
+
+async function logsIn(folder: string): Promise<string[]> {
+  const names = await readdir(folder);
+  return names.filter((name) => APPLY_LOG.test(name)).map((name) => join(folder, name));
 }
 
 /** Why nothing may be planned here before a person has looked; empty when nothing was left. */
@@ -48,8 +53,9 @@ export async function whyNotPlan(terraform: Terraform, folder: string): Promise<
   const kept = [...(await terraform.stateAddresses(folder)), ...imported];
   const orphans = findOrphans(steps, kept);
   // All of it is known by now: what that apply left is a part of what will be planned.
-  if (orphans.length === 0) await rm(join(folder, APPLY_LOG), { force: true });
-  return orphans.length === 0 ? [] : await sayOrphans(folder, orphans);
+  if (orphans.length > 0) return sayOrphans(folder, orphans);
+  for (const file of await logsIn(folder)) await rm(file, { force: true });
+  return [];
 }
 
 /** After an apply that failed: what there is to know and to do, one sentence a line. Never throws. */
@@ -85,7 +91,7 @@ async function sayOrphans(folder: string, orphans: readonly Orphan[]): Promise<s
   return [
     ...orphans.map((orphan) => sayOrphan(orphan, keys.get(orphan.address) ?? null)),
     'list those that are there in a file {"resources": […]}, and: algobrain infra adopt --env ENVIRONMENT --estate FILE; then plan again',
-    `when none of them is there: remove ${join(folder, APPLY_LOG)}, and plan again`,
+    `when none of them is there: remove ${(await logsIn(folder)).join(" ")}, and plan again`,
   ];
 }
 

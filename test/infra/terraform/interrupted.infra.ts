@@ -1,6 +1,6 @@
 /** What an apply leaves that was killed, cancelled or cut off from its store; and the way back to one that does its work. */
 import { existsSync, statSync } from "node:fs";
-import { rm, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -211,8 +211,10 @@ async function killAll(running: RunningApply): Promise<void> {
 }
 
 /** The next job begins on another machine, with what the plan job has left. */
-function forgetMachine(): Promise<void> {
-  return rm(join(ground.folder, APPLY_LOG), { force: true });
+async function forgetMachine(): Promise<void> {
+  const logs = (await readdir(ground.folder)).filter((name) => APPLY_LOG.test(name));
+  expect(logs).toHaveLength(1);
+  for (const log of logs) await rm(join(ground.folder, log));
 }
 
 async function free(): Promise<void> {
