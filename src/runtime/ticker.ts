@@ -18,10 +18,14 @@ export interface Tick {
 export interface TickerDeps {
   readonly clock: Clock;
   readonly emit: Emit;
+  /** Milliseconds from the full second to the grid of this process; by default a place of its own. */
+  readonly gridOffsetMs?: number | undefined;
 }
 
-/** Of the epoch, so that what is due at about the same time is one wake-up. An interval ends by so much too early. */
+/** What is due at about the same time is one wake-up. An interval ends by so much too early. */
 const GRID_MS = 1_000;
+/** Not the same in all processes: hundreds of them would ask one database in the same moment. */
+const OFFSET_MS = Math.floor(Math.random() * GRID_MS);
 /** A timer may go off a little before its time; farther off, the clock was set back. */
 const EARLY_MAX_MS = 50;
 
@@ -106,10 +110,10 @@ class Timetable {
   }
 
   async #start(work: Work, startedMs: number): Promise<void> {
-    work.dueMs = nextDueMs(work.tick, startedMs, startedMs);
+    work.dueMs = nextDueMs(work, startedMs, startedMs);
     await runOnce(work.tick, work.deps, work.signal);
     const nowMs = this.#nowMs();
-    work.dueMs = nextDueMs(work.tick, startedMs, nowMs);
+    work.dueMs = nextDueMs(work, startedMs, nowMs);
     work.running = null;
     if (work.dueMs < this.#wakesAtMs || isTooFar(work, nowMs)) this.#wake();
   }
@@ -153,11 +157,13 @@ function aborted(signal: AbortSignal): Promise<unknown> {
 }
 
 /** From start to start, so that a tick's own time does not stretch its interval. Milliseconds. */
-function nextDueMs({ everyMs, aligned = false }: Tick, startedMs: number, nowMs: number): number {
+function nextDueMs({ tick, deps }: Work, startedMs: number, nowMs: number): number {
+  const { everyMs, aligned = false } = tick;
   // A moment that passed meanwhile is not caught up with.
   if (aligned) return nowMs + everyMs - (nowMs % everyMs);
   const dueMs = startedMs + everyMs;
-  return Math.max(everyMs >= GRID_MS ? dueMs - (dueMs % GRID_MS) : dueMs, nowMs);
+  if (everyMs < GRID_MS) return Math.max(dueMs, nowMs);
+  return Math.max(dueMs - ((dueMs - (deps.gridOffsetMs ?? OFFSET_MS)) % GRID_MS), nowMs);
 }
 
 /** True when it succeeded. A failed tick is told and tried again at its next time. */

@@ -34,7 +34,7 @@ afterEach(() => standIn.close());
 
 const host = (options: Partial<GitHubHostOptions> = {}) =>
   createGitHubHost({
-    ...{ repository: REPOSITORY, apiUrl: standIn.url, timeoutMs: 2_000 },
+    ...{ repository: REPOSITORY, apiUrl: standIn.url, timeoutMs: 20_000 },
     ...{ auth: { kind: "token", token: TOKEN } },
     ...options,
   });

@@ -16,7 +16,11 @@ function handsOf(startMs: number): Clock & { nowMs: number } {
   return clock;
 }
 
-async function startsOf(tick: Partial<Tick>, tooksMs: readonly number[]): Promise<number[]> {
+async function startsOf(
+  tick: Partial<Tick>,
+  tooksMs: readonly number[],
+  gridOffsetMs = 0,
+): Promise<number[]> {
   const clock = handsOf(1_000_007);
   const stop = new AbortController();
   const starts: number[] = [];
@@ -25,8 +29,8 @@ async function startsOf(tick: Partial<Tick>, tooksMs: readonly number[]): Promis
     starts.push(now.getTime());
     if (starts.length === tooksMs.length) stop.abort();
   };
-  const emit = () => {};
-  await runTicks([{ name: "t", everyMs: 100, run, ...tick }], { clock, emit }, stop.signal);
+  const deps = { clock, emit: () => {}, gridOffsetMs };
+  await runTicks([{ name: "t", everyMs: 100, run, ...tick }], deps, stop.signal);
   return starts;
 }
 
@@ -43,6 +47,8 @@ describe("a tick", () => {
   test("of a second and more starts on a grid: an interval ends a little too early, and never too late", async () => {
     const starts = await startsOf({ everyMs: 2_000 }, [30, 0, 3_100, 0]);
     expect(starts).toEqual([1_000_007, 1_002_000, 1_004_000, 1_007_100]);
+    const elsewhere = await startsOf({ everyMs: 2_000 }, [30, 0, 0], 300);
+    expect(elsewhere).toEqual([1_000_007, 1_001_300, 1_003_300]);
   });
 
   test("starts at once when the clock was set back by more than its interval", async () => {

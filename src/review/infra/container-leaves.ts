@@ -20,8 +20,10 @@ export function containerLeaves(before: Json | undefined, after: Json | undefine
   ).flat();
 }
 
+/** Of what each says itself: nobody inherits a key `toString`. */
 function containersOf(value: Json | undefined): JsonObject[] {
-  return (Array.isArray(value) ? value : []).map((one) => (isJsonObject(one) ? one : {}));
+  const made = (one: Json) => Object.assign(Object.create(null), isJsonObject(one) ? one : {});
+  return (Array.isArray(value) ? value : []).map(made);
 }
 
 function oneContainer(before: JsonObject, after: JsonObject): Leaf[] {

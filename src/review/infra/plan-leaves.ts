@@ -1,5 +1,5 @@
 /** What differs between the two sides of a planned change, attribute by attribute, shown only as far as it may be. */
-import { canonicalJson, isJsonObject, type Json } from "../../base/json.js";
+import { canonicalJson, isJsonObject, type Json, type JsonObject } from "../../base/json.js";
 import { containerLeaves } from "./container-leaves.js";
 import type { Leaf } from "./plan-document.js";
 import { policyLeaves } from "./policy-leaves.js";
@@ -99,11 +99,16 @@ function childrenOf(sides: Sides, place: Place): Leaf[] {
     const name = showName(key);
     const path = place.path === "" ? name : `${place.path}.${name}`;
     return differences(
-      each(sides, (tree) => (isJsonObject(tree) ? tree[key] : undefined)),
+      each(sides, (tree) => (isJsonObject(tree) ? ownOf(tree, key) : undefined)),
       // The whole key decides what may be shown, also where it is not shown itself.
       { path, names: [...place.names, key] },
     );
   });
+}
+
+/** A map may have a key `toString`, and another none of its own. */
+function ownOf(tree: JsonObject, key: string): Json | undefined {
+  return Object.hasOwn(tree, key) ? tree[key] : undefined;
 }
 
 function itemsOf(sides: Sides, place: Place): Leaf[] {

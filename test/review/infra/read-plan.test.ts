@@ -103,6 +103,22 @@ test("whatever stands in a plan, it is read or refused, never an error of our ow
   );
 });
 
+test("a key that every object seems to have is a name like any other", () => {
+  const made = (before: Json, after: Json) => ({
+    ...changeJson("aws_ecs_task_definition.x"),
+    change: { actions: ["update"], before, after },
+  });
+  const containers = (one: Json) => ({ container_definitions: JSON.stringify([one]) });
+  const plans = [
+    madePlanJson([made({ toString: 0 }, {})]),
+    madePlanJson([made(containers({ valueOf: 0 }), containers({}))]),
+  ];
+  for (const plan of plans) {
+    const read = readPlan(plan);
+    expect(read.ok && read.value.changes[0]?.leaves).toHaveLength(1);
+  }
+});
+
 describe("not whole", () => {
   test.each([
     ["errored", { errored: true }, { errored: true, complete: true }],
