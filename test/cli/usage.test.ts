@@ -21,7 +21,8 @@ const USAGES = {
   migrate: "db migrate [--dry-run]",
   restore: "db restore PATH --into URL|embedded",
   synth: "synth [--env production|all] [--policies DIR] [--out cdktf.out] [--json]",
-  token: "token --role viewer|operator|admin [--ttl 1h] [--subject NAME] [--reason TEXT] [--purpose drift]",
+  token:
+    "token --role viewer|operator|admin [--ttl 1h] [--subject NAME] [--reason TEXT] [--purpose drift]",
   revoke: "token revoke ID --reason TEXT",
   policyCheck: "policy check [DIR] [--format text|github|json] [--json] [--now DAY]",
   policyChange: "policy change PATH VALUE --reason TEXT [--env NAME] [--dry-run] [--json]",
