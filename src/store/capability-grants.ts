@@ -53,7 +53,7 @@ const CAPABILITY_GRANTS: Readonly<Record<Capability, Grants>> = {
   },
   "jobs:retry": {
     changes: [
-      `UPDATE (status, attempts, error, result, completed_at, worker_id, started_at, fence, scheduled_at, unique_key)
+      `UPDATE (status, attempts, crash_count, error, result, completed_at, worker_id, started_at, fence, scheduled_at, unique_key)
          ON public.jobs`,
     ],
   },

@@ -93,23 +93,23 @@ const killedBehind = (host: GitHost, call: keyof GitHost): GitHost => ({
 describe("drift that nobody stands for", () => {
   it("is one pull request of one line, the same at the next look", () =>
     withGround(async (ground) => {
-      const { proposals } = await tell(ground, { values: [max(130)] });
+      const { proposals } = await tell(ground, { values: [max(125)] });
       expect(proposals).toEqual([
         {
-          ...{ path: "scaling.workers.max", value: 130, outcome: "opened", why: null },
+          ...{ path: "scaling.workers.max", value: 125, outcome: "opened", why: null },
           pullRequest: { number: 1, url: URL_OF(1) },
         },
       ]);
       const [pull] = ground.github.pulls.list();
-      expect(pull).toMatchObject({ title: "policy: scaling.workers.max = 130 (production)" });
+      expect(pull).toMatchObject({ title: "policy: scaling.workers.max = 125 (production)" });
       expect(pull!.body).toContain("drift:look");
       expect(pull!.body).toContain(`found ${WORKERS.replaceAll("_", "\\_")} running with`);
       expect(pull!.body).toContain("To refuse it, close this");
       const { commits } = ground.github;
-      expect(commits.read(pull!.head)["policies/algobrain/scaling.yaml"]).toContain("max: 130");
+      expect(commits.read(pull!.head)["policies/algobrain/scaling.yaml"]).toContain("max: 125");
 
       const writes = ground.github.requests.filter((one) => !one.startsWith("GET")).length;
-      const again = await tell(ground, { values: [max(130)], after: 720 });
+      const again = await tell(ground, { values: [max(125)], after: 720 });
       expect(again.proposals).toMatchObject([{ outcome: "open", pullRequest: { number: 1 } }]);
       expect(pulls(ground)).toEqual(["1 open"]);
       expect(ground.github.requests.filter((one) => !one.startsWith("GET"))).toHaveLength(writes);
@@ -117,10 +117,10 @@ describe("drift that nobody stands for", () => {
 
   it("is found again when the file around it has changed meanwhile", () =>
     withGround(async (ground) => {
-      await tell(ground, { values: [max(130)] });
-      await tell(ground, { values: [max(130), max(8, API)], after: 1 });
+      await tell(ground, { values: [max(125)] });
+      await tell(ground, { values: [max(125), max(8, API)], after: 1 });
       ground.github.pulls.merge(2);
-      const again = await tell(ground, { values: [max(130)], after: 2 });
+      const again = await tell(ground, { values: [max(125)], after: 2 });
       expect(again).toMatchObject({ proposals: [{ outcome: "open", pullRequest: { number: 1 } }] });
       expect(pulls(ground)).toEqual(["1 open", "2 closed"]);
     }));
@@ -132,11 +132,11 @@ describe("drift that nobody stands for", () => {
       });
       const path = ["scaling", "workers", "max"] as const;
       const wish = {
-        ...{ changes: [{ path, value: 130 }], environment: "production" },
+        ...{ changes: [{ path, value: 125 }], environment: "production" },
         ...{ reason: "more", by: "cli:ann" },
       };
       await propose(wish, never());
-      await tell(ground, { values: [max(130)] });
+      await tell(ground, { values: [max(125)] });
       expect(pulls(ground)).toEqual(["1 open", "2 open"]);
       const { ended } = await tell(ground, { after: 1 });
       expect(ended.map(({ number }) => number)).toEqual([2]);
@@ -145,13 +145,13 @@ describe("drift that nobody stands for", () => {
 
   it("that people have refused is not asked for again while it stays, and is when it comes anew", () =>
     withGround(async (ground) => {
-      await tell(ground, { values: [max(130)] });
+      await tell(ground, { values: [max(125)] });
       ground.github.pulls.close(1);
       await followChangesTick(ground).run(NOW, never());
-      const refused = await tell(ground, { values: [max(130)], after: 1 });
+      const refused = await tell(ground, { values: [max(125)], after: 1 });
       expect(refused.proposals).toMatchObject([{ outcome: "refused", pullRequest: { number: 1 } }]);
       await tell(ground, { after: 2 });
-      const anew = await tell(ground, { values: [max(130)], after: 3 });
+      const anew = await tell(ground, { values: [max(125)], after: 3 });
       expect(anew.proposals).toMatchObject([{ outcome: "opened", pullRequest: { number: 2 } }]);
     }));
 
@@ -173,9 +173,9 @@ describe("drift that nobody stands for", () => {
 describe("a pull request for drift is closed", () => {
   it("in words when another value runs by now", () =>
     withGround(async (ground) => {
-      await tell(ground, { values: [max(130)] });
+      await tell(ground, { values: [max(125)] });
       const { proposals, ended } = await tell(ground, { values: [max(110)], after: 1 });
-      const why = "scaling.workers.max runs with 110 by now, not with 130";
+      const why = "scaling.workers.max runs with 110 by now, not with 125";
       expect(ended).toMatchObject([{ number: 1, outcome: "closed", why }]);
       expect(proposals).toMatchObject([{ outcome: "opened", pullRequest: { number: 2 } }]);
       expect(pulls(ground)).toEqual(["1 closed", "2 open"]);
@@ -186,7 +186,7 @@ describe("a pull request for drift is closed", () => {
 
   it("when the drift has gone, and asked for anew when it is there again", () =>
     withGround(async (ground) => {
-      await tell(ground, { values: [max(130)] });
+      await tell(ground, { values: [max(125)] });
       const { ended } = await tell(ground, { after: 1 });
       expect(ended).toMatchObject([
         { number: 1, outcome: "closed", why: "scaling.workers.max runs as the policies say again" },
@@ -194,13 +194,13 @@ describe("a pull request for drift is closed", () => {
       const actions = (await listAudit(ground.db, { limit: 10 })).map(({ action }) => action);
       expect(actions).toEqual(["change.withdrawn", "drift.told", "change.requested", "drift.told"]);
       expect(await tell(ground, { after: 2 })).toMatchObject({ proposals: [], ended: [] });
-      const anew = await tell(ground, { values: [max(130)], after: 3 });
+      const anew = await tell(ground, { values: [max(125)], after: 3 });
       expect(anew.proposals).toMatchObject([{ outcome: "opened", pullRequest: { number: 2 } }]);
     }));
 
   it("never while the resource differs all the same, and nothing is proposed for it", () =>
     withGround(async (ground) => {
-      await tell(ground, { values: [max(130)] });
+      await tell(ground, { values: [max(125)] });
       const told = await tell(ground, { held: [WORKERS], after: 1 });
       expect(told).toMatchObject({ proposals: [], ended: [] });
       expect(pulls(ground)).toEqual(["1 open"]);
@@ -208,7 +208,7 @@ describe("a pull request for drift is closed", () => {
 
   it("never when somebody has pushed to it, or put another commit in the place of ours", () =>
     withGround(async (ground) => {
-      await tell(ground, { values: [max(130), max(8, API)] });
+      await tell(ground, { values: [max(125), max(8, API)] });
       const { commits, pulls: all } = ground.github;
       const [first, second] = all.list().map(({ head }) => ({ head, sha: commits.branch(head)! }));
       const ours = commits.commit(first!.sha)!;
@@ -227,7 +227,7 @@ describe("a pull request for drift is closed", () => {
 
   it("never by a look that is older than the last one, nor while another is told", () =>
     withGround(async (ground) => {
-      await tell(ground, { values: [max(130)], after: 5 });
+      await tell(ground, { values: [max(125)], after: 5 });
       expect(await ask(ground, { after: 4 })).toEqual({ outcome: "older" });
       await takeLease(ground.db, { name: "drift-proposals", holder: "other", ttlMs: 60_000 });
       expect(await ask(ground, { after: 6 })).toEqual({ outcome: "busy" });
@@ -236,7 +236,7 @@ describe("a pull request for drift is closed", () => {
 
   it("only if it is one for drift of this environment", () =>
     withGround(async (ground) => {
-      await tell(ground, { values: [max(130)] });
+      await tell(ground, { values: [max(125)] });
       await tell(ground, { environment: "staging" });
       expect(pulls(ground)).toEqual(["1 open"]);
     }));
@@ -248,8 +248,8 @@ describe("whoever is killed", () => {
     (call) =>
       withGround(async (ground) => {
         const cut = { ...ground, host: killedBehind(ground.host, call) };
-        expect(await faultOf(ask(cut, { values: [max(130)] }))).toMatchObject({ code: "KILLED" });
-        const { proposals } = await tell(ground, { values: [max(130)] });
+        expect(await faultOf(ask(cut, { values: [max(125)] }))).toMatchObject({ code: "KILLED" });
+        const { proposals } = await tell(ground, { values: [max(125)] });
         expect(proposals).toMatchObject([{ pullRequest: { number: 1 } }]);
         expect(pulls(ground)).toEqual(["1 open"]);
       }),
@@ -258,7 +258,7 @@ describe("whoever is killed", () => {
   it("behind openPullRequest, with another value at the next look, leaves none behind", () =>
     withGround(async (ground) => {
       const cut = { ...ground, host: killedBehind(ground.host, "openPullRequest") };
-      await faultOf(ask(cut, { values: [max(130)] }));
+      await faultOf(ask(cut, { values: [max(125)] }));
       await tell(ground, { values: [max(110)], after: 1 });
       expect(pulls(ground)).toEqual(["1 closed", "2 open"]);
     }));
@@ -267,7 +267,7 @@ describe("whoever is killed", () => {
     "behind %s while one is closed has it closed with one comment in the end",
     (call) =>
       withGround(async (ground) => {
-        await tell(ground, { values: [max(130)] });
+        await tell(ground, { values: [max(125)] });
         const cut = { ...ground, host: killedBehind(ground.host, call) };
         await faultOf(ask(cut, { after: 1 }));
         await tell(ground, { after: 1 });
@@ -278,26 +278,26 @@ describe("whoever is killed", () => {
 
   it("behind closePullRequest, with the drift back at the next look, is not taken for a refusal of people", () =>
     withGround(async (ground) => {
-      await tell(ground, { values: [max(130)] });
+      await tell(ground, { values: [max(125)] });
       await faultOf(
         ask({ ...ground, host: killedBehind(ground.host, "closePullRequest") }, { after: 1 }),
       );
       await changeEnded(ground.db, URL_OF(1), "closed");
-      const { proposals } = await tell(ground, { values: [max(130)], after: 2 });
+      const { proposals } = await tell(ground, { values: [max(125)], after: 2 });
       expect(proposals).toMatchObject([{ outcome: "opened", pullRequest: { number: 2 } }]);
     }));
 
   it("before it is closed, with the drift back at the next look, keeps the one that is open", () =>
     withGround(async (ground) => {
-      await tell(ground, { values: [max(130)] });
+      await tell(ground, { values: [max(125)] });
       await faultOf(
         ask({ ...ground, host: killedBehind(ground.host, "createComment") }, { after: 1 }),
       );
-      const { proposals } = await tell(ground, { values: [max(130)], after: 2 });
+      const { proposals } = await tell(ground, { values: [max(125)], after: 2 });
       expect(proposals).toMatchObject([{ outcome: "open", pullRequest: { number: 1 } }]);
       ground.github.pulls.close(1);
       await followChangesTick(ground).run(NOW, never());
-      const refused = await tell(ground, { values: [max(130)], after: 3 });
+      const refused = await tell(ground, { values: [max(125)], after: 3 });
       expect(refused.proposals).toMatchObject([{ outcome: "refused" }]);
     }));
 });
@@ -321,7 +321,7 @@ describe("whoever holds the token", () => {
     withGround(async (ground) => {
       const attribute = "serverlessv2_scaling_configuration[0].min_capacity";
       const min = { address: "aws_rds_cluster.database", attribute, value: 2 };
-      const told = await ask(ground, { values: [max(130), min, max(8, API)] }, 2);
+      const told = await ask(ground, { values: [max(125), min, max(8, API)] }, 2);
       expect(told).toMatchObject({
         proposals: [
           { outcome: "opened" },
@@ -339,7 +339,7 @@ describe("whoever holds the token", () => {
          SELECT nth::text, 'production', 'scaling.workers.max', '{"scaling.workers.max": 1}', 'so', 'drift:look', 'closed', 'gone'
          FROM generate_series(1, 19) AS nth`,
       );
-      const told = await tell(ground, { values: [max(130), max(8, API)] });
+      const told = await tell(ground, { values: [max(125), max(8, API)] });
       expect(told.proposals).toMatchObject([
         { outcome: "opened" },
         { outcome: "none", why: "20 are asked for within a day at most" },
@@ -349,8 +349,8 @@ describe("whoever holds the token", () => {
   it("is one of two at once: the other hears so, and both end with one pull request", () =>
     withGround(async (ground) => {
       const both = await Promise.all([
-        ask(ground, { values: [max(130)] }),
-        ask(ground, { values: [max(130)] }),
+        ask(ground, { values: [max(125)] }),
+        ask(ground, { values: [max(125)] }),
       ]);
       expect(both.map(({ outcome }) => outcome)).toContain("told");
       expect(pulls(ground)).toEqual(["1 open"]);
