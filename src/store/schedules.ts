@@ -21,7 +21,8 @@ export async function claimScheduleRun(
   const { rowCount } = await tx.query(
     `INSERT INTO control.schedule_run AS s (name, last_due_at) VALUES ($1, $2)
      ON CONFLICT (name) DO UPDATE SET last_due_at = excluded.last_due_at, job_seq = NULL
-     WHERE s.last_due_at < excluded.last_due_at OR s.last_due_at > now() + $3 * interval '1 ms'`,
+     WHERE s.last_due_at < excluded.last_due_at
+       OR now() + $3 * interval '1 ms' BETWEEN excluded.last_due_at AND s.last_due_at`,
     [run.name, run.dueAt, AHEAD_MAX_MS],
   );
   return rowCount === 1;
