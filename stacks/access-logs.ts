@@ -10,7 +10,7 @@ import type { Statement } from "./statement.js";
 export function makeAccessLogs(stack: TerraformStack, policy: PolicySet): GuardedBucket {
   const name = `${policy.infrastructure.cluster}-access-logs`;
   const arn = `arn:aws:s3:::${name}`;
-  return makeGuardedBucket(stack, {
+  return makeGuardedBucket(stack, policy, {
     id: "access-logs",
     name,
     keyArn: null,

@@ -15,8 +15,6 @@ const HTTP_PORT = 80;
 const TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06";
 /** Its part of the bucket of access logs, and the only one it may write to (LB-aws-08). */
 const LOG_PREFIX = "alb";
-/** A task that is told to go gets no new requests, and this long for those it has. */
-const DRAIN_S = 30;
 
 /** What the network has made. */
 export interface BalancerInputs {
@@ -66,6 +64,7 @@ export function makeBalancer(
  * database is down, and a balancer that believed it would end every task at once (X-60).
  */
 function makeTargets(stack: TerraformStack, policy: PolicySet, vpcId: string): LbTargetGroup {
+  const { balancer } = policy.infrastructure;
   return new LbTargetGroup(stack, "api-targets", {
     name: imageName(policy, "api"),
     port: API_PORT,
@@ -73,15 +72,15 @@ function makeTargets(stack: TerraformStack, policy: PolicySet, vpcId: string): L
     protocol: "HTTP",
     targetType: "ip",
     vpcId,
-    deregistrationDelay: String(DRAIN_S),
+    deregistrationDelay: String(balancer.drainS),
     healthCheck: {
       enabled: true,
       path: LIVE_PATH,
       matcher: "200",
-      interval: 15,
-      timeout: 5,
-      healthyThreshold: 2,
-      unhealthyThreshold: 3,
+      interval: balancer.checkEveryS,
+      timeout: balancer.checkTimeoutS,
+      healthyThreshold: balancer.healthyAfter,
+      unhealthyThreshold: balancer.unhealthyAfter,
     },
   });
 }

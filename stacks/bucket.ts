@@ -9,10 +9,8 @@ import { S3BucketPublicAccessBlock } from "#aws/s3-bucket-public-access-block";
 import { S3BucketServerSideEncryptionConfigurationA } from "#aws/s3-bucket-server-side-encryption-configuration";
 import { S3BucketVersioningA } from "#aws/s3-bucket-versioning";
 import type { TerraformStack } from "#cdk";
+import type { PolicySet } from "../src/policy/policy.js";
 import { policyDocument, type Statement } from "./statement.js";
-
-/** Parts of an upload that nobody finished are paid for and invisible. A week outlives any retry. */
-const ABANDONED_UPLOAD_DAYS = 7;
 
 export interface BucketOptions {
   /** Logical id, and the beginning of the ids of what belongs to it. */
@@ -31,8 +29,12 @@ export interface BucketOptions {
   readonly statements?: readonly Statement[];
 }
 
-export function makeBucket(stack: TerraformStack, options: BucketOptions): S3Bucket {
-  return makeGuardedBucket(stack, options).bucket;
+export function makeBucket(
+  stack: TerraformStack,
+  policy: PolicySet,
+  options: BucketOptions,
+): S3Bucket {
+  return makeGuardedBucket(stack, policy, options).bucket;
 }
 
 export interface GuardedBucket {
@@ -42,7 +44,11 @@ export interface GuardedBucket {
 }
 
 /** For what depends on the policy of the bucket, too. */
-export function makeGuardedBucket(stack: TerraformStack, options: BucketOptions): GuardedBucket {
+export function makeGuardedBucket(
+  stack: TerraformStack,
+  policies: PolicySet,
+  options: BucketOptions,
+): GuardedBucket {
   const { id, name, versioned } = options;
   const bucket = new S3Bucket(stack, id, { bucket: name, lifecycle: { preventDestroy: true } });
   const policy = closeBucket(stack, bucket, options);
@@ -53,7 +59,7 @@ export function makeGuardedBucket(stack: TerraformStack, options: BucketOptions)
       versioningConfiguration: { status: "Enabled" },
     });
   }
-  forget(stack, bucket, options);
+  forget(stack, policies, bucket, options);
   if (options.logsTo !== null) {
     new S3BucketLoggingA(stack, `${id}-access-log`, {
       bucket: bucket.id,
@@ -117,9 +123,11 @@ function encrypt(stack: TerraformStack, bucket: S3Bucket, { id, keyArn }: Bucket
 
 function forget(
   stack: TerraformStack,
+  { infrastructure }: PolicySet,
   bucket: S3Bucket,
   { id, expireDays, oldVersionDays }: BucketOptions,
 ): void {
+  const { abandonedUploadDays } = infrastructure.buckets;
   new S3BucketLifecycleConfiguration(stack, `${id}-lifecycle`, {
     bucket: bucket.id,
     rule: [
@@ -131,7 +139,7 @@ function forget(
         ...(oldVersionDays === undefined
           ? {}
           : { noncurrentVersionExpiration: [{ noncurrentDays: oldVersionDays }] }),
-        abortIncompleteMultipartUpload: [{ daysAfterInitiation: ABANDONED_UPLOAD_DAYS }],
+        abortIncompleteMultipartUpload: [{ daysAfterInitiation: abandonedUploadDays }],
       },
     ],
   });

@@ -1,12 +1,11 @@
 /** The container of a service: command, plain environment, secrets by ARN, logs, the few folders it may write to. */
 import type { JsonObject } from "../src/base/json.js";
 import type { PolicySet } from "../src/policy/policy.js";
+import type { Tasks } from "../src/policy/running.js";
 import type { ServiceName } from "../src/policy/services.js";
 import { imageName } from "./names.js";
 import type { TaskSecret } from "./secret.js";
 
-/** Fargate's most: running jobs get this long to end before the task is killed. */
-const STOP_TIMEOUT_S = 120;
 /** Where the API listens, inside the network. */
 export const API_PORT = 3001;
 const REDIS_PORT = 6379;
@@ -35,13 +34,12 @@ export const HOME = { home: "/var/lib/algobrain", tmp: "/tmp" } as const;
 const REMOTE_SHELL = { "shell-state": "/var/lib/amazon", "shell-logs": "/var/log/amazon" } as const;
 
 /** The image's own: exit 0 while the API answers, and while another process still gets round to things. ECS ignores the one that the image names. */
-const ALIVE = {
-  command: ["CMD", "node", "/app/infra/docker/health.mjs"],
-  interval: 15,
-  timeout: 5,
-  retries: 3,
-  startPeriod: 60,
-} as const;
+function alive({ checkEveryS, checkTimeoutS, checkTries, startS }: Tasks) {
+  return {
+    command: ["CMD", "node", "/app/infra/docker/health.mjs"],
+    ...{ interval: checkEveryS, timeout: checkTimeoutS, retries: checkTries, startPeriod: startS },
+  };
+}
 
 export interface ContainerOptions {
   readonly service: ServiceName;
@@ -59,6 +57,7 @@ export interface ContainerOptions {
 /** The JSON text that a task definition takes. */
 export function containerDefinitions(policy: PolicySet, options: ContainerOptions): string {
   const { service, image, logGroup, secrets } = options;
+  const { tasks } = policy.infrastructure;
   const container = {
     name: service,
     image,
@@ -67,9 +66,9 @@ export function containerDefinitions(policy: PolicySet, options: ContainerOption
     environment: environment(policy, options),
     secrets: secrets.map(({ variable, arn }) => ({ name: variable, valueFrom: arn })),
     portMappings: service === "api" ? [{ containerPort: API_PORT, protocol: "tcp" }] : [],
-    healthCheck: ALIVE,
+    healthCheck: alive(tasks),
     ...sealed(foldersOf(service)),
-    stopTimeout: STOP_TIMEOUT_S,
+    stopTimeout: tasks.stopTimeoutS,
     logConfiguration: logConfiguration(policy, logGroup, imageName(policy, service)),
   };
   return JSON.stringify([container]);

@@ -45,10 +45,11 @@ function makeHeartbeats(stack: TerraformStack, { infrastructure }: PolicySet): D
 /** Exports are forgotten by themselves, without versions (HB-aws-15); published policies keep every version. */
 function makeBuckets(
   stack: TerraformStack,
-  { infrastructure, retention }: PolicySet,
+  policy: PolicySet,
   { keyArn, logsBucket }: DataInputs,
 ): void {
-  const exported = makeBucket(stack, {
+  const { infrastructure, retention } = policy;
+  const exported = makeBucket(stack, policy, {
     id: "exports",
     name: infrastructure.exportsBucket,
     keyArn,
@@ -56,7 +57,7 @@ function makeBuckets(
     expireDays: retention.exportsDays,
     logsTo: logsBucket,
   });
-  const bundles = makeBucket(stack, {
+  const bundles = makeBucket(stack, policy, {
     id: "bundles",
     name: infrastructure.bundleBucket,
     keyArn,

@@ -19,8 +19,6 @@ import type { Statement } from "./statement.js";
 /** Aurora's master user and port, as the data stack gives them. */
 const USER = "migrator";
 const PORT = 5432;
-/** The smallest that Fargate offers: statements run on the server. */
-const SIZE = { cpu: "256", memory: "512" } as const;
 
 export interface DatabaseTaskInputs extends Pick<RoleInputs, "boundaryArn" | "keyArn"> {
   /** Host of the instance that writes. */
@@ -116,11 +114,13 @@ function makeTask(
 ): void {
   const secretArns = [inputs.passwordArn, ...secrets.map(({ arn }) => arn)];
   const execution = makeExecutionRole(stack, policy, { name, secretArns, inputs });
+  const { databaseTask: size } = policy.infrastructure;
   new EcsTaskDefinition(stack, `${name}-task`, {
     family: qualified(policy, name),
     requiresCompatibilities: ["FARGATE"],
     networkMode: "awsvpc",
-    ...SIZE,
+    cpu: String(size.cpu),
+    memory: String(size.memoryMiB),
     runtimePlatform: { cpuArchitecture: "X86_64", operatingSystemFamily: "LINUX" },
     executionRoleArn: execution.arn,
     ...more,

@@ -7,22 +7,19 @@ import { CDN_ARN, makeDistribution } from "./distribution.js";
 import { foundStack, outputOf, putOut } from "./foundation.js";
 import type { Statement } from "./statement.js";
 
-/** What a deployment replaced can be had back this long. */
-const OLD_VERSION_DAYS = 30;
-
 /** Without a site nothing is made; without `cdn` only its bucket (HB-req-09). */
 export function makeDeliveryStack(app: App, policy: PolicySet): void {
   const stack = foundStack(app, policy, "delivery");
   const { frontend } = policy.infrastructure;
   if (!frontend.enabled) return;
-  const bucket = makeBucket(stack, {
+  const bucket = makeBucket(stack, policy, {
     id: "frontend",
     name: frontend.bucket,
     // The files are public the moment they are served: a key of our own would guard nothing.
     keyArn: null,
     versioned: true,
     expireDays: null,
-    oldVersionDays: OLD_VERSION_DAYS,
+    oldVersionDays: frontend.oldVersionDays,
     logsTo: outputOf(stack, policy, "network", "access_logs_bucket"),
     statements: frontend.cdn ? [ourDistribution(frontend.bucket)] : [],
   });

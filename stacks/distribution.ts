@@ -20,7 +20,6 @@ const TLS_VERSION_MIN = "TLSv1.2_2021";
 const PRICE_CLASS = "PriceClass_100";
 
 const DAY_S = 86_400;
-const YEAR_S = 365 * DAY_S;
 const BUCKET = "frontend-bucket";
 
 const ID = "cdn";
@@ -87,11 +86,12 @@ function behavior(
  * CloudFront would keep an index.html that asked not to be kept.
  */
 function makeCachePolicy(stack: TerraformStack, policy: PolicySet): CloudfrontCachePolicy {
+  const { cachedS, cachedAtMostS } = policy.infrastructure.frontend;
   return new CloudfrontCachePolicy(stack, "frontend-caching", {
     name: qualified(policy, "frontend"),
     minTtl: 0,
-    defaultTtl: DAY_S,
-    maxTtl: YEAR_S,
+    defaultTtl: cachedS,
+    maxTtl: cachedAtMostS,
     parametersInCacheKeyAndForwardedToOrigin: {
       enableAcceptEncodingBrotli: true,
       enableAcceptEncodingGzip: true,
@@ -103,7 +103,7 @@ function makeCachePolicy(stack: TerraformStack, policy: PolicySet): CloudfrontCa
 }
 
 function makeHeaders(stack: TerraformStack, policy: PolicySet): CloudfrontResponseHeadersPolicy {
-  const { api } = policy.infrastructure;
+  const { api, frontend } = policy.infrastructure;
   return new CloudfrontResponseHeadersPolicy(stack, "frontend-headers", {
     name: qualified(policy, "frontend"),
     securityHeadersConfig: {
@@ -115,7 +115,7 @@ function makeHeaders(stack: TerraformStack, policy: PolicySet): CloudfrontRespon
       frameOptions: { frameOption: "DENY", override: true },
       referrerPolicy: { referrerPolicy: "same-origin", override: true },
       strictTransportSecurity: {
-        accessControlMaxAgeSec: YEAR_S,
+        accessControlMaxAgeSec: frontend.httpsOnlyDays * DAY_S,
         includeSubdomains: true,
         preload: true,
         override: true,

@@ -7,16 +7,13 @@ import type { PolicySet } from "../src/policy/policy.js";
 import { arnOf, iamArn } from "./names.js";
 import { policyDocument, type Statement } from "./statement.js";
 
-/** The longest that AWS lets a deletion be taken back. */
-const REGRET_DAYS = 30;
-
 /** Answers its ARN. Losing the key loses everything that it keeps: a plan may not destroy it. */
 export function makeKey(stack: TerraformStack, policy: PolicySet): string {
-  const { cluster } = policy.infrastructure;
+  const { cluster, key: kept } = policy.infrastructure;
   const key = new KmsKey(stack, "key", {
     description: `What ${cluster} keeps.`,
     enableKeyRotation: true,
-    deletionWindowInDays: REGRET_DAYS,
+    deletionWindowInDays: kept.deletionDays,
     policy: policyDocument([account(policy), logGroups(policy), alarms(policy)]),
     lifecycle: { preventDestroy: true },
   });

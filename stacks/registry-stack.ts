@@ -7,17 +7,9 @@ import { EcrLifecyclePolicy } from "#aws/ecr-lifecycle-policy";
 import { EcrRepository } from "#aws/ecr-repository";
 import type { App, TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
-import { SERVICES, type ServiceName } from "../src/policy/services.js";
+import { type Registry, SERVICES, type ServiceName } from "../src/policy/services.js";
 import { foundStack, outputOf, putOut } from "./foundation.js";
 import { accountOf, repositoryName } from "./names.js";
-
-/**
- * Every merge makes an image, and what production runs may be many merges old: gone, no task of it could start any more. The
- * layers that images share are paid for once.
- */
-const KEPT_IMAGES = 1_000;
-/** What a broken push leaves behind. */
-const UNTAGGED_DAYS = 7;
 
 export function makeRegistryStack(app: App, policy: PolicySet): void {
   const stack = foundStack(app, policy, "registry");
@@ -31,6 +23,7 @@ export function makeRegistryStack(app: App, policy: PolicySet): void {
 
 /** Tags are written once: what ran yesterday under a tag is what runs today. Answers its address. */
 function makeRepository(stack: TerraformStack, policy: PolicySet, service: ServiceName): string {
+  const { registry } = policy.infrastructure;
   const repository = new EcrRepository(stack, `${service}-images`, {
     name: repositoryName(policy, service),
     imageTagMutability: "IMMUTABLE",
@@ -43,7 +36,7 @@ function makeRepository(stack: TerraformStack, policy: PolicySet, service: Servi
   });
   new EcrLifecyclePolicy(stack, `${service}-images-kept`, {
     repository: repository.name,
-    policy: JSON.stringify({ rules: [forgetUntagged(), keepNewest()] }),
+    policy: JSON.stringify({ rules: [forgetUntagged(registry), keepNewest(registry)] }),
   });
   return repository.repositoryUrl;
 }
@@ -54,23 +47,24 @@ function addressOf(policy: PolicySet, service: ServiceName): string {
   return `${accountOf(policy)}.dkr.ecr.${region}.amazonaws.com/${repositoryName(policy, service)}`;
 }
 
-function forgetUntagged() {
+function forgetUntagged({ untaggedDays }: Registry) {
   return {
     rulePriority: 1,
     description: "What has no tag is of no deployment.",
     selection: {
       ...{ tagStatus: "untagged", countType: "sinceImagePushed" },
-      ...{ countUnit: "days", countNumber: UNTAGGED_DAYS },
+      ...{ countUnit: "days", countNumber: untaggedDays },
     },
     action: { type: "expire" },
   };
 }
 
-function keepNewest() {
+/** Never by age: what production runs may be many merges old. */
+function keepNewest({ keptImages }: Registry) {
   return {
     rulePriority: 2,
     description: "The newest are what one goes back to.",
-    selection: { tagStatus: "any", countType: "imageCountMoreThan", countNumber: KEPT_IMAGES },
+    selection: { tagStatus: "any", countType: "imageCountMoreThan", countNumber: keptImages },
     action: { type: "expire" },
   };
 }

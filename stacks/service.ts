@@ -6,6 +6,7 @@ import { EcsTaskDefinition } from "#aws/ecs-task-definition";
 import type { TerraformStack } from "#cdk";
 import type { PolicySet } from "../src/policy/policy.js";
 import { rollingOf } from "../src/policy/rolling.js";
+import type { BalancerTimes } from "../src/policy/running.js";
 import type { ServiceName } from "../src/policy/services.js";
 import type { Balancer } from "./balancer.js";
 import {
@@ -41,19 +42,16 @@ export interface ServiceOptions {
   readonly inputs: ServiceInputs;
 }
 
-/** The balancer's opinion of a new task of the API counts only after this. */
-const GRACE_S = 60;
-
 export function makeService(
   stack: TerraformStack,
   policy: PolicySet,
   options: ServiceOptions,
 ): CloudwatchLogGroup {
   const { name, inputs } = options;
-  const { cluster } = policy.infrastructure;
+  const { cluster, balancer, deployment } = policy.infrastructure;
   const logs = makeLogGroup(stack, policy, inputs, { id: name, name: logGroupName(policy, name) });
   const task = makeTask(stack, policy, options, logs);
-  const deployment = rollingOf(name, policy.scaling[name].min);
+  const rolling = rollingOf(name, policy.scaling[name].min, deployment.workersPercent);
   const service = new EcsService(stack, `${name}-service`, {
     name,
     cluster: arnOf(policy, "ecs", `cluster/${cluster}`),
@@ -62,8 +60,8 @@ export function makeService(
     launchType: "FARGATE",
     enableExecuteCommand: hasRemoteShell(name),
     propagateTags: "SERVICE",
-    deploymentMinimumHealthyPercent: deployment.minimumPercent,
-    deploymentMaximumPercent: deployment.maximumPercent,
+    deploymentMinimumHealthyPercent: rolling.minimumPercent,
+    deploymentMaximumPercent: rolling.maximumPercent,
     deploymentCircuitBreaker: { enable: true, rollback: true },
     // Otherwise an apply ends green while its tasks are still failing to start.
     waitForSteadyState: true,
@@ -72,7 +70,7 @@ export function makeService(
       securityGroups: [inputs.groupId],
       assignPublicIp: false,
     },
-    ...(name === "api" ? behind(options.balancer) : {}),
+    ...(name === "api" ? behind(options.balancer, balancer) : {}),
     // Desired is where a service begins. Later the scaler moves it, and a deployment must not
     // take the tasks away again under load (HB-aws-02, X-21).
     lifecycle: { ignoreChanges: ["desired_count"] },
@@ -81,10 +79,13 @@ export function makeService(
   return logs;
 }
 
-function behind({ targetGroupArn, listener }: Balancer): Partial<EcsServiceConfig> {
+function behind(
+  { targetGroupArn, listener }: Balancer,
+  { graceS }: BalancerTimes,
+): Partial<EcsServiceConfig> {
   return {
     loadBalancer: [{ targetGroupArn, containerName: "api", containerPort: API_PORT }],
-    healthCheckGracePeriodSeconds: GRACE_S,
+    healthCheckGracePeriodSeconds: graceS,
     dependsOn: [listener],
   };
 }

@@ -1,6 +1,7 @@
 /** What holds where infrastructure.yaml says nothing: the smallest estate that is safe to run. */
 import { MINUTE_MS } from "../base/duration.js";
 import type { PlanReview } from "./plan-review.js";
+import { FRONTEND_KEPT, IMAGES_KEPT, RUNNING_DEFAULTS } from "./running.js";
 import type { Infrastructure, ServiceScaling, ServiceSize } from "./services.js";
 
 /** One process, and while it is replaced none: what it was doing is taken up again. */
@@ -36,6 +37,7 @@ export function infrastructureDefaults(cluster: string, environment: string): La
     frontend: {
       ...{ enabled: true, bucket: `${cluster}-frontend`, cdn: true },
       ...{ host: `dashboard.${cluster}.internal`, certificateArn: null },
+      ...FRONTEND_KEPT,
     },
     bundleBucket: `${cluster}-policy`,
     policyKeys: [],
@@ -45,7 +47,7 @@ export function infrastructureDefaults(cluster: string, environment: string): La
       ...{ readers: 0, readerClass: "db.r6g.large", backupDays: 14, databaseName: "algobrain" },
     },
     redis: { engine: "7.1", nodeType: "cache.t4g.small", nodes: 2 },
-    registry: { owner: true },
+    registry: { owner: true, ...IMAGES_KEPT },
     deadMan: { enabled: true, afterMs: 3 * MINUTE_MS },
     identity: {
       ...{ repo: "Algodons/AlgoBrainDoctor", ownerId: null, repoId: null },
@@ -53,6 +55,7 @@ export function infrastructureDefaults(cluster: string, environment: string): La
     },
     datadog: { forwarder: false, forwarderArn: null },
     review: REVIEW_DEFAULTS,
+    ...RUNNING_DEFAULTS,
     pinInTask: false,
   };
 }

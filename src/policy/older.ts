@@ -16,6 +16,7 @@ import {
   EXECUTOR_SIZE,
   infrastructureDefaults,
 } from "./infrastructure-defaults.js";
+import { isFields } from "./layout.js";
 import {
   type Access,
   type AlertRule,
@@ -85,11 +86,24 @@ function completeRule(rule: AlertRule): AlertRule {
 
 function completeInfrastructure({ infrastructure, environment }: PolicySet): Infrastructure {
   const { services } = infrastructure;
+  const defaults = infrastructureDefaults(infrastructure.cluster, environment);
   return {
-    ...infrastructureDefaults(infrastructure.cluster, environment),
     ...infrastructure,
+    ...laid(defaults, infrastructure),
     services: { ...services, executor: services.executor ?? EXECUTOR_SIZE },
   };
+}
+
+/** What is stored, over what holds without it, at every depth: sections have been given keys since. */
+function laid<T extends object>(defaults: T, stored: object): T {
+  const known: Readonly<Record<string, unknown>> = { ...stored };
+  const entries = Object.entries(defaults).map(([key, otherwise]: [string, unknown]) => {
+    const value = known[key];
+    if (isFields(otherwise) && isFields(value))
+      return [key, { ...value, ...laid(otherwise, value) }];
+    return [key, value === undefined ? otherwise : value];
+  });
+  return Object.fromEntries(entries) as T;
 }
 
 function completeReceiver(receiver: Receiver): Receiver {

@@ -3,6 +3,7 @@ import { assert } from "../base/assert.js";
 import { parseDuration } from "../base/duration.js";
 import { EXECUTOR_SIZE, infrastructureDefaults } from "./infrastructure-defaults.js";
 import type { PlanException, PlanReview } from "./plan-review.js";
+import { resolveFrontend, resolveRunning } from "./resolve-running.js";
 import type { RawSection } from "./schema.js";
 import type { Aurora, DeadMan, Infrastructure } from "./services.js";
 
@@ -16,7 +17,7 @@ export function resolveInfrastructure(raw: Raw, environment: string): Infrastruc
     azs: raw.azs ?? defaults.azs,
     network: { ...defaults.network, ...raw.network },
     api: { ...defaults.api, ...raw.api },
-    frontend: { ...defaults.frontend, ...raw.frontend },
+    frontend: resolveFrontend(raw.frontend, defaults.frontend),
     services: { executor: EXECUTOR_SIZE, ...raw.services },
     exportsBucket: raw.exportsBucket,
     bundleBucket: raw.bundleBucket ?? defaults.bundleBucket,
@@ -30,6 +31,7 @@ export function resolveInfrastructure(raw: Raw, environment: string): Infrastruc
     identity: { ...defaults.identity, ...raw.identity },
     datadog: { ...defaults.datadog, ...raw.datadog },
     review: resolveReview(raw.review, defaults.review),
+    ...resolveRunning(raw, defaults),
     pinInTask: raw.pinInTask ?? defaults.pinInTask,
   };
 }

@@ -16,22 +16,28 @@ const BESIDE: Rolling = { minimumPercent: 100, maximumPercent: 200 };
  * wants one (HB-aws-03, X-08). Of the executor, too, one is enough.
  */
 const ONE_AT_A_TIME: Rolling = { minimumPercent: 0, maximumPercent: 100 };
-/** Twice as many workers would take twice as many connections, which the database does not have (X-58). */
-const WORKERS_PERCENT = 110;
-/** Of fewer there is no whole task in the tenth more: then some stop before others start. */
-const WORKERS_BESIDE = 10;
 
-/** @param min tasks that the service never has less of by itself */
-export function rollingOf(service: ServiceName, min: number): Rolling {
+/**
+ * @param min tasks that the service never has less of by itself
+ * @param workersPercent of `infrastructure.deployment`: twice as many workers would take twice as many connections, which
+ * the database does not have (X-58)
+ */
+export function rollingOf(service: ServiceName, min: number, workersPercent: number): Rolling {
   if (service === "api") return BESIDE;
   if (service !== "workers") return ONE_AT_A_TIME;
-  if (min >= WORKERS_BESIDE) return { ...BESIDE, maximumPercent: WORKERS_PERCENT };
-  return { minimumPercent: min > 1 ? 50 : 0, maximumPercent: WORKERS_PERCENT };
+  const maximumPercent = workersPercent;
+  // Without a whole task in what may be more, some stop before others start.
+  if (min * (workersPercent - 100) >= 100) return { ...BESIDE, maximumPercent };
+  return { minimumPercent: min > 1 ? 50 : 0, maximumPercent };
 }
 
 /** Tasks at most at one moment, a deployment at full load included. */
-export function tasksAtMost(service: ServiceName, { min, max }: Bounds): number {
-  return Math.floor((max * rollingOf(service, min).maximumPercent) / 100);
+export function tasksAtMost(
+  service: ServiceName,
+  { min, max }: Bounds,
+  workersPercent: number,
+): number {
+  return Math.floor((max * rollingOf(service, min, workersPercent).maximumPercent) / 100);
 }
 
 interface Bounds {

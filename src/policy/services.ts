@@ -1,5 +1,6 @@
 /** What the system is given in the cloud, and how its services grow. Pure types. */
 import type { PlanReview } from "./plan-review.js";
+import type { FrontendKept, ImagesKept, Running, TaskSize } from "./running.js";
 
 /** What runs as a service of its own; the executor works with the rights of runbooks (design 3, 15). */
 export const SERVICES = ["api", "orchestrator", "workers", "executor"] as const;
@@ -31,9 +32,7 @@ export interface ServiceScaling {
   readonly policies: readonly ScalingTarget[];
 }
 
-export interface ServiceSize {
-  readonly cpu: number;
-  readonly memoryMiB: number;
+export interface ServiceSize extends TaskSize {
   /** What the service must carry; only the API has one, and only where an environment says it. */
   readonly target?: { readonly requestsPerSecond: number } | undefined;
 }
@@ -54,7 +53,7 @@ export interface Network {
 }
 
 /** The site of HB-aws-14; without `cdn` (HB-aws-16, HB-req-09) only its bucket is made. */
-export interface Frontend extends PublicHost {
+export interface Frontend extends PublicHost, FrontendKept {
   readonly enabled: boolean;
   readonly bucket: string;
   readonly cdn: boolean;
@@ -85,6 +84,11 @@ export interface Redis {
   readonly nodes: number;
 }
 
+export interface Registry extends ImagesKept {
+  /** Whether the image repositories, one set an account, are made by this environment (HB-aws-06). */
+  readonly owner: boolean;
+}
+
 /** Tells when the orchestrator is silent, without any process of ours (X-60). */
 export interface DeadMan {
   readonly enabled: boolean;
@@ -112,7 +116,7 @@ export interface Datadog {
   readonly forwarderArn: string | null;
 }
 
-export interface Infrastructure {
+export interface Infrastructure extends Running {
   /** 12 digits; null: nothing is made in any account (environment `local`). */
   readonly account: string | null;
   readonly region: string;
@@ -139,8 +143,7 @@ export interface Infrastructure {
   };
   readonly aurora: Aurora;
   readonly redis: Redis;
-  /** Whether the image repositories, one set an account, are made by this environment (HB-aws-06). */
-  readonly registry: { readonly owner: boolean };
+  readonly registry: Registry;
   readonly deadMan: DeadMan;
   readonly identity: Identity;
   readonly datadog: Datadog;

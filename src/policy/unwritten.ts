@@ -26,6 +26,7 @@ import {
 import { isFields } from "./layout.js";
 import { RETENTION_DEFAULTS, type Response, SEVERITIES } from "./policy.js";
 import { COOLDOWN_DEFAULT, GROUP_DEFAULT, NO_DATA_DEFAULT } from "./resolve.js";
+import { asWritten } from "./resolve-running.js";
 import type { RawSection, RawSet, Section } from "./schema.js";
 
 /** A set in which every key is written that has a default. Null where the default is "none" or "no bound". */
@@ -92,12 +93,13 @@ const { policies: _none, ...EXECUTOR } = EXECUTOR_SCALING;
 
 function fillInfrastructure(raw: Raw<"infrastructure">, environment: string): unknown {
   const defaults = infrastructureDefaults(raw.cluster, environment);
-  const { aurora, deadMan, review, ...others } = defaults;
+  const { aurora, deadMan, review, frontend, tasks, balancer, ...others } = defaults;
   const { minCapacity: min, maxCapacity: max, ...server } = aurora;
   const filled: Record<string, unknown> = {
     ...others,
     aurora: { ...server, min, max },
     deadMan: { enabled: deadMan.enabled, after: formatDuration(deadMan.afterMs) },
+    ...{ frontend: asWritten(frontend), tasks: asWritten(tasks), balancer: asWritten(balancer) },
   };
   const written: Readonly<Record<string, unknown>> = raw;
   const merged = Object.entries(filled).map(([key, value]) => [key, over(value, written[key])]);

@@ -137,6 +137,90 @@ const ESTATES: readonly (readonly [string, string, string, string, readonly stri
     ['found "1d", expected whole minutes, 1m to 1h'],
   ],
   [
+    "fewer images than any rollback needs",
+    COMMON,
+    "keptImages: 1000",
+    "keptImages: ¦99",
+    ["found 99, expected at least 100"],
+  ],
+  [
+    "a deletion of the key that AWS does not wait for",
+    COMMON,
+    "deletionDays: 30",
+    "deletionDays: ¦31",
+    ["found 31, expected at most 30"],
+  ],
+  [
+    "a promise of HTTPS that no list of preloads takes",
+    COMMON,
+    "httpsOnlyDays: 365",
+    "httpsOnlyDays: ¦180",
+    ["found 180, expected at least 365"],
+  ],
+  [
+    "a longer stop than Fargate's",
+    COMMON,
+    "stopTimeout: 2m",
+    "stopTimeout: ¦3m",
+    ['found "3m", expected whole seconds, 30s to 2m'],
+  ],
+  [
+    "half a second to drain",
+    COMMON,
+    "drain: 30s",
+    "drain: ¦500ms",
+    ['found "500ms", expected whole seconds, 0s to 1h'],
+  ],
+  [
+    "an answer that is due after the next question",
+    COMMON,
+    "checkEvery: 15s, checkTimeout: 5s",
+    "checkEvery: 5s, checkTimeout: ¦6s",
+    ["found checkTimeout 6s and checkEvery 5s, expected checkTimeout < checkEvery"],
+  ],
+  [
+    "a balancer that asks faster than it is answered",
+    COMMON,
+    "  checkEvery: 15s\n  checkTimeout: 5s",
+    "  checkEvery: ¦5s",
+    ["found checkTimeout 5s and checkEvery 5s, expected checkTimeout < checkEvery"],
+  ],
+  [
+    "one good answer",
+    COMMON,
+    "healthyAfter: 2\n",
+    "healthyAfter: ¦1\n",
+    ["found 1, expected at least 2"],
+  ],
+  [
+    "files that are kept longer than they may be",
+    COMMON,
+    "cached: 1d, cachedAtMost: 365d",
+    "cached: ¦2d, cachedAtMost: 1d",
+    ["found cached 2d and cachedAtMost 1d, expected cached ≤ cachedAtMost"],
+  ],
+  [
+    "a year and a day at the edge",
+    COMMON,
+    "cachedAtMost: 365d",
+    "cachedAtMost: ¦366d",
+    ['found "366d", expected whole seconds, 0s to 365d'],
+  ],
+  [
+    "a database task that Fargate does not offer",
+    COMMON,
+    "databaseTask: { cpu: 256, memoryMiB: 512 }",
+    "databaseTask: { cpu: 256, memoryMiB: ¦4096 }",
+    ["found 4096, expected 512 to 2048 with cpu 256"],
+  ],
+  [
+    "a database task with more cpu, and as little memory as before",
+    COMMON,
+    "databaseTask: { cpu: 256, memoryMiB: 512 }",
+    "databaseTask: { cpu: ¦1024 }",
+    ["found memoryMiB 512, expected 2048 to 8192 with cpu 1024"],
+  ],
+  [
     "two executors",
     SCALING,
     "executor: # one runs what people ask for; what it did when it stopped is taken up again\n  min: 1\n  max: 1",
@@ -157,6 +241,15 @@ describe("an estate", () => {
     const { files } = withEdit(COMMON, "min: 1 #", "min: 0.5 #");
     expect(checkPolicies(files).map(formatProblem)[0]).toContain(
       "found 3360, expected at most 2000: Aurora gives no more while aurora.min is below 1 (write aurora.min: 1)",
+    );
+  });
+});
+
+describe("a deployment", () => {
+  it("of more workers at once than the server has connections for is refused (X-58)", () => {
+    const { files } = withEdit(COMMON, "workersPercent: 110", "workersPercent: 120");
+    expect(checkPolicies(files).map(formatProblem)[0]).toContain(
+      "found 3360, expected more than 3380: 166 tasks × poolSize 20 + reserve 60 (X-58)",
     );
   });
 });

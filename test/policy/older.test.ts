@@ -93,6 +93,22 @@ describe("a set of the version before", () => {
     expect(held.filter(({ reason }) => reason === "automation-unbounded")).toEqual([]);
   });
 
+  it("has the keys that its sections have been given since, beside those that it says", () => {
+    const { infrastructure, ...rest } = today();
+    const { review, registry, frontend } = infrastructure;
+    const { oldVersionDays, cachedS, ...site } = frontend;
+    const { heals, ...drift } = review.drift;
+    const stored = {
+      ...infrastructure,
+      ...{ frontend: site, review: { ...review, drift }, registry: { owner: !registry.owner } },
+    };
+    const set = completeSet({ ...rest, infrastructure: stored } as unknown as PolicySet);
+    expect(set.infrastructure).toEqual({
+      ...infrastructure,
+      registry: { ...registry, owner: !registry.owner },
+    });
+  });
+
   it("is the only one that changes", () => {
     expect(completeSet(today())).toEqual(today());
   });

@@ -58,7 +58,7 @@ describe("a changed value", () => {
   it("is the contrary when it is taken back", () => {
     const opposite = { looser: "stricter", stricter: "looser" } as const;
     const oneWay =
-      /\/op$|mOf|recover|runbook|kind|signal|combine|unit|cluster|channel|Bucket|nat$|[hH]ost|Class$|nodeType|identity|forwarderArn|backupDays|scoring/;
+      /\/op$|mOf|recover|runbook|kind|signal|combine|unit|cluster|channel|Bucket|nat$|[hH]ost|Class$|nodeType|identity|forwarderArn|backupDays|oldVersionDays|keptImages|scoring/;
     for (const [at, after] of changes.filter(([at]) => !oneWay.test(at))) {
       const changed = done(set(at, after));
       const [there, back] = [diffPolicies(shipped, changed), diffPolicies(changed, shipped)];

@@ -30,14 +30,14 @@ function idOf(group: string): string {
 }
 
 function stagingPolicy(): PolicySet {
-  const { aurora, network } = makePolicy().infrastructure;
+  const { aurora, network, registry } = makePolicy().infrastructure;
   return withEstate(
     {
       cluster: "algobrain-staging",
       azs: 3,
       network: { ...network, nat: "none" },
       aurora: { ...aurora, readers: 2 },
-      registry: { owner: false },
+      registry: { ...registry, owner: false },
     },
     { environment: "staging" },
   );

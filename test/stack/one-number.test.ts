@@ -1,7 +1,7 @@
 /** A pull request that changes one number changes that number in the plan, and nothing else (HB-env-35). */
 import { beforeAll, describe, expect, test } from "vitest";
 import type { PolicySet } from "../../src/policy/policy.js";
-import type { Infrastructure } from "../../src/policy/services.js";
+import { type Infrastructure, SERVICES as SERVICES_BY_NAME } from "../../src/policy/services.js";
 import { leafChanges } from "../support/leaf-changes.js";
 import { makePolicy } from "../support/make-policy.js";
 import { type Synthesized, synthesized } from "../support/synthesized.js";
@@ -44,9 +44,31 @@ function withEstate(policy: PolicySet, change: Partial<Infrastructure>): PolicyS
   return { ...policy, infrastructure: { ...policy.infrastructure, ...change } };
 }
 
+function withBalancer(change: Partial<Infrastructure["balancer"]>) {
+  return (policy: PolicySet) =>
+    withEstate(policy, { balancer: { ...policy.infrastructure.balancer, ...change } });
+}
+
+function withSite(change: Partial<Infrastructure["frontend"]>) {
+  return (policy: PolicySet) =>
+    withEstate(policy, { frontend: { ...policy.infrastructure.frontend, ...change } });
+}
+
+/** The one container of a task definition. */
+function containerOf(definitions: unknown): unknown {
+  return JSON.parse(String(definitions))[0];
+}
+
+const SERVICE_NAMES = [...SERVICES_BY_NAME].sort();
+const IMAGES = [
+  [{ keptImages: 500 }, '"countNumber":500'],
+  [{ untaggedDays: 14 }, '"countNumber":14'],
+] as const;
 const DATABASE = "algobrain-production-data.resource.aws_rds_cluster.database";
 const OBSERVABILITY = "algobrain-production-observability.resource.aws_cloudwatch_metric_alarm";
 const SERVICES = "algobrain-production-services.resource";
+const TARGETS = `${SERVICES}.aws_lb_target_group.api-targets`;
+const DELIVERY = "algobrain-production-delivery.resource";
 const TRACKING = `${SERVICES}.aws_appautoscaling_policy.workers-queue-depth-scaling.target_tracking_scaling_policy_configuration`;
 
 const CASES: {
@@ -136,6 +158,86 @@ const CASES: {
     at: `${DATABASE}.serverlessv2_scaling_configuration.max_capacity`,
     after: 24,
   },
+  {
+    what: "how long a replaced file of the site can be had back",
+    change: withSite({ oldVersionDays: 90 }),
+    at: `${DELIVERY}.aws_s3_bucket_lifecycle_configuration.frontend-lifecycle.rule.0.noncurrent_version_expiration.0.noncurrent_days`,
+    after: 90,
+  },
+  {
+    what: "how long CloudFront keeps a file that says nothing",
+    change: withSite({ cachedS: 600 }),
+    at: `${DELIVERY}.aws_cloudfront_cache_policy.frontend-caching.default_ttl`,
+    after: 600,
+  },
+  {
+    what: "how long CloudFront keeps a file at most",
+    change: withSite({ cachedAtMostS: 172_800 }),
+    at: `${DELIVERY}.aws_cloudfront_cache_policy.frontend-caching.max_ttl`,
+    after: 172_800,
+  },
+  {
+    what: "how long browsers come by HTTPS alone",
+    change: withSite({ httpsOnlyDays: 730 }),
+    at: `${DELIVERY}.aws_cloudfront_response_headers_policy.frontend-headers.security_headers_config.strict_transport_security.access_control_max_age_sec`,
+    after: 730 * 86_400,
+  },
+  {
+    what: "how long the deletion of the key can be taken back",
+    change: (policy) => withEstate(policy, { key: { deletionDays: 14 } }),
+    at: "algobrain-production-network.resource.aws_kms_key.key.deletion_window_in_days",
+    after: 14,
+  },
+  {
+    what: "how long a task that goes has for its requests",
+    change: withBalancer({ drainS: 90 }),
+    at: `${TARGETS}.deregistration_delay`,
+    after: "90",
+  },
+  {
+    what: "how often the balancer asks",
+    change: withBalancer({ checkEveryS: 10 }),
+    at: `${TARGETS}.health_check.interval`,
+    after: 10,
+  },
+  {
+    what: "how long the balancer waits for an answer",
+    change: withBalancer({ checkTimeoutS: 3 }),
+    at: `${TARGETS}.health_check.timeout`,
+    after: 3,
+  },
+  {
+    what: "how many good answers bring a task in",
+    change: withBalancer({ healthyAfter: 4 }),
+    at: `${TARGETS}.health_check.healthy_threshold`,
+    after: 4,
+  },
+  {
+    what: "how many bad answers take a task out",
+    change: withBalancer({ unhealthyAfter: 4 }),
+    at: `${TARGETS}.health_check.unhealthy_threshold`,
+    after: 4,
+  },
+  {
+    what: "when the balancer begins to judge a task",
+    change: withBalancer({ graceS: 120 }),
+    at: `${SERVICES}.aws_ecs_service.api-service.health_check_grace_period_seconds`,
+    after: 120,
+  },
+  {
+    what: "how many workers there are during a deployment",
+    change: (policy) => withEstate(policy, { deployment: { workersPercent: 120 } }),
+    at: `${SERVICES}.aws_ecs_service.workers-service.deployment_maximum_percent`,
+    after: 120,
+  },
+];
+
+const TASKS: readonly (readonly [string, Partial<Infrastructure["tasks"]>, object])[] = [
+  ["what it has to end", { stopTimeoutS: 90 }, { stopTimeout: 90 }],
+  ["how often it is asked", { checkEveryS: 20 }, { healthCheck: { interval: 20 } }],
+  ["how long it is waited for", { checkTimeoutS: 7 }, { healthCheck: { timeout: 7 } }],
+  ["how many bad answers end it", { checkTries: 4 }, { healthCheck: { retries: 4 } }],
+  ["when bad answers count", { startS: 90 }, { healthCheck: { startPeriod: 90 } }],
 ];
 
 describe("one number in the policy is one leaf in the output", () => {
@@ -162,6 +264,59 @@ describe("one number in the policy is one leaf in the output", () => {
       expect(places.some((at) => at.includes(`.${group}-logs.retention_in_days`))).toBe(true);
     for (const at of places)
       expect(at).toMatch(/-logs\.retention_in_days$|access-logs-lifecycle.*expiration\.0\.days$/);
+  });
+
+  test.each(TASKS)("of tasks, %s is one number for every service", async (_, tasks, said) => {
+    const changes = await changesFrom((policy) =>
+      withEstate(policy, { tasks: { ...policy.infrastructure.tasks, ...tasks } }),
+    );
+    expect(changes.map(({ at }) => at)).toEqual(
+      SERVICE_NAMES.map(
+        (name) => `${SERVICES}.aws_ecs_task_definition.${name}-task.container_definitions`,
+      ),
+    );
+    for (const { before: was, after: is } of changes) {
+      expect(containerOf(is)).toMatchObject(said);
+      expect(containerOf(was)).not.toMatchObject(said);
+    }
+  });
+
+  test("what the image repositories keep is one number for every repository", async () => {
+    for (const [keys, words] of IMAGES) {
+      const changes = await changesFrom((policy) =>
+        withEstate(policy, { registry: { ...policy.infrastructure.registry, ...keys } }),
+      );
+      expect(changes.map(({ at }) => at)).toEqual(
+        SERVICE_NAMES.map(
+          (name) =>
+            `algobrain-production-registry.resource.aws_ecr_lifecycle_policy.${name}-images-kept.policy`,
+        ),
+      );
+      for (const { before: was, after: is } of changes)
+        expect([String(is).includes(words), String(was).includes(words)]).toEqual([true, false]);
+    }
+  });
+
+  test("what nobody finished to upload goes from every bucket on the same day", async () => {
+    const changes = await changesFrom((policy) =>
+      withEstate(policy, { buckets: { abandonedUploadDays: 3 } }),
+    );
+    expect(changes.map(({ after }) => after)).toEqual([3, 3, 3, 3]);
+    for (const { at } of changes)
+      expect(at).toMatch(/abort_incomplete_multipart_upload\.0\.days_after_initiation$/);
+  });
+
+  test("both tasks of the database have one size", async () => {
+    const changes = await changesFrom((policy) =>
+      withEstate(policy, { databaseTask: { cpu: 256, memoryMiB: 1024 } }),
+    );
+    expect(changes).toMatchObject(
+      ["migrate", "prepare"].map((name) => ({
+        at: `algobrain-production-cluster.resource.aws_ecs_task_definition.${name}-task.memory`,
+        after: "1024",
+      })),
+    );
+    expect(changes).toHaveLength(2);
   });
 
   test("what only the runtime reads changes nothing in AWS", async () => {

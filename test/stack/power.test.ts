@@ -31,7 +31,7 @@ function stagingPolicy(): PolicySet {
     infrastructure: {
       ...policy.infrastructure,
       cluster: "algobrain-staging",
-      registry: { owner: false },
+      registry: { ...policy.infrastructure.registry, owner: false },
       identity: {
         ...policy.infrastructure.identity,
         ...{ oidcProvider: "existing", ownerId: "12", repoId: "34" },

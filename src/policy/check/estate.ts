@@ -4,6 +4,7 @@ import { CACHE_NODE_TYPES, connectionsAt, MOST_WHEN_HALVED } from "../aws-limits
 import { infrastructureDefaults } from "../infrastructure-defaults.js";
 import { descend, type Node, numberOf, type PolicyTree, problemAt, textOf } from "../tree.js";
 import { checkHosts } from "./hosts.js";
+import { checkRunning } from "./running.js";
 import { show } from "./shape.js";
 
 const DEFAULTS = infrastructureDefaults("", "");
@@ -19,6 +20,7 @@ export function checkEstate(tree: PolicyTree): Problem[] {
     ...checkHosts(estate),
     ...checkSubject(descend(estate, "identity")),
     ...checkBuckets(estate),
+    ...checkRunning(estate),
   ];
 }
 

@@ -6,6 +6,7 @@ import { ADOPTION_DEFAULTS } from "../defaults.js";
 import { EXECUTOR_SCALING } from "../infrastructure-defaults.js";
 import { RETENTION_DEFAULTS } from "../policy.js";
 import { tasksAtMost } from "../rolling.js";
+import { RUNNING_DEFAULTS, type TaskSize } from "../running.js";
 import { SERVICES, type ServiceName } from "../services.js";
 import {
   descend,
@@ -68,14 +69,15 @@ function checkBounds(tree: PolicyTree): Problem[] {
 /** Every task may fill its pool, also those that a deployment starts beside the others, and people must still get in (X-58). */
 function checkConnections(tree: PolicyTree): Problem[] {
   const database = descend(tree.get("infrastructure"), "database");
+  const workersPercent = workersPercentOf(tree);
   const most = descend(database, "connectionsMax");
   const numbers = [descend(database, "poolSize"), descend(database, "reserve"), most].map(numberOf);
   const scaling = tree.get("scaling");
   // There is one executor even where nobody has written it.
   const tasks = SERVICES.map((name) =>
     name === "executor" && !descend(scaling, name)
-      ? tasksAtMost(name, EXECUTOR_SCALING)
-      : tasksOf(name, descend(scaling, name)),
+      ? tasksAtMost(name, EXECUTOR_SCALING, workersPercent)
+      : tasksOf(name, descend(scaling, name), workersPercent),
   );
   const [pool, reserve, max] = numbers;
   if (!most || pool === undefined || reserve === undefined || max === undefined) return [];
@@ -93,26 +95,47 @@ function checkConnections(tree: PolicyTree): Problem[] {
       ];
 }
 
-function tasksOf(name: ServiceName, service: Node | undefined): number | undefined {
+function workersPercentOf(tree: PolicyTree): number {
+  const node = descend(tree.get("infrastructure"), "deployment", "workersPercent");
+  return numberOf(node) ?? RUNNING_DEFAULTS.deployment.workersPercent;
+}
+
+function tasksOf(
+  name: ServiceName,
+  service: Node | undefined,
+  workersPercent: number,
+): number | undefined {
   const [min, max] = ["min", "max"].map((key) => numberOf(descend(service, key)));
-  return min === undefined || max === undefined ? undefined : tasksAtMost(name, { min, max });
+  return min === undefined || max === undefined
+    ? undefined
+    : tasksAtMost(name, { min, max }, workersPercent);
 }
 
 function checkSizes(tree: PolicyTree): Problem[] {
-  return entriesOf(descend(tree.get("infrastructure"), "services")).flatMap(([, entry]) => {
-    const [cpu, memory] = [descend(entry.node, "cpu"), descend(entry.node, "memoryMiB")];
-    const [units, size] = [numberOf(cpu), numberOf(memory)];
-    if (!cpu || units === undefined) return [];
-    const sizes = fargateMemory(units);
-    if (sizes.length === 0)
-      return [problemAt(cpu.place, `found ${units}, expected one of ${FARGATE_CPUS.join(", ")}`)];
-    if (!memory || size === undefined || sizes.includes(size)) return [];
-    const expected =
-      size < sizes[0]! || size > sizes.at(-1)!
-        ? `${sizes[0]} to ${sizes.at(-1)}`
-        : `one of ${sizes.join(", ")}`;
-    return [problemAt(memory.place, `found ${size}, expected ${expected} with cpu ${units}`)];
-  });
+  const estate = tree.get("infrastructure");
+  return [
+    ...entriesOf(descend(estate, "services")).flatMap(([, { node }]) => checkSize(node)),
+    ...checkSize(descend(estate, "databaseTask"), RUNNING_DEFAULTS.databaseTask),
+  ];
+}
+
+/** @param otherwise what holds for the one of both that is left out */
+function checkSize(task: Node | undefined, otherwise?: TaskSize): Problem[] {
+  const [cpu, memory] = [descend(task, "cpu"), descend(task, "memoryMiB")];
+  const units = numberOf(cpu) ?? otherwise?.cpu;
+  const size = numberOf(memory) ?? otherwise?.memoryMiB;
+  if (units === undefined) return [];
+  const sizes = fargateMemory(units);
+  if (cpu && sizes.length === 0)
+    return [problemAt(cpu.place, `found ${units}, expected one of ${FARGATE_CPUS.join(", ")}`)];
+  const node = memory ?? cpu;
+  if (!node || size === undefined || sizes.includes(size)) return [];
+  const expected =
+    size < sizes[0]! || size > sizes.at(-1)!
+      ? `${sizes[0]} to ${sizes.at(-1)}`
+      : `one of ${sizes.join(", ")}`;
+  const found = memory ? `${size}` : `memoryMiB ${size}`;
+  return [problemAt(node.place, `found ${found}, expected ${expected} with cpu ${units}`)];
 }
 
 function checkWorkers(tree: PolicyTree): Problem[] {

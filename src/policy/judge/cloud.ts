@@ -2,6 +2,7 @@
 import { duration, plain } from "../words.js";
 import { ESTATE_ROWS, REPLACED } from "./estate.js";
 import { amount, entry, exchange, figure, type Rows, toggle } from "./row.js";
+import { RUNNING_ROWS } from "./running.js";
 
 /** Seconds. */
 const seconds = (count: number) => duration(count * 1000);
@@ -65,4 +66,5 @@ export const CLOUD_ROWS: Rows = {
   }),
 
   ...ESTATE_ROWS,
+  ...RUNNING_ROWS,
 };

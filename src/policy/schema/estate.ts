@@ -3,6 +3,7 @@
 import { closed, Type } from "../../base/type.js";
 import { BUDGETS, DRIFT_MODES } from "../plan-review.js";
 import { byName, Duration, PATTERNS, Whole } from "./form.js";
+import { FRONTEND_KEPT_KEYS, IMAGES_KEPT_KEYS, RUNNING_KEYS } from "./running.js";
 
 const Text = (pattern: string, description: string) => Type.String({ pattern, description });
 const Flag = (description: string) => Type.Boolean({ description });
@@ -29,6 +30,7 @@ const Frontend = some({
   bucket: Text(PATTERNS.bucket, "Default: the cluster's name and -frontend."),
   cdn: Flag("CloudFront before it (HB-aws-16). Default true."),
   ...Host,
+  ...FRONTEND_KEPT_KEYS,
 });
 
 /** In halves of a capacity unit: check/estate.ts. */
@@ -132,6 +134,7 @@ export const Estate = some({
   }),
   registry: some({
     owner: Flag("Make the image repositories: one environment an account. Default true."),
+    ...IMAGES_KEPT_KEYS,
   }),
   deadMan: some({
     enabled: Flag("Tell when the orchestrator is silent. Default true."),
@@ -140,6 +143,7 @@ export const Estate = some({
   identity: Identity,
   datadog: Datadog,
   review: Review,
+  ...RUNNING_KEYS,
 });
 
 export const ExceptionsFile = byName(
