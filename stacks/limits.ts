@@ -7,6 +7,7 @@ import { fargateMemory, LOG_DAYS } from "../src/policy/aws-limits.js";
 import { DATA_LIMITS } from "./data-limits.js";
 import { DELIVERY_LIMITS } from "./delivery-limits.js";
 import { blocksOf, type Limit, numberOf } from "./limit-values.js";
+import { containerTimes } from "./container-limits.js";
 import { nameFindings } from "./name-limits.js";
 import { queryDefinition } from "./query-limits.js";
 import { elementsOf, type StackFinding } from "./schema-check.js";
@@ -95,7 +96,9 @@ function deployment(body: JsonObject): string[] {
 
 function task(body: JsonObject): string[] {
   const messages = fargateSize(numberOf(body.cpu), numberOf(body.memory));
-  for (const image of imagesOf(body.container_definitions)) {
+  const containers = containersOf(body.container_definitions);
+  messages.push(...containers.flatMap(containerTimes));
+  for (const image of containers.map((container) => String(container.image ?? ""))) {
     if (!/(:[^/]+|@sha256:[0-9a-f]{64})$/.test(image) || image.endsWith(":latest"))
       messages.push(`runs the image "${image}": name a commit or a digest, never "latest" (X-20)`);
   }
@@ -108,11 +111,10 @@ function fargateSize(cpu: number | null, memoryMiB: number | null): string[] {
   return [`has ${cpu} cpu units and ${memoryMiB} MiB, which Fargate does not offer together`];
 }
 
-function imagesOf(definitions: Json | undefined): string[] {
+function containersOf(definitions: Json | undefined): JsonObject[] {
   if (typeof definitions !== "string") return [];
   const containers: unknown = JSON.parse(definitions);
-  if (!Array.isArray(containers)) return [];
-  return containers.map((container: JsonObject) => String(container.image ?? ""));
+  return Array.isArray(containers) ? containers : [];
 }
 
 function bucketLifecycle(body: JsonObject): string[] {

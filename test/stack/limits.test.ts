@@ -161,6 +161,32 @@ const CASES: readonly (readonly [string, JsonObject, JsonObject, RegExp])[] = [
   ],
 ];
 
+/** What Fargate refuses of the times of one container. */
+const CONTAINERS: readonly (readonly [JsonObject, RegExp])[] = [
+  [{ stopTimeout: 121 }, /stop timeout of 121; AWS takes 0 to 120/],
+  [{ healthCheck: { interval: 4 } }, /health check interval of 4; AWS takes 5 to 300/],
+  [{ healthCheck: { timeout: 61 } }, /health check timeout of 61; AWS takes 2 to 60/],
+  [{ healthCheck: { retries: 0 } }, /number of retries of 0; AWS takes 1 to 10/],
+  [{ healthCheck: { startPeriod: 301 } }, /start period of 301; AWS takes 0 to 300/],
+];
+
+describe("a container", () => {
+  const image = `algobrain-api:${"a".repeat(40)}`;
+  const told = (container: JsonObject) =>
+    findings("aws_ecs_task_definition", {
+      container_definitions: JSON.stringify([{ image, ...container }]),
+    });
+
+  test.each(CONTAINERS)("with %j is refused", (container, expected) => {
+    expect(told(container)).toEqual([expect.stringMatching(expected)]);
+  });
+
+  test("with the times of the default policy is taken", () => {
+    const healthCheck = { interval: 15, timeout: 5, retries: 3, startPeriod: 60 };
+    expect(told({ stopTimeout: 120, healthCheck })).toEqual([]);
+  });
+});
+
 describe("a resource that AWS takes has no finding, and its broken twin has one", () => {
   test.each(CASES)("%s %j", (type, sound, change, expected) => {
     expect(findings(type, sound)).toEqual([]);
