@@ -84,6 +84,23 @@ const ONE_NUMBER: readonly [string, (policy: PolicySet) => PolicySet, readonly s
     ["aws_elasticache_replication_group.cache update num_cache_clusters"],
   ],
   [
+    "infrastructure: how many images are kept of each service",
+    withInfrastructure(({ registry }) => ({ registry: { ...registry, keptImages: 500 } })),
+    ["api", "executor", "orchestrator", "workers"].map(
+      (service) => `aws_ecr_lifecycle_policy.${service}-images-kept update policy`,
+    ),
+  ],
+  [
+    "infrastructure: how long the deletion of the key can be taken back",
+    withInfrastructure(() => ({ key: { deletionDays: 14 } })),
+    ["aws_kms_key.key update deletion_window_in_days"],
+  ],
+  [
+    "infrastructure: how often the balancer asks",
+    withInfrastructure(({ balancer }) => ({ balancer: { ...balancer, checkEveryS: 10 } })),
+    ["aws_lb_target_group.api-targets update health_check"],
+  ],
+  [
     "alerts: a threshold",
     (policy) => ({
       ...policy,
