@@ -10,8 +10,9 @@ import { chooseHeals } from "../../review/infra/heal.js";
 import { driftToTell, whyNotTold } from "../../review/infra/told-drift.js";
 import { parseCommandLine } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
-import { askKnown, RUNTIME_OPTIONS, type RuntimePlace } from "./known.js";
+import { askKnown } from "./known.js";
 import { POLICY_OPTIONS, policyOf } from "./policy-of.js";
+import { RUNTIME_OPTIONS, type RuntimePlace } from "./runtime-at.js";
 import { PLAN_OPTIONS, readSavedPlans } from "./saved-plans.js";
 import { tellDrift } from "./tell-drift.js";
 

@@ -12,8 +12,9 @@ import { idleExceptions } from "../../review/infra/plan-exceptions.js";
 import { type Verdict, worstState } from "../../review/infra/verdict.js";
 import { parseCommandLine } from "../arguments.js";
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from "../command.js";
-import { askKnown, RUNTIME_OPTIONS } from "./known.js";
+import { askKnown } from "./known.js";
 import { POLICY_OPTIONS, policyOf } from "./policy-of.js";
+import { RUNTIME_OPTIONS } from "./runtime-at.js";
 import { PLAN_OPTIONS, readSavedPlans, type SavedPlan } from "./saved-plans.js";
 
 const OPTIONS = {

@@ -6,7 +6,7 @@ import { isJsonObject } from "../../base/json.js";
 import { type AnsweredDrift, readAnsweredDrift } from "../../review/infra/answered-drift.js";
 import type { DriftToTell } from "../../review/infra/told-drift.js";
 import type { CommandIo } from "../command.js";
-import { parseAnswer, type RuntimeAt, type RuntimePlace, runtimeAt } from "./known.js";
+import { bearer, parseAnswer, type RuntimeAt, type RuntimePlace, runtimeAt } from "./runtime-at.js";
 
 /** Above the runtime's own deadline for it. */
 const TIMEOUT_MS = 35_000;
@@ -36,8 +36,7 @@ export async function tellDrift(
 }
 
 function post({ base, token }: RuntimeAt, body: string): Promise<HttpResponse> {
-  const headers: Record<string, string> = { "content-type": "application/json" };
-  if (token !== null) headers.authorization = `Bearer ${token}`;
+  const headers = { "content-type": "application/json", ...bearer(token) };
   return sendHttp({
     ...({ system: "RUNTIME", method: "POST" } as const),
     url: `${base}/api/v1/drift/proposals`,
