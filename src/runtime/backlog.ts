@@ -46,6 +46,7 @@ export class Backlog {
     const left = marked
       .filter(({ kind, from }) => from !== null && !this.#marks.has(kind))
       .map(({ kind, free }) => ({ kind, free: free - countOf(jobs, kind) }));
+    if (left.length === 0) return jobs;
     const more = await this.#claim(sql, {
       ...options,
       kinds: left,

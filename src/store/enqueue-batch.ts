@@ -1,6 +1,6 @@
 /**
  * Jobs that are enqueued at the same time share a statement and its commit; each caller is answered after it. A
- * job that comes alone goes at once, on the next turn of the loop.
+ * job that comes alone goes at once.
  */
 import { isStatementRefused } from "./database.js";
 
@@ -26,7 +26,8 @@ export class EnqueueBatch<Job, Enqueued> {
       this.#waiting.push({ job, resolve, reject });
       if (this.#writing) return;
       this.#writing = true;
-      setImmediate(() => void this.#writeAll());
+      // After whoever enqueues in the same breath.
+      queueMicrotask(() => void this.#writeAll());
     });
   }
 

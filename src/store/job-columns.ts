@@ -9,6 +9,14 @@ export const HELD_COLUMNS = `jobs.seq, jobs.id, jobs.job_type AS kind, jobs.payl
   jobs.fence, jobs.crash_count AS "crashCount", jobs.created_at AS "createdAt"`;
 
 /**
+ * The number in a job's text id (`job-123`), NULL where the text is no such id: rows are found by their number, for which
+ * there is an exact index (docs/decisions/0068-the-text-id-is-derived.md).
+ */
+export function seqOf(id: string): string {
+  return `CASE WHEN ${id} ~ '^job-[1-9][0-9]{0,17}$' THEN substr(${id}, 5)::bigint END`;
+}
+
+/**
  * The claim's order: seconds since 2000, ten minutes earlier for each priority level (X-63). To the letter the
  * expression of idx_jobs_due, or the index is not used.
  */

@@ -13,6 +13,7 @@ import { readAuditOfTarget } from "./audit.js";
 import type { Database, Sql } from "./database.js";
 import { retryJob } from "./job-actions.js";
 import { readAttempts } from "./job-attempts.js";
+import { seqOf } from "./job-columns.js";
 import { ALL_QUEUES, listPauses, pauseQueue, resumeQueue } from "./pauses.js";
 import { readQueueDepth } from "./queue-stats.js";
 import { createJobSubmitter, type RunJobOptions } from "./run-jobs.js";
@@ -102,7 +103,7 @@ async function readHealing(
   const { rows } = await sql.query<HealingView>(
     `SELECT log.job_id AS "jobId", jobs.job_type AS kind, log.failure_type AS "failureType", log.strategy,
             log.attempt_number AS attempt, log.success, log.context->>'error' AS error, log.created_at AS at
-     FROM public.healdec_log AS log LEFT JOIN public.jobs ON jobs.id = log.job_id
+     FROM public.healdec_log AS log LEFT JOIN public.jobs ON jobs.seq = ${seqOf("log.job_id")}
      WHERE ($1::text IS NULL OR log.job_id = $1)
        AND ($2::float8 IS NULL OR log.created_at > now() - $2 * interval '1 ms')
      ORDER BY log.created_at DESC, log.seq DESC LIMIT $3`,

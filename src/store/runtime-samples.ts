@@ -2,6 +2,7 @@
 import { INTERNAL_KINDS, PUBLIC_KINDS } from "../job/kinds.js";
 import { ask, askRows } from "./ask-together.js";
 import type { Sql } from "./database.js";
+import { seqOf } from "./job-columns.js";
 
 export interface KindLoad {
   readonly kind: string;
@@ -88,7 +89,7 @@ export async function countHealingActions(sql: Sql, windowMs: number): Promise<H
     `SELECT count(*)::int AS actions, count(*) FILTER (WHERE success)::int AS recovered,
        count(success)::int AS judged FROM public.healdec_log l
      WHERE l.created_at > now() - $1 * interval '1 ms'
-       AND NOT EXISTS (SELECT FROM public.jobs j WHERE j.id = l.job_id AND j.job_type = ANY ($2))`,
+       AND NOT EXISTS (SELECT FROM public.jobs j WHERE j.seq = ${seqOf("l.job_id")} AND j.job_type = ANY ($2))`,
     [windowMs, INTERNAL_KINDS],
   );
   return rows[0]!;

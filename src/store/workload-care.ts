@@ -10,6 +10,7 @@ import type {
 import { findLatestScore } from "./active-repos.js";
 import { countLostClaims } from "./claims.js";
 import type { Sql } from "./database.js";
+import { seqOf } from "./job-columns.js";
 import { listIndexes } from "./maintenance.js";
 
 export interface WorkloadLooks {
@@ -70,7 +71,7 @@ async function listBackfills(
        (SELECT coalesce(jsonb_object_agg(status, count), '{}') FROM (
           SELECT status, count(*) AS count FROM public.jobs c WHERE c.parent_seq = j.seq GROUP BY status) AS of) AS children
      FROM control.backfill b JOIN public.jobs j ON j.seq = b.job_seq
-     WHERE ($2::text IS NULL AND j.created_at > now() - $1 * interval '1 ms') OR j.id = $2
+     WHERE ($2::text IS NULL AND j.created_at > now() - $1 * interval '1 ms') OR j.seq = ${seqOf("$2")}
      ORDER BY j.seq DESC LIMIT 50`,
     [sinceMs, jobId],
   );
