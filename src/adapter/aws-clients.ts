@@ -101,7 +101,9 @@ export class AwsClients {
   constructor(readonly access: AwsAccess) {}
 
   get(service: AwsService): Promise<AnyClient> {
-    const made = this.#made.get(service) ?? OPENERS[service](SETTINGS_OF(this.access));
+    // Called at once, what it gives would be one of twelve clients, each compared with each by the compiler.
+    const open: (settings: Settings) => Promise<AnyClient> = OPENERS[service];
+    const made = this.#made.get(service) ?? open(SETTINGS_OF(this.access));
     this.#made.set(service, made);
     return made;
   }

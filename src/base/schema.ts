@@ -1,6 +1,6 @@
 /** The one place that knows ajv: a JSON Schema (made with typebox) becomes a function that finds all faults. */
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
-import type { Static, TSchema } from "typebox";
+import type { TSchema } from "typebox";
 
 export interface SchemaFinding {
   /** JSON pointer (RFC 6901) to the value; "" is the whole. */
@@ -27,14 +27,18 @@ const ajv = new Ajv({
   code: { optimize: false },
 });
 
-/** Compiles once, when it is first asked: most processes never ask most of them. Keep the result. */
-export function compileSchema<S extends TSchema>(schema: S): CompiledSchema<Static<S>> {
+/**
+ * Compiles once, when it is first asked: most processes never ask most of them. Keep the result. Who wants a type
+ * guard says `Static<typeof X>` as T: with T from the schema itself, each call makes the compiler compare one open
+ * `Static<S>` with another, a second of its time.
+ */
+export function compileSchema<T = unknown>(schema: TSchema): CompiledSchema<T> {
   let compiled: ValidateFunction | null = null;
   const check = (value: unknown): SchemaFinding[] => {
     compiled ??= ajv.compile(schema);
     return compiled(value) ? [] : (compiled.errors ?? []).map(toFinding);
   };
-  return { check, fits: (value): value is Static<S> => check(value).length === 0 };
+  return { check, fits: (value): value is T => check(value).length === 0 };
 }
 
 function toFinding(error: ErrorObject): SchemaFinding {

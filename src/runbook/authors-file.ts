@@ -2,30 +2,30 @@
  * `authors.json`, which the build lays beside the compiled runbooks (scripts/runbook-authors.mjs). Each entry names
  * the content it is about: of another content it says nothing.
  */
+import type { Static } from "typebox";
 import { fault } from "../base/fault.js";
 import { compileSchema } from "../base/schema.js";
 import { closed, Type } from "../base/type.js";
 import type { RunbookChange } from "./authors.js";
 
 const Text = Type.String({ maxLength: 500 });
-const FileSchema = compileSchema(
-  Type.Object(
-    {
-      runbooks: Type.Record(
-        Type.String(),
-        Type.Object(
-          {
-            contentHash: Type.String({ pattern: "^[0-9a-f]{64}$", description: "sha256" }),
-            commit: Type.Union([Type.String({ pattern: "^[0-9a-f]{40,64}$" }), Type.Null()]),
-            authors: Type.Array(Type.Object({ name: Text, email: Text }, closed)),
-          },
-          closed,
-        ),
+const File = Type.Object(
+  {
+    runbooks: Type.Record(
+      Type.String(),
+      Type.Object(
+        {
+          contentHash: Type.String({ pattern: "^[0-9a-f]{64}$", description: "sha256" }),
+          commit: Type.Union([Type.String({ pattern: "^[0-9a-f]{40,64}$" }), Type.Null()]),
+          authors: Type.Array(Type.Object({ name: Text, email: Text }, closed)),
+        },
+        closed,
       ),
-    },
-    closed,
-  ),
+    ),
+  },
+  closed,
 );
+const FileSchema = compileSchema<Static<typeof File>>(File);
 
 export interface RunbookAuthors {
   /** Null: not known, or known of another content. */

@@ -185,6 +185,12 @@ export interface Step<D extends Danger, P> {
   readonly undo?: Undo<P> | { readonly never: string };
 }
 
+/**
+ * Known from `params` alone. Without NoInfer the compiler looks for S in it too, compares one open `Static<S>` with
+ * another, and needs a second for it.
+ */
+type ParamsOf<S extends TObject> = NoInfer<Static<S>>;
+
 export interface Definition<D extends Danger, S extends TObject> {
   readonly name: string;
   /** Short forms, e.g. `rerun` for `rerun-job`. */
@@ -195,23 +201,23 @@ export interface Definition<D extends Danger, S extends TObject> {
   readonly danger: D;
   readonly params: S;
   /** Parameters that may be given without their names, in this order; the last takes the rest of the line. */
-  readonly positional?: readonly (keyof Static<S> & string)[];
+  readonly positional?: readonly (keyof ParamsOf<S> & string)[];
   /** Targets that no other run may touch meanwhile, e.g. `job-123`. */
-  locks?(params: Static<S>): string[];
+  locks?(params: ParamsOf<S>): string[];
   /** Milliseconds for the whole run, from its start. */
   readonly timeoutMs: number;
   /** Changes nothing. Throws a refused fault when the request makes no sense. */
-  plan(context: ReadContext<Static<S>>): Promise<Plan>;
-  readonly steps: readonly Step<D, Static<S>>[];
+  plan(context: ReadContext<ParamsOf<S>>): Promise<Plan>;
+  readonly steps: readonly Step<D, ParamsOf<S>>[];
   /** Decides success: that the steps ended without an error does not. */
   readonly verify?: {
     /** What is still waiting then has failed. */
-    withinMs(params: Static<S>): number;
+    withinMs(params: ParamsOf<S>): number;
     readonly everyMs: number;
-    check(context: PlannedContext<Static<S>>): Promise<Verdict>;
+    check(context: PlannedContext<ParamsOf<S>>): Promise<Verdict>;
   };
   /** The next command to type when it did not work out. */
-  next?(params: Static<S>): string;
+  next?(params: ParamsOf<S>): string;
   /** What it may touch; by default nothing of the database and no program that changes anything. */
   readonly touches?: Touches;
   /** When another run holds a target: come back until the time-out (default), or say no at once, with the holder. */

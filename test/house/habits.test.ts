@@ -73,6 +73,7 @@ describe("the habits find what they are for", () => {
     ["src/store/a.ts", "let x: any = 1;"],
     ["src/store/a.ts", "const x = y as any;"],
     ["src/store/a.ts", "const x: Record<string, any> = {};"],
+    ["src/job/a.ts", "function read<S extends TSchema>(schema: S): Box<Static<S>> {}"],
     ["test/job/a.test.ts", "await clock.sleep(50);"],
     ["test/job/a.test.ts", "setTimeout(done, 50);"],
     ["src/web/a.ts", "try { f(); } catch {}"],
@@ -89,6 +90,8 @@ describe("the habits find what they are for", () => {
     ["src/store/a.ts", "// any comment may say any"],
     ["src/store/a.ts", "const done = Promise.any(all); const any = 1;"],
     ["src/store/a.ts", "const pattern = /: any/; const half = a / b;"],
+    ["src/job/a.ts", "type Given<S extends TSchema> = NoInfer<Static<S>>;"],
+    ["src/job/a.ts", "type Given = Static<typeof Payload>;"],
     ["runbooks/a.ts", "export default defineRunbook({});"],
     ["src/web/a.ts", "try { f(); } catch { /* the file is optional */ }"],
   ])("%s is fine: %s", (path, text) => {

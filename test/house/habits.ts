@@ -93,6 +93,13 @@ export const HABITS: readonly Habit[] = [
     pattern: /(?<=[:<,|&=(]\s*|\b(?:as|extends|is|keyof)\s+)any\b(?!\s*[:(])/g,
   },
   {
+    rule: "no open Static of a schema",
+    instead:
+      "write `NoInfer<Static<S>>`, or let the caller give the type: open ones are compared with each other, a second of every type check",
+    where: /^(src|stacks|runbooks|test)\//,
+    pattern: /(?<!\bNoInfer<\s*)\bStatic<\s*[A-Z]\w*\s*>/g,
+  },
+  {
     rule: "tests do not wait for time",
     instead: 'wait for the fact: `await until(() => …, "what")` of test/support/until.ts',
     where: /^test\//,
