@@ -3,6 +3,7 @@
  * What follows is in job-settle.ts.
  */
 
+import type { JsonObject } from "../base/json.js";
 import type { HeldJob } from "../job/job.js";
 import { INTERNAL_KINDS } from "../job/kinds.js";
 import type { Sql } from "./database.js";
@@ -68,9 +69,8 @@ WHERE ctid = ANY (ARRAY(
     FOR UPDATE SKIP LOCKED
   ) due
   ORDER BY due.rank, due.scheduled_at, due.seq LIMIT ${value(3)}::int))
-RETURNING seq, job_type AS kind, payload, attempts AS attempt, fence, crash_count AS "crashCount",
-  (date_part('epoch', created_at) * 1000)::bigint AS "createdMs", ${RANK} AS rank,
-  date_part('epoch', scheduled_at - ${EPOCH}) AS "dueS"`;
+RETURNING job_type AS kind, payload, concat_ws(' ', seq, attempts, fence, crash_count,
+  date_part('epoch', created_at), ${RANK}, date_part('epoch', scheduled_at - ${EPOCH})) AS numbers`;
 
 /** Planned anew for each claim: what was the best way through a short queue need not be through a long one. */
 const CLAIM_FROM_BACKLOG = claimText((place) => `$${place}`);
@@ -81,8 +81,20 @@ const CLAIM_FROM_BACKLOG = claimText((place) => `$${place}`);
  */
 const CLAIM_FEW = claimText((place) => `(SELECT $${place})`);
 
-/** Numbers, because texts of times are made and read for each of many rows. */
-type ClaimedRow = Omit<ClaimedJob, "id" | "createdAt"> & { readonly createdMs: number };
+/** All numbers stand in one text: a column costs more to describe and to read than a number to split off. */
+interface ClaimedRow {
+  readonly kind: string;
+  readonly payload: JsonObject;
+  readonly numbers: string;
+}
+
+type Numbers = [
+  ...[seq: number, attempt: number, fence: number, crashCount: number],
+  ...[createdS: number, rank: number, dueS: number],
+];
+
+/** Either way from 1970, as far as a date reaches: what is set by hand to `infinity` is claimed as any other. */
+const TIME_MAX_MS = 8.64e15;
 
 const FRONT: ClaimPlace = { rank: Number.NEGATIVE_INFINITY, dueS: 0, seq: 0 };
 
@@ -108,12 +120,14 @@ export async function claimJobs(sql: Sql, options: ClaimOptions): Promise<Claime
   const { rows } = options.isBacklog
     ? await sql.query<ClaimedRow>(CLAIM_FROM_BACKLOG, values, "claim-from-backlog")
     : await sql.query<ClaimedRow>(CLAIM_FEW, values, "claim-few");
-  return rows.sort((a, b) => a.rank - b.rank || a.seq - b.seq).map(toClaimedJob);
+  return rows.map(toClaimedJob).sort((a, b) => a.rank - b.rank || a.seq - b.seq);
 }
 
-function toClaimedJob(row: ClaimedRow): ClaimedJob {
-  const { seq, kind, payload, attempt, fence, crashCount, createdMs, rank, dueS } = row;
-  const createdAt = new Date(createdMs);
+function toClaimedJob({ kind, payload, numbers }: ClaimedRow): ClaimedJob {
+  const [seq, attempt, fence, crashCount, createdS, rank, dueS] = numbers
+    .split(" ")
+    .map(Number) as Numbers;
+  const createdMs = Math.round(createdS * 1000);
   return {
     seq,
     id: `job-${seq}`,
@@ -122,7 +136,7 @@ function toClaimedJob(row: ClaimedRow): ClaimedJob {
     attempt,
     fence,
     crashCount,
-    createdAt,
+    createdAt: new Date(Math.max(-TIME_MAX_MS, Math.min(createdMs, TIME_MAX_MS))),
     rank,
     dueS,
   };

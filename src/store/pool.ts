@@ -19,16 +19,21 @@ const BIGINT = 20;
 const NUMERIC = 1700;
 const BIGINT_ARRAY = 1016;
 
-// bigint columns are keys and counts far below 2^53: numbers, not strings, alone and in lists.
-const types = {
-  getTypeParser: (oid: number, format?: "text" | "binary") => {
-    const parse = pg.types.getTypeParser(oid, format as "text");
-    if (oid === BIGINT || oid === NUMERIC) return Number;
-    return oid === BIGINT_ARRAY ? (text: string) => parse(text).map(toNumber) : parse;
-  },
-};
-
+const parseBigints = pg.types.getTypeParser(BIGINT_ARRAY as number, "text");
 const toNumber = (text: string | null) => (text === null ? null : Number(text));
+
+// bigint columns are keys and counts far below 2^53: numbers, not strings, alone and in lists.
+const NUMBERS = new Map<number, (text: string) => unknown>([
+  [BIGINT, Number],
+  [NUMERIC, Number],
+  [BIGINT_ARRAY, (text) => parseBigints(text).map(toNumber)],
+]);
+
+/** Asked for each column of each statement. */
+const types = {
+  getTypeParser: (oid: number, format?: "text" | "binary") =>
+    NUMBERS.get(oid) ?? pg.types.getTypeParser(oid, format as "text"),
+};
 
 /** A process that is frozen in the midst of a transaction holds its locks, also those that every claim needs. */
 const IDLE_TRANSACTION_MAX_MS = 5_000;
