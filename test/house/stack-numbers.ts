@@ -150,12 +150,6 @@ export const ALLOWANCES: readonly Allowance[] = [
   ...of("is the look of a page, and changes nothing that runs", [
     [BOARD, "width: 8, height: 6"],
     [BOARD, "24 / WIDGET.width"],
-    [BOARD, "TOP = 10"],
-    [QUERIES, "limit 200"],
-  ]),
-  ...of("is the handbook's word (HB-log-01, LB-cli-08)", [
-    [QUERIES, "limit 100"],
-    [QUERIES, "duration_ms > 2000"],
   ]),
   ...of("is a word of HTTP", [[QUERIES, "status >= 500"]]),
   ...of("asks whether there is one at all, or another beside the first", [

@@ -1,8 +1,11 @@
 /** GIVEN a resource that fits its schema, WHEN AWS would refuse it all the same, THEN synthesis says so (gitops-iac.md A5). */
 import { describe, expect, test } from "vitest";
-import { LOG_QUERIES } from "../../src/alert/outlet/log-queries.js";
+import { logQueries } from "../../src/alert/outlet/log-queries.js";
 import type { JsonObject } from "../../src/base/json.js";
+import { MONITORING_DEFAULTS } from "../../src/policy/defaults.js";
 import { checkLimits } from "../../stacks/limits.js";
+
+const LOG_QUERIES = logQueries(MONITORING_DEFAULTS.queries);
 
 function findings(type: string, body: JsonObject): string[] {
   return checkLimits({ resource: { [type]: { it: body } } }).map(({ message }) => message);
