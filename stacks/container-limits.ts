@@ -2,7 +2,7 @@
 import type { JsonObject } from "../src/base/json.js";
 import { blocksOf, outside } from "./limit-values.js";
 
-const STOP_S = { min: 0, max: 120 };
+const STOP_S = { min: 2, max: 120 };
 const INTERVAL_S = { min: 5, max: 300 };
 const TIMEOUT_S = { min: 2, max: 60 };
 const RETRIES = { min: 1, max: 10 };

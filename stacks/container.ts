@@ -33,10 +33,10 @@ export type Folders = Readonly<Record<string, string>>;
 export const HOME = { home: "/var/lib/algobrain", tmp: "/tmp" } as const;
 const REMOTE_SHELL = { "shell-state": "/var/lib/amazon", "shell-logs": "/var/log/amazon" } as const;
 
-/** The image's own: exit 0 while the API answers, and while another process still gets round to things. ECS ignores the one that the image names. */
+/** The image's own: exit 0 while the API answers, and while another process still gets round to things. ECS ignores the one that the image names. It is told how long it is waited for. */
 function alive({ checkEveryS, checkTimeoutS, checkTries, startS }: Tasks) {
   return {
-    command: ["CMD", "node", "/app/infra/docker/health.mjs"],
+    command: ["CMD", "node", "/app/infra/docker/health.mjs", String(checkTimeoutS)],
     ...{ interval: checkEveryS, timeout: checkTimeoutS, retries: checkTries, startPeriod: startS },
   };
 }

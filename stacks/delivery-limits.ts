@@ -11,7 +11,7 @@ const CHECK_COUNT = { min: 2, max: 10 };
 const CERTIFICATE_REGION = "us-east-1";
 
 export const DELIVERY_LIMITS: Readonly<Record<string, Limit>> = {
-  aws_cloudfront_cache_policy: ttlOrder,
+  aws_cloudfront_cache_policy: cachePolicy,
   aws_cloudfront_distribution: distribution,
   aws_lb: balancer,
   aws_lb_listener: listener,
@@ -66,6 +66,18 @@ function distribution(body: JsonObject): string[] {
     ...behaviors.flatMap((behavior) => origin(behavior, body)),
     ...blocksOf(body.viewer_certificate).flatMap((certificate) => viewer(certificate, body)),
   ];
+}
+
+/** Where nothing is kept, nothing can be kept packed either. */
+function cachePolicy(body: JsonObject): string[] {
+  const packs = blocksOf(body.parameters_in_cache_key_and_forwarded_to_origin).some(
+    ({ enable_accept_encoding_brotli: brotli, enable_accept_encoding_gzip: gzip }) =>
+      brotli === true || gzip === true,
+  );
+  const messages = ttlOrder(body);
+  if (packs && numberOf(body.max_ttl) === 0)
+    messages.push("keeps nothing (max_ttl 0) and asks for compression, which CloudFront refuses");
+  return messages;
 }
 
 /** Milliseconds count for nothing here: all three are seconds. */

@@ -4,10 +4,10 @@
  */
 import type { Json, JsonObject } from "../src/base/json.js";
 import { fargateMemory, LOG_DAYS } from "../src/policy/aws-limits.js";
+import { containerTimes } from "./container-limits.js";
 import { DATA_LIMITS } from "./data-limits.js";
 import { DELIVERY_LIMITS } from "./delivery-limits.js";
 import { blocksOf, type Limit, numberOf } from "./limit-values.js";
-import { containerTimes } from "./container-limits.js";
 import { nameFindings } from "./name-limits.js";
 import { queryDefinition } from "./query-limits.js";
 import { elementsOf, type StackFinding } from "./schema-check.js";

@@ -6,7 +6,10 @@ import { join } from "node:path";
 
 /** Three beats of entry.mjs, and as much again for a machine that is busy. */
 const QUIET_MAX_MS = 30_000;
-const ANSWER_MS = 3_000;
+/** What whoever asks waits, in seconds, if it is said: the rest goes by until node has started. */
+const ASKED_S = Number(process.argv[2] ?? 5);
+const START_S = 2;
+const ANSWER_MS = Math.max(1, ASKED_S - START_S) * 1_000;
 
 async function isAlive() {
   const quietMs = Date.now() - statSync(join(tmpdir(), "algobrain-alive")).mtimeMs;

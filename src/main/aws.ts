@@ -3,7 +3,7 @@ import { type Aws, type AwsOptions, createAws, createAwsSigns, groundOf } from "
 import type { AwsAccess } from "../adapter/aws-clients.js";
 import { sessionOf } from "../adapter/aws-session.js";
 import { alarmNames } from "../alert/outlet/alarm-names.js";
-import { LOG_QUERIES } from "../alert/outlet/log-queries.js";
+import { logQueries } from "../alert/outlet/log-queries.js";
 import { systemClock } from "../base/clock.js";
 import type { PolicySet } from "../policy/policy.js";
 import { type AwsEstate, awsEstate } from "../runbook/aws-place.js";
@@ -20,7 +20,6 @@ import type { Foundation } from "./foundation.js";
 
 export type AwsDeps = Pick<Foundation, "config" | "policy" | "clock" | "db" | "log">;
 
-const QUERIES = Object.fromEntries(LOG_QUERIES.map(({ name, text }) => [name, text]));
 /** Of a sign of life: the next one comes soon. */
 const SIGN_MS = 5_000;
 
@@ -34,7 +33,9 @@ function accessOf({ infrastructure }: PolicySet, config: Config): AwsAccess {
 }
 
 function estateOf(policy: PolicySet, distributionId: string | null = null): AwsEstate {
-  return awsEstate(policy, { queries: QUERIES, alarms: alarmNames(policy), distributionId });
+  const saved = logQueries(policy.monitoring.queries).map(({ name, text }) => [name, text]);
+  const queries = Object.fromEntries(saved);
+  return awsEstate(policy, { queries, alarms: alarmNames(policy), distributionId });
 }
 
 /** The name of the CDN; null: this environment has none. */

@@ -71,6 +71,7 @@ export const MONITORING_DEFAULTS: Monitoring = {
   silences: { longestMs: 30 * DAY_MS, longestPagesMs: 4 * HOUR_MS },
   incidents: { openFor: ["sev1"], postMortemWithinMs: 48 * HOUR_MS, postMortemFor: ["sev1"] },
   afterDeployment: { paths: ["/health"], withinMs: 5_000 },
+  queries: { lines: 100, requestLines: 200, slowMs: 2_000, top: 10 },
   outlets: {
     prometheus: { enabled: true },
     datadog: { enabled: true, pagerduty: "@pagerduty-critical", slack: "@slack-ops" },

@@ -392,6 +392,17 @@ export interface AdoptionLimits {
   readonly retentionMargin: number;
 }
 
+/** What the saved queries of the logs answer (HB-log-01, LB-cli-08). */
+export interface SavedQueries {
+  /** Of a list of errors or slow requests, and of one request. */
+  readonly lines: number;
+  readonly requestLines: number;
+  /** A request that took longer is slow. */
+  readonly slowMs: number;
+  /** Kinds on the dashboard whose jobs fail most. */
+  readonly top: number;
+}
+
 /** What bounds samples, storms and silences, when incidents open, and where rules are shown outside. */
 export interface Monitoring {
   readonly samples: SampleLimits;
@@ -405,6 +416,7 @@ export interface Monitoring {
     readonly postMortemFor: readonly Severity[];
   };
   readonly afterDeployment: CriticalPaths;
+  readonly queries: SavedQueries;
   readonly outlets: Outlets;
 }
 

@@ -10,7 +10,8 @@ import type { RawSection } from "./schema.js";
 type Raw = RawSection<"monitoring">;
 
 export function resolveMonitoring(raw: Raw = {}): Monitoring {
-  const { samples, storm, afterDeployment, outlets } = MONITORING_DEFAULTS;
+  const { samples, storm, afterDeployment, queries, outlets } = MONITORING_DEFAULTS;
+  const { slow, ...lines } = raw.queries ?? {};
   return {
     samples: { ...samples, ...raw.samples },
     storm: { ...storm, ...raw.storm },
@@ -20,6 +21,7 @@ export function resolveMonitoring(raw: Raw = {}): Monitoring {
       paths: raw.afterDeployment?.paths ?? afterDeployment.paths,
       withinMs: toMs(raw.afterDeployment?.within, afterDeployment.withinMs),
     },
+    queries: { ...queries, ...lines, slowMs: toMs(slow, queries.slowMs) },
     outlets: {
       prometheus: { ...outlets.prometheus, ...raw.outlets?.prometheus },
       datadog: { ...outlets.datadog, ...raw.outlets?.datadog },

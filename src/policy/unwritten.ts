@@ -121,7 +121,9 @@ function over(otherwise: unknown, written: unknown): unknown {
 }
 
 function fillMonitoring(raw: Raw<"monitoring"> = {}): unknown {
-  const { samples, storm, silences, incidents, afterDeployment, outlets } = MONITORING_DEFAULTS;
+  const { samples, storm, silences, incidents, afterDeployment, queries, outlets } =
+    MONITORING_DEFAULTS;
+  const { slowMs, ...lines } = queries;
   return {
     samples: { ...samples, ...raw.samples },
     storm: { ...storm, ...raw.storm },
@@ -141,6 +143,7 @@ function fillMonitoring(raw: Raw<"monitoring"> = {}): unknown {
       within: formatDuration(afterDeployment.withinMs),
       ...raw.afterDeployment,
     },
+    queries: { ...lines, slow: formatDuration(slowMs), ...raw.queries },
     outlets: {
       prometheus: { ...outlets.prometheus, ...raw.outlets?.prometheus },
       datadog: { ...outlets.datadog, ...raw.outlets?.datadog },

@@ -32,13 +32,15 @@ export interface UnusedIndex {
 
 /**
  * Indexes that no statement has read since the statistics began, the largest first. Those that hold something true
- * (unique ones and what constraints need) are not among them, however seldom they are read.
+ * (unique ones and what constraints need) are not among them, however seldom they are read, nor those by ranges (BRIN):
+ * they cost next to nothing, and are there for what people type (docs/decisions/0068-the-text-id-is-derived.md).
  */
 export async function listUnusedIndexes(sql: Sql): Promise<UnusedIndex[]> {
   const { rows } = await sql.query<UnusedIndex>(
     `SELECT format('%I.%I', s.schemaname, s.indexrelname) AS qualified, pg_relation_size(s.indexrelid) AS bytes
      FROM pg_stat_user_indexes s JOIN pg_index x ON x.indexrelid = s.indexrelid
-     WHERE s.schemaname IN ('public', 'control') AND s.idx_scan = 0 AND NOT x.indisunique
+     JOIN pg_class i ON i.oid = s.indexrelid JOIN pg_am m ON m.oid = i.relam
+     WHERE s.schemaname IN ('public', 'control') AND s.idx_scan = 0 AND NOT x.indisunique AND m.amname <> 'brin'
        AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = s.indexrelid)
      ORDER BY bytes DESC, 1 LIMIT ${NAMED_MAX}`,
   );

@@ -90,14 +90,17 @@ export interface IndexSize {
 export const INDEX_FLOOR_BYTES = 4 * 1024 * 1024;
 
 /**
- * Valid indexes of a table, largest first. The estimate: entries × (12 bytes of header + the columns' mean
- * width), on pages that are nine tenths full. Equal keys are stored once, so it errs on the side of health.
+ * Valid indexes of a table, largest first. The estimate of a btree: entries × (12 bytes of header + the columns' mean
+ * width), on pages that are nine tenths full. Equal keys are stored once, so it errs on the side of health. One by
+ * ranges (BRIN) has no entry for a row, though an analyze writes down that it has: it needs what it has.
  */
 export async function readIndexSizes(sql: Sql, table: string): Promise<IndexSize[]> {
   const { rows } = await sql.query<IndexSize>(
     `SELECT format('%I.%I', n.nspname, i.relname) AS qualified, pg_relation_size(i.oid) AS bytes,
-       greatest(i.reltuples, 0)::float8 * (12 + 8 * ceil(coalesce(w.width, 8) / 8.0)) / 0.9 AS "neededBytes"
+       CASE WHEN m.amname = 'btree' THEN greatest(i.reltuples, 0)::float8 * (12 + 8 * ceil(coalesce(w.width, 8) / 8.0)) / 0.9
+         ELSE pg_relation_size(i.oid)::float8 END AS "neededBytes"
      FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_namespace n ON n.oid = i.relnamespace
+     JOIN pg_am m ON m.oid = i.relam
      CROSS JOIN LATERAL (
        -- Columns of expressions have statistics under the index's own name.
        SELECT sum(coalesce(s.avg_width, 8)) AS width FROM pg_attribute a

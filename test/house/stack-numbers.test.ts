@@ -1,7 +1,7 @@
 /** Every number of the estate comes from policies/ (issue: infrastructure from policy). */
 import { describe, expect, test } from "vitest";
 import { formatFindings, sourceFile, sourceFiles } from "./source-tree.js";
-import { ALLOWANCES, findLooseNumbers, JUDGES, staleAllowances } from "./stack-numbers.js";
+import { ALLOWANCES, findLooseNumbers, JUDGES, SOURCES, staleAllowances } from "./stack-numbers.js";
 
 const files = sourceFiles();
 
@@ -16,9 +16,27 @@ describe("numbers in stacks/", () => {
     expect(new Set(rows).size).toBe(rows.length);
   });
 
+  test("are looked for wherever the stacks draw words and numbers from", () => {
+    const drawn = files
+      .filter(({ path }) => path.startsWith("stacks/") && !JUDGES.includes(path))
+      .flatMap(({ imports }) => imports)
+      .filter(({ specifier, typeOnly }) => !typeOnly && /alert\/outlet|rolling/.test(specifier))
+      .map(({ specifier }) => specifier.replace("../", "").replace(".js", ".ts"));
+    expect([...new Set(drawn)].sort()).toEqual([...SOURCES].sort());
+  });
+
   test("of those files that only judge reach nothing that is made", () => {
     const judges = files.filter(({ path }) => JUDGES.includes(path));
     expect(judges).toHaveLength(JUDGES.length);
+    const makers = files.filter(({ path }) => path.startsWith("stacks/") && !JUDGES.includes(path));
+    for (const { path, imports } of makers)
+      expect(
+        imports.filter(
+          ({ specifier, typeOnly }) =>
+            !typeOnly && JUDGES.includes(specifier.replace("./", "stacks/").replace(".js", ".ts")),
+        ),
+        path,
+      ).toEqual([]);
     for (const { path, imports } of judges)
       expect(
         imports.filter(({ specifier }) => specifier.startsWith("#aws/")),
@@ -43,6 +61,10 @@ describe("a number that nobody can turn is found", () => {
     ["database", "instances: 1,", ["1"]],
     ["new-stack", "const SHARE = 0.5; const BIG = 1e9; const MASK = 0xff;", ["0.5", "1e9", "0xff"]],
     ["new-stack", "const text = `keeps $" + "{7 * days} days`;", ["7"]],
+    ["new-stack", 'scheduleExpression: "rate(5 minutes)",', ["5"]],
+    ["new-stack", 'every: "90s", keep: `$' + "{name} for 7 days`,", ["90s", "7"]],
+    ["new-stack", "const COLD = -40; const BIG = 1e3; const HEX = 0x1f;", ["40", "1e3", "0x1f"]],
+    ["part/new-stack", "const DAYS = 7;", ["7"]],
   ])("in %s: %s", (name, text, numbers) => {
     expect(found(name, text)).toEqual(numbers);
   });

@@ -4,7 +4,15 @@
  */
 import { type HouseFinding, lineAt, type SourceFile } from "./source-tree.js";
 
-const STACKS = /^stacks\/[\w-]+\.ts$/;
+const STACKS = /^stacks\/.+\.ts$/;
+
+/** What the stacks lay out as it is given to them. */
+export const SOURCES: readonly string[] = [
+  "src/policy/rolling.ts",
+  ...["alarm-names", "cloudwatch", "cloudwatch-dashboard", "log-queries"].map(
+    (name) => `src/alert/outlet/${name}.ts`,
+  ),
+];
 
 /** They judge what was synthesized by what AWS takes, and put nothing into it. */
 export const JUDGES: readonly string[] = [
@@ -20,8 +28,13 @@ export const JUDGES: readonly string[] = [
   ],
 ].map((name) => `stacks/${name}.ts`);
 
+const ROLLING = "src/policy/rolling";
+const ALARM = "src/alert/outlet/cloudwatch";
+const BOARD = "src/alert/outlet/cloudwatch-dashboard";
+const QUERIES = "src/alert/outlet/log-queries";
+
 export interface Allowance {
-  /** Without folder and ending. */
+  /** Without ending; outside of stacks/ with its folder. */
   readonly file: string;
   /** As it stands in the code: a literal of it elsewhere is none of it. */
   readonly code: string;
@@ -95,6 +108,50 @@ export const ALLOWANCES: readonly Allowance[] = [
     ["subnet", ".slice(0, policy"],
     ["subnet", ".slice(0, counts"],
   ]),
+  ...of("is said of what is made, and makes nothing", [
+    ["checkov-skips", "30"],
+    ["checkov-skips", "80"],
+    ["checkov-skips", "443"],
+    ["image-tag", "40 hexadecimal digits"],
+    ["security-group", "443"],
+  ]),
+  ...of("is the version from which Terraform can do it", [["foundation", '">= 1.10"']]),
+  ...of(
+    "is the way a service rolls (HB-aws-03, X-08); how many workers there may be is the policy's",
+    [
+      [ROLLING, "minimumPercent: 100, maximumPercent: 200"],
+      [ROLLING, "minimumPercent: 0, maximumPercent: 100"],
+      [ROLLING, "min > 1 ? 50 : 0"],
+    ],
+  ),
+  ...of("is the whole in percent", [
+    [ROLLING, "(workersPercent - 100) >= 100"],
+    [ROLLING, "maximumPercent) / 100"],
+  ]),
+  ...of("is a unit of time, or the minute in which the runtime publishes", [
+    [ALARM, "RESOLUTION_S = 60"],
+    [ALARM, "HOUR_S = 3_600"],
+    [ALARM, "DAY_S = 86_400"],
+    [ALARM, " * 1000"],
+    [ALARM, " / 1000"],
+    [BOARD, "PERIOD_S = 60"],
+  ]),
+  ...of("is as far back as CloudWatch lets an alarm look", [[ALARM, "7 * DAY_S"]]),
+  ...of("is a place in a text, none, or one at least", [
+    [ALARM, "charAt(0)"],
+    [ALARM, "slice(1)"],
+    [ALARM, "!== 0"],
+    [ALARM, "signal.overMs : 0"],
+    [ALARM, "Math.max(1,"],
+    [ALARM, "threshold: 1"],
+    [ALARM, "1 + Math.ceil"],
+    [ALARM, ", m2, 0)"],
+  ]),
+  ...of("is the look of a page, and changes nothing that runs", [
+    [BOARD, "width: 8, height: 6"],
+    [BOARD, "24 / WIDGET.width"],
+  ]),
+  ...of("is a word of HTTP", [[QUERIES, "status >= 500"]]),
   ...of("asks whether there is one at all, or another beside the first", [
     ["cache", "redis.nodes > 1"],
     ["data-stack", "aurora.readers > 0"],
@@ -108,9 +165,11 @@ function of(why: string, rows: readonly (readonly [string, string])[]): Allowanc
 /** Indices, emptiness, and what a comparison of two names answers: they say nothing of the estate. */
 const SHAPES = /(?<=[\w)\]!.])\[\d\]|\.length\s*[=!<>]==?\s*0|\.length\s*>\s*0|\?\s*-1\s*:\s*1\b/g;
 const NUMBER = /(?<![\w.$])(?:0[xob][\da-f_]+|\d[\d_]*(?:\.\d+)?(?:e[+-]?\d+)?)n?\b/gi;
-/** A text which is nothing else: the provider wants some numbers so. */
-const QUOTED = /(["'`])( +)\1/g;
-const ONLY_DIGITS = /^\d[\d_]*(?:\.\d+)?$/;
+/** A text, or a piece of a template, of which only the ends are left. */
+const TEXT = /["'`}]([ \n]+)(?=["'`]|\$\{)/g;
+/** The provider wants some numbers as texts, and queries and schedules are texts: a number there is a word by itself or a duration. */
+const NUMBER_WORD =
+  /(?<![\w.:/^[{-])(?:\d[\d_]*(?:\.\d+)?(?:e[+-]?\d+)?(?:ms|[smhdw])?)(?![\w:/\]}-]|\.\w)/gi;
 
 interface Literal {
   readonly from: number;
@@ -118,7 +177,8 @@ interface Literal {
 }
 
 export function findLooseNumbers(file: SourceFile): HouseFinding[] {
-  if (!STACKS.test(file.path) || JUDGES.includes(file.path)) return [];
+  const isLaidOut = STACKS.test(file.path) || SOURCES.includes(file.path);
+  if (!isLaidOut || JUDGES.includes(file.path)) return [];
   const spared = allowedSpans(file);
   return literalsOf(file)
     .filter(({ from, to }) => !spared.some((span) => span.from <= from && to <= span.to))
@@ -134,8 +194,7 @@ export function findLooseNumbers(file: SourceFile): HouseFinding[] {
 /** Rows of the table that allow nothing any more. */
 export function staleAllowances(files: readonly SourceFile[]): Allowance[] {
   return ALLOWANCES.filter(
-    ({ file, code }) =>
-      !files.some(({ path, text }) => path === `stacks/${file}.ts` && text.includes(code)),
+    ({ file, code }) => !files.some(({ path, text }) => isIn(path, file) && text.includes(code)),
   );
 }
 
@@ -143,18 +202,27 @@ function literalsOf({ text, code }: SourceFile): Literal[] {
   const plain = [...code.matchAll(NUMBER)].map(({ index, 0: found }) => ({
     ...{ from: index, to: index + found.length },
   }));
-  const quoted = [...code.matchAll(QUOTED)]
-    .map(({ index, 0: found }) => ({ from: index + 1, to: index + found.length - 1 }))
-    .filter(({ from, to }) => ONLY_DIGITS.test(text.slice(from, to)));
-  return [...plain, ...quoted];
+  return [...plain, ...[...code.matchAll(TEXT)].flatMap((match) => inText(text, match))];
+}
+
+function inText(text: string, { index, 0: found }: RegExpExecArray): Literal[] {
+  const start = index + 1;
+  const words = text.slice(start, index + found.length).matchAll(NUMBER_WORD);
+  return [...words].map((word) => ({
+    ...{ from: start + word.index, to: start + word.index + word[0].length },
+  }));
 }
 
 function allowedSpans({ path, text, code }: SourceFile): Literal[] {
   const shapes = [...code.matchAll(SHAPES)].map(({ index, 0: found }) => ({
     ...{ from: index, to: index + found.length },
   }));
-  const rows = ALLOWANCES.filter(({ file }) => path === `stacks/${file}.ts`);
+  const rows = ALLOWANCES.filter(({ file }) => isIn(path, file));
   return [...shapes, ...rows.flatMap((row) => placesIn(text, row.code))];
+}
+
+function isIn(path: string, file: string): boolean {
+  return path === (file.includes("/") ? `${file}.ts` : `stacks/${file}.ts`);
 }
 
 function placesIn(text: string, part: string): Literal[] {

@@ -204,7 +204,14 @@ const ESTATES: readonly (readonly [string, string, string, string, readonly stri
     COMMON,
     "cachedAtMost: 365d",
     "cachedAtMost: ¦366d",
-    ['found "366d", expected whole seconds, 0s to 365d'],
+    ['found "366d", expected whole seconds, 1s to 365d'],
+  ],
+  [
+    "nothing kept at the edge, which CloudFront takes only from who does without compression",
+    COMMON,
+    "cached: 1d, cachedAtMost: 365d",
+    "cached: 0s, cachedAtMost: ¦0s",
+    ['found "0s", expected whole seconds, 1s to 365d'],
   ],
   [
     "a database task that Fargate does not offer",

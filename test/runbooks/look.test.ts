@@ -3,14 +3,17 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import diagnoseDbConnectivity from "../../runbooks/diagnose-db-connectivity.js";
 import queryLogs from "../../runbooks/query-logs.js";
 import verifyLogGroups from "../../runbooks/verify-log-groups.js";
-import { LOG_QUERIES, REQUEST_ID } from "../../src/alert/outlet/log-queries.js";
+import { logQueries, REQUEST_ID } from "../../src/alert/outlet/log-queries.js";
 import { systemClock } from "../../src/base/clock.js";
 import type { JsonObject } from "../../src/base/json.js";
+import { MONITORING_DEFAULTS } from "../../src/policy/defaults.js";
 import { lookAtRules } from "../../src/runbook/aws/reach-rules.js";
 import { fillQuery } from "../../src/runbook/aws/saved-query.js";
 import { type AwsWorld, makeAwsWorld } from "../support/aws-world.js";
 import { openGround, type RunbookGround, rehearse } from "../support/runbook.js";
 import { makeRegistry } from "../support/runbook-world.js";
+
+const LOG_QUERIES = logQueries(MONITORING_DEFAULTS.queries);
 
 const QUERIES = Object.fromEntries(LOG_QUERIES.map(({ name, text }) => [name, text]));
 

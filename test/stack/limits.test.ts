@@ -1,8 +1,11 @@
 /** GIVEN a resource that fits its schema, WHEN AWS would refuse it all the same, THEN synthesis says so (gitops-iac.md A5). */
 import { describe, expect, test } from "vitest";
-import { LOG_QUERIES } from "../../src/alert/outlet/log-queries.js";
+import { logQueries } from "../../src/alert/outlet/log-queries.js";
 import type { JsonObject } from "../../src/base/json.js";
+import { MONITORING_DEFAULTS } from "../../src/policy/defaults.js";
 import { checkLimits } from "../../stacks/limits.js";
+
+const LOG_QUERIES = logQueries(MONITORING_DEFAULTS.queries);
 
 function findings(type: string, body: JsonObject): string[] {
   return checkLimits({ resource: { [type]: { it: body } } }).map(({ message }) => message);
@@ -15,6 +18,7 @@ const BEHAVIOR = { target_origin_id: "bucket", min_ttl: 0, default_ttl: 60, max_
 const ORIGIN = [{ origin_id: "bucket" }];
 
 /** A body that AWS takes, what is changed in it, and the word that the finding must have. */
+const PACKED = { enable_accept_encoding_gzip: true };
 const CASES: readonly (readonly [string, JsonObject, JsonObject, RegExp])[] = [
   [
     "aws_rds_cluster",
@@ -127,6 +131,12 @@ const CASES: readonly (readonly [string, JsonObject, JsonObject, RegExp])[] = [
     /min_ttl 120 above default_ttl 60/,
   ],
   [
+    "aws_cloudfront_cache_policy",
+    { default_ttl: 0, max_ttl: 1, parameters_in_cache_key_and_forwarded_to_origin: PACKED },
+    { max_ttl: 0 },
+    /max_ttl 0.* compression, which CloudFront refuses/,
+  ],
+  [
     "aws_lb",
     { name: "a".repeat(32) },
     { name: "a".repeat(33) },
@@ -163,7 +173,8 @@ const CASES: readonly (readonly [string, JsonObject, JsonObject, RegExp])[] = [
 
 /** What Fargate refuses of the times of one container. */
 const CONTAINERS: readonly (readonly [JsonObject, RegExp])[] = [
-  [{ stopTimeout: 121 }, /stop timeout of 121; AWS takes 0 to 120/],
+  [{ stopTimeout: 121 }, /stop timeout of 121; AWS takes 2 to 120/],
+  [{ stopTimeout: 1 }, /stop timeout of 1; AWS takes 2 to 120/],
   [{ healthCheck: { interval: 4 } }, /health check interval of 4; AWS takes 5 to 300/],
   [{ healthCheck: { timeout: 61 } }, /health check timeout of 61; AWS takes 2 to 60/],
   [{ healthCheck: { retries: 0 } }, /number of retries of 0; AWS takes 1 to 10/],

@@ -54,6 +54,16 @@ function withSite(change: Partial<Infrastructure["frontend"]>) {
     withEstate(policy, { frontend: { ...policy.infrastructure.frontend, ...change } });
 }
 
+function withQueries(change: Partial<PolicySet["monitoring"]["queries"]>) {
+  return (policy: PolicySet): PolicySet => {
+    const { monitoring } = policy;
+    return {
+      ...policy,
+      monitoring: { ...monitoring, queries: { ...monitoring.queries, ...change } },
+    };
+  };
+}
+
 /** The one container of a task definition. */
 function containerOf(definitions: unknown): unknown {
   return JSON.parse(String(definitions))[0];
@@ -157,6 +167,28 @@ const CASES: {
     },
     at: `${DATABASE}.serverlessv2_scaling_configuration.max_capacity`,
     after: 24,
+  },
+  {
+    what: "what a slow request is",
+    change: withQueries({ slowMs: 500 }),
+    at: "algobrain-production-observability.resource.aws_cloudwatch_query_definition.query-slow-requests.query_string",
+    after: [
+      "fields @timestamp, method, route, status, duration_ms, request_id",
+      '| filter event = "request.answered" and duration_ms > 500',
+      "| sort duration_ms desc",
+      "| limit 100",
+    ].join("\n"),
+  },
+  {
+    what: "how much of one request is listed",
+    change: withQueries({ requestLines: 500 }),
+    at: "algobrain-production-observability.resource.aws_cloudwatch_query_definition.query-by-request-id.query_string",
+    after: [
+      "fields @timestamp, @message",
+      '| filter request_id = "REQUEST_ID"',
+      "| sort @timestamp asc",
+      "| limit 500",
+    ].join("\n"),
   },
   {
     what: "how long a replaced file of the site can be had back",

@@ -2,13 +2,16 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { LOG_QUERIES } from "../../src/alert/outlet/log-queries.js";
+import { logQueries } from "../../src/alert/outlet/log-queries.js";
 import type { JsonObject } from "../../src/base/json.js";
+import { MONITORING_DEFAULTS } from "../../src/policy/defaults.js";
 import type { PolicySet } from "../../src/policy/policy.js";
 import type { Infrastructure, ScalingTarget } from "../../src/policy/services.js";
 import { ROOT } from "../house/source-tree.js";
 import { makePolicy } from "../support/make-policy.js";
 import { type Synthesized, synthesized } from "../support/synthesized.js";
+
+const LOG_QUERIES = logQueries(MONITORING_DEFAULTS.queries);
 
 const SERVICES = ["api", "orchestrator", "workers", "executor"];
 const CERTIFICATE = "arn:aws:acm:us-east-1:123456789012:certificate/1";
@@ -175,10 +178,14 @@ describe("every service", () => {
 
   test.each(SERVICES)("%s is asked whether it lives as its image would be", async (service) => {
     const dockerfile = await readFile(join(ROOT, "infra", "docker", "Dockerfile"), "utf8");
-    const { command, interval, retries } = container(production, service).healthCheck as JsonObject;
+    const { command, interval, timeout, retries } = container(production, service)
+      .healthCheck as JsonObject;
     const asked = JSON.stringify((command as string[]).slice(1)).replaceAll(",", ", ");
     expect(dockerfile).toMatch(
-      new RegExp(`^HEALTHCHECK --interval=${interval}s .*--retries=${retries} CMD .*`, "m"),
+      new RegExp(
+        `^HEALTHCHECK --interval=${interval}s --timeout=${timeout}s .*--retries=${retries} CMD .*`,
+        "m",
+      ),
     );
     expect(dockerfile).toContain(`CMD ${asked}`);
   });

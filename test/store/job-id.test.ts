@@ -1,4 +1,5 @@
 /** A job's text id: derived from its number, and found by plain SQL without reading the table (decision 0068). */
+import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
 import type { Sql } from "../../src/store/database.js";
 import { seqOf } from "../../src/store/job-columns.js";
@@ -59,6 +60,36 @@ describe("by the text id", () => {
       const written = "INSERT INTO public.jobs (job_type, id) VALUES ('index', 'job-7')";
       await expect(db.query(written)).rejects.toThrow(/cannot insert a non-DEFAULT value/);
     }));
+});
+
+describe("the migration to ranges", () => {
+  const again = async (db: Sql) =>
+    db.query(await readFile("src/db/control/0028_derived_id.sql", "utf8"));
+  const kindOf = async (db: Sql) =>
+    (
+      await db.query(
+        "SELECT m.amname AS kind FROM pg_class c JOIN pg_am m ON m.oid = c.relam WHERE c.oid = to_regclass('idx_jobs_id')",
+      )
+    ).rows;
+  const BEFORE = "DROP INDEX idx_jobs_id; CREATE UNIQUE INDEX idx_jobs_id ON jobs (id)";
+
+  test("goes round a table of the operator's that refers to jobs by the text id", () =>
+    withDatabase(async (db) => {
+      await db.query(`${BEFORE}; CREATE TABLE note (job_id text REFERENCES jobs (id))`);
+      await db.transaction(again);
+      expect(await kindOf(db)).toEqual([{ kind: "btree" }]);
+    }));
+
+  test.each([
+    ["is there", BEFORE],
+    ["an operator has dropped", "DROP INDEX idx_jobs_id"],
+  ])("makes them of an index that %s", (_what, before) =>
+    withDatabase(async (db) => {
+      await db.query(before);
+      await db.transaction(again);
+      expect(await kindOf(db)).toEqual([{ kind: "brin" }]);
+    }),
+  );
 });
 
 test.each([

@@ -153,6 +153,7 @@ const monitoring = fc.record(
       { openFor: fc.shuffledSubarray(["sev1", "sev2"]), postMortemWithin: duration },
       { requiredKeys: [] },
     ),
+    queries: fc.record({ lines: whole(1, 10_000), slow: duration }, { requiredKeys: [] }),
     outlets: fc.record(
       {
         grafana: fc.record({ enabled: fc.boolean() }),

@@ -3,18 +3,16 @@
  * publishes (cloudwatch-sink), and beneath it what AWS itself measures of our services. The form is CloudWatch's own
  * (docs.aws.amazon.com, "Dashboard body structure and syntax"). A panel whose metrics the catalogue does not have says so.
  */
-import { assert } from "../../base/assert.js";
 import type { JsonObject } from "../../base/json.js";
 import type { PolicySet } from "../../policy/policy.js";
 import { SERVICES } from "../../policy/services.js";
 import { cloudWatchSeries } from "./cloudwatch.js";
-import { LOG_QUERIES } from "./log-queries.js";
+import { FAILURES_BY_TYPE } from "./log-queries.js";
 
 /** The grid is 24 wide. */
 const WIDGET = { width: 8, height: 6 } as const;
 const PER_ROW = 24 / WIDGET.width;
 const PERIOD_S = 60;
-const TOP = 10;
 
 interface Panel {
   readonly title: string;
@@ -72,9 +70,8 @@ function isPublished(name: string, { metrics }: PolicySet): boolean {
 }
 
 /** What is published is combined over its labels; which kind fails, only the logs know. */
-function failingWorkers({ infrastructure }: PolicySet, logGroups: readonly string[]) {
-  const query = LOG_QUERIES.find(({ name }) => name === "failures-by-type");
-  assert(query !== undefined, "there is a saved query of failures by type");
+function failingWorkers(policy: PolicySet, logGroups: readonly string[]) {
+  const { infrastructure, monitoring } = policy;
   const sources = logGroups.map((group) => `SOURCE '${group}'`).join(" | ");
   return {
     type: "log",
@@ -82,7 +79,7 @@ function failingWorkers({ infrastructure }: PolicySet, logGroups: readonly strin
       title: "Top Failing Workers",
       region: infrastructure.region,
       view: "bar",
-      query: `${sources} | ${query.text}\n| limit ${TOP}`,
+      query: `${sources} | ${FAILURES_BY_TYPE.text}\n| limit ${monitoring.queries.top}`,
     },
   };
 }

@@ -3,6 +3,8 @@
  * (HB-log-01…03, LB-cli-08, AL-cli-08). They filter by fields that our lines have, never by words in a message, and
  * what they count has a name by which it is sorted (X-28). The window is the asker's.
  */
+import { formatDuration } from "../../base/duration.js";
+import type { SavedQueries } from "../../policy/policy.js";
 
 export interface LogQueryDefinition {
   readonly name: string;
@@ -14,26 +16,58 @@ export interface LogQueryDefinition {
 /** Stands in `by-request-id` for the id that is looked for: whoever asks puts it there. */
 export const REQUEST_ID = "REQUEST_ID";
 
-export const LOG_QUERIES: readonly LogQueryDefinition[] = [
-  {
-    name: "errors",
-    title: "the newest errors of all services",
-    text: lines(
-      "fields @timestamp, @message",
-      'filter level = "error"',
-      "sort @timestamp desc",
-      "limit 100",
-    ),
-  },
-  {
-    name: "failures-by-type",
-    title: "which kinds of jobs fail, most first",
-    text: lines(
-      'filter level = "error" and ispresent(worker_id)',
-      "stats count(*) as failures by job_type",
-      "sort failures desc",
-    ),
-  },
+export function logQueries(limits: SavedQueries): readonly LogQueryDefinition[] {
+  return [...listing(limits), ...COUNTING];
+}
+
+function listing({ lines: most, requestLines, slowMs }: SavedQueries): LogQueryDefinition[] {
+  return [
+    {
+      name: "errors",
+      title: "the newest errors of all services",
+      text: lines(
+        "fields @timestamp, @message",
+        'filter level = "error"',
+        "sort @timestamp desc",
+        `limit ${most}`,
+      ),
+    },
+    {
+      name: "by-request-id",
+      title: "every line of one request, in order",
+      text: lines(
+        "fields @timestamp, @message",
+        `filter request_id = "${REQUEST_ID}"`,
+        "sort @timestamp asc",
+        `limit ${requestLines}`,
+      ),
+    },
+    {
+      name: "slow-requests",
+      title: `requests that took more than ${formatDuration(slowMs)}, slowest first`,
+      text: lines(
+        "fields @timestamp, method, route, status, duration_ms, request_id",
+        `filter event = "request.answered" and duration_ms > ${slowMs}`,
+        "sort duration_ms desc",
+        `limit ${most}`,
+      ),
+    },
+  ];
+}
+
+/** By kind of job; the dashboard shows its first. */
+export const FAILURES_BY_TYPE: LogQueryDefinition = {
+  name: "failures-by-type",
+  title: "which kinds of jobs fail, most first",
+  text: lines(
+    'filter level = "error" and ispresent(worker_id)',
+    "stats count(*) as failures by job_type",
+    "sort failures desc",
+  ),
+};
+
+const COUNTING: readonly LogQueryDefinition[] = [
+  FAILURES_BY_TYPE,
   {
     name: "healing",
     title: "what healing did, by strategy and success",
@@ -41,26 +75,6 @@ export const LOG_QUERIES: readonly LogQueryDefinition[] = [
       'filter event = "healdec.acted"',
       "stats count(*) as actions by strategy, success",
       "sort actions desc",
-    ),
-  },
-  {
-    name: "by-request-id",
-    title: "every line of one request, in order",
-    text: lines(
-      "fields @timestamp, @message",
-      `filter request_id = "${REQUEST_ID}"`,
-      "sort @timestamp asc",
-      "limit 200",
-    ),
-  },
-  {
-    name: "slow-requests",
-    title: "requests that took more than two seconds, slowest first",
-    text: lines(
-      "fields @timestamp, method, route, status, duration_ms, request_id",
-      'filter event = "request.answered" and duration_ms > 2000',
-      "sort duration_ms desc",
-      "limit 100",
     ),
   },
   {

@@ -16,5 +16,10 @@ BEGIN
   END LOOP;
 END $$;
 
-DROP INDEX public.idx_jobs_id;
-CREATE INDEX idx_jobs_id ON public.jobs USING brin (id) WITH (pages_per_range = 32);
+-- A table of the operator's (006 onward) may refer to jobs by the text id: a foreign key needs the unique index, which stays then.
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_constraint WHERE conindid = to_regclass('public.idx_jobs_id')) THEN RETURN; END IF;
+  DROP INDEX IF EXISTS public.idx_jobs_id;
+  CREATE INDEX idx_jobs_id ON public.jobs USING brin (id) WITH (pages_per_range = 32);
+END $$;

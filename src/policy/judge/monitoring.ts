@@ -58,6 +58,10 @@ const MONITORING_ROWS: Rows = {
     more: ["looser", "slow answers pass"],
     less: ["stricter", "slow answers fail"],
   }),
+  "monitoring.queries.lines": figure("saved queries list up to", plain),
+  "monitoring.queries.requestLines": figure("the saved query of a request lists up to", plain),
+  "monitoring.queries.slowMs": figure("saved queries call a request slow after", duration),
+  "monitoring.queries.top": figure("kinds on the dashboard that fail most", plain),
   ...Object.fromEntries(
     ["prometheus", "datadog", "cloudwatch", "grafana"].map((outlet) => [
       `monitoring.outlets.${outlet}.enabled`,

@@ -48,6 +48,19 @@ const AfterDeployment = Type.Object(
   },
   closed,
 );
+const Queries = Type.Object(
+  {
+    lines: Whole(
+      1,
+      10_000,
+      "Lines of a list: of errors, of slow requests (HB-log-01). Default 100.",
+    ),
+    requestLines: Whole(1, 10_000, "Lines of one request. Default 200."),
+    slow: Duration("A request that took longer is slow (LB-cli-08). Default 2s."),
+    top: Whole(1, 100, "Kinds on the dashboard whose jobs fail most. Default 10."),
+  },
+  closed,
+);
 const Handle = (description: string) => Type.String({ pattern: PATTERNS.handle, description });
 const Datadog = Type.Object(
   {
@@ -76,6 +89,7 @@ export const MonitoringFile = Type.Partial(
       silences: Type.Partial(Silences, closed),
       incidents: Type.Partial(Incidents, closed),
       afterDeployment: Type.Partial(AfterDeployment, closed),
+      queries: Type.Partial(Queries, closed),
       outlets: Outlets,
     },
     closed,

@@ -9,7 +9,7 @@ const some = <const P extends Parameters<typeof Type.Object>[0]>(properties: P) 
 export const FRONTEND_KEPT_KEYS = {
   oldVersionDays: Whole(1, 3650, "A replaced file can be had back for so long. Default 30."),
   cached: Duration("What CloudFront keeps of a file that says nothing itself. Default 1d."),
-  cachedAtMost: Duration("The longest that a file may ask for, 365d at most. Default 365d."),
+  cachedAtMost: Duration("The longest that a file may ask for, 1s to 365d. Default 365d."),
   httpsOnlyDays: Whole(365, 3650, "Browsers come by HTTPS alone for so long. Default 365."),
 };
 

@@ -7,15 +7,18 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import diagnoseDbConnectivity from "../../../runbooks/diagnose-db-connectivity.js";
 import queryLogs from "../../../runbooks/query-logs.js";
-import { LOG_QUERIES } from "../../../src/alert/outlet/log-queries.js";
+import { logQueries } from "../../../src/alert/outlet/log-queries.js";
 import { systemClock } from "../../../src/base/clock.js";
 import type { JsonObject } from "../../../src/base/json.js";
+import { MONITORING_DEFAULTS } from "../../../src/policy/defaults.js";
 import { setStopRow } from "../../../src/store/stop-switch.js";
 import { makeAwsPlace } from "../../support/aws-world-place.js";
 import { findMoto, NEEDS_MOTO } from "../../support/moto.js";
 import { rehearse } from "../../support/runbook.js";
 import { MotoGround } from "./moto-ground.js";
 import { makeReached } from "./reach-estate.js";
+
+const LOG_QUERIES = logQueries(MONITORING_DEFAULTS.queries);
 
 const program = findMoto();
 const queries = Object.fromEntries(LOG_QUERIES.map(({ name, text }) => [name, text]));
