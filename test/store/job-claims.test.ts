@@ -66,6 +66,30 @@ describe("a claim", () => {
       expect((await readJob(db, seq))!.startedAt).not.toBeNull();
     }));
 
+  test.each(["2026-03-01T10:20:30.457Z", "1969-12-31T23:59:59.999Z"])(
+    "says when it was created: %s",
+    (at) =>
+      withDatabase(async (db) => {
+        await db.query("INSERT INTO jobs (job_type, created_at) VALUES ('index', $1)", [at]);
+        expect((await claim(db))[0]!.createdAt).toEqual(new Date(at));
+      }),
+  );
+
+  test.each([
+    ["infinity", "+275760-09-13T00:00:00.000Z"],
+    ["-infinity", "-271821-04-20T00:00:00.000Z"],
+  ])("takes what was created at %s by plain SQL, and with it what stands behind it", (at, said) =>
+    withDatabase(async (db) => {
+      await db.query("INSERT INTO jobs (job_type, created_at) VALUES ('index', $1)", [at]);
+      await enqueueJob(db, { kind: "index", payload: {} });
+      const held = await claim(db);
+      expect(held.map(({ createdAt }) => createdAt.toISOString())).toEqual([
+        said,
+        expect.any(String),
+      ]);
+    }),
+  );
+
   test("takes larger priority first, then the longest due, over all kinds", () =>
     withDatabase(async (db) => {
       const past = (ms: number) => new Date(Date.now() - ms);
