@@ -1,8 +1,7 @@
 /** Flags, lifetimes and the limits of adoption: sections that may be missing, and what holds then. */
-import { assert } from "../base/assert.js";
-import { parseDuration } from "../base/duration.js";
 import { ADOPTION_DEFAULTS, CACHE_DEFAULTS } from "./defaults.js";
 import type { AdoptionLimits, CacheLifetimes, Flag } from "./policy.js";
+import { toMsOr } from "./resolve-duration.js";
 import type { RawSection } from "./schema.js";
 
 export function resolveFlags(raw: RawSection<"flags"> = {}): Record<string, Flag> {
@@ -10,11 +9,11 @@ export function resolveFlags(raw: RawSection<"flags"> = {}): Record<string, Flag
 }
 
 export function resolveCache(raw: RawSection<"cache"> = {}): CacheLifetimes {
-  const defaultMs = toMs(raw.default, CACHE_DEFAULTS.defaultMs);
+  const defaultMs = toMsOr(raw.default, CACHE_DEFAULTS.defaultMs);
   return {
     defaultMs,
-    repoMetadataMs: toMs(raw["repo-metadata"], defaultMs),
-    repoScoreMs: toMs(raw["repo-score"], CACHE_DEFAULTS.repoScoreMs),
+    repoMetadataMs: toMsOr(raw["repo-metadata"], defaultMs),
+    repoScoreMs: toMsOr(raw["repo-score"], CACHE_DEFAULTS.repoScoreMs),
   };
 }
 
@@ -22,16 +21,9 @@ export function resolveAdoption(raw: RawSection<"adoption"> = {}): AdoptionLimit
   const { canary, probation, ...numbers } = raw;
   return {
     newPagesMax: numbers.newPagesMax ?? ADOPTION_DEFAULTS.newPagesMax,
-    canaryMs: toMs(canary, ADOPTION_DEFAULTS.canaryMs),
-    probationMs: toMs(probation, ADOPTION_DEFAULTS.probationMs),
+    canaryMs: toMsOr(canary, ADOPTION_DEFAULTS.canaryMs),
+    probationMs: toMsOr(probation, ADOPTION_DEFAULTS.probationMs),
     stormPages: numbers.stormPages ?? ADOPTION_DEFAULTS.stormPages,
     retentionMargin: numbers.retentionMargin ?? ADOPTION_DEFAULTS.retentionMargin,
   };
-}
-
-function toMs(text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise;
-  const ms = parseDuration(text);
-  assert(ms !== null, `"${text}" passed the checks and is no duration`);
-  return ms;
 }

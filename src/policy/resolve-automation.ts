@@ -1,6 +1,4 @@
 /** What access.yaml says of approvals, and what automation.yaml and healing.yaml say of runs that nobody asked for. */
-import { assert } from "../base/assert.js";
-import { parseDuration } from "../base/duration.js";
 import type { AutomationGuard, AutomationLimits } from "./automation.js";
 import {
   AFTER_FAILURE_FACTOR,
@@ -9,6 +7,7 @@ import {
   GUARD_DEFAULTS,
 } from "./defaults.js";
 import type { AccessRule, Automation } from "./policy.js";
+import { toMs } from "./resolve-duration.js";
 import type { RawSection } from "./schema.js";
 
 type RawAutomation = RawSection<"automation">[string];
@@ -71,10 +70,4 @@ export function resolveAutomationLimits(raw: RawLimits = {}): AutomationLimits {
       demoteAfter: given.demoteAfter ?? promotion.demoteAfter,
     },
   };
-}
-
-function toMs(text: string): number {
-  const ms = parseDuration(text);
-  assert(ms !== null, `"${text}" passed the checks and is no duration`);
-  return ms;
 }

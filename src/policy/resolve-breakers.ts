@@ -1,8 +1,7 @@
 /** What healing.yaml says of breakers: our defaults, then those of all dependencies, then those of one. */
-import { assert } from "../base/assert.js";
 import { BREAKER_DEFAULTS, type BreakerRules } from "../base/breaker.js";
-import { parseDuration } from "../base/duration.js";
 import { DEPENDENCY_KINDS, type DependencyKind } from "./policy.js";
+import { toMsOr } from "./resolve-duration.js";
 import type { RawSection } from "./schema.js";
 
 type RawBreakers = NonNullable<RawSection<"healing">["breakers"]>;
@@ -18,20 +17,13 @@ export function resolveBreakers(raw: RawBreakers = {}): Record<DependencyKind, B
 function over(rules: BreakerRules, raw: RawRules): BreakerRules {
   const { window, p95Max, open, gateMax, ...numbers } = raw;
   return {
-    windowMs: toMs(window, rules.windowMs),
-    p95MaxMs: toMs(p95Max, rules.p95MaxMs),
-    openMs: toMs(open, rules.openMs),
-    gateMaxMs: toMs(gateMax, rules.gateMaxMs),
+    windowMs: toMsOr(window, rules.windowMs),
+    p95MaxMs: toMsOr(p95Max, rules.p95MaxMs),
+    openMs: toMsOr(open, rules.openMs),
+    gateMaxMs: toMsOr(gateMax, rules.gateMaxMs),
     callsMin: numbers.callsMin ?? rules.callsMin,
     successRateMin: numbers.successRateMin ?? rules.successRateMin,
     probes: numbers.probes ?? rules.probes,
     closeAfter: numbers.closeAfter ?? rules.closeAfter,
   };
-}
-
-function toMs(text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise;
-  const ms = parseDuration(text);
-  assert(ms !== null, `"${text}" passed the checks and is no duration`);
-  return ms;
 }

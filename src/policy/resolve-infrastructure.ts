@@ -1,8 +1,7 @@
 /** infrastructure.yaml, what scaling.yaml says of the executor, and exceptions.yaml: what they mean. */
-import { assert } from "../base/assert.js";
-import { parseDuration } from "../base/duration.js";
 import { EXECUTOR_SIZE, infrastructureDefaults } from "./infrastructure-defaults.js";
 import type { PlanException, PlanReview } from "./plan-review.js";
+import { toMsOr } from "./resolve-duration.js";
 import { resolveFrontend, resolveRunning } from "./resolve-running.js";
 import type { RawSection } from "./schema.js";
 import type { Aurora, DeadMan, Infrastructure } from "./services.js";
@@ -45,9 +44,10 @@ function resolveAurora({ min, max, ...rest }: Raw["aurora"] & object = {}, defau
 }
 
 function resolveDeadMan(raw: Raw["deadMan"], defaults: DeadMan): DeadMan {
-  const afterMs = raw?.after === undefined ? defaults.afterMs : parseDuration(raw.after);
-  assert(afterMs !== null, `"${raw?.after}" passed the checks and is no duration`);
-  return { enabled: raw?.enabled ?? defaults.enabled, afterMs };
+  return {
+    enabled: raw?.enabled ?? defaults.enabled,
+    afterMs: toMsOr(raw?.after, defaults.afterMs),
+  };
 }
 
 function resolveReview(raw: Raw["review"], { budgets, drift }: PlanReview): PlanReview {

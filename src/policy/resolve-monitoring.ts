@@ -1,10 +1,10 @@
 /** Bounds of monitoring and the silences of Git: sections that may be missing, and what holds then. */
 import { assert } from "../base/assert.js";
-import { parseDuration } from "../base/duration.js";
 import { MONITORING_DEFAULTS } from "./defaults.js";
 import { readMatcher } from "./matcher.js";
 import type { SilencePolicy } from "./monitoring.js";
 import type { Monitoring } from "./policy.js";
+import { toMsOr } from "./resolve-duration.js";
 import type { RawSection } from "./schema.js";
 
 type Raw = RawSection<"monitoring">;
@@ -19,9 +19,9 @@ export function resolveMonitoring(raw: Raw = {}): Monitoring {
     incidents: resolveIncidents(raw.incidents),
     afterDeployment: {
       paths: raw.afterDeployment?.paths ?? afterDeployment.paths,
-      withinMs: toMs(raw.afterDeployment?.within, afterDeployment.withinMs),
+      withinMs: toMsOr(raw.afterDeployment?.within, afterDeployment.withinMs),
     },
-    queries: { ...queries, ...lines, slowMs: toMs(slow, queries.slowMs) },
+    queries: { ...queries, ...lines, slowMs: toMsOr(slow, queries.slowMs) },
     outlets: {
       prometheus: { ...outlets.prometheus, ...raw.outlets?.prometheus },
       datadog: { ...outlets.datadog, ...raw.outlets?.datadog },
@@ -34,8 +34,8 @@ export function resolveMonitoring(raw: Raw = {}): Monitoring {
 function resolveSilenceLimits(raw: Raw["silences"]): Monitoring["silences"] {
   const { longestMs, longestPagesMs } = MONITORING_DEFAULTS.silences;
   return {
-    longestMs: toMs(raw?.longest, longestMs),
-    longestPagesMs: toMs(raw?.longestPages, longestPagesMs),
+    longestMs: toMsOr(raw?.longest, longestMs),
+    longestPagesMs: toMsOr(raw?.longestPages, longestPagesMs),
   };
 }
 
@@ -43,7 +43,7 @@ function resolveIncidents(raw: Raw["incidents"]): Monitoring["incidents"] {
   const { openFor, postMortemFor, postMortemWithinMs } = MONITORING_DEFAULTS.incidents;
   return {
     openFor: raw?.openFor ?? openFor,
-    postMortemWithinMs: toMs(raw?.postMortemWithin, postMortemWithinMs),
+    postMortemWithinMs: toMsOr(raw?.postMortemWithin, postMortemWithinMs),
     postMortemFor: raw?.postMortemFor ?? postMortemFor,
   };
 }
@@ -69,11 +69,4 @@ function toMoment(text: string): string {
   const moment = new Date(text);
   assert(!Number.isNaN(moment.getTime()), `"${text}" passed the checks and is no moment`);
   return moment.toISOString();
-}
-
-function toMs(text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise;
-  const ms = parseDuration(text);
-  assert(ms !== null, `"${text}" passed the checks and is no duration`);
-  return ms;
 }

@@ -1,6 +1,5 @@
 /** Who is called when, and how soon: routes.yaml with the tables of the handbook where it says nothing. */
-import { assert } from "../base/assert.js";
-import { MINUTE_MS, parseDuration } from "../base/duration.js";
+import { MINUTE_MS } from "../base/duration.js";
 import { RECEIVER_DEFAULTS, RESPONSE_DEFAULTS } from "./defaults.js";
 import {
   type EscalationStep,
@@ -10,6 +9,7 @@ import {
   SEVERITIES,
   type Severity,
 } from "./policy.js";
+import { toMs } from "./resolve-duration.js";
 import type { RawSection } from "./schema.js";
 
 type RawRoutes = RawSection<"routes">;
@@ -55,10 +55,4 @@ export function resolveSeverities(raw: RawRoutes["severities"] = {}): Routes["se
 
 function toResponse(text: string): Response {
   return text === "nextBusinessDay" ? { by: text } : { by: "time", withinMs: toMs(text) };
-}
-
-function toMs(text: string): number {
-  const ms = parseDuration(text);
-  assert(ms !== null, `"${text}" passed the checks and is no duration`);
-  return ms;
 }

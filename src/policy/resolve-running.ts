@@ -1,6 +1,6 @@
 /** The keys of infrastructure.yaml by which things run: what they mean, and how a default would be written. */
-import { assert } from "../base/assert.js";
-import { formatDuration, parseDuration } from "../base/duration.js";
+import { formatDuration } from "../base/duration.js";
+import { toMs } from "./resolve-duration.js";
 import type { BalancerTimes, FrontendKept, Running, Tasks } from "./running.js";
 import type { RawSection } from "./schema.js";
 
@@ -48,10 +48,7 @@ export function resolveFrontend<T extends FrontendKept>(raw: Raw["frontend"], de
 }
 
 function seconds(text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise;
-  const ms = parseDuration(text);
-  assert(ms !== null, `"${text}" passed the checks and is no duration`);
-  return ms / 1000;
+  return text === undefined ? otherwise : toMs(text) / 1000;
 }
 
 /** A section as people write it: `checkEveryS: 15` is `checkEvery: 15s`. */

@@ -1,8 +1,8 @@
 /** workload.yaml: what is written, and the defaults for what is not. */
 import { assert } from "../base/assert.js";
 import { parseBytes } from "../base/bytes.js";
-import { parseDuration } from "../base/duration.js";
 import { WORKLOAD_DEFAULTS } from "./defaults.js";
+import { toMsOr } from "./resolve-duration.js";
 import type { RawSection } from "./schema.js";
 import type { ScoreWeights, WorkloadPolicy } from "./workload.js";
 
@@ -22,7 +22,7 @@ export function resolveWorkload(raw: Raw = {}): WorkloadPolicy {
     repositories: resolveRepositories(raw.repositories),
     backfill: {
       openMax: raw.backfill?.["open-max"] ?? backfill.openMax,
-      liveOlderThanMs: toMs(raw.backfill?.["live-older-than"], backfill.liveOlderThanMs),
+      liveOlderThanMs: toMsOr(raw.backfill?.["live-older-than"], backfill.liveOlderThanMs),
     },
     github: {
       reserve: raw.github?.reserve ?? github.reserve,
@@ -50,7 +50,7 @@ function resolveRepositories(raw: Raw["repositories"] = {}): WorkloadPolicy["rep
     cacheBytesMax: toBytes(raw.cache, defaults.cacheBytesMax),
     repoBytesMax: toBytes(raw.largest, defaults.repoBytesMax),
     indexForks: raw.forks ?? defaults.indexForks,
-    fetchTimeoutMs: toMs(raw["fetch-timeout"], defaults.fetchTimeoutMs),
+    fetchTimeoutMs: toMsOr(raw["fetch-timeout"], defaults.fetchTimeoutMs),
   };
 }
 
@@ -59,11 +59,4 @@ function toBytes(text: string | undefined, otherwise: number): number {
   const bytes = parseBytes(text);
   assert(bytes !== null, `"${text}" passed the checks and is no size`);
   return bytes;
-}
-
-function toMs(text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise;
-  const ms = parseDuration(text);
-  assert(ms !== null, `"${text}" passed the checks and is no duration`);
-  return ms;
 }

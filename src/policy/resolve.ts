@@ -3,7 +3,6 @@
  * unit of their metric. Only called when no check found anything, so nothing here can fail.
  */
 import { assert } from "../base/assert.js";
-import { parseDuration } from "../base/duration.js";
 import { EVERY_DEFAULT_MS } from "./check/alerts.js";
 import { EXECUTOR_SCALING } from "./infrastructure-defaults.js";
 import type {
@@ -29,6 +28,7 @@ import {
   resolveAutomationLimits,
 } from "./resolve-automation.js";
 import { resolveBreakers } from "./resolve-breakers.js";
+import { toMs } from "./resolve-duration.js";
 import { resolveExceptions, resolveInfrastructure } from "./resolve-infrastructure.js";
 import { resolveMonitoring, resolveSilences } from "./resolve-monitoring.js";
 import { resolveEscalation, resolveReceivers, resolveSeverities } from "./resolve-routes.js";
@@ -105,12 +105,6 @@ function sortedByName<T extends { readonly name: string }>(items: readonly T[]):
 function byKey<T>(record: Readonly<Record<string, T>>): T[] {
   const entries = Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
   return entries.map(([, value]) => value);
-}
-
-function toMs(text: string): number {
-  const ms = parseDuration(text);
-  assert(ms !== null, `"${text}" passed the checks and is no duration`);
-  return ms;
 }
 
 function resolveMetric(name: string, raw: Raw<"metrics">[string]): Metric {

@@ -2,13 +2,11 @@
 
 import { closed, Type } from "../../base/type.js";
 import { BUDGETS, DRIFT_MODES } from "../plan-review.js";
-import { byName, Duration, PATTERNS, Whole } from "./form.js";
+import { byName, Duration, PATTERNS, some, Whole } from "./form.js";
 import { FRONTEND_KEPT_KEYS, IMAGES_KEPT_KEYS, RUNNING_KEYS } from "./running.js";
 
 const Text = (pattern: string, description: string) => Type.String({ pattern, description });
 const Flag = (description: string) => Type.Boolean({ description });
-const some = <const P extends Parameters<typeof Type.Object>[0]>(properties: P) =>
-  Type.Partial(Type.Object(properties, closed), closed);
 
 const Network = some({
   cidr: Text(PATTERNS.cidr, "All its addresses, /16 to /20. Default 10.40.0.0/16."),

@@ -58,6 +58,10 @@ export const Bytes = (description: string) =>
 export const Share = (description: string) => Type.Number({ minimum: 0, maximum: 1, description });
 export const Whole = (minimum: number, maximum: number, description: string) =>
   Type.Integer({ minimum, maximum, description });
+/** Keys that may all be left out, and no others. */
+export const some = <const P extends Parameters<typeof Type.Object>[0]>(properties: P) =>
+  Type.Partial(Type.Object(properties, closed), closed);
+
 export const byName = <const T extends Parameters<typeof Type.Record>[1]>(
   value: T,
   pattern: string = PATTERNS.name,

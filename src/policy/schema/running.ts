@@ -1,10 +1,7 @@
 /** What infrastructure.yaml may say of the times, counts and sizes by which things run; check/running.ts bounds the durations. */
 
-import { closed, Type } from "../../base/type.js";
-import { Duration, Whole } from "./form.js";
-
-const some = <const P extends Parameters<typeof Type.Object>[0]>(properties: P) =>
-  Type.Partial(Type.Object(properties, closed), closed);
+import { Type } from "../../base/type.js";
+import { Duration, some, Whole } from "./form.js";
 
 export const FRONTEND_KEPT_KEYS = {
   oldVersionDays: Whole(1, 3650, "A replaced file can be had back for so long. Default 30."),
