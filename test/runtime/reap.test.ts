@@ -33,12 +33,13 @@ const EXECUTOR = `
   const shell = createShell({ redact: (text) => text, keyOf: processKey });
   const [mark, ...scripts] = process.argv.slice(2);
   const signal = new AbortController().signal;
-  for (const script of scripts)
+  for (const [ordinal, script] of scripts.entries())
     void shell.run(["sh", "-c", script], { signal, timeoutMs: 60_000, mark,
-      onStarted: async (group) => console.log(JSON.stringify({ ...group, executorKey: processKey(process.pid) })),
+      onStarted: async (group) => console.log(JSON.stringify({ ordinal, ...group, executorKey: processKey(process.pid) })),
       onLine: (line) => console.log(line) });`;
 
 interface Begun {
+  readonly ordinal: number;
   readonly pgid: number;
   readonly processKey: string;
   readonly executorKey: string;
@@ -46,8 +47,9 @@ interface Begun {
 
 interface Executor {
   readonly process: ChildProcess;
+  /** As its scripts stand. */
   readonly begun: readonly Begun[];
-  /** Numbers of processes that the programs told. */
+  /** Numbers of processes that the programs told, as they told them. */
   readonly pids: readonly number[];
 }
 
@@ -67,7 +69,7 @@ async function startExecutor(mark: string, ...scripts: string[]): Promise<Execut
     else pids.push(Number(line));
     if (ready === scripts.length) break;
   }
-  return { process: child, begun, pids };
+  return { process: child, begun: begun.sort((a, b) => a.ordinal - b.ordinal), pids };
 }
 
 async function kill({ process: child }: Executor): Promise<void> {
@@ -84,7 +86,7 @@ async function addRun(more: { status?: string; fence?: number; lease?: string } 
   return rows[0]!.seq;
 }
 
-async function addProcess(runSeq: number, begun: Begun): Promise<void> {
+async function addProcess(runSeq: number, begun: Omit<Begun, "ordinal">): Promise<void> {
   await ground.db.query(
     `INSERT INTO control.run_process (run_seq, fence, pgid, process_key, executor_key, program, phase, ordinal)
      VALUES ($1, 1, $2, $3, $4, 'sh', 'act', 0)`,
@@ -138,9 +140,10 @@ describe("what a killed executor leaves", () => {
       startExecutor(mark, SIMPLE),
     ]);
     for (const begun of killed.begun) await addProcess(runSeq, begun);
+    // Dead first: an executor that lives ends what its leader leaves, and that is not what is asked here.
+    await kill(killed);
     // A leader that is gone while its group lives on: then the mark alone tells.
     process.kill(killed.begun[2]!.pgid, "SIGKILL");
-    await kill(killed);
     expect(await Promise.all(killed.pids.map(isAlive))).toEqual([true, true, true]);
 
     expect(await reap(runSeq)).toBeGreaterThanOrEqual(2);
