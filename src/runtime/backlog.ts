@@ -40,6 +40,7 @@ export class Backlog {
 
   /** As `claimJobs`. A kind comes back short only if it was looked at from the front. */
   async claim(sql: Sql, options: ClaimOptions): Promise<ClaimedJob[]> {
+    if (this.#marks.size === 0) return this.#claim(sql, options);
     const { kinds } = options;
     const marked = kinds.map((one) => ({ ...one, from: this.#placeOf(one.kind) }));
     const jobs = await this.#claim(sql, { ...options, kinds: marked });

@@ -41,14 +41,22 @@ export class ClaimLoop {
   #pauseMs = POLL_MIN_MS;
   /** Then it is not yet known who will be hungry. */
   #isClaiming = false;
+  /** Waits for a hint or the next poll. */
+  #isResting = false;
+  /** Begun by the hint that ended the rest. */
+  #begun: Promise<number> | null = null;
 
   constructor(deps: ClaimLoopDeps) {
     this.#deps = deps;
     this.#wake = new Wake(deps.clock);
   }
 
-  /** There may be jobs. */
+  /** There may be jobs: whoever rests claims in the same turn, for that is what an idle queue waits for. */
   hint(): void {
+    if (this.#isResting) {
+      this.#isResting = false;
+      this.#begun = this.#claimOnce();
+    }
     this.#wake.hint();
   }
 
@@ -71,8 +79,9 @@ export class ClaimLoop {
   async run(stopped: AbortSignal): Promise<void> {
     const end = () => this.#wake.hint();
     stopped.addEventListener("abort", end, { once: true });
-    while (!stopped.aborted) {
-      const claimed = await this.#claimOnce();
+    while (!stopped.aborted || this.#begun !== null) {
+      const claimed = await this.#takeBegun();
+      if (stopped.aborted) break;
       if (claimed >= CLAIM_MAX) continue;
       this.#pauseMs =
         claimed > 0 ? this.#pauseMinMs : Math.min(this.#pauseMs * 2, this.#deps.pollMaxMs());
@@ -82,6 +91,12 @@ export class ClaimLoop {
     stopped.removeEventListener("abort", end);
   }
 
+  #takeBegun(): Promise<number> {
+    const begun = this.#begun;
+    this.#begun = null;
+    return begun ?? this.#claimOnce();
+  }
+
   /** True when there may be jobs: somebody said so, or one of ours is due. */
   async #wait(): Promise<boolean> {
     const { clock } = this.#deps;
@@ -89,7 +104,9 @@ export class ClaimLoop {
     const nowMs = clock.now().getTime();
     const next = Math.min(...this.#dueMs);
     this.#wakeMs = Math.min(nowMs + Math.min(this.#pauseMs, atMostMs), Math.max(next, nowMs));
+    this.#isResting = true;
     const hinted = await this.#wake.wait(this.#wakeMs - nowMs);
+    this.#isResting = false;
     const wokenMs = clock.now().getTime();
     this.#dueMs = this.#dueMs.filter((due) => due > wokenMs);
     return hinted || next <= wokenMs;

@@ -1,6 +1,7 @@
 /** The parts of a worker process, each made from its options: who it serves, how it beats, claims and runs. */
 import type { HeldJob } from "../job/job.js";
 import { SAFE_MODE_KINDS } from "../job/kinds.js";
+import type { PolicySet } from "../policy/policy.js";
 import { runsOlderEngine } from "../store/capacity.js";
 import { declareCompensation } from "../store/compensations.js";
 import type { Sql } from "../store/database.js";
@@ -11,7 +12,7 @@ import { ClaimLoop, type ClaimLoopDeps } from "./claim-loop.js";
 import { Completions } from "./completions.js";
 import { type Emit, kindWorkerId } from "./events.js";
 import { type Heartbeat, startHeartbeat } from "./heartbeat.js";
-import { KindLoad, type KindWant } from "./kind-load.js";
+import { type KindLimit, KindLoad, type KindWant } from "./kind-load.js";
 import { rulesOf } from "./kind-rules.js";
 import { RunningJobs } from "./running-jobs.js";
 import type { StartedJobs } from "./started-jobs.js";
@@ -96,13 +97,14 @@ function claimLoopDeps(
   const { db, clock } = options;
   const pollMaxMs = () => (hears() ? options.pollMaxMs : Math.min(options.pollMaxMs, DEAF_POLL_MS));
   const runsOlder = olderEngineWatch(options);
+  const enabledLimits = limitsInForce(options, kinds);
   const backlog = new Backlog();
   /** When room was last of use. */
   let busyMs = Number.NEGATIVE_INFINITY;
   return {
     clock,
     pollMaxMs,
-    wants: () => load.wants(kinds.map((kind) => limitOf(options, kind)).filter(isEnabled)),
+    wants: () => load.wants(enabledLimits()),
     claim: async (wants, max) => {
       const claim = async (sql: Sql) => {
         const admitted = await limits.admit(sql, wants);
@@ -114,7 +116,8 @@ function claimLoopDeps(
         if (jobs.length > 0) busyMs = performance.now();
         return { jobs, hungry: hungryKinds(wants, admitted.kinds, jobs, most) };
       };
-      if (!(await runsOlder())) return claim(db);
+      const older = runsOlder();
+      if (!(typeof older === "boolean" ? older : await older)) return claim(db);
       limits.forget();
       return db.transaction(claim);
     },
@@ -146,23 +149,37 @@ function hungryKinds(
     .map(({ kind }) => kind);
 }
 
-/** Only under limits it matters, and then not at each claim. */
-function olderEngineWatch({ db, policy }: WorkerOptions): () => Promise<boolean> {
+/** Only under limits it matters, and then not at each claim: what is known is said at once. */
+function olderEngineWatch({ db, policy }: WorkerOptions): () => boolean | Promise<boolean> {
   let knownMs = Number.NEGATIVE_INFINITY;
   let known = false;
-  return async () => {
-    if (performance.now() - knownMs < OLDER_CHECK_MS) return known;
+  const ask = async () => {
     known = await runsOlderEngine(db, policy().healing.workerDeadAfterMs);
     knownMs = performance.now();
     return known;
   };
+  return () => (performance.now() - knownMs < OLDER_CHECK_MS ? known : ask());
 }
 
-function limitOf({ policy }: WorkerOptions, kind: string) {
-  return { kind, ...rulesOf(policy(), kind) };
+function limitOf({ policy }: WorkerOptions, kind: string): KindLimit {
+  const { concurrency, globalMax, rateLimit } = rulesOf(policy(), kind);
+  return { kind, concurrency, globalMax, rateLimit };
 }
 
-const isEnabled = ({ enabled }: { readonly enabled: boolean }): boolean => enabled;
+/** Of the kinds that are enabled; made anew only with a new policy. */
+function limitsInForce(options: WorkerOptions, kinds: readonly string[]): () => KindLimit[] {
+  let policy: PolicySet | null = null;
+  let limits: KindLimit[] = [];
+  return () => {
+    const inForce = options.policy();
+    if (inForce !== policy) {
+      const enabled = kinds.filter((kind) => rulesOf(inForce, kind).enabled);
+      limits = enabled.map((kind) => limitOf(options, kind));
+      policy = inForce;
+    }
+    return limits;
+  };
+}
 
 function runningJobs(
   options: WorkerOptions,

@@ -4,6 +4,7 @@
  */
 import type pg from "pg";
 import { errorMessage, Fault, fault } from "../base/fault.js";
+import { Answers } from "./answers.js";
 import { SessionPool } from "./pool.js";
 
 export interface QueryResult<Row> {
@@ -71,17 +72,24 @@ export function openDatabase(options: DatabaseOptions): Database {
   });
   // 0 is none here too.
   const giveUpMs = statementTimeoutMs + Math.min(statementTimeoutMs, SILENCE_MAX_MS);
-  const way: Way = { giveUpMs, onAnswered: options.onAnswered ?? null };
+  const answers = new Answers(giveUpMs);
+  const onAnswered = options.onAnswered ?? null;
+  const way: Way = { giveUpMs, onAnswered };
   return {
-    query: (text, values, name) =>
-      inFaults(() => pool.use((lent) => run(lent, text, values, pool.nameOf(name), way))),
+    query: <Row extends object>(text: string, values?: readonly unknown[], name?: string) => {
+      return inFaults(() =>
+        pool.use((lent) =>
+          runAlone<Row>(lent, toQuery(text, values, pool.nameOf(name)), answers, onAnswered),
+        ),
+      );
+    },
     transaction: async (work) => inTransaction(await lend(pool), work, way),
     connect: async (work) => withSession(await lend(pool), work),
     close: () => pool.end(),
   };
 }
 
-/** How statements go out. */
+/** How statements of a session that is held go out. */
 interface Way {
   /** Milliseconds; 0: never. */
   readonly giveUpMs: number;
@@ -99,26 +107,43 @@ async function inFaults<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function lend(pool: SessionPool): Promise<pg.PoolClient> {
-  return inFaults(() => pool.use((lent) => lent.connect()));
+  return inFaults(() => pool.lend());
+}
+
+function toQuery(text: string, values: readonly unknown[] = [], name?: string): pg.QueryConfig {
+  return name === undefined ? { text, values: [...values] } : { text, values: [...values], name };
+}
+
+/** On a session that has nothing else to do. */
+async function runAlone<Row extends object>(
+  session: pg.PoolClient,
+  query: pg.QueryConfig,
+  answers: Answers,
+  onAnswered: Way["onAnswered"],
+): Promise<QueryResult<Row>> {
+  const sentMs = onAnswered === null ? 0 : performance.now();
+  const result = await answers.to<pg.QueryResult<Row>>((answer) =>
+    session.query<Row>(query, answer),
+  );
+  onAnswered?.(performance.now() - sentMs);
+  return toResult(result);
 }
 
 async function run<Row extends object>(
-  client: pg.Pool | pg.PoolClient,
+  session: pg.PoolClient,
   text: string,
-  values: readonly unknown[] = [],
-  name?: string,
+  values?: readonly unknown[],
   { giveUpMs, onAnswered }: Way = OF_A_SESSION,
 ): Promise<QueryResult<Row>> {
-  const query: pg.QueryConfig & { readonly query_timeout: number } = {
-    text,
-    values: [...values],
-    query_timeout: giveUpMs,
-    ...(name === undefined ? {} : { name }),
-  };
   const sentMs = onAnswered === null ? 0 : performance.now();
-  const result = await client.query<Row>(query);
+  const query = { ...toQuery(text, values), query_timeout: giveUpMs };
+  const result = await session.query<Row>(query);
   onAnswered?.(performance.now() - sentMs);
-  // A text of several statements gives a list of results; nobody asks for their rows.
+  return toResult(result);
+}
+
+/** A text of several statements gives a list of results; nobody asks for their rows. */
+function toResult<Row extends object>(result: pg.QueryResult<Row>): QueryResult<Row> {
   return { rows: result.rows ?? [], rowCount: result.rowCount ?? 0 };
 }
 
@@ -133,7 +158,7 @@ async function inTransaction<T>(
   };
   client.on("error", noteError);
   const tx: Sql = {
-    query: (text, values) => inFaults(() => run(client, text, values, undefined, way)),
+    query: (text, values) => inFaults(() => run(client, text, values, way)),
   };
   try {
     await tx.query("BEGIN");

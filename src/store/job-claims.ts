@@ -50,12 +50,12 @@ const RANK_NOW = `date_part('epoch', now() - ${EPOCH})`;
 const claimText = (value: (place: number) => string) => `
 WITH open AS (
   SELECT w.kind, least(w.room, ${value(3)}::int) AS room, w.rank, ${EPOCH} + make_interval(secs => w.due) AS due, w.seq
-  FROM unnest(${value(1)}::text[], ${value(2)}::int[], ${value(7)}::float8[], ${value(8)}::float8[], ${value(9)}::bigint[])
+  FROM unnest(${value(1)}::text[], ${value(2)}::int[], ${value(6)}::float8[], ${value(7)}::float8[], ${value(8)}::bigint[])
     AS w(kind, room, rank, due, seq)
-  WHERE w.kind = ANY (${value(5)}::text[]) OR (
+  WHERE w.kind IN (${INTERNAL_KINDS.map((kind) => `'${kind}'`).join(", ")}) OR (
     NOT EXISTS (SELECT FROM control.queue_pause p
                 WHERE p.job_type IN (w.kind, '*') AND (p.expires_at IS NULL OR p.expires_at > now()))
-    AND (w.kind = ANY (${value(6)}::text[]) OR NOT (SELECT active FROM control.safe_mode)))
+    AND (w.kind = ANY (${value(5)}::text[]) OR NOT (SELECT active FROM control.safe_mode)))
 )
 UPDATE public.jobs SET status = 'running', worker_id = $4, fence = fence + 1, started_at = now(),
   attempts = attempts + 1, attempts_total = attempts_total + 1
@@ -105,22 +105,26 @@ const FRONT: ClaimPlace = { rank: Number.NEGATIVE_INFINITY, dueS: 0, seq: 0 };
 export async function claimJobs(sql: Sql, options: ClaimOptions): Promise<ClaimedJob[]> {
   const open = options.kinds.filter(({ free }) => free > 0);
   if (open.length === 0 || options.max <= 0) return [];
-  const from = open.map((one) => one.from ?? FRONT);
+  const from = (one: KindClaim) => one.from ?? FRONT;
   const values = [
     open.map(({ kind }) => kind),
-    open.map(({ free }) => free),
+    numbers(open.map(({ free }) => free)),
     options.max,
     options.workerId,
-    INTERNAL_KINDS,
     options.safeModeKinds,
-    from.map(({ rank }) => rank),
-    from.map(({ dueS }) => dueS),
-    from.map(({ seq }) => seq),
+    numbers(open.map((one) => from(one).rank)),
+    numbers(open.map((one) => from(one).dueS)),
+    numbers(open.map((one) => from(one).seq)),
   ];
   const { rows } = options.isBacklog
     ? await sql.query<ClaimedRow>(CLAIM_FROM_BACKLOG, values, "claim-from-backlog")
     : await sql.query<ClaimedRow>(CLAIM_FEW, values, "claim-few");
   return rows.map(toClaimedJob).sort((a, b) => a.rank - b.rank || a.seq - b.seq);
+}
+
+/** As the server writes a list: the driver would quote each number of it. */
+function numbers(list: readonly number[]): string {
+  return `{${list.join(",")}}`;
 }
 
 function toClaimedJob({ kind, payload, numbers }: ClaimedRow): ClaimedJob {

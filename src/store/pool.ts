@@ -4,6 +4,7 @@
  * does not know, and a prepared statement may be asked of a server that never saw it.
  */
 import pg from "pg";
+import { SessionAtHand } from "./session-at-hand.js";
 
 export interface PoolOptions {
   readonly url: string;
@@ -44,22 +45,33 @@ const FOREIGN_STATEMENT = new Set(["26000", "42P05"]);
 
 export class SessionPool {
   readonly #options: PoolOptions;
-  #pool: pg.Pool;
+  #sessions: SessionAtHand;
   #namesStatements = true;
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#pool = open(options, OURS(options));
+    this.#sessions = open(options, OURS(options));
   }
 
-  /** Runs it again, once, when only a pooler was in the way. */
-  async use<T>(work: (pool: pg.Pool) => Promise<T>): Promise<T> {
-    const pool = this.#pool;
+  /** A session for one piece of work, which is run again, once, when only a pooler was in the way. */
+  async use<T>(work: (session: pg.PoolClient) => Promise<T>): Promise<T> {
+    const sessions = this.#sessions;
     try {
-      return await work(pool);
+      return await useOne(sessions, work);
     } catch (error) {
-      if (!this.#stepBack(pool, error)) throw error;
-      return work(this.#pool);
+      if (!this.#stepBack(sessions, error)) throw error;
+      return useOne(this.#sessions, work);
+    }
+  }
+
+  /** A session that the caller releases. */
+  async lend(): Promise<pg.PoolClient> {
+    const sessions = this.#sessions;
+    try {
+      return await sessions.take();
+    } catch (error) {
+      if (!this.#stepBack(sessions, error)) throw error;
+      return this.#sessions.take();
     }
   }
 
@@ -69,11 +81,11 @@ export class SessionPool {
   }
 
   end(): Promise<void> {
-    return this.#pool.end();
+    return this.#sessions.end();
   }
 
   /** True when it is worth another try. */
-  #stepBack(tried: pg.Pool, error: unknown): boolean {
+  #stepBack(tried: SessionAtHand, error: unknown): boolean {
     const { code, message } = error as { code?: unknown; message?: unknown };
     if (typeof code === "string" && FOREIGN_STATEMENT.has(code)) {
       this.#namesStatements = false;
@@ -81,11 +93,27 @@ export class SessionPool {
     }
     if (!String(message).includes("unsupported startup parameter")) return false;
     this.#namesStatements = false;
-    if (tried === this.#pool) {
-      this.#pool = open(this.#options, {});
+    if (tried === this.#sessions) {
+      this.#sessions = open(this.#options, {});
       void tried.end();
     }
     return true;
+  }
+}
+
+/** A session that something failed on is not used again: nobody knows what state it is in. */
+async function useOne<T>(
+  sessions: SessionAtHand,
+  work: (session: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const session = await sessions.take();
+  try {
+    const value = await work(session);
+    sessions.put(session);
+    return value;
+  } catch (error) {
+    session.release(true);
+    throw error;
   }
 }
 
@@ -95,7 +123,7 @@ const OURS = (options: PoolOptions): pg.PoolConfig => ({
   options: "-c search_path=public,control",
 });
 
-function open(options: PoolOptions, settings: pg.PoolConfig): pg.Pool {
+function open(options: PoolOptions, settings: pg.PoolConfig): SessionAtHand {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.max,
@@ -107,7 +135,5 @@ function open(options: PoolOptions, settings: pg.PoolConfig): pg.Pool {
     ...settings,
   });
   pool.on("error", (error) => options.onIdleError(error));
-  // One that goes from hand to hand in a busy pool is nobody's for a moment: an error that nobody hears ends the process.
-  pool.on("connect", (client) => client.on("error", () => {}));
-  return pool;
+  return new SessionAtHand(pool, IDLE_SESSION_MS, (error) => options.onIdleError(error));
 }
