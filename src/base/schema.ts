@@ -16,6 +16,8 @@ export interface CompiledSchema<T> {
   check(value: unknown): SchemaFinding[];
   /** A type guard for values that are expected to fit. */
   fits(value: unknown): value is T;
+  /** Compiles it now, for those who would rather wait at their start. Throws for a schema that is none. */
+  prepare(): void;
 }
 
 const ajv = new Ajv({
@@ -34,11 +36,12 @@ const ajv = new Ajv({
  */
 export function compileSchema<T = unknown>(schema: TSchema): CompiledSchema<T> {
   let compiled: ValidateFunction | null = null;
+  const prepare = () => (compiled ??= ajv.compile(schema));
   const check = (value: unknown): SchemaFinding[] => {
-    compiled ??= ajv.compile(schema);
-    return compiled(value) ? [] : (compiled.errors ?? []).map(toFinding);
+    const validate = prepare();
+    return validate(value) ? [] : (validate.errors ?? []).map(toFinding);
   };
-  return { check, fits: (value): value is T => check(value).length === 0 };
+  return { check, prepare, fits: (value): value is T => check(value).length === 0 };
 }
 
 function toFinding(error: ErrorObject): SchemaFinding {

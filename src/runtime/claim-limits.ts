@@ -48,30 +48,44 @@ export class ClaimLimits {
     this.#options = options;
   }
 
-  /** The wants as far as the limits allow them now; what is not claimed of it stays ours until `giveBack`. */
-  async admit(sql: Sql, wants: readonly KindWant[]): Promise<Admitted> {
+  /**
+   * The wants as far as the limits allow them now; what is not claimed of it stays ours until `giveBack`. Said at once
+   * where nothing is to be asked for: most claims find their room here.
+   */
+  admit(sql: Sql, wants: readonly KindWant[]): Admitted | Promise<Admitted> {
     const wishes = this.#wishes(wants);
+    const asks = wishes.length > 0 || wants.some(({ rateLimit }) => rateLimit !== null);
+    return asks ? this.#ask(sql, wants, wishes) : this.#grant(wants);
+  }
+
+  async #ask(sql: Sql, wants: readonly KindWant[], wishes: CapacityWish[]): Promise<Admitted> {
     if (wishes.length > 0) {
       const taken = await takeCapacity(sql, this.#options.workerId, wishes);
       for (const [scope, granted] of taken) this.#scope(scope).granted = granted;
     }
-    const max = this.#options.globalCap === null ? Number.MAX_SAFE_INTEGER : this.#room(ALL_PUBLIC);
-    const kinds: KindWant[] = [];
-    this.#isShort = false;
-    for (const want of wants) {
-      const free = await this.#freeOf(sql, want, max);
-      if (free > 0) kinds.push({ ...want, free });
+    const { kinds, max } = this.#grant(wants);
+    const rated: KindWant[] = [];
+    for (const want of kinds) {
+      const { kind, rateLimit } = want;
+      const free = rateLimit ? await takeRate(sql, kind, rateLimit, want.free) : want.free;
+      if (free > 0) rated.push({ ...want, free });
     }
-    return { kinds, max };
+    return { kinds: rated, max };
   }
 
-  async #freeOf(sql: Sql, want: KindWant, max: number): Promise<number> {
-    const { kind, globalMax, rateLimit } = want;
+  #grant(wants: readonly KindWant[]): Admitted {
+    this.#isShort = false;
+    const max = this.#options.globalCap === null ? Number.MAX_SAFE_INTEGER : this.#room(ALL_PUBLIC);
+    const kinds = wants.map((want) => ({ ...want, free: this.#roomOf(want, max) }));
+    return { kinds: kinds.filter(({ free }) => free > 0), max };
+  }
+
+  /** Of one kind, before its rate. */
+  #roomOf({ kind, globalMax, free: wanted, quick }: KindWant, max: number): number {
     const room = globalMax === null ? max : Math.min(max, this.#room(kind));
-    const free = Math.min(want.free, room);
-    if (free < want.free) this.#isShort = true;
-    if (want.quick && free < Math.min(want.free, this.#scope(kind).held * CRUMB_SHARE)) return 0;
-    return rateLimit === null || free === 0 ? free : takeRate(sql, kind, rateLimit, free);
+    const free = Math.min(wanted, room);
+    if (free < wanted) this.#isShort = true;
+    return quick && free < Math.min(wanted, this.#scope(kind).held * CRUMB_SHARE) ? 0 : free;
   }
 
   /** Counts what was claimed, and gives back starts that nothing was claimed for. */

@@ -53,11 +53,16 @@ export class ClaimLoop {
 
   /** There may be jobs: whoever rests claims in the same turn, for that is what an idle queue waits for. */
   hint(): void {
-    if (this.#isResting) {
-      this.#isResting = false;
-      this.#begun = this.#claimOnce();
-    }
-    this.#wake.hint();
+    if (this.#isResting) this.#begin();
+    else this.#wake.hint();
+  }
+
+  /** To end the rest takes as long as all that leads to the claim: for that there is time while the server looks. */
+  #begin(): void {
+    this.#isResting = false;
+    this.#begun = this.#claimOnce();
+    // Also when another hint has ended the rest meanwhile: this claim may not have seen what that one was about.
+    void this.#begun.then(() => this.#wake.hint());
   }
 
   /** There will be jobs then. */
@@ -125,15 +130,14 @@ export class ClaimLoop {
     return Math.min(POLL_MIN_MS, this.#deps.pollMaxMs());
   }
 
+  /** Never rejects. */
   async #claimOnce(): Promise<number> {
     const { wants, claim, accept, onClaimFailed } = this.#deps;
-    const wanted = wants();
-    // Those that want nothing have no room: they call when they have.
-    const full = (kind: string) => !wanted.some((one) => one.kind === kind);
-    this.#hungry = new Set([...this.#hungry].filter(full));
-    if (wanted.length === 0) return 0;
     this.#isClaiming = true;
     try {
+      const wanted = wants();
+      this.#forgetHungry(wanted);
+      if (wanted.length === 0) return 0;
       const { jobs, hungry } = await claim(wanted, CLAIM_MAX);
       for (const kind of hungry) this.#hungry.add(kind);
       accept(jobs);
@@ -144,5 +148,10 @@ export class ClaimLoop {
     } finally {
       this.#isClaiming = false;
     }
+  }
+
+  /** Those that want nothing have no room: they call when they have, and so stay hungry. */
+  #forgetHungry(wanted: readonly KindWant[]): void {
+    for (const { kind } of wanted) this.#hungry.delete(kind);
   }
 }

@@ -1,6 +1,5 @@
 /** The parts of a worker process, each made from its options: who it serves, how it beats, claims and runs. */
 import type { HeldJob } from "../job/job.js";
-import { SAFE_MODE_KINDS } from "../job/kinds.js";
 import type { PolicySet } from "../policy/policy.js";
 import { runsOlderEngine } from "../store/capacity.js";
 import { declareCompensation } from "../store/compensations.js";
@@ -107,10 +106,11 @@ function claimLoopDeps(
     wants: () => load.wants(enabledLimits()),
     claim: async (wants, max) => {
       const claim = async (sql: Sql) => {
-        const admitted = await limits.admit(sql, wants);
+        const allowed = limits.admit(sql, wants);
+        const admitted = allowed instanceof Promise ? await allowed : allowed;
         const most = Math.min(max, admitted.max);
         const claiming = { workerId, kinds: admitted.kinds, max: most };
-        const jobs = await backlog.claim(sql, { ...claiming, safeModeKinds: SAFE_MODE_KINDS });
+        const jobs = await backlog.claim(sql, claiming);
         await limits.claimed(sql, admitted, jobs);
         // A claim that finds nothing uses no room: else polling would keep it from the others for ever.
         if (jobs.length > 0) busyMs = performance.now();

@@ -95,6 +95,7 @@ class WorkerLife {
 
   static async begin(options: WorkerOptions): Promise<WorkerLife> {
     const kinds = kindsServed(options);
+    options.registry.prepare(kinds);
     const registered = await registerWorker(options.db, {
       lane: options.lane,
       kinds,

@@ -5,7 +5,7 @@
 
 import type { JsonObject } from "../base/json.js";
 import type { HeldJob } from "../job/job.js";
-import { INTERNAL_KINDS } from "../job/kinds.js";
+import { INTERNAL_KINDS, SAFE_MODE_KINDS } from "../job/kinds.js";
 import type { Sql } from "./database.js";
 import { rankOf } from "./job-columns.js";
 
@@ -32,9 +32,7 @@ export interface ClaimOptions {
   readonly kinds: readonly KindClaim[];
   /** Jobs at most in this claim. */
   readonly max: number;
-  /** Public kinds that safe mode lets through; internal kinds always pass (X-13). */
-  readonly safeModeKinds: readonly string[];
-  /** There are many jobs to choose from: the claim before found as many as it wanted. */
+  /** There are many jobs to choose from: the claim before found as many as it wanted. Only then `from` is heeded. */
   readonly isBacklog?: boolean;
 }
 
@@ -43,19 +41,29 @@ const EPOCH = "timestamptz '2000-01-01 00:00:00+00'";
 /** No due row of a priority of 0 or more ranks later; the scan ends here, before the rows of the future. */
 const RANK_NOW = `date_part('epoch', now() - ${EPOCH})`;
 
+interface ClaimText {
+  /** How the value of a place is written. */
+  readonly value: (place: number) => string;
+  /** Kinds and their room as `w`, with the place that each is looked at from. */
+  readonly open: string;
+  /** Passes over what stands before that place. */
+  readonly after: string;
+}
+
+/** Of constants of ours. */
+const textList = (texts: readonly string[]) => texts.map((text) => `'${text}'`).join(", ");
+
 /**
  * By ctid and nothing else: the rows are locked, so it cannot change, and no plan can look them up in a worse way.
  * A condition on the status would offer the index of runnable rows to a planner whose statistics know of none.
  */
-const claimText = (value: (place: number) => string) => `
+const claimText = ({ value, open, after }: ClaimText) => `
 WITH open AS (
-  SELECT w.kind, least(w.room, ${value(3)}::int) AS room, w.rank, ${EPOCH} + make_interval(secs => w.due) AS due, w.seq
-  FROM unnest(${value(1)}::text[], ${value(2)}::int[], ${value(6)}::float8[], ${value(7)}::float8[], ${value(8)}::bigint[])
-    AS w(kind, room, rank, due, seq)
-  WHERE w.kind IN (${INTERNAL_KINDS.map((kind) => `'${kind}'`).join(", ")}) OR (
+  ${open}
+  WHERE w.kind IN (${textList(INTERNAL_KINDS)}) OR (
     NOT EXISTS (SELECT FROM control.queue_pause p
                 WHERE p.job_type IN (w.kind, '*') AND (p.expires_at IS NULL OR p.expires_at > now()))
-    AND (w.kind = ANY (${value(5)}::text[]) OR NOT (SELECT active FROM control.safe_mode)))
+    AND (w.kind IN (${textList(SAFE_MODE_KINDS)}) OR NOT (SELECT active FROM control.safe_mode)))
 )
 UPDATE public.jobs SET status = 'running', worker_id = $4, fence = fence + 1, started_at = now(),
   attempts = attempts + 1, attempts_total = attempts_total + 1
@@ -63,7 +71,7 @@ WHERE ctid = ANY (ARRAY(
   SELECT due.ctid FROM open CROSS JOIN LATERAL (
     SELECT ctid, ${RANK} AS rank, scheduled_at, seq FROM public.jobs
     WHERE status = 'pending' AND job_type = open.kind AND ${RANK} <= ${RANK_NOW} AND scheduled_at <= now()
-      AND (${RANK}, scheduled_at, seq) >= (open.rank, open.due, open.seq)
+      ${after}
     ORDER BY ${RANK}, scheduled_at, seq
     LIMIT open.room
     FOR UPDATE SKIP LOCKED
@@ -73,13 +81,23 @@ RETURNING job_type AS kind, payload, concat_ws(' ', seq, attempts, fence, crash_
   date_part('epoch', created_at), ${RANK}, date_part('epoch', scheduled_at - ${EPOCH})) AS numbers`;
 
 /** Planned anew for each claim: what was the best way through a short queue need not be through a long one. */
-const CLAIM_FROM_BACKLOG = claimText((place) => `$${place}`);
+const CLAIM_FROM_BACKLOG = claimText({
+  value: (place) => `$${place}`,
+  open: `SELECT w.kind, least(w.room, $3::int) AS room, w.rank, ${EPOCH} + make_interval(secs => w.due) AS due, w.seq
+  FROM unnest($1::text[], $2::int[], $5::float8[], $6::float8[], $7::bigint[]) AS w(kind, room, rank, due, seq)`,
+  after: `AND (${RANK}, scheduled_at, seq) >= (open.rank, open.due, open.seq)`,
+});
 
 /**
- * Planned once: planning takes longer than the look itself. A value behind a SELECT of its own tells the planner
- * nothing, so knowing it promises no better plan, and after five executions the server keeps the one it has.
+ * Looks from the front. Planned once: planning takes longer than the look itself. A value behind a SELECT of its own
+ * tells the planner nothing, so knowing it promises no better plan, and after five executions the server keeps the one it has.
  */
-const CLAIM_FEW = claimText((place) => `(SELECT $${place})`);
+const CLAIM_FEW = claimText({
+  value: (place) => `(SELECT $${place})`,
+  open: `SELECT w.kind, least(w.room, (SELECT $3)::int) AS room
+  FROM unnest((SELECT $1)::text[], (SELECT $2)::int[]) AS w(kind, room)`,
+  after: "",
+});
 
 /** All numbers stand in one text: a column costs more to describe and to read than a number to split off. */
 interface ClaimedRow {
@@ -105,21 +123,29 @@ const FRONT: ClaimPlace = { rank: Number.NEGATIVE_INFINITY, dueS: 0, seq: 0 };
 export async function claimJobs(sql: Sql, options: ClaimOptions): Promise<ClaimedJob[]> {
   const open = options.kinds.filter(({ free }) => free > 0);
   if (open.length === 0 || options.max <= 0) return [];
-  const from = (one: KindClaim) => one.from ?? FRONT;
-  const values = [
+  const wanted = [
     open.map(({ kind }) => kind),
     numbers(open.map(({ free }) => free)),
     options.max,
     options.workerId,
-    options.safeModeKinds,
-    numbers(open.map((one) => from(one).rank)),
-    numbers(open.map((one) => from(one).dueS)),
-    numbers(open.map((one) => from(one).seq)),
   ];
   const { rows } = options.isBacklog
-    ? await sql.query<ClaimedRow>(CLAIM_FROM_BACKLOG, values, "claim-from-backlog")
-    : await sql.query<ClaimedRow>(CLAIM_FEW, values, "claim-few");
+    ? await sql.query<ClaimedRow>(
+        CLAIM_FROM_BACKLOG,
+        [...wanted, ...placesOf(open)],
+        "claim-from-backlog",
+      )
+    : await sql.query<ClaimedRow>(CLAIM_FEW, wanted, "claim-few");
   return rows.map(toClaimedJob).sort((a, b) => a.rank - b.rank || a.seq - b.seq);
+}
+
+function placesOf(kinds: readonly KindClaim[]): string[] {
+  const from = kinds.map((one) => one.from ?? FRONT);
+  return [
+    numbers(from.map(({ rank }) => rank)),
+    numbers(from.map(({ dueS }) => dueS)),
+    numbers(from.map(({ seq }) => seq)),
+  ];
 }
 
 /** As the server writes a list: the driver would quote each number of it. */

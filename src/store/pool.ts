@@ -106,7 +106,9 @@ async function useOne<T>(
   sessions: SessionAtHand,
   work: (session: pg.PoolClient) => Promise<T>,
 ): Promise<T> {
-  const session = await sessions.take();
+  const taken = sessions.take();
+  // One that is at hand is used in this turn.
+  const session = taken instanceof Promise ? await taken : taken;
   try {
     const value = await work(session);
     sessions.put(session);

@@ -42,7 +42,7 @@ async function withRuntime(
 
 async function claimIndex(runtime: ReturnType<typeof openDatabase>) {
   const kinds = [{ kind: "index", free: 5, globalMax: null }];
-  const options = { workerId: "general-worker-1", max: 5, globalCap: null, safeModeKinds: [] };
+  const options = { workerId: "general-worker-1", max: 5, globalCap: null };
   return claimJobs(runtime, { ...options, kinds });
 }
 
@@ -273,7 +273,7 @@ test("priorities change for pending rows of one type, and order the claims (HB-s
         ...{ kind, free: 1, globalMax: null },
       }));
       const held = await claimJobs(runtime, {
-        ...{ workerId: "general-worker-1", kinds, max: 10, globalCap: null, safeModeKinds: [] },
+        ...{ workerId: "general-worker-1", kinds, max: 10, globalCap: null },
       });
       expect(held.map(({ kind }) => kind)).toEqual(["ingest", "index", "backfill"]);
     });

@@ -80,7 +80,6 @@ const job: Machine = {
           workerId: "general-worker-1",
           kinds: [{ kind, free: 1 }],
           max: 1,
-          safeModeKinds: [],
         });
         return claimed.length === 1;
       },

@@ -18,7 +18,6 @@ function makeBacklog(db: Database) {
       workerId: WORKER,
       kinds: kinds.map((kind) => ({ kind, free })),
       max: 100,
-      safeModeKinds: [],
     });
   return {
     claim,

@@ -13,7 +13,7 @@ import { withWorker } from "./support/worker.js";
 async function claimOne(db: Database) {
   await enqueueJob(db, { kind: "index", payload: {} });
   const [held] = await claimJobs(db, {
-    ...{ workerId: "general-worker-1", max: 1, safeModeKinds: [] },
+    ...{ workerId: "general-worker-1", max: 1 },
     kinds: [{ kind: "index", free: 1 }],
   });
   return held!;

@@ -17,7 +17,6 @@ async function claimTwo(db: Database) {
     workerId: WORKER,
     kinds: [{ kind: "index", free: 5 }],
     max: 10,
-    safeModeKinds: [],
   });
 }
 

@@ -37,7 +37,7 @@ async function dying(db: Database, count: number, processKeyOf: string | null = 
     Array.from({ length: count }, () => ({ kind: "index", payload: {} })),
   );
   const kinds = [{ kind: "index", free: count }];
-  const held = await claimJobs(db, { workerId: registered.id, kinds, max: 100, safeModeKinds: [] });
+  const held = await claimJobs(db, { workerId: registered.id, kinds, max: 100 });
   return { id: registered.id, seqs: held.map(({ seq }) => seq) };
 }
 
@@ -109,7 +109,7 @@ describe("the jobs of a dead worker", () => {
         });
         await beatWorker(db, id, []);
         await claimJobs(db, {
-          ...{ workerId: id, kinds: [{ kind: "index", free: 1 }], max: 1, safeModeKinds: [] },
+          ...{ workerId: id, kinds: [{ kind: "index", free: 1 }], max: 1 },
         });
         await recoverWorker(id, deps(db));
       }
@@ -132,7 +132,7 @@ describe("the jobs of a dead worker", () => {
         });
         await beatWorker(db, id, []);
         let held: HeldJob[] = await claimJobs(db, {
-          ...{ workerId: id, kinds: [{ kind: "index", free: 50 }], max: 50, safeModeKinds: [] },
+          ...{ workerId: id, kinds: [{ kind: "index", free: 50 }], max: 50 },
         });
         left = held.length;
         while (held.length > 0) {

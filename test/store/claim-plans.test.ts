@@ -28,7 +28,7 @@ const FORMS = [
 
 function claim(isBacklog: boolean) {
   return claimJobs(session, {
-    ...{ workerId: "general-worker-1", max: 3, safeModeKinds: [], isBacklog },
+    ...{ workerId: "general-worker-1", max: 3, isBacklog },
     kinds: [
       { kind: "index", free: 4 },
       { kind: "score", free: 2 },

@@ -15,7 +15,7 @@ const ANN = "cli:ann";
 async function claimOne(db: Database) {
   const kinds = [{ kind: "index", free: 1, globalMax: null }];
   const [held] = await claimJobs(db, {
-    ...{ workerId: "general-worker-1", kinds, max: 1, globalCap: null, safeModeKinds: [] },
+    ...{ workerId: "general-worker-1", kinds, max: 1, globalCap: null },
   });
   return held!;
 }

@@ -27,7 +27,6 @@ function claim(db: Database, options: Partial<ClaimOptions> = {}): Promise<HeldJ
     workerId: WORKER,
     kinds: [{ kind: "index", free: 10 }],
     max: 100,
-    safeModeKinds: ["repair", "audit", "alert"],
     ...options,
   });
 }

@@ -21,7 +21,7 @@ async function claimTwo(db: Database): Promise<HeldJob[]> {
 
 function claimAny(db: Database): Promise<HeldJob[]> {
   const kinds = [{ kind: "index", free: 10 }];
-  return claimJobs(db, { workerId: "general-worker-1", kinds, max: 10, safeModeKinds: [] });
+  return claimJobs(db, { workerId: "general-worker-1", kinds, max: 10 });
 }
 
 /** The batch waits for the lock of a row, and finds it as `change` has left it. */

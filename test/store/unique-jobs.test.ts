@@ -12,7 +12,7 @@ const job = (payload = {}) => ({ kind: "index", payload, uniqueKey: "index:/src"
 
 async function claimAll(db: Database): Promise<HeldJob[]> {
   const kinds = [{ kind: "index", free: 10 }];
-  return claimJobs(db, { workerId: "general-worker-1", kinds, max: 10, safeModeKinds: [] });
+  return claimJobs(db, { workerId: "general-worker-1", kinds, max: 10 });
 }
 
 test("two statements with the same keys in opposite orders both get their answers", () =>

@@ -24,7 +24,7 @@ function register(db: Database, lane: "general" | "internal" = "general") {
 async function claimFor(db: Database, workerId: string) {
   await enqueueJob(db, { kind: "index", payload: {} });
   const kinds = [{ kind: "index", free: 1 }];
-  const options = { kinds, max: 1, safeModeKinds: [] };
+  const options = { kinds, max: 1 };
   const [held] = await claimJobs(db, { workerId, ...options });
   return held!;
 }

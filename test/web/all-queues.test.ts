@@ -42,7 +42,7 @@ describe("pausing all queues over HTTP", () => {
       const pauses = await pausesOf(as("viewer", STATS));
       expect(pauses.index).toMatchObject({ of: "all", reason: "a deployment" });
       const claimed = await claimJobs(db, {
-        ...{ workerId: "general-worker-1", max: 10, globalCap: null, safeModeKinds: [] },
+        ...{ workerId: "general-worker-1", max: 10, globalCap: null },
         kinds: ["index", "notice"].map((kind) => ({ kind, free: 5, globalMax: null })),
       });
       expect(claimed.map(({ kind }) => kind)).toEqual(["notice"]);
