@@ -42,10 +42,18 @@ export interface RecoverDeps extends CarryOutDeps {
 /** Deaths in this time are one storm. */
 const STORM_MS = 5 * 60_000;
 
-/** Returns how many jobs were taken from it. Harmless when repeated, and for a worker that had none. */
-export async function recoverWorker(workerId: string, deps: RecoverDeps): Promise<number> {
+/**
+ * Returns how many jobs were taken from it. Harmless when repeated, and for a worker that had none. `forced`: it was
+ * killed because it did not end in time when it was told to, so all go back as if they had never been claimed.
+ */
+export async function recoverWorker(
+  workerId: string,
+  deps: RecoverDeps,
+  { forced = false } = {},
+): Promise<number> {
   const file = deps.evidenceDir ? startedJobsPath(deps.evidenceDir, workerId) : null;
-  const noted = file === null ? null : await readStartedJobs(file);
+  const read = file === null ? null : await readStartedJobs(file);
+  const noted = forced ? [] : read;
   const { taken, decided } = await deps.db.transaction(async (tx) => {
     await markWorker(tx, workerId, "dead");
     const held = await takeJobsOfDeadWorker(tx, workerId);

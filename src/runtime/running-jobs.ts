@@ -28,6 +28,8 @@ export class RunningJobs {
   readonly #deps: RunningJobsDeps;
   readonly #running = new Map<number, RunningJob>();
   readonly #waiting = new JobBuffer();
+  /** They ignored our shutdown: their rows stay ours for as long as they run, which is as long as we do. */
+  readonly #deaf = new Set<HeldJob>();
   /** Given back by now, but the statement is under way. */
   readonly #leaving = new Set<number>();
   /** Kinds with slots that became free in this turn of the microtasks. */
@@ -61,7 +63,13 @@ export class RunningJobs {
   /** Those whose row we are not done with: also those whose outcome is being written. */
   seqs(): number[] {
     const waiting = this.#waiting.jobs().map(({ seq }) => seq);
-    return [...this.#running.keys(), ...waiting, ...this.#leaving];
+    const deaf = [...this.#deaf].map(({ seq }) => seq);
+    return [...this.#running.keys(), ...waiting, ...this.#leaving, ...deaf];
+  }
+
+  /** Jobs whose handler goes on after the shutdown until the process ends. */
+  deaf(): HeldJob[] {
+    return [...this.#deaf];
   }
 
   stop(seqs: readonly number[], reason: StopReason): void {
@@ -202,6 +210,11 @@ export class RunningJobs {
     const outcome = await executeJob(running, this.#deps);
     const durationMs = performance.now() - startedMs;
     running.executing = false;
+    if (running.stop.ignored && running.stop.reason === "shutdown") {
+      void this.#deps.attempts.ended(job, outcome, durationMs);
+      this.#keepDeaf(running);
+      return;
+    }
     // The next may start while the outcome is written; but one at a time is so in the rows too (HB-env-12).
     const isAlone = rules.concurrency === 1 && !this.#deps.load.isQuick(job.kind);
     if (!isAlone) this.#free(job, durationMs);
@@ -214,11 +227,21 @@ export class RunningJobs {
   #end(running: RunningJob, tookMs: number | null): void {
     const { job, stop } = running;
     if (tookMs !== null) this.#free(job, tookMs);
-    if (this.#running.get(job.seq) === running) this.#running.delete(job.seq);
+    this.#forgetRunning(running);
     // Its handler goes on, whatever the row says: only the end of the process ends it.
-    if (stop.ignored && stop.reason !== "shutdown") {
-      this.#deps.onFatal(`the handler of ${job.id} ignored its stop`);
-    }
+    if (stop.ignored) this.#deps.onFatal(`the handler of ${job.id} ignored its stop`);
+  }
+
+  /** Whoever sees that this process is gone gives it back: the end of it is the shutdown's doing, not the job's. */
+  #keepDeaf(running: RunningJob): void {
+    this.#deaf.add(running.job);
+    this.#deps.started.acquit(running.job.seq);
+    this.#forgetRunning(running);
+  }
+
+  #forgetRunning(running: RunningJob): void {
+    const { seq } = running.job;
+    if (this.#running.get(seq) === running) this.#running.delete(seq);
     if (this.#running.size > 0) return;
     for (const resolve of this.#waitForNone.splice(0)) resolve();
   }
