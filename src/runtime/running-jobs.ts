@@ -5,7 +5,7 @@
 import type { HeldJob } from "../job/job.js";
 import type { StopReason } from "../job/outcome.js";
 import { ofJob } from "./events.js";
-import { executeJob } from "./execute.js";
+import { executeJob, mayRollBack } from "./execute.js";
 import { JobBuffer } from "./job-buffer.js";
 import type { KindLoad } from "./kind-load.js";
 import type { KindRules } from "./kind-rules.js";
@@ -55,9 +55,9 @@ export class RunningJobs {
     for (const kind of this.#waiting.kinds()) this.#fill(kind);
   }
 
-  /** Those whose handler still runs for us, and those that wait for one. */
+  /** Those whose handler or compensations still run for us, and those that wait for one. */
   held(): HeldJob[] {
-    return [...this.#executing(), ...this.#waiting.jobs()];
+    return [...this.#executing(), ...this.#undoing(), ...this.#waiting.jobs()];
   }
 
   /** Those whose row we are not done with: also those whose outcome is being written. */
@@ -124,6 +124,12 @@ export class RunningJobs {
       .map(({ job }) => job);
   }
 
+  #undoing(): HeldJob[] {
+    return [...this.#running.values()]
+      .filter(({ undoing }) => undoing !== null && undoing.reason !== "lost")
+      .map(({ job }) => job);
+  }
+
   /** Resolves when nothing runs any more, and every outcome is written. */
   settled(): Promise<void> {
     if (this.#running.size === 0) return Promise.resolve();
@@ -131,7 +137,10 @@ export class RunningJobs {
   }
 
   #stopOne(seq: number, reason: StopReason): void {
-    this.#running.get(seq)?.stop.stop(reason);
+    const running = this.#running.get(seq);
+    running?.stop.stop(reason);
+    // Our shutdown waits for a rollback, which has a deadline of its own.
+    if (reason === "lost") running?.undoing?.stop(reason);
   }
 
   #leave(test: (job: HeldJob, sinceMs: number) => boolean): HeldJob[] {
@@ -217,9 +226,12 @@ export class RunningJobs {
     }
     // The next may start while the outcome is written; but one at a time is so in the rows too (HB-env-12).
     const isAlone = rules.concurrency === 1 && !this.#deps.load.isQuick(job.kind);
-    if (!isAlone) this.#free(job, durationMs);
+    // A compensation may end the process like a handler: its job counts as started, and as a suspect, until it is settled.
+    const mayUndo = outcome.verdict === "faulted" && mayRollBack(running, this.#deps);
+    const keepsSlot = isAlone || mayUndo;
+    if (!keepsSlot) this.#free(job, durationMs);
     settleHeld({ execution: running, outcome, durationMs }, this.#deps, () =>
-      this.#end(running, isAlone ? durationMs : null),
+      this.#end(running, keepsSlot ? durationMs : null),
     );
   }
 

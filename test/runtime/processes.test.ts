@@ -177,6 +177,37 @@ describe("processes that are killed", () => {
     });
   });
 
+  it("a job that is killed twice in its rollback is rolled back to its end, and does not run before", async () => {
+    await withRuntime(40_000, async (db, { journal }) => {
+      await twoAlive(db);
+      const { seq, id } = await enqueueJob(db, { kind: "ingest", payload: { hangs: 2 } });
+      for (const death of [1, 2]) {
+        const begun = () => journal().filter((line) => line === "undo 2").length;
+        await until(() => begun() === death, "its second act is being undone");
+        process.kill(await holderOf(db, seq), "SIGKILL");
+      }
+      await until(async () => (await readJob(db, seq))?.status === "failed", "it ends");
+      expect(journal()).toEqual([
+        ...["run", "undo 3", "undone 3"],
+        ...["undo 2", "undo 2", "undo 2", "undone 2", "undo 1", "undone 1"],
+      ]);
+      expect(await readJob(db, seq)).toMatchObject({
+        error: "HALF_DONE: stopped before step 4",
+        attempts: 1,
+      });
+      const { rows } = await db.query("SELECT crash_count, attempts_total FROM jobs");
+      expect(rows).toEqual([{ crash_count: 2, attempts_total: 3 }]);
+      const healing = await readHealingOfJob(db, id);
+      expect(
+        healing.map(({ failureType, strategy, success }) => [failureType, strategy, success]),
+      ).toEqual([
+        ["crash", "restart", false],
+        ["crash", "restart", false],
+        ["partial", "rollback", true],
+      ]);
+    });
+  });
+
   it("a handler that is deaf to a shutdown keeps its job until its process is gone, and pays nothing", async () => {
     await withRuntime(40_000, async (db, { journal, startedIn }) => {
       await twoAlive(db);

@@ -26,8 +26,6 @@ const [role] = process.argv.slice(2);
 const databaseUrl = process.env.TEST_RUNTIME_DATABASE_URL ?? "";
 const evidenceDir = process.env.TEST_RUNTIME_EVIDENCE_DIR ?? null;
 const journal = process.env.TEST_RUNTIME_JOURNAL ?? "/dev/null";
-/** What else a program closes when its worker has stopped. */
-const CLOSING_MS = 300;
 const workerDeadAfterMs = Number(process.env.TEST_RUNTIME_DEAD_AFTER_MS);
 const policy = () => makePolicy({ healing: { crashMax: 50, workerDeadAfterMs } });
 const shared = {
@@ -76,7 +74,6 @@ async function runWorker(): Promise<void> {
   });
   const stop = async () => {
     await worker.stop();
-    await systemClock.sleep(CLOSING_MS);
     await db.close();
     process.exit(0);
   };

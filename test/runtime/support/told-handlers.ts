@@ -39,8 +39,9 @@ function deaf(tell: (line: string) => void, told: () => string[]): JobHandler {
     run: async () => {
       const before = told().map((line) => Number(line.split(" ")[1]));
       tell(`pid ${process.pid} beside ${before.filter(lives).length}`);
-      if (before.length === 0) await new Promise((resolve) => setTimeout(resolve, 600_000));
-      return null;
+      if (before.length > 0) return null;
+      setInterval(() => {}, 60_000);
+      return new Promise(() => {});
     },
   };
 }
