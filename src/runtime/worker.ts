@@ -269,7 +269,7 @@ class WorkerLife {
     const left = jobs.executing();
     jobs.stop(left, "shutdown");
     await settled;
-    return waiting + left.length;
+    return waiting + left.length - jobs.deaf().length;
   }
 
   /** For people who look; the drain does not depend on it. */

@@ -40,7 +40,6 @@ function deaf(tell: (line: string) => void, told: () => string[]): JobHandler {
       const before = told().map((line) => Number(line.split(" ")[1]));
       tell(`pid ${process.pid} beside ${before.filter(lives).length}`);
       if (before.length > 0) return null;
-      setInterval(() => {}, 60_000);
       return new Promise(() => {});
     },
   };
