@@ -76,7 +76,7 @@ async function main() {
   const supervisor = createSupervisor({
     ...foundation,
     programs: settings.internal === false ? general : [...general, internal],
-    onWorkerGone: (workerId) => recoverWorker(workerId, foundation),
+    onWorkerGone: (workerId, end) => recoverWorker(workerId, foundation, end),
     graceMs: DRAIN_MS + 2_000,
   });
   supervisor.start();

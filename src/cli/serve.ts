@@ -92,7 +92,9 @@ async function serve(served: Served, port: string | undefined, io: CommandIo): P
   if (served.lane === null && config.environment === "local")
     io.out("draining: running jobs get their time");
   await runtime.stop();
-  return why.failed ? EXIT_FAILED : EXIT_OK;
+  const code = why.failed ? EXIT_FAILED : EXIT_OK;
+  endWithin(LEFT_OVER_MS, code);
+  return code;
 }
 
 function greet({ url, database, foundation }: Runtime, io: CommandIo): void {
@@ -110,6 +112,14 @@ function greet({ url, database, foundation }: Runtime, io: CommandIo): void {
   io.out("  npx algobrain jobs list           what ran, what runs, what failed");
   io.out("  npx algobrain gameday             break things on purpose and watch them heal");
   io.out("");
+}
+
+/** A handler that is deaf to its signal may hold the process for ever, and its job with it: nobody waits for that. */
+const LEFT_OVER_MS = 1_000;
+
+/** A process that has nothing left to do ends before. */
+function endWithin(ms: number, code: number): void {
+  setTimeout(() => process.exit(code), ms).unref();
 }
 
 /** One Ctrl-C under npm comes twice: from the terminal, and passed on by npm. */

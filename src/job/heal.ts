@@ -2,7 +2,7 @@
  * Healdec: what happens to a job whose handler failed or whose worker died. One pure decision with a
  * name; the runtime carries it out in one transaction (HB-heal-01…12, X-16, X-17).
  */
-import { unreachable } from "../base/assert.js";
+import { assert, unreachable } from "../base/assert.js";
 import type { BackoffPolicy } from "../base/backoff.js";
 import type { Fault, HealingFaultKind, HealingStrategy } from "../base/fault.js";
 import { nextRetry, nextVisit } from "./retry.js";
@@ -86,6 +86,8 @@ export interface HealingInput {
   readonly random: number;
   /** Of the worker that ran it, when that is what happened. */
   readonly death?: WorkerDeath;
+  /** What died was its rollback: that is finished first, whatever the policy says of crashes. */
+  readonly rollsBack?: boolean;
 }
 
 /** What is known of the death of a worker, as far as it speaks for or against one of its jobs. */
@@ -106,7 +108,7 @@ export function decideHealing(input: HealingInput): HealingDecision {
   if (fault.kind === "waiting") return comeBackLater(input);
   if (fault.kind === "refused") return giveUp(input, "asked-wrongly");
   if (!healing.enabled) return giveUp(input, "healing-disabled");
-  const strategy = healing.strategies[fault.kind];
+  const strategy = input.rollsBack ? "restart" : healing.strategies[fault.kind];
   switch (strategy) {
     case "retry":
       return retry(input, fault.kind);
@@ -162,8 +164,8 @@ function restart(input: HealingInput, failureType: HealingFaultKind): HealingDec
     return quarantine(input, failureType, "kills-its-workers");
   }
   const next = { at: input.now, delayMs: 0 };
-  // What it did not cause costs it nothing.
-  if (death && (!death.isCharged || isStorm)) {
+  // What it did not cause costs it nothing; and a rollback is no attempt.
+  if (input.rollsBack || (death && (!death.isCharged || isStorm))) {
     return runAgain(input, failureType, "restart", "restart-elsewhere", next, false);
   }
   if (job.attempt >= input.kind.attemptsMax) return giveUp(input, "attempts-exhausted");
@@ -210,7 +212,16 @@ function quarantine(
   };
 }
 
-function rollback(input: HealingInput, failureType: HealingFaultKind): HealingDecision {
+/** Of a rollback that began under a worker which is dead by now: what was decided then stands, whatever the policy says today. */
+export function resumeRollback(cause: Fault, job: FailedJob): HealingDecision {
+  const { kind } = cause;
+  assert(kind !== "waiting" && kind !== "refused", `a fault of kind ${kind} is never rolled back`);
+  return rollback({ fault: cause, job }, kind);
+}
+
+type Failure = Pick<HealingInput, "fault" | "job">;
+
+function rollback(input: Failure, failureType: HealingFaultKind): HealingDecision {
   return {
     reason: "half-done",
     settle: { move: "rollback", error: errorText(input.fault) },
@@ -246,7 +257,7 @@ function giveUp(input: HealingInput, reason: HealingReason): HealingDecision {
 }
 
 function actionOf(
-  input: HealingInput,
+  input: Failure,
   failureType: HealingFaultKind,
   strategy: HealingStrategy,
 ): HealingAction {

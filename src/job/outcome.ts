@@ -17,7 +17,8 @@ export type Ended =
 
 export type Outcome =
   | { readonly verdict: "completed"; readonly result: Json }
-  | { readonly verdict: "faulted"; readonly fault: Fault }
+  /** `resumes`: the handler did not run; a rollback that another worker began for this fault is to be finished. */
+  | { readonly verdict: "faulted"; readonly fault: Fault; readonly resumes?: true }
   /** Stopped by our own shutdown: back to pending at once, no attempt burnt. */
   | { readonly verdict: "released" }
   /** The row is no longer ours (cancelled, reset, healed): nothing is written. */

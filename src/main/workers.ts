@@ -45,8 +45,8 @@ export function startWorkers(foundation: Foundation, options: WorkersOptions): S
       // Only jobs of the public kinds read repositories and write exports.
       lender: lane === "general" ? lender : undefined,
     })),
-    onWorkerGone: async (workerId) => {
-      await recoverWorker(workerId, foundation);
+    onWorkerGone: async (workerId, end) => {
+      await recoverWorker(workerId, foundation, end);
     },
     graceMs: GRACE_MS,
   });

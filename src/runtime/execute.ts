@@ -1,7 +1,7 @@
 /** What happens when a job runs: its payload is checked, its handler runs, and how it ended becomes an outcome. */
 import { assert } from "../base/assert.js";
 import type { Clock } from "../base/clock.js";
-import { type Fault, fault, toFault } from "../base/fault.js";
+import { errorMessage, type Fault, fault, toFault } from "../base/fault.js";
 import type { Json, JsonObject } from "../base/json.js";
 import type { HeldJob } from "../job/job.js";
 import type { KindRegistry } from "../job/kinds.js";
@@ -17,6 +17,8 @@ export interface Execution {
   readonly stop: StopSwitch;
   /** Becomes true with the first compensation: then completing it has more to write. */
   readonly declared: { any: boolean };
+  /** Of its compensations, from when the first may run. */
+  undoing: StopSwitch | null;
 }
 
 export interface ExecuteDeps {
@@ -26,10 +28,15 @@ export interface ExecuteDeps {
   readonly attempts: AttemptLog;
   /** Keeps a compensation before the act it undoes (HB-heal-04). */
   readonly declare: (job: HeldJob, name: string, input: JsonObject) => Promise<void>;
+  /** For what a rollback of this job was begun and not ended; null: there is none. */
+  readonly rollbackOf: (job: HeldJob) => Promise<Fault | null>;
+  /** Something cannot be read or written now, and waits. */
+  readonly onSettleFailed: (error: string) => void;
 }
 
 /** After its signal a handler has this long to end before it counts as deaf. */
 const STOP_GRACE_MS = 2_000;
+const RETRY_MS = 250;
 /** Findings quoted in an error; the rest are counted. */
 const FINDINGS_MAX = 3;
 
@@ -37,11 +44,37 @@ const FINDINGS_MAX = 3;
 export async function executeJob(execution: Execution, deps: ExecuteDeps): Promise<Outcome> {
   const { stop, rules } = execution;
   try {
+    // Of a row that was moved by nothing but its first claim no rollback has begun.
+    if (execution.job.fence > 1 && mayRollBack(execution, deps)) {
+      const cause = await insistOnRollback(execution, deps);
+      if (cause !== null) return { verdict: "faulted", fault: cause, resumes: true };
+    }
     checkPayload(execution.job, deps.registry);
     const result = await runHandler(execution, deps);
     return judge({ how: "returned", result, stop: stop.reason }, rules.timeoutMs);
   } catch (error) {
     return judge({ how: "threw", fault: toFault(error), stop: stop.reason }, rules.timeoutMs);
+  }
+}
+
+/** The version whose worker died may have known compensations that this one does not. */
+export function mayRollBack({ job }: Execution, { handlers }: ExecuteDeps): boolean {
+  return job.crashCount > 0 || handlers.get(job.kind)?.compensations !== undefined;
+}
+
+/** As long as nobody can tell, the handler does not run. */
+async function insistOnRollback(
+  { job, stop }: Execution,
+  { rollbackOf, clock, onSettleFailed }: ExecuteDeps,
+): Promise<Fault | null> {
+  for (;;) {
+    try {
+      return await rollbackOf(job);
+    } catch (error) {
+      if (stop.reason !== null) throw error;
+      onSettleFailed(errorMessage(error));
+      await clock.sleep(RETRY_MS);
+    }
   }
 }
 

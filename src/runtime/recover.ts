@@ -13,6 +13,7 @@ import type { PolicySet } from "../policy/policy.js";
 import { dropCapacity } from "../store/capacity.js";
 import type { Database, Sql } from "../store/database.js";
 import { deadAttempt, writeAttempts } from "../store/job-attempts.js";
+import { type JobRollback, readRollbacks } from "../store/job-rollbacks.js";
 import { released, settleJobs } from "../store/job-settle.js";
 import {
   chargeJobs,
@@ -41,11 +42,21 @@ export interface RecoverDeps extends CarryOutDeps {
 
 /** Deaths in this time are one storm. */
 const STORM_MS = 5 * 60_000;
+/** Of what a rollback is for, beside its evidence. */
+const CAUSE_CHARS_MAX = 500;
 
-/** Returns how many jobs were taken from it. Harmless when repeated, and for a worker that had none. */
-export async function recoverWorker(workerId: string, deps: RecoverDeps): Promise<number> {
+/**
+ * Returns how many jobs were taken from it. Harmless when repeated, and for a worker that had none. `forced`: it was
+ * killed because it did not end in time when it was told to, so all go back as if they had never been claimed.
+ */
+export async function recoverWorker(
+  workerId: string,
+  deps: RecoverDeps,
+  { forced = false } = {},
+): Promise<number> {
   const file = deps.evidenceDir ? startedJobsPath(deps.evidenceDir, workerId) : null;
-  const noted = file === null ? null : await readStartedJobs(file);
+  const read = file === null ? null : await readStartedJobs(file);
+  const noted = forced ? [] : read;
   const { taken, decided } = await deps.db.transaction(async (tx) => {
     await markWorker(tx, workerId, "dead");
     const held = await takeJobsOfDeadWorker(tx, workerId);
@@ -106,12 +117,15 @@ async function healAll(
 ): Promise<Decided[]> {
   const charged = blame(jobs);
   await chargeJobs(tx, [...charged]);
+  const seqs = jobs.map(({ seq }) => seq);
+  const rollbacks = await readRollbacks(tx, seqs);
   const decided = jobs.map((job) => {
     const isCharged = charged.has(job.seq);
     const after = isCharged ? { ...job, crashCount: job.crashCount + 1 } : job;
     // Deaths that it was charged with are not those of others.
     const otherDeaths = Math.max(0, death.otherDeaths - job.crashCount);
-    return decide(after, jobs.length, death.number, { isCharged, otherDeaths }, deps);
+    const doing = doingOf(jobs.length, rollbacks.get(job.seq));
+    return decide(after, doing, death.number, { isCharged, otherDeaths }, deps);
   });
   const at = deps.clock.now();
   await writeAttempts(
@@ -122,26 +136,41 @@ async function healAll(
   return decided;
 }
 
+interface Doing {
+  readonly what: string;
+  readonly rollsBack: boolean;
+}
+
+/** Told with the death: what a person should look at when it is set aside. */
+function doingOf(ranTogether: number, rollback: JobRollback | undefined): Doing {
+  const beside = ranTogether === 1 ? "alone" : `beside ${ranTogether - 1} others`;
+  if (rollback === undefined) return { what: `the job ran ${beside}`, rollsBack: false };
+  const { code, message, left } = rollback;
+  const open = left.length === 0 ? "nothing is left to undo" : `left to undo: ${left.join(", ")}`;
+  const cause = message.slice(0, CAUSE_CHARS_MAX);
+  const what = `the job was rolled back ${beside} (${open}) after ${code}: ${cause}`;
+  return { what, rollsBack: true };
+}
+
 function decide(
   job: HeldJob,
-  ranTogether: number,
+  { what, rollsBack }: Doing,
   processNumber: number,
   death: WorkerDeath,
   deps: RecoverDeps,
 ): Decided {
   const policy = deps.policy();
-  const beside = ranTogether === 1 ? "alone" : `beside ${ranTogether - 1} others`;
   const decision = decideHealing({
     fault: fault.crash(
       "WORKER_DIED",
-      `the worker process died while the job ran ${beside}; charged with ${job.crashCount} deaths`,
+      `the worker process died while ${what}; charged with ${job.crashCount} deaths`,
     ),
     job,
     healing: policy.healing,
     kind: rulesOf(policy, job.kind),
     now: deps.clock.now(),
     random: deps.random(),
-    death,
+    ...{ death, rollsBack },
   });
   // Compensations run in a worker; whoever maps crash to rollback gets a person instead.
   const possible =

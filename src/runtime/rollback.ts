@@ -1,44 +1,107 @@
-/** Undoes what a handler had done, last act first (HB-heal-04). Each compensation is safe to repeat. */
-import { errorMessage } from "../base/fault.js";
+/**
+ * Undoes what a handler had done, last act first (HB-heal-04). Each compensation is safe to repeat, and its end is kept
+ * before the next one begins; another worker goes on there when this one dies
+ * (docs/decisions/0069-a-rollback-is-finished-first.md).
+ */
+import type { Clock } from "../base/clock.js";
+import { errorMessage, Fault } from "../base/fault.js";
 import { type HealingDecision, storableError } from "../job/heal.js";
 import type { JobContext, JobHandler } from "../job/port.js";
-import { listCompensations, markCompensated } from "../store/compensations.js";
-import type { Sql } from "../store/database.js";
+import { type Compensation, listCompensations } from "../store/compensations.js";
+import { isStatementRefused, type Sql } from "../store/database.js";
+import { beginRollback, checkpointRollback } from "../store/job-rollbacks.js";
 import type { StopSwitch } from "./stop-switch.js";
 
-/** For all compensations of one job together. */
-const ROLLBACK_TIMEOUT_MS = 60_000;
+export interface RollbackDeps {
+  readonly db: Sql;
+  readonly clock: Clock;
+  readonly onSettleFailed: (error: string) => void;
+}
 
-/** `stop` is that of the context. Null when everything that was declared is undone; else what could not be, in one sentence. */
-export async function rollBack(
-  db: Sql,
-  handler: JobHandler,
-  context: JobContext,
-  stop: StopSwitch,
-): Promise<string | null> {
+export interface Undoing {
+  readonly handler: JobHandler;
+  readonly context: JobContext;
+  /** That of the context. */
+  readonly stop: StopSwitch;
+  /** Redacted. */
+  readonly cause: Fault;
+}
+
+export interface RolledBack {
+  /** False: the job is another's by now, and so is the rest of its rollback. */
+  readonly isOurs: boolean;
+  /** What could not be undone, in one sentence; null: everything that was declared is undone. */
+  readonly failure: string | null;
+}
+
+/** For all compensations of one job together, in one worker. */
+const ROLLBACK_TIMEOUT_MS = 60_000;
+const RETRY_MS = 250;
+const LOST: RolledBack = { isOurs: false, failure: null };
+
+export async function rollBack(undoing: Undoing, deps: RollbackDeps): Promise<RolledBack> {
+  const { context, stop, cause } = undoing;
+  const { job } = context;
+  const left = await listCompensations(deps.db, job.seq);
+  if (left.length === 0) return { isOurs: true, failure: null };
+  const kept = new Fault(cause.kind, cause.code, storableError(cause.message));
+  if (!(await beginRollback(deps.db, job, kept))) return LOST;
   const failures: string[] = [];
   const deadline = AbortSignal.timeout(ROLLBACK_TIMEOUT_MS);
   deadline.addEventListener("abort", () => stop.stop("timeout"), { once: true });
-  for (const { ordinal, name, input } of await listCompensations(db, context.job.seq)) {
+  for (const one of left) {
+    const failure = await undo(one, undoing, deadline);
+    // The others may still be undone, and a person looks at the rest.
+    if (failure !== null) failures.push(`${one.name}: ${failure}`);
+    const undone = failure === null ? one.ordinal : null;
+    if (!(await checkpoint(context, undone, deps))) return LOST;
+  }
+  return {
+    isOurs: true,
+    failure: failures.length === 0 ? null : `not undone: ${failures.join("; ")}`,
+  };
+}
+
+/** Why it failed; null: it is undone. */
+async function undo(
+  { name, input }: Compensation,
+  { handler, context }: Undoing,
+  deadline: AbortSignal,
+): Promise<string | null> {
+  try {
+    const compensate = handler.compensations?.[name];
+    if (compensate === undefined) return "the handler no longer knows it";
+    if (deadline.aborted) throw tooLate();
+    await beforeDeadline(compensate(input, context), deadline);
+    return null;
+  } catch (error) {
+    return errorMessage(error);
+  }
+}
+
+/** Until it is written: with the database away it waits, lest what is undone be undone once more. */
+async function checkpoint(
+  { job }: JobContext,
+  undone: number | null,
+  { db, clock, onSettleFailed }: RollbackDeps,
+): Promise<boolean> {
+  for (;;) {
     try {
-      const compensate = handler.compensations?.[name];
-      if (compensate === undefined) throw new Error("the handler no longer knows it");
-      await beforeDeadline(compensate(input, context), deadline);
-      await markCompensated(db, { jobSeq: context.job.seq, ordinal });
+      return await checkpointRollback(db, job, undone);
     } catch (error) {
-      // The others may still be undone, and a person looks at the rest.
-      failures.push(`${name}: ${errorMessage(error)}`);
+      if (isStatementRefused(error)) throw error;
+      onSettleFailed(errorMessage(error));
+      await clock.sleep(RETRY_MS);
     }
   }
-  return failures.length === 0 ? null : `not undone: ${failures.join("; ")}`;
 }
+
+const tooLate = () => new Error(`no end within ${ROLLBACK_TIMEOUT_MS} ms`);
 
 async function beforeDeadline(work: Promise<void>, deadline: AbortSignal): Promise<void> {
   const ended = new AbortController();
   const late = new Promise<never>((_resolve, reject) => {
-    const fail = () => reject(new Error(`no end within ${ROLLBACK_TIMEOUT_MS} ms`));
-    deadline.addEventListener("abort", fail, { signal: ended.signal });
-    if (deadline.aborted) fail();
+    deadline.addEventListener("abort", () => reject(tooLate()), { signal: ended.signal });
   });
   try {
     await Promise.race([work, late]);

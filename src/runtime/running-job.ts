@@ -9,6 +9,7 @@ export class RunningJob implements Execution {
   readonly rules: KindRules;
   readonly stop = new StopSwitch();
   readonly declared = { any: false };
+  undoing: StopSwitch | null = null;
   /** Of the monotonic clock. */
   readonly startedMs = performance.now();
   /** False while its outcome is being written. */

@@ -5,7 +5,7 @@
 import type { HeldJob } from "../job/job.js";
 import type { StopReason } from "../job/outcome.js";
 import { ofJob } from "./events.js";
-import { executeJob } from "./execute.js";
+import { executeJob, mayRollBack } from "./execute.js";
 import { JobBuffer } from "./job-buffer.js";
 import type { KindLoad } from "./kind-load.js";
 import type { KindRules } from "./kind-rules.js";
@@ -28,6 +28,8 @@ export class RunningJobs {
   readonly #deps: RunningJobsDeps;
   readonly #running = new Map<number, RunningJob>();
   readonly #waiting = new JobBuffer();
+  /** They ignored our shutdown: their rows stay ours for as long as they run, which is as long as we do. */
+  readonly #deaf = new Set<HeldJob>();
   /** Given back by now, but the statement is under way. */
   readonly #leaving = new Set<number>();
   /** Kinds with slots that became free in this turn of the microtasks. */
@@ -53,15 +55,21 @@ export class RunningJobs {
     for (const kind of this.#waiting.kinds()) this.#fill(kind);
   }
 
-  /** Those whose handler still runs for us, and those that wait for one. */
+  /** Those whose handler or compensations still run for us, and those that wait for one. */
   held(): HeldJob[] {
-    return [...this.#executing(), ...this.#waiting.jobs()];
+    return [...this.#executing(), ...this.#undoing(), ...this.#waiting.jobs()];
   }
 
   /** Those whose row we are not done with: also those whose outcome is being written. */
   seqs(): number[] {
     const waiting = this.#waiting.jobs().map(({ seq }) => seq);
-    return [...this.#running.keys(), ...waiting, ...this.#leaving];
+    const deaf = [...this.#deaf].map(({ seq }) => seq);
+    return [...this.#running.keys(), ...waiting, ...this.#leaving, ...deaf];
+  }
+
+  /** Jobs whose handler goes on after the shutdown until the process ends. */
+  deaf(): HeldJob[] {
+    return [...this.#deaf];
   }
 
   stop(seqs: readonly number[], reason: StopReason): void {
@@ -116,6 +124,12 @@ export class RunningJobs {
       .map(({ job }) => job);
   }
 
+  #undoing(): HeldJob[] {
+    return [...this.#running.values()]
+      .filter(({ undoing }) => undoing !== null && undoing.reason !== "lost")
+      .map(({ job }) => job);
+  }
+
   /** Resolves when nothing runs any more, and every outcome is written. */
   settled(): Promise<void> {
     if (this.#running.size === 0) return Promise.resolve();
@@ -123,7 +137,10 @@ export class RunningJobs {
   }
 
   #stopOne(seq: number, reason: StopReason): void {
-    this.#running.get(seq)?.stop.stop(reason);
+    const running = this.#running.get(seq);
+    running?.stop.stop(reason);
+    // Our shutdown waits for a rollback, which has a deadline of its own.
+    if (reason === "lost") running?.undoing?.stop(reason);
   }
 
   #leave(test: (job: HeldJob, sinceMs: number) => boolean): HeldJob[] {
@@ -202,11 +219,19 @@ export class RunningJobs {
     const outcome = await executeJob(running, this.#deps);
     const durationMs = performance.now() - startedMs;
     running.executing = false;
+    if (running.stop.ignored && running.stop.reason === "shutdown") {
+      void this.#deps.attempts.ended(job, outcome, durationMs);
+      this.#keepDeaf(running);
+      return;
+    }
     // The next may start while the outcome is written; but one at a time is so in the rows too (HB-env-12).
     const isAlone = rules.concurrency === 1 && !this.#deps.load.isQuick(job.kind);
-    if (!isAlone) this.#free(job, durationMs);
+    // A compensation may end the process like a handler: its job counts as started, and as a suspect, until it is settled.
+    const mayUndo = outcome.verdict === "faulted" && mayRollBack(running, this.#deps);
+    const keepsSlot = isAlone || mayUndo;
+    if (!keepsSlot) this.#free(job, durationMs);
     settleHeld({ execution: running, outcome, durationMs }, this.#deps, () =>
-      this.#end(running, isAlone ? durationMs : null),
+      this.#end(running, keepsSlot ? durationMs : null),
     );
   }
 
@@ -214,11 +239,21 @@ export class RunningJobs {
   #end(running: RunningJob, tookMs: number | null): void {
     const { job, stop } = running;
     if (tookMs !== null) this.#free(job, tookMs);
-    if (this.#running.get(job.seq) === running) this.#running.delete(job.seq);
+    this.#forgetRunning(running);
     // Its handler goes on, whatever the row says: only the end of the process ends it.
-    if (stop.ignored && stop.reason !== "shutdown") {
-      this.#deps.onFatal(`the handler of ${job.id} ignored its stop`);
-    }
+    if (stop.ignored) this.#deps.onFatal(`the handler of ${job.id} ignored its stop`);
+  }
+
+  /** Whoever sees that this process is gone gives it back: the end of it is the shutdown's doing, not the job's. */
+  #keepDeaf(running: RunningJob): void {
+    this.#deaf.add(running.job);
+    this.#deps.started.acquit(running.job.seq);
+    this.#forgetRunning(running);
+  }
+
+  #forgetRunning(running: RunningJob): void {
+    const { seq } = running.job;
+    if (this.#running.get(seq) === running) this.#running.delete(seq);
     if (this.#running.size > 0) return;
     for (const resolve of this.#waitForNone.splice(0)) resolve();
   }

@@ -3,16 +3,16 @@ import { assert, unreachable } from "../base/assert.js";
 import type { Clock } from "../base/clock.js";
 import { errorMessage, Fault, fault } from "../base/fault.js";
 import type { Json } from "../base/json.js";
-import { decideHealing } from "../job/heal.js";
+import { decideHealing, type HealingDecision, resumeRollback } from "../job/heal.js";
 import type { HeldJob } from "../job/job.js";
 import type { Outcome } from "../job/outcome.js";
 import type { JobHandler } from "../job/port.js";
 import type { PolicySet } from "../policy/policy.js";
-import { listCompensations, markCompensated } from "../store/compensations.js";
 import { type Database, isStatementRefused } from "../store/database.js";
 import { fillHealingOutcome } from "../store/healing.js";
+import { dropCompensations, endRollback } from "../store/job-rollbacks.js";
 import { completeJob, releaseJob } from "../store/job-settle.js";
-import { type CarryOutDeps, carryOutNow } from "./carry-out.js";
+import { type CarryOutDeps, carryOut, carryOutNow, tell } from "./carry-out.js";
 import type { Completions } from "./completions.js";
 import { type OfJob, ofJob } from "./events.js";
 import { type ExecuteDeps, type Execution, LiveContext } from "./execute.js";
@@ -30,8 +30,6 @@ export interface SettleDeps extends CarryOutDeps, ExecuteDeps {
   readonly redact: (text: string) => string;
   /** `<kind>-worker-<process number>`. */
   readonly workerIdOf: (kind: string) => string;
-  /** An outcome cannot be written now, and waits. */
-  readonly onSettleFailed: (error: string) => void;
 }
 
 export interface Settling {
@@ -90,7 +88,7 @@ function storableOf(outcome: Outcome, refused: unknown): Outcome {
   if (outcome.verdict !== "faulted" || outcome.fault.message === UNSTORABLE_MESSAGE) throw refused;
   const { kind, code } = outcome.fault;
   const plain = new Fault(kind, code, UNSTORABLE_MESSAGE, { cause: outcome.fault });
-  return { verdict: "faulted", fault: plain };
+  return { ...outcome, fault: plain };
 }
 
 function unstorable(cause: unknown): Fault {
@@ -106,7 +104,7 @@ async function settleOnce(settling: Settling, deps: SettleDeps): Promise<void> {
     case "completed":
       return complete(settling, outcome.result, deps);
     case "faulted":
-      return heal(settling, outcome.fault, deps);
+      return heal(settling, outcome, deps);
     case "released":
       return release(settling, deps);
     case "lost":
@@ -136,35 +134,58 @@ function completeHealed(job: HeldJob, result: Json, db: Database): Promise<boole
   return db.transaction(async (tx) => {
     if (!(await completeJob(tx, job, result))) return false;
     await fillHealingOutcome(tx, job.seq, true);
-    for (const { ordinal } of await listCompensations(tx, job.seq)) {
-      await markCompensated(tx, { jobSeq: job.seq, ordinal });
-    }
+    await dropCompensations(tx, job.seq);
     return true;
   });
 }
 
-async function heal(settling: Settling, thrown: Fault, deps: SettleDeps): Promise<void> {
+type Faulted = Extract<Outcome, { readonly verdict: "faulted" }>;
+
+async function heal(settling: Settling, outcome: Faulted, deps: SettleDeps): Promise<void> {
+  const { job } = settling.execution;
+  const cause = redacted(outcome.fault, deps.redact);
+  const decision = outcome.resumes ? resumeRollback(cause, job) : decide(settling, cause, deps);
+  if (decision.settle.move === "rollback") return undo(settling, cause, decision, deps);
+  return carryOutNow(deps.db, { job, decision, workerId: deps.workerIdOf(job.kind) }, deps);
+}
+
+function decide(settling: Settling, cause: Fault, deps: SettleDeps): HealingDecision {
   const { job, rules } = settling.execution;
-  const decision = decideHealing({
-    fault: redacted(thrown, deps.redact),
+  return decideHealing({
+    fault: cause,
     job,
     healing: deps.policy().healing,
     kind: rules,
     now: deps.clock.now(),
     random: deps.random(),
   });
-  const workerId = deps.workerIdOf(job.kind);
-  if (decision.settle.move !== "rollback") {
-    return carryOutNow(deps.db, { job, decision, workerId }, deps);
-  }
+}
+
+async function undo(
+  { execution }: Settling,
+  cause: Fault,
+  decision: HealingDecision,
+  deps: SettleDeps,
+): Promise<void> {
+  const { job } = execution;
   const handler = deps.handlers.get(job.kind);
   assert(handler !== undefined, `a job of kind "${job.kind}" ran without a handler`);
   // The handler's own signal may have been aborted; undoing has a deadline of its own.
   const stop = new StopSwitch();
-  const context = new LiveContext({ ...settling.execution, stop }, handler, deps);
-  const failure = await rollBack(deps.db, handler, context, stop);
-  const decided = afterRollback(decision, failure === null ? null : deps.redact(failure));
-  return carryOutNow(deps.db, { job, decision: decided, workerId }, deps);
+  execution.undoing = stop;
+  const context = new LiveContext({ ...execution, stop }, handler, deps);
+  const { isOurs, failure } = await rollBack({ handler, context, stop, cause }, deps);
+  if (!isOurs) return deps.emit({ event: "job.lost", ...about(job, deps) });
+  const decided = {
+    ...{ job, workerId: deps.workerIdOf(job.kind) },
+    decision: afterRollback(decision, failure === null ? null : deps.redact(failure)),
+  };
+  const moved = await deps.db.transaction(async (tx) => {
+    const ours = await carryOut(tx, decided, deps);
+    if (ours) await endRollback(tx, job.seq);
+    return ours;
+  });
+  tell(decided, moved, deps.emit);
 }
 
 /** Foreign systems quote what they were sent: the error column and the chat must not. */

@@ -58,6 +58,16 @@ export class StartedJobs {
     this.#free.push(slot);
   }
 
+  /** Whatever becomes of this process, this job is not to blame. */
+  acquit(seq: number): void {
+    const slot = this.#taken.get(seq);
+    if (slot === undefined) return;
+    this.remove(seq);
+    const at = slot * SLOT_BYTES;
+    this.#image.writeDoubleLE(0, at);
+    if (this.#file !== null) writeSync(this.#file.fd, this.#image, at, SLOT_BYTES, at);
+  }
+
   async close(): Promise<void> {
     if (this.#file === null) return;
     closeSync(this.#file.fd);

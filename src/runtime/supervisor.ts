@@ -13,7 +13,7 @@ import type { Emit } from "./events.js";
 export interface SupervisorOptions {
   readonly programs: readonly ChildProgram[];
   /** Called as soon as a child with a registered worker is gone. May throw: the tick will recover it later. */
-  readonly onWorkerGone: (workerId: string) => Promise<void>;
+  readonly onWorkerGone: (workerId: string, end: WorkerEnd) => Promise<void>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly emit: Emit;
@@ -21,6 +21,11 @@ export interface SupervisorOptions {
   readonly random: () => number;
   /** Milliseconds from SIGTERM to SIGKILL. */
   readonly graceMs: number;
+}
+
+export interface WorkerEnd {
+  /** It was killed since it did not end in time when we stopped: no job of it is to blame. */
+  readonly forced: boolean;
 }
 
 export interface Supervisor {
@@ -79,7 +84,8 @@ async function keep(
       signal: exit.signal,
       lived_ms: livedMs,
     });
-    if (workerId !== null) await tellGone(workerId, options);
+    const forced = stopped.aborted && exit.signal === "SIGKILL";
+    if (workerId !== null) await tellGone(workerId, { forced }, options);
     if (stopped.aborted) return;
     quickDeaths = livedMs >= HEALTHY_AFTER_MS ? 0 : quickDeaths + 1;
     await delayRestart(program, quickDeaths, options, stopped);
@@ -97,9 +103,13 @@ async function delayRestart(
   await options.clock.sleep(delayMs, stopped);
 }
 
-async function tellGone(workerId: string, options: SupervisorOptions): Promise<void> {
+async function tellGone(
+  workerId: string,
+  end: WorkerEnd,
+  options: SupervisorOptions,
+): Promise<void> {
   try {
-    await options.onWorkerGone(workerId);
+    await options.onWorkerGone(workerId, end);
   } catch (error) {
     // The orchestrator's tick finds the worker dead after its lease.
     options.log.warn("worker.recovery-failed", {

@@ -1,9 +1,11 @@
 /** The parts of a worker process, each made from its options: who it serves, how it beats, claims and runs. */
+import { Fault } from "../base/fault.js";
 import type { HeldJob } from "../job/job.js";
 import type { PolicySet } from "../policy/policy.js";
 import { runsOlderEngine } from "../store/capacity.js";
 import { declareCompensation } from "../store/compensations.js";
 import type { Sql } from "../store/database.js";
+import { readRollbacks } from "../store/job-rollbacks.js";
 import { AttemptLog } from "./attempt-log.js";
 import { Backlog } from "./backlog.js";
 import { ClaimLimits } from "./claim-limits.js";
@@ -198,6 +200,10 @@ function runningJobs(
     completions: new Completions(options.db),
     declare: async (job, name, input) => {
       await declareCompensation(options.db, { jobSeq: job.seq, name, input });
+    },
+    rollbackOf: async ({ seq }) => {
+      const begun = (await readRollbacks(options.db, [seq])).get(seq);
+      return begun === undefined ? null : new Fault(begun.faultKind, begun.code, begun.message);
     },
     rulesOf: (kind) => rulesOf(options.policy(), kind),
     workerIdOf: (kind) => kindWorkerId(kind, processNumber),

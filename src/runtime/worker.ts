@@ -4,12 +4,13 @@
  */
 import { hostname } from "node:os";
 import { errorMessage } from "../base/fault.js";
+import type { HeldJob } from "../job/job.js";
 import { dropCapacity } from "../store/capacity.js";
 import { type Database, openDatabase } from "../store/database.js";
 import { releaseForgottenJobs } from "../store/forgotten-jobs.js";
 import { findLostJobs } from "../store/job-settle.js";
 import { CAPACITY_HINT, STOP_HINT } from "../store/notifications.js";
-import { markWorker, registerWorker } from "../store/workers.js";
+import { beatWorker, markWorker, registerWorker } from "../store/workers.js";
 import type { Heartbeat } from "./heartbeat.js";
 import { type JobHints, LISTENER_CONNECTIONS, listenForJobs } from "./job-hints.js";
 import { rulesOf } from "./kind-rules.js";
@@ -233,11 +234,30 @@ class WorkerLife {
     this.#stopped.abort();
     await Promise.all([this.#checking, this.#hints.stop(), this.#engine.attempts.stop()]);
     await this.#listening.close();
+    const deaf = this.#engine.jobs.deaf();
+    if (deaf.length > 0) return this.#endWith(deaf);
     await this.#heartbeat.stop();
     await dropCapacity(db, this.id);
     await markWorker(db, this.id, "stopped");
     await this.#started.close();
     emit({ event: "worker.stopped", worker_id: this.id });
+  }
+
+  /**
+   * Their handlers go on until the process ends, and so does its heartbeat: nobody starts their jobs beside them
+   * (docs/decisions/0070-a-deaf-handler-keeps-its-job.md).
+   */
+  async #endWith(deaf: readonly HeldJob[]): Promise<void> {
+    const { db, log, onFatal } = this.#options;
+    const jobs = deaf.map(({ id }) => id).join(", ");
+    log.warn("worker.deaf-handlers", { worker_id: this.id, jobs });
+    try {
+      // For whoever cannot read the file of this machine: no job of ours is to blame for our end.
+      await beatWorker(db, this.id, []);
+    } catch (error) {
+      log.warn("worker.mark-failed", { error: errorMessage(error) });
+    }
+    onFatal(`the handlers of ${jobs} ignored the shutdown`);
   }
 
   /** How many had to be given back. */
@@ -250,7 +270,7 @@ class WorkerLife {
     const left = jobs.executing();
     jobs.stop(left, "shutdown");
     await settled;
-    return waiting + left.length;
+    return waiting + left.length - jobs.deaf().length;
   }
 
   /** For people who look; the drain does not depend on it. */

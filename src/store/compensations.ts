@@ -33,15 +33,3 @@ export async function listCompensations(sql: Sql, jobSeq: number): Promise<Compe
   );
   return rows;
 }
-
-/** False when it was marked before. */
-export async function markCompensated(
-  sql: Sql,
-  done: { readonly jobSeq: number; readonly ordinal: number },
-): Promise<boolean> {
-  const { rowCount } = await sql.query(
-    "UPDATE control.compensation SET done_at = now() WHERE job_seq = $1 AND ordinal = $2 AND done_at IS NULL",
-    [done.jobSeq, done.ordinal],
-  );
-  return rowCount === 1;
-}

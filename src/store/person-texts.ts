@@ -35,6 +35,7 @@ export const PERSON_TEXTS: readonly PersonTexts[] = [
   },
   { table: "control.job_line", key: ["job_seq", "fence", "ordinal"], json: [], text: ["message"] },
   { table: "control.compensation", key: ["job_seq", "ordinal"], json: ["input"], text: [] },
+  { table: "control.rollback", key: ["job_seq"], json: [], text: ["message"] },
   { table: "public.healdec_log", key: ["seq"], json: ["context"], text: [] },
   { table: "control.repair_record", key: ["id"], json: ["rows"], text: [] },
   { table: "control.identity_merge", key: ["id"], json: ["evidence"], text: [] },

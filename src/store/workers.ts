@@ -14,8 +14,8 @@ export interface NewWorker {
   readonly processKey?: string | null;
 }
 
-/** This software takes capacity before it claims, and says which handlers have started. */
-const ENGINE = 2;
+/** This software takes capacity before it claims, says which handlers have started (2), and finishes rollbacks first (3). */
+const ENGINE = 3;
 
 export interface Worker {
   /** `general-worker-3` (HB-db-13). */

@@ -1,6 +1,6 @@
 /** Real processes, really killed. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,6 +12,7 @@ import { enqueueJob, enqueueJobs, readJob } from "../../src/store/jobs.js";
 import { listWorkers, type Worker } from "../../src/store/workers.js";
 import { withDatabase } from "../support/database.js";
 import { until } from "../support/until.js";
+import { readJournal } from "./support/told-handlers.js";
 
 const ENTRY = fileURLToPath(new URL("./support/runtime-process.ts", import.meta.url));
 
@@ -23,10 +24,13 @@ function startMain(url: string, deadAfterMs: number, evidenceDir: string): Child
       TEST_RUNTIME_DATABASE_URL: url,
       TEST_RUNTIME_DEAD_AFTER_MS: String(deadAfterMs),
       TEST_RUNTIME_EVIDENCE_DIR: evidenceDir,
+      TEST_RUNTIME_JOURNAL: journalIn(evidenceDir),
     },
     stdio: ["ignore", "ignore", "inherit"],
   });
 }
+
+const journalIn = (folder: string) => join(folder, "journal");
 
 async function stopMain(main: ChildProcess): Promise<void> {
   if (main.exitCode !== null || main.signalCode !== null) return;
@@ -40,6 +44,8 @@ interface Control {
   restart(): void;
   /** The worker in which the handler of this job has started: only then its death is the job's. */
   startedIn(seq: number): Promise<string>;
+  /** What handlers have written down. */
+  journal(): string[];
 }
 
 async function withRuntime(
@@ -48,6 +54,7 @@ async function withRuntime(
 ): Promise<void> {
   await withDatabase(async (db, url) => {
     const evidenceDir = await mkdtemp(join(tmpdir(), "algobrain-evidence-"));
+    await writeFile(journalIn(evidenceDir), "");
     let main = startMain(url, deadAfterMs, evidenceDir);
     try {
       await test(db, {
@@ -55,6 +62,7 @@ async function withRuntime(
         restart: () => {
           main = startMain(url, deadAfterMs, evidenceDir);
         },
+        journal: () => readJournal(journalIn(evidenceDir)),
         startedIn: (seq) =>
           until(async () => {
             const holder = (await readJob(db, seq))?.workerId;
@@ -87,6 +95,13 @@ function twoAlive(db: Database): Promise<Worker[]> {
     const workers = await alive(db);
     return workers.length === 2 && workers;
   }, "two workers are alive");
+}
+
+async function holderOf(db: Database, seq: number): Promise<number> {
+  const holder = (await readJob(db, seq))?.workerId;
+  const worker = (await listWorkers(db)).find(({ id }) => id === holder);
+  expect(worker?.pid).toBeTypeOf("number");
+  return worker!.pid!;
 }
 
 async function completed(db: Database): Promise<number> {
@@ -159,6 +174,60 @@ describe("processes that are killed", () => {
       );
       process.kill(victim!.pid!, "SIGCONT");
       await until(() => !runs(victim!.pid), "it is gone");
+    });
+  });
+
+  it("a job that is killed twice in its rollback is rolled back to its end, and does not run before", async () => {
+    await withRuntime(40_000, async (db, { journal }) => {
+      await twoAlive(db);
+      const { seq, id } = await enqueueJob(db, { kind: "ingest", payload: { hangs: 2 } });
+      for (const death of [1, 2]) {
+        const begun = () => journal().filter((line) => line === "undo 2").length;
+        await until(() => begun() === death, "its second act is being undone");
+        process.kill(await holderOf(db, seq), "SIGKILL");
+      }
+      await until(async () => (await readJob(db, seq))?.status === "failed", "it ends");
+      expect(journal()).toEqual([
+        ...["run", "undo 3", "undone 3"],
+        ...["undo 2", "undo 2", "undo 2", "undone 2", "undo 1", "undone 1"],
+      ]);
+      expect(await readJob(db, seq)).toMatchObject({
+        error: "HALF_DONE: stopped before step 4",
+        attempts: 1,
+      });
+      const { rows } = await db.query("SELECT crash_count, attempts_total FROM jobs");
+      expect(rows).toEqual([{ crash_count: 2, attempts_total: 3 }]);
+      const healing = await readHealingOfJob(db, id);
+      expect(
+        healing.map(({ failureType, strategy, success }) => [failureType, strategy, success]),
+      ).toEqual([
+        ["crash", "restart", false],
+        ["crash", "restart", false],
+        ["partial", "rollback", true],
+      ]);
+    });
+  });
+
+  it("a handler that is deaf to a shutdown keeps its job until its process is gone, and pays nothing", async () => {
+    await withRuntime(40_000, async (db, { journal, startedIn }) => {
+      await twoAlive(db);
+      const { seq } = await enqueueJob(db, { kind: "export", payload: {} });
+      const holder = await startedIn(seq);
+      const stoppedMs = performance.now();
+      const pid = await holderOf(db, seq);
+      process.kill(pid, "SIGTERM");
+      await until(async () => (await readJob(db, seq))?.status === "completed", "it runs again");
+      // Drain of 1 s, grace of 2 s, and no lease of 40 s.
+      expect(performance.now() - stoppedMs).toBeLessThan(20_000);
+      expect(journal()).toEqual([
+        `pid ${pid} beside 0`,
+        expect.stringMatching(/^pid \d+ beside 0$/),
+      ]);
+      const { rows } = await db.query(
+        "SELECT attempts, attempts_total, crash_count, (SELECT count(*) FROM healdec_log) AS healed FROM jobs",
+      );
+      expect(rows).toEqual([{ attempts: 1, attempts_total: 2, crash_count: 0, healed: 0 }]);
+      expect((await listWorkers(db)).find(({ id }) => id === holder)?.status).toBe("dead");
     });
   });
 });

@@ -83,6 +83,33 @@ describe("the jobs of a dead worker", () => {
     );
   });
 
+  it("cost nothing, started or not, when their worker had to be killed at its shutdown", async () => {
+    await withDatabase(async (db) => {
+      const { id, seqs } = await dying(db, 2);
+      await beatWorker(db, id, seqs);
+      expect(await recoverWorker(id, deps(db), { forced: true })).toBe(2);
+      expect(await rowsOf(db)).toEqual([
+        { status: "pending", attempts: 0, crashes: 0 },
+        { status: "pending", attempts: 0, crashes: 0 },
+      ]);
+      expect(await logged(db)).toBe(0);
+    });
+  });
+
+  it("are not charged when their handler was acquitted, whatever the slot is used for next", async () => {
+    await withFolder((folder) =>
+      withDatabase(async (db) => {
+        const { id, seqs } = await dying(db, 2);
+        const started = new StartedJobs(startedJobsPath(folder, id));
+        started.add(seqs);
+        started.acquit(seqs[0]!);
+        started.acquit(-1);
+        await recoverWorker(id, deps(db, folder));
+        expect((await rowsOf(db)).map(({ crashes }) => crashes)).toEqual([0, 1]);
+      }),
+    );
+  });
+
   it("are charged as its last beat said when there is no file, and all of them when it never said", async () => {
     await withDatabase(async (db) => {
       const { id, seqs } = await dying(db, 2);

@@ -18,8 +18,8 @@ async function withSupervisor(
   const gone: string[] = [];
   const supervisor = createSupervisor({
     programs,
-    onWorkerGone: async (workerId) => {
-      gone.push(workerId);
+    onWorkerGone: async (workerId, { forced }) => {
+      gone.push(`${workerId}${forced ? ", by us" : ""}`);
     },
     clock: systemClock,
     log: silentLogger,
@@ -74,9 +74,10 @@ describe("the supervisor", () => {
 
   it("kills what does not end in time, and starts nothing after its stop", async () => {
     const deaf = program("deaf", `process.on("SIGTERM", () => {}); ${REGISTER} ${STAY}`);
-    await withSupervisor([deaf], async (supervisor, events) => {
+    await withSupervisor([deaf], async (supervisor, events, gone) => {
       await until(() => supervisor.children()[0]?.workerId, "it runs and is deaf");
       await supervisor.stop();
+      expect(gone).toEqual(["general-worker-9, by us"]);
       expect(supervisor.children()).toEqual([]);
       const exits = events.filter(({ event }) => event === "process.ended");
       expect(exits).toMatchObject([{ signal: "SIGKILL" }]);

@@ -188,7 +188,7 @@ async function play(script: Script): Promise<void> {
     await storm(stage, script);
     await calm(stage);
     await stage.world.end();
-    await expectPromises(db, stage.told, stage.world.runs, script.lossy ? NO_LIMITS : LIMITS);
+    await expectPromises(db, stage.told, stage.world, script.lossy ? NO_LIMITS : LIMITS);
   } finally {
     await stage.world.end();
     await drop();

@@ -2,7 +2,7 @@
 import { expect } from "vitest";
 import { verifyAudit } from "../../src/store/audit.js";
 import type { Database } from "../../src/store/database.js";
-import type { Run } from "./world.js";
+import type { Run, Undo } from "./world.js";
 
 /** The database's own journal: each move of a job's row, as it was committed. */
 export async function watchMoves(db: Database): Promise<void> {
@@ -59,19 +59,26 @@ interface Story {
   readonly row: Row;
   readonly moves: readonly Move[];
   readonly runs: readonly Run[];
+  readonly undos: readonly Undo[];
   readonly healing: readonly Healing[];
   readonly audits: number;
 }
 
 const byHand = ({ fence, fence_before }: Move) => fence === fence_before + 2;
 
+/** The handlers' own journal. */
+interface Seen {
+  readonly runs: readonly Run[];
+  readonly undos: readonly Undo[];
+}
+
 export async function expectPromises(
   db: Database,
   told: ReadonlySet<number>,
-  runs: readonly Run[],
+  seen: Seen,
   limits: { readonly all: number; readonly gc: number },
 ): Promise<void> {
-  const stories = await readStories(db, runs);
+  const stories = await readStories(db, seen);
   const there = new Set(stories.map(({ row }) => row.seq));
   expect(
     [...told].filter((seq) => !there.has(seq)),
@@ -96,6 +103,7 @@ function expectStory(story: Story): void {
   expect(["completed", "failed", "quarantined", "cancelled"], "it is final").toContain(row.status);
   expectOneCompletion(story);
   expectRuns(story);
+  expectRollbacks(story);
   expectHealing(story);
   expect(moves.filter(byHand).length, "audit rows match what operators did").toBe(audits);
   const claims = moves.filter(({ after }) => after === "running");
@@ -149,6 +157,26 @@ function expectRuns({ moves, runs }: Story): void {
   }
 }
 
+/** What is undone is undone once, all of it, and before the handler runs again: however often its worker was killed in it. */
+function expectRollbacks({ row, moves, runs, undos }: Story): void {
+  for (const undo of undos) {
+    // Its end was kept when the next one of the same claim began.
+    const next = undos.find((it) => it.fence === undo.fence && it.startedMs > undo.startedMs);
+    const same = undos.filter(({ act }) => act === undo.act);
+    const again = same.filter(({ startedMs }) => next && startedMs > next.startedMs);
+    expect(again, "undone again").toEqual([]);
+    const run = runs.find(({ fence }) => fence > undo.fence);
+    if (run === undefined && row.status !== "failed") continue;
+    const end = moves.find(({ after, fence }) => after === "failed" && fence > undo.fence);
+    expect(end?.error, "its rollback ended, and left nothing").toBe(
+      "SIMULATED_PARTIAL: as planned",
+    );
+    if (run !== undefined) expect(end!.fence, "before the handler ran").toBeLessThan(run.fence);
+    const ended = same.filter(({ endedMs }) => endedMs !== null);
+    expect(ended, "it came to its end").not.toEqual([]);
+  }
+}
+
 /** One row an action, its outcome filled in, and none for what was no failure. */
 function expectHealing({ row, moves, healing }: Story): void {
   const own = moves.filter((move) => move.before === "running" && !byHand(move));
@@ -171,14 +199,14 @@ function expectHealing({ row, moves, healing }: Story): void {
   ).toEqual([]);
 }
 
-function tell({ row, moves, runs, healing }: Story): string {
+function tell({ row, moves, runs, undos, healing }: Story): string {
   return [
     JSON.stringify(row),
-    ...[...moves, ...runs, ...healing].map((it) => JSON.stringify(it)),
+    ...[...moves, ...runs, ...undos, ...healing].map((it) => JSON.stringify(it)),
   ].join("\n");
 }
 
-async function readStories(db: Database, runs: readonly Run[]): Promise<Story[]> {
+async function readStories(db: Database, { runs, undos }: Seen): Promise<Story[]> {
   const read = async <T extends object>(sql: string) => (await db.query<T>(sql)).rows;
   const rows = await read<Row>(
     "SELECT seq, id, status, attempts, attempts_total, error FROM jobs ORDER BY seq",
@@ -192,6 +220,7 @@ async function readStories(db: Database, runs: readonly Run[]): Promise<Story[]>
     row,
     moves: moves.filter(({ seq }) => seq === row.seq),
     runs: runs.filter(({ seq }) => seq === row.seq),
+    undos: undos.filter(({ seq }) => seq === row.seq),
     healing: healing.filter(({ job_id }) => job_id === row.id),
     audits: audits.filter(({ target }) => target === row.id).length,
   }));

@@ -82,8 +82,9 @@ function planJobs(random: () => number, count: number): PlannedJob[] {
 }
 
 function planAttempts(random: () => number): Attempt[] {
-  const ends = ["ok", "ok", "transient", "transient", "waiting", "partial", "data"] as const;
-  const failing = random() < 0.35 ? between(random, 1, 2) : 0;
+  const half = ["partial", "partial", "partial"] as const;
+  const ends = ["ok", "ok", "transient", "transient", "waiting", "data", ...half] as const;
+  const failing = random() < 0.45 ? between(random, 1, 2) : 0;
   return Array.from({ length: failing + 1 }, (_, n) => ({
     ms: random() < 0.35 ? between(random, 150, 700) : between(random, 1, 60),
     ends: n < failing ? pick(random, ends) : "ok",

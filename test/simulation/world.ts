@@ -29,6 +29,10 @@ export const NO_LIMITS = { all: Number.POSITIVE_INFINITY, gc: Number.POSITIVE_IN
 /** Of the longest backoff; 2 s more for a fault that waits, which asks for at least one. */
 export const BACKOFF_MAX_MS = 200;
 
+/** What a half-done handler has done, and how long it takes to undo each: long enough to be killed in it. */
+const ACTS = [1, 2, 3];
+const UNDO_MS = 200;
+
 /** One run of a handler, written by the handler itself. */
 export interface Run {
   readonly seq: number;
@@ -37,6 +41,18 @@ export interface Run {
   /** Null: it never came to its end. */
   endedMs: number | null;
   ended: Attempt["ends"] | "aborted" | null;
+}
+
+/** One run of a compensation, written by itself. */
+export interface Undo {
+  readonly seq: number;
+  /** Of the claim under which it ran. */
+  readonly fence: number;
+  /** Which act it undoes: by the run that declared it, and its place there. */
+  readonly act: string;
+  readonly startedMs: number;
+  /** Null: it never came to its end. */
+  endedMs: number | null;
 }
 
 interface Process {
@@ -51,6 +67,7 @@ interface Process {
 export class World {
   readonly db: Database;
   readonly runs: Run[] = [];
+  readonly undos: Undo[] = [];
   readonly events: RuntimeEvent[] = [];
   readonly processes: Process[] = [];
   readonly #random: () => number;
@@ -167,8 +184,17 @@ export class World {
     return {
       kind,
       run: (context) => this.#run(context, gate),
-      compensations: { undo: async () => {} },
+      compensations: { undo: ({ act }, context) => this.#undo(String(act), context, gate) },
     };
+  }
+
+  async #undo(act: string, { job, signal }: JobContext, gate: Gate): Promise<void> {
+    const startedMs = performance.now();
+    const undo: Undo = { seq: job.seq, fence: job.fence, act, startedMs, endedMs: null };
+    this.undos.push(undo);
+    await gate.rest(UNDO_MS, signal);
+    signal.throwIfAborted();
+    undo.endedMs = performance.now();
   }
 
   async #run({ job, signal, compensateWith }: JobContext, gate: Gate): Promise<JsonObject> {
@@ -181,7 +207,9 @@ export class World {
       job.payload,
       this.runs.filter(({ seq }) => seq === job.seq).length,
     );
-    if (ends === "partial") await compensateWith("undo", {});
+    for (const act of ends === "partial" ? ACTS : []) {
+      await compensateWith("undo", { act: `${job.fence}/${act}` });
+    }
     // Handlers of this kind are deaf to their signal.
     await gate.rest(ms, job.kind === "backfill" ? undefined : signal);
     run.endedMs = performance.now();

@@ -1,6 +1,7 @@
 /**
  * The smallest runtime that can be killed: `main` supervises two workers and orchestrates, `worker` is
  * one of them. Its jobs of kind `index` read a file; one whose payload says `hold` is held in that attempt until it is stopped.
+ * Those of kind `ingest` and `export` write down what they do: see told-handlers.ts.
  */
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
@@ -18,11 +19,13 @@ import { recoverDeadWorkersStep } from "../../../src/runtime/tick/recover-dead-w
 import { createWorker } from "../../../src/runtime/worker.js";
 import { openDatabase } from "../../../src/store/database.js";
 import { makePolicy } from "./policy.js";
+import { toldHandlers } from "./told-handlers.js";
 
 const self = fileURLToPath(import.meta.url);
 const [role] = process.argv.slice(2);
 const databaseUrl = process.env.TEST_RUNTIME_DATABASE_URL ?? "";
 const evidenceDir = process.env.TEST_RUNTIME_EVIDENCE_DIR ?? null;
+const journal = process.env.TEST_RUNTIME_JOURNAL ?? "/dev/null";
 const workerDeadAfterMs = Number(process.env.TEST_RUNTIME_DEAD_AFTER_MS);
 const policy = () => makePolicy({ healing: { crashMax: 50, workerDeadAfterMs } });
 const shared = {
@@ -50,13 +53,16 @@ function open(applicationName: string) {
 async function runWorker(): Promise<void> {
   const db = open("algobrain-worker");
   const link = parentLink();
+  const handlers = [index, ...toldHandlers(journal)];
   const worker = createWorker({
     ...shared,
     db,
     databaseUrl,
     databaseSsl: false,
-    registry: new KindRegistry([{ kind: "index", lane: "general", payload: Type.Object({}) }]),
-    handlers: [index],
+    registry: new KindRegistry(
+      handlers.map(({ kind }) => ({ kind, lane: "general", payload: Type.Object({}) })),
+    ),
+    handlers,
     policy,
     lane: "general",
     kinds: null,
@@ -95,10 +101,10 @@ async function runMain(): Promise<void> {
       argv: [process.execPath, "--import", "tsx", self, "worker"] as const,
       env: process.env,
     })),
-    onWorkerGone: async (workerId) => {
-      await recoverWorker(workerId, recovery);
+    onWorkerGone: async (workerId, end) => {
+      await recoverWorker(workerId, recovery, end);
     },
-    graceMs: 3_000,
+    graceMs: 6_000,
   });
   const stop = async () => {
     await supervisor.stop();
