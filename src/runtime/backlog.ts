@@ -13,7 +13,7 @@ import {
 /** What came in before the mark (a higher priority, a job given back) waits for the next look from the front. */
 const FRONT_EVERY_MS = 100;
 /** The dearer that look is, the rarer: it takes no more than this share of the time, within a limit. */
-const FRONT_SHARE = 0.1;
+const FRONT_SHARE = 0.05;
 const FRONT_EVERY_MAX_MS = 2_000;
 
 interface Mark {
