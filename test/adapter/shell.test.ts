@@ -294,7 +294,8 @@ describe("output", () => {
     let peakBytes = 0;
     const startBytes = process.memoryUsage().rss;
     const line = "x".repeat(199);
-    for await (const _ of shell.lines(sh(`yes ${line} | head -n 1000000`), options())) {
+    const flood = sh(`yes ${line} | head -n 1000000`);
+    for await (const _ of shell.lines(flood, options({ timeoutMs: 55_000 }))) {
       count++;
       if (count % 50_000 === 0) peakBytes = Math.max(peakBytes, process.memoryUsage().rss);
     }
@@ -304,7 +305,8 @@ describe("output", () => {
 
   test("200 MB of output pass through run() with flat memory", async () => {
     const startBytes = process.memoryUsage().rss;
-    const result = await shell.run(sh(`yes ${"x".repeat(199)} | head -n 1000000`), options());
+    const flood = sh(`yes ${"x".repeat(199)} | head -n 1000000`);
+    const result = await shell.run(flood, options({ timeoutMs: 55_000 }));
     expect(result.droppedBytes).toBeGreaterThan(190_000_000);
     expect(process.memoryUsage().rss - startBytes).toBeLessThan(80 * 1024 * 1024);
   });
