@@ -23,7 +23,7 @@ import {
 import { findServer } from "../support/service-home.js";
 import { until } from "../support/until.js";
 
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 240_000 });
 
 const JOBS = 150;
 /** Lines about jobs grow with the jobs; the rest is what an outage costs. */
