@@ -5,12 +5,13 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
   type EmbeddedPostgres,
   findEmbeddedUrl,
   startEmbeddedPostgres,
 } from "../../src/adapter/embedded-postgres.js";
+import { systemClock } from "../../src/base/clock.js";
 import { type LogFields, silentLogger } from "../../src/base/log.js";
 import { openDatabase } from "../../src/store/database.js";
 import { lendToFile } from "../support/lend.js";
@@ -249,6 +250,33 @@ describe("the embedded server", () => {
     await withServer(home, async ({ url }) => {
       expect(await ask(url, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
     });
+  });
+
+  test("that recovers for longer than anybody waits is not robbed of its files", async () => {
+    await inherit();
+    const { folder } = JSON.parse(await readFile(join(home, "postgres.json"), "utf8"));
+    const data = join(folder, "data");
+    const { uid, gid } = await stat(data);
+    // Stands for it: reads until we close the line.
+    const recovering = spawn("/bin/sh", ["-c", "read line", "-D", data], {
+      ...{ argv0: "postgres", cwd: "/", stdio: ["pipe", "ignore", "inherit"] },
+      // The system lets only its own account ask after it.
+      ...(process.getuid?.() === 0 ? { uid, gid } : {}),
+    });
+    const held = `${recovering.pid}\n${data}\n1\n1\n\n127.0.0.1\n0\nstarting\n`;
+    await writeFile(join(data, "postmaster.pid"), held);
+    const begunMs = Date.now();
+    vi.spyOn(systemClock, "now").mockImplementation(
+      () => new Date(begunMs + 100 * (Date.now() - begunMs)),
+    );
+    try {
+      await expect(startEmbeddedPostgres({ home, log })).rejects.toMatchObject({
+        ...{ kind: "transient", code: "EMBEDDED_DATABASE_UNAVAILABLE" },
+      });
+      expect(await readFile(join(data, "postmaster.pid"), "utf8")).toBe(held);
+    } finally {
+      recovering.stdin!.end();
+    }
   });
 
   test("comes back after it was itself killed", async () => {

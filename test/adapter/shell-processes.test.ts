@@ -16,6 +16,8 @@ const options = (more: Partial<ShellOptions> = {}): ShellOptions => ({
   graceMs: 200,
   ...more,
 });
+/** By then a program has begun and left its daemon, also on a busy machine. */
+const BEGUN_MS = 2_000;
 const sh = (script: string, ...words: string[]) => ["sh", "-c", script, "sh", ...words];
 /** Leaves the session and the group, forgets its parent, and says its number. */
 const DAEMON = 'setsid sh -c \'trap "" TERM; echo $$ > "$1/daemon"; sleep 300\' sh "$1" &';
@@ -148,7 +150,7 @@ describe("the start of a program", () => {
 describe("who leaves the group", () => {
   test.each<[string, Partial<ShellOptions>, string]>([
     ["by a program that ends", {}, "exit 0"],
-    ["by a program that is ended by its deadline", { timeoutMs: 400 }, "sleep 300"],
+    ["by a program that is ended by its deadline", { timeoutMs: BEGUN_MS }, "sleep 300"],
   ])("is ended with it, though it traps TERM: left %s", async (_what, more, last) => {
     const result = await shell.run(
       sh(`${DAEMON} ${AWAIT_DAEMON} ${last}`, folder),

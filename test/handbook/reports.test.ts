@@ -64,7 +64,7 @@ test("a statement active for more than 5 s is listed, and its session can be end
     await withPsql(url, async (sleeper) => {
       const asleep = sleeper("SELECT pg_sleep(60)").catch((error: Error) => error.message);
       const row = await until(
-        async () => (await psql(SLOW)).find(({ query }) => String(query).includes("pg_sleep")),
+        async () => (await psql(SLOW)).find(({ query }) => String(query).includes("pg_sleep(60)")),
         "the sleeper is listed",
       );
       expect(await psql(`SELECT pg_terminate_backend(${row.pid});`)).toEqual([

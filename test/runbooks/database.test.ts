@@ -341,10 +341,11 @@ describe("backup-database", () => {
 });
 
 describe("restore-database", () => {
+  /** By runs: what restore tests of others make on this server at the same time is called otherwise. */
   const restored = async () =>
     (
       await ground.db.query<{ name: string }>(
-        "SELECT datname AS name FROM pg_database WHERE datname LIKE 'algobrain_restore_%'",
+        "SELECT datname AS name FROM pg_database WHERE datname LIKE 'algobrain_restore_run_%'",
       )
     ).rows.map(({ name }) => name);
 

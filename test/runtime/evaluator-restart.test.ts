@@ -173,7 +173,8 @@ async function live(
       mortal.dieBefore(death.statement);
     }
     await run(n).catch((error: unknown) => {
-      if (!mortal.isDead) throw error;
+      // What befalls those who live on is no death.
+      if (n !== death.tick || !mortal.isDead) throw error;
     });
     mortal.dieBefore(null);
     if (n !== death.tick || !mortal.isDead) continue;

@@ -16,7 +16,7 @@ const BUSY = `
   import { startHeartbeat } from ${src("runtime/heartbeat.ts")};
   const options = JSON.parse(process.argv[2]);
   const heartbeat = startHeartbeat(
-    { ...options, ssl: false, deadAfterMs: 1000, parentPid: null, started: new SharedArrayBuffer(64) },
+    { ...options, ssl: false, deadAfterMs: 4000, parentPid: null, started: new SharedArrayBuffer(64) },
     () => {},
   );
   await heartbeat.beating;

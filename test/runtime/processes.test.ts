@@ -11,6 +11,7 @@ import { readHealingOfJob } from "../../src/store/healing.js";
 import { enqueueJob, enqueueJobs, readJob } from "../../src/store/jobs.js";
 import { listWorkers, type Worker } from "../../src/store/workers.js";
 import { withDatabase } from "../support/database.js";
+import { isAlive } from "../support/service.js";
 import { until } from "../support/until.js";
 import { readJournal } from "./support/told-handlers.js";
 
@@ -82,12 +83,9 @@ async function alive(db: Database): Promise<Worker[]> {
   return (await listWorkers(db)).filter(({ status, pid }) => status === "alive" && runs(pid));
 }
 
+/** Where nobody buries them, the dead keep their numbers. */
 function runs(pid: number | null): boolean {
-  try {
-    return pid !== null && process.kill(pid, 0);
-  } catch {
-    return false;
-  }
+  return pid !== null && isAlive(pid);
 }
 
 function twoAlive(db: Database): Promise<Worker[]> {

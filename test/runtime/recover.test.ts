@@ -19,7 +19,8 @@ import { beatWorker, listWorkers, registerWorker } from "../../src/store/workers
 import { withDatabase } from "../support/database.js";
 import { makePolicy } from "./support/policy.js";
 
-const policy = makePolicy();
+/** Less than the database has been up: nobody is silent for longer than that. */
+const policy = makePolicy({ healing: { workerDeadAfterMs: 100 } });
 
 function deps(db: Database, evidenceDir: string | null = null): RecoverDeps {
   return {

@@ -6,6 +6,8 @@ import { until } from "./until.js";
 
 /** A closed connection is gone from the server a moment later, or once its disk has answered: one that is kept stays. */
 const CLOSE_TIMEOUT_MS = 20_000;
+/** As long as a test may take: a machine that stands still for the usual ten seconds is no finding. */
+const CONNECT_TIMEOUT_MS = 60_000;
 /** Tests of one file that run at the same time make and drop databases at the same time. */
 const ADMIN_CONNECTIONS = 4;
 
@@ -97,5 +99,6 @@ function admin(): Database {
 }
 
 function open(url: string, poolMax: number, applicationName: string): Database {
-  return openDatabase({ url, poolMax, applicationName, ssl: false });
+  const connectTimeoutMs = CONNECT_TIMEOUT_MS;
+  return openDatabase({ url, poolMax, applicationName, ssl: false, connectTimeoutMs });
 }

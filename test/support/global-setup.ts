@@ -79,7 +79,9 @@ async function migrateTemplate(url: string): Promise<void> {
 }
 
 async function withAdmin<T>(url: string, work: (db: Database) => Promise<T>): Promise<T> {
-  const db = openDatabase({ url, poolMax: 1, applicationName: "test-admin", ssl: false });
+  const options = { poolMax: 1, applicationName: "test-admin", ssl: false };
+  // As long as the whole setup may take: a machine that stands still for a while is no finding.
+  const db = openDatabase({ url, ...options, connectTimeoutMs: 60_000 });
   try {
     return await work(db);
   } finally {

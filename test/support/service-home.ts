@@ -14,7 +14,8 @@ export async function withHome(test: (home: string) => Promise<void>): Promise<v
     await test(home);
   } finally {
     await endServer(home);
-    rmSync(home, { recursive: true, force: true });
+    // A process that was killed a moment ago may leave its last file meanwhile.
+    rmSync(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 }
 

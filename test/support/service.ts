@@ -90,7 +90,11 @@ export async function startService(options: ServiceOptions): Promise<ReadyServic
     () => ended || service.logged("runtime.started").find(({ url }) => url !== null),
     "the service listens",
     60_000,
-  );
+  ).catch((error: unknown) => {
+    // Nobody else knows of it.
+    service.kill("SIGKILL");
+    throw error;
+  });
   if (started === true) throw new Error(`the service did not start: ${service.said.join(" | ")}`);
   return { ...service, url: String(started.url) };
 }

@@ -11,6 +11,7 @@ import { createServer } from "../../src/web/server.js";
 import { signToken } from "../../src/web/token.js";
 import { createTestDatabase, type TestDatabase } from "../support/database.js";
 import { makeRegistry, makeRunbook, queueRun } from "../support/runbook-world.js";
+import { until } from "../support/until.js";
 import { makeDeps, SECRET } from "./harness.js";
 
 let lent: TestDatabase;
@@ -131,5 +132,5 @@ test("a place of a watcher who left is free for the next", async () => {
   expect(await refused.json()).toMatchObject({ code: "busy" });
   leave.abort();
   await end(run);
-  await expect.poll(async () => (await open(run.id)).status, { timeout: 5_000 }).toBe(200);
+  await until(async () => (await open(run.id)).status === 200, "there is a place");
 });

@@ -2,7 +2,7 @@
  * Who runs the embedded server. PostgreSQL refuses to run as root, so root lends it the operating
  * system's account `postgres`; anybody else runs it as themselves.
  */
-import { execFile } from "node:child_process";
+import { type ExecFileException, execFile } from "node:child_process";
 import { fault } from "../../base/fault.js";
 
 const ACCOUNT_NAME = "postgres";
@@ -45,7 +45,8 @@ export function runAs(
 }
 
 /** The line that says what went wrong, among all that a program says while it cleans up. */
-function complaintOf(said: string, error: Error | null): string {
+function complaintOf(said: string, error: ExecFileException | null): string {
+  if (error?.killed) return `it did not end within ${PROGRAM_TIMEOUT_MS / 1_000} s`;
   const [, loud] = /(?:PANIC|FATAL|ERROR|error):\s*(.+)/.exec(said) ?? [];
   return loud ?? (said.trim().replaceAll(/\s*\n\s*/g, "; ") || (error?.message ?? ""));
 }

@@ -39,8 +39,7 @@ async function look(
   for (;;) {
     await systemClock.sleep(pauseMs, stopped);
     if (stopped.aborted) return;
-    pauseMs =
-      (await isHeld(server)) || (await revive(server, port, log)) ? LOOK_EVERY_MS : RETRY_MS;
+    pauseMs = isHeld(server) || (await revive(server, port, log)) ? LOOK_EVERY_MS : RETRY_MS;
   }
 }
 

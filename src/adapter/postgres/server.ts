@@ -36,6 +36,11 @@ export interface Running {
   readonly pid: number;
 }
 
+type Holder = "server" | "stranger" | "unknown" | "nobody";
+/** Who may be the server, and who may be none. */
+const HOLDERS: ReadonlySet<Holder> = new Set(["server", "unknown"]);
+const STRANGERS: ReadonlySet<Holder> = new Set(["stranger", "unknown"]);
+
 const dataFolder = ({ place }: Pick<Server, "place">): string => join(place.folder, "data");
 const logFile = ({ place }: Server): string => join(place.folder, "server.log");
 const pidFile = (server: Pick<Server, "place">): string =>
@@ -87,7 +92,7 @@ async function checkMajor(server: Server): Promise<void> {
 
 /** The server of this place, when it runs and answers. A pid file that a crash left behind is not taken for a server. */
 export async function findRunning(server: Pick<Server, "place">): Promise<Running | null> {
-  const { pid, port } = await readPidFile(server);
+  const { pid, port } = readPidFile(server);
   if (!pid || !port || !isAlive(pid)) return null;
   return (await answers(port)) ? { pid, port } : null;
 }
@@ -108,10 +113,12 @@ export async function start(server: Server, port?: number): Promise<Running> {
     const ours = await waitForAnswer(server, () => ended);
     if (ours) return ours;
     // Another process was quicker: then its server is ours too.
-    const theirs = await waitForAnswer(server, async () => !(await isHeld(server)));
+    const theirs = await waitForAnswer(server, () => !isHeld(server));
     if (theirs) return theirs;
-    // After a restart of the machine a stranger may carry the server's number.
-    await rm(pidFile(server), { force: true });
+    // Its recovery takes longer; a server without its pid file ends itself, and the next one begins anew.
+    if (!ended) throw broken("is still starting", server);
+    // After a restart of the machine: a server passes over the file of a dead process, but not of a stranger.
+    if (STRANGERS.has(holderOf(server))) await rm(pidFile(server), { force: true });
     // A port taken meanwhile, or a killed server whose last child has not yet gone.
     await systemClock.sleep(START_PAUSE_MS);
   }
@@ -121,10 +128,10 @@ export async function start(server: Server, port?: number): Promise<Running> {
 /** Ends sessions at once and writes a checkpoint; when that takes over 20 s, stops without one (the next start recovers). */
 export async function stop(server: Server): Promise<void> {
   for (const signal of ["SIGINT", "SIGQUIT"] as const) {
-    const { pid } = await readPidFile(server);
+    const { pid } = readPidFile(server);
     if (!pid || !isAlive(pid)) return;
     process.kill(pid, signal);
-    const isDown = async () => (await readPidFile(server)).pid !== pid;
+    const isDown = () => readPidFile(server).pid !== pid;
     if (!(await pollUntil(isDown, STOP_TIMEOUT_MS))) continue;
     // The file goes a moment before the process; a process that nobody reaps stays a zombie.
     await pollUntil(() => !isAlive(pid), REAP_TIMEOUT_MS);
@@ -172,25 +179,37 @@ async function waitForAnswer(
 ): Promise<Running | null> {
   let running: Running | null = null;
   await pollUntil(async () => {
-    const { status } = await readPidFile(server);
+    const { status } = readPidFile(server);
     running = status === "ready" ? await findRunning(server) : null;
     return running !== null || (await isHopeless());
   }, START_TIMEOUT_MS);
   return running;
 }
 
-/** True when a living server has these files, ready or not. Where nobody tells the names of processes, its number counts. */
-export async function isHeld(server: Server): Promise<boolean> {
-  const { pid } = await readPidFile(server);
-  if (!pid || !isAlive(pid)) return false;
-  // Null: not Linux, or gone this moment.
-  const command = readNow(`/proc/${pid}/cmdline`);
-  return command === null || basename(command.split("\0", 1)[0]!) === "postgres";
+/** True when a living server has these files, ready or not. Where nobody tells the commands of processes, its number counts. */
+export function isHeld(server: Server): boolean {
+  return HOLDERS.has(holderOf(server));
 }
 
-async function readPidFile(
-  server: Pick<Server, "place">,
-): Promise<{ pid: number; port: number; status: string | undefined }> {
+/** The living process that the pid file names. */
+function holderOf(server: Server): Holder {
+  const { pid } = readPidFile(server);
+  if (!pid || !isAlive(pid)) return "nobody";
+  const command = readNow(`/proc/${pid}/cmdline`);
+  // Not Linux, or gone this moment.
+  if (command === null) return "unknown";
+  const [program = "", ...args] = command.split("\0");
+  // As we start it: the machine may run servers of other folders, too.
+  return basename(program) === "postgres" && args.includes(dataFolder(server))
+    ? "server"
+    : "stranger";
+}
+
+function readPidFile(server: Pick<Server, "place">): {
+  readonly pid: number;
+  readonly port: number;
+  readonly status: string | undefined;
+} {
   const text = readNow(pidFile(server)) ?? "";
   // Process, data folder, start time, port, socket folder, address, shared memory, status.
   const lines = text.split("\n").map((line) => line.trim());

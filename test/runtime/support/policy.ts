@@ -3,6 +3,9 @@ import { PUBLIC_KINDS } from "../../../src/job/kinds.js";
 import type { Healing, PolicySet, WorkerKind } from "../../../src/policy/policy.js";
 import { makePolicy as makePolicySet, makeWorkerKind } from "../../support/make-policy.js";
 
+/** A worker that cannot beat for so long ends its process, which in most tests is that of the test itself. */
+const DEAD_AFTER_MS = 30_000;
+
 export interface PolicyWishes {
   readonly kinds?: readonly (Partial<WorkerKind> & { readonly kind: string })[];
   readonly healing?: Partial<Healing>;
@@ -18,7 +21,7 @@ export function makePolicy(wishes: PolicyWishes = {}): PolicySet {
     healing: {
       ...policy.healing,
       backoff: { baseMs: 10, capMs: 1_000, jitter: 0 },
-      workerDeadAfterMs: 2_000,
+      workerDeadAfterMs: DEAD_AFTER_MS,
       ...wishes.healing,
     },
   };
