@@ -43,6 +43,8 @@ export interface WhyFacts {
   readonly rate: { readonly tokens: number; readonly max: number; readonly perMs: number } | null;
   /** What its last attempt waited for, while that is still closed. */
   readonly dependency: { readonly name: string; readonly reason: string | null } | null;
+  /** The fault that a rollback was begun for and not ended; null: there is none. */
+  readonly rollback: { readonly code: string } | null;
   /** Of a running job. */
   readonly holder: {
     /** Its process beats. */

@@ -11,6 +11,8 @@ export type ReasonCode =
   | "running"
   | "buffered"
   | "worker-silent"
+  | "rolling-back"
+  | "rollback-first"
   | "dependency-closed"
   | "not-due"
   | "kind-unknown"
@@ -42,7 +44,15 @@ export function whyNotRunning(facts: WhyFacts): Reason[] {
   if (status === "running") return [ofRunning(facts)];
   if (status !== "pending") return [ofEnded(facts, status)];
   const reasons = PENDING.flatMap((judge) => judge(facts) ?? []);
-  return reasons.length > 0 ? reasons : [READY];
+  const told = reasons.length > 0 ? reasons : [READY];
+  return facts.rollback === null ? told : [...told, rollbackFirst(facts.job, facts.rollback)];
+}
+
+/** Nothing that holds it, but what a person who retries it would wonder at. */
+function rollbackFirst({ id }: WhyFacts["job"], { code }: { readonly code: string }): Reason {
+  const sentence = `What it had half done is taken back first, since ${code}: its handler does not run, and then it fails as was decided.`;
+  const remedy = `wait; when it has failed, algobrain jobs retry ${id} runs it anew`;
+  return { code: "rollback-first", sentence, remedy, until: null };
 }
 
 const READY: Reason = {
@@ -69,7 +79,7 @@ function ofEnded({ job }: WhyFacts, code: Exclude<JobStatus, "pending" | "runnin
   return { code, sentence, remedy, until: null };
 }
 
-function ofRunning({ job, holder }: WhyFacts): Reason {
+function ofRunning({ job, holder, rollback }: WhyFacts): Reason {
   const where = job.workerId ?? "an unknown worker";
   const since = job.startedAt === null ? "" : ` since ${utc(job.startedAt)}`;
   if (holder?.alive !== true) {
@@ -81,6 +91,10 @@ function ofRunning({ job, holder }: WhyFacts): Reason {
   if (holder.begun === false) {
     const sentence = `${where} holds it${since} and starts it when one of its slots is free.`;
     return { code: "buffered", sentence, remedy: null, until: null };
+  }
+  if (rollback !== null) {
+    const sentence = `${where} takes back what it had half done, since ${rollback.code}; its handler does not run.`;
+    return { code: "rolling-back", sentence, remedy: null, until: null };
   }
   return { code: "running", sentence: `It runs on ${where}${since}.`, remedy: null, until: null };
 }

@@ -18,7 +18,7 @@ export interface WhyQuestion {
 interface Row
   extends Pick<
     WhyFacts,
-    "now" | "safeMode" | "workers" | "running" | "ahead" | "dependency" | "holder"
+    "now" | "safeMode" | "workers" | "running" | "ahead" | "dependency" | "rollback" | "holder"
   > {
   readonly job: Omit<Job, "scheduledAt" | "startedAt" | "completedAt">;
   readonly scheduledAt: Date;
@@ -60,6 +60,7 @@ SELECT now() AS now, job.scheduled_at AS "scheduledAt", job.started_at AS "start
   (SELECT jsonb_build_object('name', d.name, 'reason', d.reason) FROM control.dependency d
    WHERE (d.state = 'open' OR d.gate_until > now()) AND strpos(lower(last.error), lower(d.name)) > 0
    ORDER BY length(d.name) DESC LIMIT 1) AS dependency,
+  (SELECT jsonb_build_object('code', r.code) FROM control.rollback r WHERE r.job_seq = job.seq) AS rollback,
   (SELECT jsonb_build_object('alive', w.status IN ('alive', 'draining') AND ${BEATS}, 'begun', CASE
      WHEN w.engine >= 2 AND w.last_heartbeat > job.started_at THEN job.seq = ANY (coalesce(w.started_jobs, '{}')) END)
    FROM public.workers w WHERE job.status = 'running' AND w.id = job.worker_id) AS holder

@@ -23,6 +23,7 @@ function facts(job: Partial<WhyFacts["job"]>, others: Partial<WhyFacts> = {}): W
       safeMode: null,
       rate: null,
       dependency: null,
+      rollback: null,
       holder: null,
     },
     workers: 2,
@@ -197,8 +198,29 @@ const HELD: typeof TABLE = [
     ["worker-silent"],
     /beats no more/,
   ],
+  [
+    "its rollback",
+    facts(held, { holder: { alive: true, begun: true }, rollback: { code: "GITHUB_AWAY" } }),
+    ["rolling-back"],
+    /general-worker-3 takes back what it had half done, since GITHUB_AWAY; its handler does not run/,
+  ],
   ["a process that nobody knows", facts(held), ["worker-silent"], /./],
 ];
+
+test("a job whose rollback was interrupted is told so after what holds it, with what to do then", () => {
+  const rollback = { code: "GITHUB_AWAY" };
+  const told = [facts({}, { rollback }), facts({ scheduledAt: ONE }, { rollback })].map(
+    whyNotRunning,
+  );
+  expect(told.map((reasons) => reasons.map(({ code }) => code))).toEqual([
+    ["ready", "rollback-first"],
+    ["not-due", "rollback-first"],
+  ]);
+  expect(told[0]![1]).toMatchObject({
+    sentence: expect.stringMatching(/taken back first, since GITHUB_AWAY/),
+    remedy: expect.stringMatching(/jobs retry job-7/),
+  });
+});
 
 describe("why a job is not running", () => {
   test.each([...TABLE, ...HELD])("%s", (_, known, codes, sentence) => {

@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 beforeEach(async () => {
   await database.db.query(
-    "TRUNCATE public.jobs, public.workers, control.queue_pause, control.job_attempt, control.dependency RESTART IDENTITY",
+    "TRUNCATE public.jobs, public.workers, control.queue_pause, control.job_attempt, control.dependency, control.rollback RESTART IDENTITY",
   );
 });
 
@@ -51,6 +51,16 @@ describe("what is known about a job that waits", () => {
     });
     await sql("UPDATE control.queue_pause SET expires_at = now() - interval '1 second'");
     expect(await codesOf(1)).toEqual(["ready"]);
+  });
+
+  test("a rollback of it that was begun and not ended, and none of others", async () => {
+    await beWorker(["score"]);
+    await sql("INSERT INTO jobs (job_type) VALUES ('score'), ('score')");
+    await sql(
+      "INSERT INTO control.rollback (job_seq, fault_kind, code, message) VALUES (1, 'partial', 'HALF_DONE', 'x')",
+    );
+    expect((await factsOf(1)).rollback).toEqual({ code: "HALF_DONE" });
+    expect((await factsOf(2)).rollback).toBeNull();
   });
 
   test("safe mode, unless its type passes; live workers of its type, not others", async () => {
