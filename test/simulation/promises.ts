@@ -60,6 +60,8 @@ interface Story {
   readonly moves: readonly Move[];
   readonly runs: readonly Run[];
   readonly undos: readonly Undo[];
+  /** The acts that were declared: twice where the statement arrived twice. */
+  readonly declared: readonly string[];
   readonly healing: readonly Healing[];
   readonly audits: number;
 }
@@ -158,13 +160,14 @@ function expectRuns({ moves, runs }: Story): void {
 }
 
 /** What is undone is undone once, all of it, and before the handler runs again: however often its worker was killed in it. */
-function expectRollbacks({ row, moves, runs, undos }: Story): void {
+function expectRollbacks({ row, moves, runs, undos, declared }: Story): void {
   for (const undo of undos) {
     // Its end was kept when the next one of the same claim began.
     const next = undos.find((it) => it.fence === undo.fence && it.startedMs > undo.startedMs);
     const same = undos.filter(({ act }) => act === undo.act);
     const again = same.filter(({ startedMs }) => next && startedMs > next.startedMs);
-    expect(again, "undone again").toEqual([]);
+    const others = declared.filter((act) => act === undo.act).slice(1);
+    if (again.length > others.length) expect(again, "undone again").toEqual([]);
     const run = runs.find(({ fence }) => fence > undo.fence);
     if (run === undefined && row.status !== "failed") continue;
     const end = moves.find(({ after, fence }) => after === "failed" && fence > undo.fence);
@@ -199,9 +202,10 @@ function expectHealing({ row, moves, healing }: Story): void {
   ).toEqual([]);
 }
 
-function tell({ row, moves, runs, undos, healing }: Story): string {
+function tell({ row, moves, runs, undos, declared, healing }: Story): string {
   return [
     JSON.stringify(row),
+    `declared: ${declared.join(", ")}`,
     ...[...moves, ...runs, ...undos, ...healing].map((it) => JSON.stringify(it)),
   ].join("\n");
 }
@@ -213,6 +217,9 @@ async function readStories(db: Database, { runs, undos }: Seen): Promise<Story[]
   );
   const moves = await read<Move>("SELECT * FROM seen_move ORDER BY n");
   const healing = await read<Healing>("SELECT * FROM healdec_log ORDER BY seq");
+  const declared = await read<{ job_seq: number; act: string }>(
+    "SELECT job_seq, input ->> 'act' AS act FROM control.compensation",
+  );
   const audits = await read<{ target: string }>(
     "SELECT target FROM audit_log WHERE action = 'job.changed-by-sql'",
   );
@@ -221,6 +228,7 @@ async function readStories(db: Database, { runs, undos }: Seen): Promise<Story[]
     moves: moves.filter(({ seq }) => seq === row.seq),
     runs: runs.filter(({ seq }) => seq === row.seq),
     undos: undos.filter(({ seq }) => seq === row.seq),
+    declared: declared.filter(({ job_seq }) => job_seq === row.seq).map(({ act }) => act),
     healing: healing.filter(({ job_id }) => job_id === row.id),
     audits: audits.filter(({ target }) => target === row.id).length,
   }));
