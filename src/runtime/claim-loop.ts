@@ -36,6 +36,8 @@ export class ClaimLoop {
   #hungry = new Set<string>();
   /** When jobs that this process put back are due: they are not waited for until the next poll. */
   #dueMs: number[] = [];
+  /** The first of them. */
+  #nextDueMs = Number.POSITIVE_INFINITY;
   /** Of the wait under way. */
   #wakeMs = 0;
   #pauseMs = POLL_MIN_MS;
@@ -45,6 +47,8 @@ export class ClaimLoop {
   #isResting = false;
   /** Begun by the hint that ended the rest. */
   #begun: Promise<number> | null = null;
+  /** Somebody hinted since the last claim began. */
+  #isHinted = false;
 
   constructor(deps: ClaimLoopDeps) {
     this.#deps = deps;
@@ -54,21 +58,31 @@ export class ClaimLoop {
   /** There may be jobs: whoever rests claims in the same turn, for that is what an idle queue waits for. */
   hint(): void {
     if (this.#isResting) this.#begin();
-    else this.#wake.hint();
+    else this.#claimAgain();
+  }
+
+  #claimAgain(): void {
+    this.#isHinted = true;
+    this.#wake.hint();
   }
 
   /** To end the rest takes as long as all that leads to the claim: for that there is time while the server looks. */
   #begin(): void {
     this.#isResting = false;
-    this.#begun = this.#claimOnce();
-    // Also when another hint has ended the rest meanwhile: this claim may not have seen what that one was about.
-    void this.#begun.then(() => this.#wake.hint());
+    const begun = this.#claimOnce();
+    this.#begun = begun;
+    // Unless the rest has ended meanwhile, by another hint or its time.
+    void begun.then(() => {
+      if (this.#begun === begun) this.#wake.hint();
+    });
   }
 
   /** There will be jobs then. */
   hintAt(at: Date): void {
-    this.#dueMs.push(at.getTime());
-    if (at.getTime() < this.#wakeMs) this.#wake.hint();
+    const dueMs = at.getTime();
+    this.#dueMs.push(dueMs);
+    this.#nextDueMs = Math.min(this.#nextDueMs, dueMs);
+    if (dueMs < this.#wakeMs) this.#wake.hint();
   }
 
   isHungry(kind: string): boolean {
@@ -77,12 +91,15 @@ export class ClaimLoop {
 
   /** A limit over all processes stood in the way, and does so no more. */
   hasRoom(): void {
-    if (this.#hungry.size > 0 || this.#isClaiming) this.#wake.hint();
+    if (this.#hungry.size > 0 || this.#isClaiming) this.#claimAgain();
   }
 
   /** Until the signal aborts; a claim in flight is finished first. Never rejects. */
   async run(stopped: AbortSignal): Promise<void> {
-    const end = () => this.#wake.hint();
+    const end = () => {
+      this.#isResting = false;
+      this.#wake.hint();
+    };
     stopped.addEventListener("abort", end, { once: true });
     while (!stopped.aborted || this.#begun !== null) {
       const claimed = await this.#takeBegun();
@@ -96,10 +113,13 @@ export class ClaimLoop {
     stopped.removeEventListener("abort", end);
   }
 
-  #takeBegun(): Promise<number> {
+  async #takeBegun(): Promise<number> {
     const begun = this.#begun;
     this.#begun = null;
-    return begun ?? this.#claimOnce();
+    const claimed = await (begun ?? this.#claimOnce());
+    // The end of the rest may have used up a hint that came after the claim: it has not seen what that was about.
+    if (this.#isHinted) this.#wake.hint();
+    return claimed;
   }
 
   /** True when there may be jobs: somebody said so, or one of ours is due. */
@@ -107,14 +127,12 @@ export class ClaimLoop {
     const { clock } = this.#deps;
     const atMostMs = await this.#beIdle();
     const nowMs = clock.now().getTime();
-    const next = Math.min(...this.#dueMs);
+    const next = this.#nextDueMs;
     this.#wakeMs = Math.min(nowMs + Math.min(this.#pauseMs, atMostMs), Math.max(next, nowMs));
     this.#isResting = true;
     const hinted = await this.#wake.wait(this.#wakeMs - nowMs);
     this.#isResting = false;
-    const wokenMs = clock.now().getTime();
-    this.#dueMs = this.#dueMs.filter((due) => due > wokenMs);
-    return hinted || next <= wokenMs;
+    return hinted || next <= clock.now().getTime();
   }
 
   async #beIdle(): Promise<number> {
@@ -134,6 +152,8 @@ export class ClaimLoop {
   async #claimOnce(): Promise<number> {
     const { wants, claim, accept, onClaimFailed } = this.#deps;
     this.#isClaiming = true;
+    this.#isHinted = false;
+    this.#forgetDue();
     try {
       const wanted = wants();
       this.#forgetHungry(wanted);
@@ -148,6 +168,15 @@ export class ClaimLoop {
     } finally {
       this.#isClaiming = false;
     }
+  }
+
+  /** The claim that begins now sees those that are due; one that began before may not have seen them. */
+  #forgetDue(): void {
+    const nowMs = this.#deps.clock.now().getTime();
+    if (this.#nextDueMs > nowMs) return;
+    this.#dueMs = this.#dueMs.filter((due) => due > nowMs);
+    // There may be more of them than a call takes arguments.
+    this.#nextDueMs = this.#dueMs.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY);
   }
 
   /** Those that want nothing have no room: they call when they have, and so stay hungry. */

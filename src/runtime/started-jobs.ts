@@ -11,12 +11,18 @@ import { join } from "node:path";
 const SLOTS = 4_096;
 const SLOT_BYTES = 8;
 
+/** By handlers of one job: a job that was reset may come again before its former handler has ended. */
+interface Taken {
+  readonly slot: number;
+  handlers: number;
+}
+
 export class StartedJobs {
   /** One number a slot, 0 for none; read by the heartbeat thread. */
   readonly shared = new SharedArrayBuffer(SLOTS * SLOT_BYTES);
   readonly #slots = new Float64Array(this.shared);
   readonly #free: number[] = [];
-  readonly #taken = new Map<number, number>();
+  readonly #taken = new Map<number, Taken>();
   /** What the file holds. */
   readonly #image = Buffer.alloc(SLOTS * SLOT_BYTES);
   readonly #file: { readonly fd: number; readonly path: string } | null;
@@ -36,9 +42,14 @@ export class StartedJobs {
     let first = SLOTS;
     let last = -1;
     for (const seq of seqs) {
+      const known = this.#taken.get(seq);
+      if (known !== undefined) {
+        known.handlers += 1;
+        continue;
+      }
       const slot = this.#free.pop() ?? this.#used++;
       if (slot >= SLOTS) continue;
-      this.#taken.set(seq, slot);
+      this.#taken.set(seq, { slot, handlers: 1 });
       this.#slots[slot] = seq;
       this.#image.writeDoubleLE(seq, slot * SLOT_BYTES);
       first = Math.min(first, slot);
@@ -51,8 +62,13 @@ export class StartedJobs {
 
   /** The file keeps the number until the slot is taken again: a job that is settled is not looked for. */
   remove(seq: number): void {
-    const slot = this.#taken.get(seq);
-    if (slot === undefined) return;
+    const taken = this.#taken.get(seq);
+    if (taken === undefined) return;
+    taken.handlers -= 1;
+    if (taken.handlers === 0) this.#forget(seq, taken);
+  }
+
+  #forget(seq: number, { slot }: Taken): void {
     this.#taken.delete(seq);
     this.#slots[slot] = 0;
     this.#free.push(slot);
@@ -60,10 +76,10 @@ export class StartedJobs {
 
   /** Whatever becomes of this process, this job is not to blame. */
   acquit(seq: number): void {
-    const slot = this.#taken.get(seq);
-    if (slot === undefined) return;
-    this.remove(seq);
-    const at = slot * SLOT_BYTES;
+    const taken = this.#taken.get(seq);
+    if (taken === undefined) return;
+    this.#forget(seq, taken);
+    const at = taken.slot * SLOT_BYTES;
     this.#image.writeDoubleLE(0, at);
     if (this.#file !== null) writeSync(this.#file.fd, this.#image, at, SLOT_BYTES, at);
   }

@@ -47,6 +47,7 @@ export class SessionPool {
   readonly #options: PoolOptions;
   #sessions: SessionAtHand;
   #namesStatements = true;
+  #isEnding = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -81,6 +82,7 @@ export class SessionPool {
   }
 
   end(): Promise<void> {
+    this.#isEnding = true;
     return this.#sessions.end();
   }
 
@@ -91,7 +93,8 @@ export class SessionPool {
       this.#namesStatements = false;
       return true;
     }
-    if (!String(message).includes("unsupported startup parameter")) return false;
+    // Nobody would end what is opened after the end.
+    if (this.#isEnding || !String(message).includes("unsupported startup parameter")) return false;
     this.#namesStatements = false;
     if (tried === this.#sessions) {
       this.#sessions = open(this.#options, {});
