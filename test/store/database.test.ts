@@ -155,20 +155,22 @@ test("a session that is ended in the middle of its statement ends no process", (
     expect((await db.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
   }));
 
-/** Says no to whatever a session begins with, a moment later. */
+/** Says no to whatever a session begins with, when it is told to. */
 async function refusingPooler(why: string) {
   const fields = Buffer.from(`SFATAL\0C08P01\0M${why}\0\0`);
   const head = Buffer.from("E\0\0\0\0");
   head.writeInt32BE(fields.length + 4, 1);
-  let asked = 0;
+  const asking: Socket[] = [];
   const server = createServer((near) => {
-    asked += 1;
-    near.once("data", () => setTimeout(() => near.end(Buffer.concat([head, fields])), 50));
+    near.once("data", () => asking.push(near));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const url = `postgresql://nobody:secret@127.0.0.1:${port}/none`;
-  return { url, asked: () => asked, close: () => server.close() };
+  const refuse = () => {
+    for (const near of asking) near.end(Buffer.concat([head, fields]));
+  };
+  return { url, asked: () => asking.length, refuse, close: () => server.close() };
 }
 
 test("what a pooler refuses after the end is asked no more, and ends no process", async () => {
@@ -177,8 +179,10 @@ test("what a pooler refuses after the end is asked no more, and ends no process"
     const ending = openDatabase({ ...options, url: pooler.url });
     const asked = expect(ending.query("SELECT 1")).rejects.toThrow("unsupported startup parameter");
     await until(() => pooler.asked() === 1, "the session begins");
-    await ending.close();
+    const ended = ending.close();
+    pooler.refuse();
     await asked;
+    await ended;
     expect(pooler.asked()).toBe(1);
   } finally {
     pooler.close();
