@@ -80,10 +80,14 @@ WHERE ctid = ANY (ARRAY(
 RETURNING job_type AS kind, payload, concat_ws(' ', seq, attempts, fence, crash_count,
   date_part('epoch', created_at), ${RANK}, date_part('epoch', scheduled_at - ${EPOCH})) AS numbers`;
 
+/** Only what is due since `-infinity`, by hand, has such a rank: it stands before all else, and no interval reaches there. */
+const DUE = `CASE WHEN w.rank = '-infinity' THEN timestamptz '-infinity'
+    ELSE ${EPOCH} + make_interval(secs => w.due) END`;
+
 /** Planned anew for each claim: what was the best way through a short queue need not be through a long one. */
 const CLAIM_FROM_BACKLOG = claimText({
   value: (place) => `$${place}`,
-  open: `SELECT w.kind, least(w.room, $3::int) AS room, w.rank, ${EPOCH} + make_interval(secs => w.due) AS due, w.seq
+  open: `SELECT w.kind, least(w.room, $3::int) AS room, w.rank, ${DUE} AS due, w.seq
   FROM unnest($1::text[], $2::int[], $5::float8[], $6::float8[], $7::bigint[]) AS w(kind, room, rank, due, seq)`,
   after: `AND (${RANK}, scheduled_at, seq) >= (open.rank, open.due, open.seq)`,
 });

@@ -55,6 +55,22 @@ async function underOldSnapshot(db: Database, work: () => Promise<void>): Promis
 }
 
 describe("a backlog", () => {
+  test("goes on behind jobs that plain SQL made due since ever, and finds those that come later", () =>
+    withDatabase(async (db) => {
+      const sinceEver = (seqs: number[]) =>
+        db.query("UPDATE jobs SET scheduled_at = '-infinity' WHERE seq = ANY ($1)", [seqs]);
+      const seqs = await addJobs(db, 5);
+      await sinceEver(seqs.slice(0, 2));
+      const { numbers, wait } = makeBacklog(db);
+      expect(await numbers(1)).toEqual([seqs[0]]);
+      expect(await numbers(1)).toEqual([seqs[1]]);
+      expect(await numbers(1)).toEqual([seqs[2]]);
+      await sinceEver([seqs[4]!]);
+      wait();
+      expect(await numbers(1)).toEqual([seqs[4]]);
+      expect(await numbers(1)).toEqual([seqs[3]]);
+    }));
+
   test("comes in its order, whatever was enqueued at the same time", () =>
     withDatabase(async (db) => {
       const seqs = await addJobs(db, 25);
