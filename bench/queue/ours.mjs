@@ -33,7 +33,7 @@ const CAPS = Number(process.env.BENCH_CAPS ?? 0);
 /** Past a pooler in transaction mode: for what needs a session of its own. */
 const DIRECT_PORT = process.env.BENCH_PG_DIRECT_PORT;
 
-const CONCURRENCY = { c1: 1, c10: 10, best: 24, "latency-default": 10, "crash-default": 1 };
+const CONCURRENCY = { c1: 1, c10: 10, best: 240, "latency-default": 10, "crash-default": 1 };
 
 const policy = (concurrency) => {
   const kind = {
@@ -171,7 +171,7 @@ export default {
   modes: {
     c1: `concurrency 1, ${limits}, ${kept}; claims ahead by default`,
     c10: `concurrency 10, ${limits}, ${kept}; claims ahead by default`,
-    best: `concurrency 24, ${limits}, ${kept}; claims ahead by default`,
+    best: `concurrency 240, ${limits}, ${kept}; claims ahead by default`,
     "latency-default": `concurrency 10, ${limits}, LISTEN/NOTIFY as by default`,
   },
   ...{ reset, producer, worker, pending, preload },
