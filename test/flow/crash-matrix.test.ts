@@ -215,7 +215,9 @@ test("an executor that is killed at any moment, again and again, presses nothing
     await letTimePass();
   }
   const ended = await Promise.all(Object.values(runs).map((id) => readRun(db, id)));
-  expect(new Set(ended.map((run) => run?.status))).toEqual(new Set(["succeeded", "stalled"]));
+  // Which of them depends on where the kills fell: all of a few may have been killed in the midst of a press.
+  for (const run of ended) expect(["succeeded", "stalled"]).toContain(run?.status);
+  expect(kills).toBeGreaterThan(0);
   for (const [seed, run] of ended.entries()) {
     const file = effectsFile(folder, `many-${seed}`);
     const pressed = existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : [];
