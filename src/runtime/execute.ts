@@ -1,13 +1,14 @@
 /** What happens when a job runs: its payload is checked, its handler runs, and how it ended becomes an outcome. */
 import { assert } from "../base/assert.js";
 import type { Clock } from "../base/clock.js";
-import { errorMessage, type Fault, fault, toFault } from "../base/fault.js";
+import { type Fault, fault, toFault } from "../base/fault.js";
 import type { Json, JsonObject } from "../base/json.js";
 import type { HeldJob } from "../job/job.js";
 import type { KindRegistry } from "../job/kinds.js";
 import { judge, type Outcome } from "../job/outcome.js";
 import type { JobContext, JobHandler } from "../job/port.js";
 import type { AttemptLog } from "./attempt-log.js";
+import { type InsistDeps, insist } from "./insist.js";
 import type { KindRules } from "./kind-rules.js";
 import type { StopSwitch } from "./stop-switch.js";
 
@@ -21,22 +22,18 @@ export interface Execution {
   undoing: StopSwitch | null;
 }
 
-export interface ExecuteDeps {
+export interface ExecuteDeps extends InsistDeps {
   readonly registry: KindRegistry;
   readonly handlers: ReadonlyMap<string, JobHandler>;
-  readonly clock: Clock;
   readonly attempts: AttemptLog;
   /** Keeps a compensation before the act it undoes (HB-heal-04). */
   readonly declare: (job: HeldJob, name: string, input: JsonObject) => Promise<void>;
   /** For what a rollback of this job was begun and not ended; null: there is none. */
   readonly rollbackOf: (job: HeldJob) => Promise<Fault | null>;
-  /** Something cannot be read or written now, and waits. */
-  readonly onSettleFailed: (error: string) => void;
 }
 
 /** After its signal a handler has this long to end before it counts as deaf. */
 const STOP_GRACE_MS = 2_000;
-const RETRY_MS = 250;
 /** Findings quoted in an error; the rest are counted. */
 const FINDINGS_MAX = 3;
 
@@ -46,7 +43,9 @@ export async function executeJob(execution: Execution, deps: ExecuteDeps): Promi
   try {
     // Of a row that was moved by nothing but its first claim no rollback has begun.
     if (execution.job.fence > 1 && mayRollBack(execution, deps)) {
-      const cause = await insistOnRollback(execution, deps);
+      // As long as nobody can tell, the handler does not run.
+      const find = () => deps.rollbackOf(execution.job);
+      const cause = await insist(find, deps, () => stop.reason !== null);
       if (cause !== null) return { verdict: "faulted", fault: cause, resumes: true };
     }
     checkPayload(execution.job, deps.registry);
@@ -60,22 +59,6 @@ export async function executeJob(execution: Execution, deps: ExecuteDeps): Promi
 /** The version whose worker died may have known compensations that this one does not. */
 export function mayRollBack({ job }: Execution, { handlers }: ExecuteDeps): boolean {
   return job.crashCount > 0 || handlers.get(job.kind)?.compensations !== undefined;
-}
-
-/** As long as nobody can tell, the handler does not run. */
-async function insistOnRollback(
-  { job, stop }: Execution,
-  { rollbackOf, clock, onSettleFailed }: ExecuteDeps,
-): Promise<Fault | null> {
-  for (;;) {
-    try {
-      return await rollbackOf(job);
-    } catch (error) {
-      if (stop.reason !== null) throw error;
-      onSettleFailed(errorMessage(error));
-      await clock.sleep(RETRY_MS);
-    }
-  }
 }
 
 /** An operator's plain SQL passes no door, so what is checked there is checked here. */

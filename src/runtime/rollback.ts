@@ -3,19 +3,17 @@
  * before the next one begins; another worker goes on there when this one dies
  * (docs/decisions/0069-a-rollback-is-finished-first.md).
  */
-import type { Clock } from "../base/clock.js";
 import { errorMessage, Fault } from "../base/fault.js";
 import { type HealingDecision, storableError } from "../job/heal.js";
 import type { JobContext, JobHandler } from "../job/port.js";
 import { type Compensation, listCompensations } from "../store/compensations.js";
 import { isStatementRefused, type Sql } from "../store/database.js";
 import { beginRollback, checkpointRollback } from "../store/job-rollbacks.js";
+import { type InsistDeps, insist } from "./insist.js";
 import type { StopSwitch } from "./stop-switch.js";
 
-export interface RollbackDeps {
+export interface RollbackDeps extends InsistDeps {
   readonly db: Sql;
-  readonly clock: Clock;
-  readonly onSettleFailed: (error: string) => void;
 }
 
 export interface Undoing {
@@ -36,7 +34,6 @@ export interface RolledBack {
 
 /** For all compensations of one job together, in one worker. */
 const ROLLBACK_TIMEOUT_MS = 60_000;
-const RETRY_MS = 250;
 const LOST: RolledBack = { isOurs: false, failure: null };
 
 export async function rollBack(undoing: Undoing, deps: RollbackDeps): Promise<RolledBack> {
@@ -80,20 +77,12 @@ async function undo(
 }
 
 /** Until it is written: with the database away it waits, lest what is undone be undone once more. */
-async function checkpoint(
+function checkpoint(
   { job }: JobContext,
   undone: number | null,
-  { db, clock, onSettleFailed }: RollbackDeps,
+  deps: RollbackDeps,
 ): Promise<boolean> {
-  for (;;) {
-    try {
-      return await checkpointRollback(db, job, undone);
-    } catch (error) {
-      if (isStatementRefused(error)) throw error;
-      onSettleFailed(errorMessage(error));
-      await clock.sleep(RETRY_MS);
-    }
-  }
+  return insist(() => checkpointRollback(deps.db, job, undone), deps, isStatementRefused);
 }
 
 const tooLate = () => new Error(`no end within ${ROLLBACK_TIMEOUT_MS} ms`);

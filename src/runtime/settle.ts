@@ -1,7 +1,7 @@
 /** The last step of a job: its outcome becomes a row, in one transaction, and is told. */
 import { assert, unreachable } from "../base/assert.js";
 import type { Clock } from "../base/clock.js";
-import { errorMessage, Fault, fault } from "../base/fault.js";
+import { Fault, fault } from "../base/fault.js";
 import type { Json } from "../base/json.js";
 import { decideHealing, type HealingDecision, resumeRollback } from "../job/heal.js";
 import type { HeldJob } from "../job/job.js";
@@ -16,6 +16,7 @@ import { type CarryOutDeps, carryOut, carryOutNow, tell } from "./carry-out.js";
 import type { Completions } from "./completions.js";
 import { type OfJob, ofJob } from "./events.js";
 import { type ExecuteDeps, type Execution, LiveContext } from "./execute.js";
+import { insist } from "./insist.js";
 import { afterRollback, rollBack } from "./rollback.js";
 import { StopSwitch } from "./stop-switch.js";
 
@@ -38,7 +39,6 @@ export interface Settling {
   readonly durationMs: number;
 }
 
-const RETRY_MS = 250;
 const UNSTORABLE_MESSAGE = "the database refused the text of this error";
 
 /**
@@ -48,20 +48,20 @@ const UNSTORABLE_MESSAGE = "the database refused the text of this error";
 export async function settleJob(settling: Settling, deps: SettleDeps): Promise<void> {
   let { outcome } = settling;
   for (;;) {
+    const now = { ...settling, outcome };
     try {
-      if (outcome.verdict !== "completed" || !isPlain(settling.execution)) {
-        return await settleOnce({ ...settling, outcome }, deps);
-      }
-      const moved = await deps.completions.complete(settling.execution.job, outcome.result);
-      return tellEnd(settling, moved, deps);
+      return await insist(() => settleNow(now, deps), deps, isStatementRefused);
     } catch (error) {
-      if (isStatementRefused(error)) outcome = storableOf(outcome, error);
-      else {
-        deps.onSettleFailed(errorMessage(error));
-        await deps.clock.sleep(RETRY_MS);
-      }
+      outcome = storableOf(outcome, error);
     }
   }
+}
+
+async function settleNow(settling: Settling, deps: SettleDeps): Promise<void> {
+  const { execution, outcome } = settling;
+  if (outcome.verdict !== "completed" || !isPlain(execution)) return settleOnce(settling, deps);
+  const moved = await deps.completions.complete(execution.job, outcome.result);
+  tellEnd(settling, moved, deps);
 }
 
 /**

@@ -8,6 +8,7 @@ import type { HeldJob } from "../job/job.js";
 import { INTERNAL_KINDS, SAFE_MODE_KINDS } from "../job/kinds.js";
 import type { Sql } from "./database.js";
 import { rankOf } from "./job-columns.js";
+import { numberList, textList } from "./sql-lists.js";
 
 /** Where a job stood in the order of its kind, from first to last by rank, due time and number. */
 export interface ClaimPlace {
@@ -49,9 +50,6 @@ interface ClaimText {
   /** Passes over what stands before that place. */
   readonly after: string;
 }
-
-/** Of constants of ours. */
-const textList = (texts: readonly string[]) => texts.map((text) => `'${text}'`).join(", ");
 
 /**
  * By ctid and nothing else: the rows are locked, so it cannot change, and no plan can look them up in a worse way.
@@ -129,7 +127,7 @@ export async function claimJobs(sql: Sql, options: ClaimOptions): Promise<Claime
   if (open.length === 0 || options.max <= 0) return [];
   const wanted = [
     open.map(({ kind }) => kind),
-    numbers(open.map(({ free }) => free)),
+    numberList(open.map(({ free }) => free)),
     options.max,
     options.workerId,
   ];
@@ -146,15 +144,10 @@ export async function claimJobs(sql: Sql, options: ClaimOptions): Promise<Claime
 function placesOf(kinds: readonly KindClaim[]): string[] {
   const from = kinds.map((one) => one.from ?? FRONT);
   return [
-    numbers(from.map(({ rank }) => rank)),
-    numbers(from.map(({ dueS }) => dueS)),
-    numbers(from.map(({ seq }) => seq)),
+    numberList(from.map(({ rank }) => rank)),
+    numberList(from.map(({ dueS }) => dueS)),
+    numberList(from.map(({ seq }) => seq)),
   ];
-}
-
-/** As the server writes a list: the driver would quote each number of it. */
-function numbers(list: readonly number[]): string {
-  return `{${list.join(",")}}`;
 }
 
 function toClaimedJob({ kind, payload, numbers }: ClaimedRow): ClaimedJob {

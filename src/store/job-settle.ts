@@ -6,6 +6,7 @@
 import type { Json } from "../base/json.js";
 import type { HeldJob } from "../job/job.js";
 import type { Sql } from "./database.js";
+import { numberList } from "./sql-lists.js";
 
 /** How a held job ends, or goes back. */
 export type Settlement =
@@ -103,8 +104,8 @@ export async function completeJobs(
   const { rows } = await sql.query<{ count: number; moved: number[] | null }>(
     COMPLETE,
     [
-      `{${ordered.map(({ held }) => held.seq).join()}}`,
-      `{${ordered.map(({ held }) => held.fence).join()}}`,
+      numberList(ordered.map(({ held }) => held.seq)),
+      numberList(ordered.map(({ held }) => held.fence)),
       JSON.stringify(Object.fromEntries(results.map(({ held, result }) => [held.seq, result]))),
     ],
     "complete-jobs",

@@ -7,6 +7,7 @@ import type { Envelope } from "../policy/envelope-types.js";
 import { ask, askRows } from "./ask-together.js";
 import { appendAudit } from "./audit.js";
 import type { Sql } from "./database.js";
+import { textList } from "./sql-lists.js";
 
 export const BUNDLE_STATUSES = [
   "published",
@@ -153,7 +154,7 @@ export async function readNewestStatus(sql: Sql): Promise<NewestBundle | null> {
 
 /** Whether there is any of these statuses. */
 export function hasBundles(sql: Sql, statuses: readonly BundleStatus[]): Promise<boolean> {
-  const list = statuses.map((status) => `'${status}'`).join(", ");
+  const list = textList(statuses);
   return ask<boolean>(sql, {
     name: `policy.bundles.${statuses.join("-")}`,
     sql: `EXISTS (SELECT FROM control.policy_bundle WHERE status IN (${list}))`,

@@ -6,6 +6,7 @@ import { INTERNAL_KINDS } from "../job/kinds.js";
 import type { Sql } from "./database.js";
 import type { RetainedEntity } from "./retained-entities.js";
 import { countExpiredSamples } from "./sample-retention.js";
+import { textList } from "./sql-lists.js";
 
 /** Leave for a file before they are deleted. */
 export type ExportedEntity = "quarantined_jobs" | "audit_log";
@@ -28,7 +29,7 @@ interface RetentionRule {
 }
 
 /** Runbook runs and notices are outside of GC by kind (design 8.3). */
-const IS_INTERNAL = `job_type IN (${INTERNAL_KINDS.map((kind) => `'${kind}'`).join(", ")})`;
+const IS_INTERNAL = `job_type IN (${textList(INTERNAL_KINDS)})`;
 const IS_ENDED = "status IN ('completed', 'failed', 'cancelled') AND completed_at < $1";
 const JOBS = {
   table: "public.jobs",
