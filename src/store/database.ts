@@ -72,31 +72,23 @@ export function openDatabase(options: DatabaseOptions): Database {
   });
   // 0 is none here too.
   const giveUpMs = statementTimeoutMs + Math.min(statementTimeoutMs, SILENCE_MAX_MS);
-  const answers = new Answers(giveUpMs);
-  const onAnswered = options.onAnswered ?? null;
-  const way: Way = { giveUpMs, onAnswered };
+  const way: Way = { answers: new Answers(giveUpMs), onAnswered: options.onAnswered ?? null };
   return {
-    query: <Row extends object>(text: string, values?: readonly unknown[], name?: string) => {
-      return inFaults(() =>
-        pool.use((lent) =>
-          runAlone<Row>(lent, toQuery(text, values, pool.nameOf(name)), answers, onAnswered),
-        ),
-      );
-    },
+    query: (text, values, name) =>
+      inFaults(() => pool.use((lent) => run(lent, toQuery(text, values, pool.nameOf(name)), way))),
     transaction: async (work) => inTransaction(await lend(pool), work, way),
     connect: async (work) => withSession(await lend(pool), work),
     close: () => pool.end(),
   };
 }
 
-/** How statements of a session that is held go out. */
+/** How statements go out. */
 interface Way {
-  /** Milliseconds; 0: never. */
-  readonly giveUpMs: number;
+  readonly answers: Answers;
   readonly onAnswered: ((tookMs: number) => void) | null;
 }
 
-const OF_A_SESSION: Way = { giveUpMs: 0, onAnswered: null };
+const OF_A_SESSION: Way = { answers: new Answers(0), onAnswered: null };
 
 async function inFaults<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -114,30 +106,13 @@ function toQuery(text: string, values: readonly unknown[] = [], name?: string): 
   return name === undefined ? { text, values: [...values] } : { text, values: [...values], name };
 }
 
-/** On a session that has nothing else to do. */
-async function runAlone<Row extends object>(
-  session: pg.PoolClient,
-  query: pg.QueryConfig,
-  answers: Answers,
-  onAnswered: Way["onAnswered"],
-): Promise<QueryResult<Row>> {
-  const sentMs = onAnswered === null ? 0 : performance.now();
-  const result = await answers.to<pg.QueryResult<Row>>((answer) =>
-    session.query<Row>(query, answer),
-  );
-  onAnswered?.(performance.now() - sentMs);
-  return toResult(result);
-}
-
 async function run<Row extends object>(
   session: pg.PoolClient,
-  text: string,
-  values?: readonly unknown[],
-  { giveUpMs, onAnswered }: Way = OF_A_SESSION,
+  query: pg.QueryConfig,
+  { answers, onAnswered }: Way,
 ): Promise<QueryResult<Row>> {
   const sentMs = onAnswered === null ? 0 : performance.now();
-  const query = { ...toQuery(text, values), query_timeout: giveUpMs };
-  const result = await session.query<Row>(query);
+  const result = await answers.to<pg.QueryResult<Row>>((answer) => session.query(query, answer));
   onAnswered?.(performance.now() - sentMs);
   return toResult(result);
 }
@@ -158,7 +133,7 @@ async function inTransaction<T>(
   };
   client.on("error", noteError);
   const tx: Sql = {
-    query: (text, values) => inFaults(() => run(client, text, values, way)),
+    query: (text, values) => inFaults(() => run(client, toQuery(text, values), way)),
   };
   try {
     await tx.query("BEGIN");
@@ -188,7 +163,7 @@ async function withSession<T>(
   client.on("error", noteLost);
   try {
     return await work({
-      query: (text, values) => inFaults(() => run(client, text, values)),
+      query: (text, values) => inFaults(() => run(client, toQuery(text, values), OF_A_SESSION)),
       onNotification: (listen) =>
         client.on("notification", ({ channel, payload }) => listen(channel, payload ?? "")),
       onLost: (lost) => lostListeners.push(lost),

@@ -113,6 +113,10 @@ test("a server that says nothing any more is given up, and the next statement ge
         code: "DATABASE_UNAVAILABLE",
       });
       expect((await patient.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
+      for (const { far, near } of lines) far.unpipe(near);
+      const asked = patient.transaction((tx) => tx.query("SELECT 1"));
+      await expect(asked).rejects.toMatchObject({ code: "DATABASE_UNAVAILABLE" });
+      expect((await patient.query("SELECT 1 AS one")).rows).toEqual([{ one: 1 }]);
     } finally {
       await patient.close();
       swallower.close();
